@@ -1,0 +1,1 @@
+"""What trackdrive_assets promises. The folders mirror the package."""
