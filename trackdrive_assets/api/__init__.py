@@ -1,0 +1,1 @@
+"""The Trackdrive HTTP API. Knows nothing of Dagster, Parquet or DuckDB."""

@@ -1,0 +1,261 @@
+"""The five endpoints as methods.
+
+Not here: what may be asked (`query.py`), how it is sent and asked again (`transport.py`), what comes after a
+page (`paging.py`), how undocumented bodies are read (`shapes.py`), and what the rows mean (`tables/`).
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+from trackdrive_assets.api import catalog, shapes
+from trackdrive_assets.api.credentials import Credentials
+from trackdrive_assets.api.envelope import Row
+from trackdrive_assets.api.errors import QueryError, UnreadableAnswer
+from trackdrive_assets.api.paging import Page, Paging, report_ends, walk
+from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
+from trackdrive_assets.api.transport import ROOT, Transport, Usage
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
+RETRY_BUDGET = 300.0
+DEFAULT_PER_PAGE = 250
+
+_CALL_ID = re.compile(r"[0-9A-Za-z-]+")
+Rows = TypeVar("Rows")
+
+
+@dataclass(frozen=True)
+class Report:
+    """The rows of a report, one a group.
+
+    Attributes:
+        rows: As they came, or with the group under the category's name where it was a key.
+        total_count: How many rows the API counts; None when it does not say.
+    """
+
+    rows: list[Row]
+    total_count: int | None
+
+
+class Client:
+    """Asks one Trackdrive account.
+
+    Args:
+        base_url: `https://acme.trackdrive.com`, without a path.
+        credentials: A key pair or a token.
+        per_page: Rows a page to ask for. A server that gives less is obeyed.
+        requests_per_second: Pace of this process on this account; 0 is unpaced.
+        max_concurrency: Requests in flight at most.
+        connect_timeout: Seconds until a connection must stand.
+        read_timeout: Seconds in which the server must send something.
+        retry_budget: Seconds that one request may take with all its retries.
+        sleep: How to wait between retries.
+
+    Every method raises an error of `errors.py`. GET is asked again while that can help; DELETE never is.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        per_page: int = DEFAULT_PER_PAGE,
+        requests_per_second: float = 5,
+        max_concurrency: int = 4,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
+        retry_budget: float = RETRY_BUDGET,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.per_page = per_page
+        self._transport = Transport(
+            base_url,
+            credentials,
+            requests_per_second=requests_per_second,
+            max_concurrency=max_concurrency,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            retry_budget=retry_budget,
+            sleep=sleep,
+        )
+
+    def __repr__(self) -> str:
+        return f"Client({self._transport.base_url!r}, {self._transport.credentials})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    @property
+    def usage(self) -> Usage:
+        """Requests and retries so far."""
+        return self._transport.usage
+
+    def calls(self, query: Query = ANY, *, paging: Paging | None = None) -> Iterator[Row]:
+        """Every call that matches, newest first, each once; see `call_pages`."""
+        for page in self.call_pages(query, paging=paging):
+            yield from page.rows
+
+    def call_pages(self, query: Query = ANY, *, paging: Paging | None = None) -> Iterator[Page]:
+        """The pages of the calls that match.
+
+        Args:
+            query: `page` or `cursor` in it say where to begin.
+            paging: By cursor or by page. By default by cursor, which has no end at page 10; by page where the
+                query needs it: with `page`, with `root=False`, or with an `order` of its own, which a cursor
+                cannot keep.
+
+        Raises:
+            IncompleteAnswer: Fewer calls came than the API counted.
+        """
+        paging = paging or paging_for(query)
+        parameters = query.parameters(Endpoint.CALLS)
+        per_page = int(parameters.pop("per_page", self.per_page))
+        start = parameters.pop(paging.value, None)
+        if foreign := {"page", "cursor"} & parameters.keys():
+            raise QueryError(f"{foreign.pop()} cannot be combined with paging by {paging.value}.")
+        return walk(
+            lambda position: self._list_page(Endpoint.CALLS, parameters | position),
+            paging=paging,
+            per_page=per_page,
+            start=start,
+        )
+
+    def calls_csv(self, query: Query = ANY) -> str:
+        """One page of calls as CSV text, as the server writes it.
+
+        CSV carries no count and no cursor, so nothing tells whether it is whole: `calls` does.
+        """
+        return self._transport.text(f"{Endpoint.CALLS}.csv", query.parameters(Endpoint.CALLS))
+
+    def reports(self, category: str, query: Query = ANY) -> Report:
+        """Totals of the calls that match, by category.
+
+        Args:
+            category: One of `catalog.REPORT_CATEGORIES`, or another that the account knows.
+            query: Which calls; `page` in it asks for that page alone.
+        """
+        parameters = _report_parameters(category, query)
+        only_page = parameters.pop("page", None)
+        number = int(only_page or 1)
+        asked = {"per_page": str(self.per_page)} | parameters
+        rows: list[Row] = []
+        previous: list[Row] | None = None
+        while True:
+            envelope, body = self._transport.json("GET", Endpoint.REPORTS, asked | {"page": str(number)})
+            content = envelope.content
+            found = self._by_shape(Endpoint.REPORTS, body, partial(shapes.report_rows, content, category))
+            if found != previous:
+                rows += found
+            if only_page or report_ends(number, found, previous, len(rows), envelope.metadata):
+                return Report(rows, envelope.metadata.total_count)
+            previous = found
+            number += 1
+
+    def reports_csv(self, category: str, query: Query = ANY) -> str:
+        """One page of a report as CSV text, as the server writes it."""
+        return self._transport.text(f"{Endpoint.REPORTS}.csv", _report_parameters(category, query))
+
+    def stats(
+        self,
+        group_by: str,
+        stat: str,
+        created_at_from: datetime | str,
+        created_at_to: datetime | str,
+        query: Query = ANY,
+    ) -> dict[shapes.Group, Decimal | None]:
+        """One statistic of the calls of a span of time, by group.
+
+        Args:
+            group_by: One of `catalog.GROUP_BYS`.
+            stat: One of `catalog.STATS`.
+            created_at_from: First instant.
+            created_at_to: End of the span.
+            query: Which calls besides.
+
+        Returns:
+            Group to Decimal. The group None holds the calls that have no value there.
+        """
+        closed_choice("group_by", group_by, catalog.GROUP_BYS)
+        closed_choice("stat", stat, catalog.STATS)
+        spanned = replace(query, created_at_from=created_at_from, created_at_to=created_at_to)
+        parameters = spanned.parameters(Endpoint.STATS) | {"group_by": group_by, "stat": stat}
+        envelope, body = self._transport.json("GET", Endpoint.STATS, parameters)
+        return self._by_shape(
+            Endpoint.STATS, body, partial(shapes.stat_values, envelope.content, stat, group_by)
+        )
+
+    def call(self, uuid: str | int, *, serializer: str | None = None) -> Row:
+        """One call, by its uuid or by its number.
+
+        Raises:
+            NotFound: The account has no such call.
+        """
+        return self._one_call("GET", uuid, serializer)
+
+    def hang_up(self, uuid: str | int, *, serializer: str | None = None) -> Row:
+        """Hang up an ongoing call. Never asked twice: a lost answer does not say whether it happened.
+
+        Returns:
+            What the server said; empty where it said nothing.
+        """
+        return self._one_call("DELETE", uuid, serializer)
+
+    def _one_call(self, method: str, uuid: str | int, serializer: str | None) -> Row:
+        if not _CALL_ID.fullmatch(str(uuid)):
+            raise QueryError(f"A call is named by its uuid or its number; {str(uuid)!r} is neither.")
+        parameters = Query(serializer=serializer).parameters(Endpoint.CALL)
+        envelope, body = self._transport.json(method, f"calls/{uuid}", parameters)
+        content = envelope.content
+        if isinstance(content, dict):
+            inside = content.get("call", content)
+            if isinstance(inside, dict):
+                return inside
+        raise self._unreadable(f"{method} {ROOT}calls/{uuid}", body, "one call is an object")
+
+    def _list_page(self, endpoint: Endpoint, parameters: dict[str, str]) -> Page:
+        envelope, body = self._transport.json("GET", endpoint, parameters)
+        rows = envelope.content
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise self._unreadable(f"GET {ROOT}{endpoint}", body, "a page of calls is a list of objects")
+        return Page(rows, envelope.metadata)
+
+    def _by_shape(self, endpoint: Endpoint, body: bytes, read: Callable[[], Rows]) -> Rows:
+        try:
+            return read()
+        except shapes.UnknownShape as unknown:
+            raise self._unreadable(f"GET {ROOT}{endpoint}", body, str(unknown)) from None
+
+    def _unreadable(self, asked: str, body: bytes, why: str) -> UnreadableAnswer:
+        return UnreadableAnswer(
+            f"The answer to {asked} has a shape that is not known: {self._transport.redacted(why)}. "
+            f"It begins: {self._transport.excerpt(body)} "
+            f"Please report this beginning, without phone numbers, as an issue of trackdrive-assets."
+        )
+
+
+def paging_for(query: Query) -> Paging:
+    """How a query has to be walked: by cursor, unless it holds something that a cursor cannot keep."""
+    newest_first = query.order in {None, "created_at"} and query.order_dir in {None, "desc"}
+    by_page = query.page is not None or query.root is False or not newest_first
+    return Paging.PAGE if by_page else Paging.CURSOR
+
+
+def _report_parameters(category: str, query: Query) -> dict[str, str]:
+    open_choice("category", category, catalog.REPORT_CATEGORIES)
+    return query.parameters(Endpoint.REPORTS) | {"category": category}

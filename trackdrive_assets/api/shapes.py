@@ -1,0 +1,154 @@
+"""What reports and statistics look like. Their bodies are documented nowhere, so they are told by shape.
+
+Recognized are a list of objects, a map of group to number or to object, a list of pairs, and series with
+`name` and `data`; each bare or under any root. A shape that is not recognized is an error, never a guess.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from trackdrive_assets.api.envelope import Row
+
+_ROOTS = ("reports", "report", "stats", "calls", "data", "rows", "results")
+_GROUP_KEYS = ("group", "group_value", "name", "label", "key", "id")
+_NUMBER_KEYS = ("value", "count", "total", "data", "y")
+_NOTHING = ("", "null", "nil")
+_PAIR = 2
+
+Group = str | None
+"""What a statistic belongs to; None for the calls that have no value there, such as not converted ones."""
+
+
+class UnknownShape(ValueError):
+    """Content that none of the readers recognizes. The message says what was met."""
+
+
+def report_rows(content: Any, category: str) -> list[Row]:
+    """The rows of a report, one a group.
+
+    Args:
+        content: What stood under the root of the answer.
+        category: What was grouped by; the key of the group where the shape has none of its own.
+
+    Raises:
+        UnknownShape: Anything but a list of objects, a list of pairs, or a map.
+    """
+    content = _unwrapped(content)
+    if isinstance(content, list):
+        return [_report_row(member, category) for member in content]
+    if isinstance(content, dict):
+        return [_grouped(group, value, category) for group, value in content.items()]
+    raise UnknownShape(f"a report is a list or a map; this is {_kind(content)}")
+
+
+def stat_values(content: Any, stat: str, group_by: str) -> dict[Group, Decimal | None]:
+    """The number of each group, for one statistic.
+
+    Args:
+        content: What stood under the root of the answer.
+        stat: What was measured: the key of the number, where groups are objects.
+        group_by: What was grouped by: the key of the group, where groups are objects.
+
+    Raises:
+        UnknownShape: Anything but a map, a list of pairs, a list of objects, or series; or a group twice.
+    """
+    content = _unwrapped(content)
+    if isinstance(content, dict):
+        found = [(group, _amount(value, stat)) for group, value in content.items()]
+    elif isinstance(content, list):
+        found = [_pair(member, stat, group_by) for member in content]
+    else:
+        raise UnknownShape(f"statistics are a list or a map; this is {_kind(content)}")
+    values: dict[Group, Decimal | None] = {}
+    for group, value in found:
+        named = _named(group)
+        if named in values:
+            raise UnknownShape(f"the group {named!r} stands in it twice")
+        values[named] = value
+    return values
+
+
+def _unwrapped(content: Any) -> Any:
+    if isinstance(content, dict) and len(content) == 1:
+        ((name, inside),) = content.items()
+        if name in _ROOTS and isinstance(inside, dict | list):
+            return inside
+    return content
+
+
+def _report_row(member: Any, category: str) -> Row:
+    if isinstance(member, dict):
+        return member
+    if isinstance(member, list) and len(member) == _PAIR:
+        return _grouped(member[0], member[1], category)
+    raise UnknownShape(f"a row of a report is an object or a pair; this is {_kind(member)}")
+
+
+def _grouped(group: Any, value: Any, category: str) -> Row:
+    if isinstance(value, dict):
+        return {category: group, **value}
+    return {category: group, "calls": _number(value)}
+
+
+def _pair(member: Any, stat: str, group_by: str) -> tuple[Any, Decimal | None]:
+    if isinstance(member, list) and len(member) == _PAIR:
+        return member[0], _amount(member[1], stat)
+    if isinstance(member, dict):
+        for key in (group_by, *_GROUP_KEYS):
+            if key in member:
+                others = {name: value for name, value in member.items() if name != key}
+                return member[key], _amount(others, stat)
+    raise UnknownShape(f"a statistic is a pair, or an object that names its group; this is {_kind(member)}")
+
+
+def _amount(value: Any, stat: str) -> Decimal | None:
+    if isinstance(value, dict):
+        return _amount_of_object(value, stat)
+    if isinstance(value, list):
+        if not all(isinstance(point, list) and len(point) == _PAIR for point in value):
+            raise UnknownShape("a series holds pairs of time and number; this one holds something else")
+        return _sum([point[1] for point in value])
+    return _number(value)
+
+
+def _amount_of_object(value: Mapping[str, Any], stat: str) -> Decimal | None:
+    for key in (stat, *_NUMBER_KEYS):
+        if key in value:
+            return _amount(value[key], stat)
+    # A series: the same number over time, {"2024-06-19 00:00": 3, ...}.
+    return _sum(list(value.values()))
+
+
+def _sum(numbers: list[Any]) -> Decimal | None:
+    known = [number for number in map(_number, numbers) if number is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def _number(value: Any) -> Decimal | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, int | Decimal | str) and not isinstance(value, bool):
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            pass
+        else:
+            if number.is_finite():
+                return number
+    raise UnknownShape(f"{value!r} stands where a number should")
+
+
+def _named(group: Any) -> Group:
+    if group is None or group in _NOTHING:
+        return None
+    if isinstance(group, bool):
+        return "true" if group else "false"
+    if isinstance(group, str | int | Decimal):
+        return str(group)
+    raise UnknownShape(f"a group is a text or a number; this is {_kind(group)}")
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,246 @@
+"""How a request is sent: session, pace, retries, and the error that a bad answer becomes.
+
+The one place that opens connections. Not here: what the endpoints are (`client.py`), whether to ask again
+(`retry.py`), and how fast (`pace.py`).
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import NoReturn, TypeVar
+
+import requests
+import tenacity
+
+from trackdrive_assets.api import retry
+from trackdrive_assets.api.credentials import Credentials
+from trackdrive_assets.api.envelope import Envelope, NotJson, encode, open_envelope
+from trackdrive_assets.api.errors import TrackdriveError, Unavailable, excerpt, failure, redact
+from trackdrive_assets.api.pace import shared_pace
+
+ROOT = "/api/v1/"
+
+_FIRST_ERROR_STATUS = 400
+_log = logging.getLogger(__name__)
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What has been sent so far.
+
+    Attributes:
+        requests: Requests sent, the retried ones included.
+        retries: How many of them asked again what had failed.
+    """
+
+    requests: int = 0
+    retries: int = 0
+
+    def __add__(self, more: "Usage") -> "Usage":
+        return Usage(self.requests + more.requests, self.retries + more.retries)
+
+    def __sub__(self, earlier: "Usage") -> "Usage":
+        return Usage(self.requests - earlier.requests, self.retries - earlier.retries)
+
+
+class Transport:
+    """Sends requests to one account. Its arguments are described at `Client`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        requests_per_second: float,
+        max_concurrency: int,
+        connect_timeout: float,
+        read_timeout: float,
+        retry_budget: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = base_url
+        self.credentials = credentials
+        self.usage = Usage()
+        self._timeout = (connect_timeout, read_timeout)
+        self._retry_budget = retry_budget
+        self._sleep = sleep
+        self._pace = shared_pace(base_url, requests_per_second, max_concurrency)
+        self._counting = threading.Lock()
+        self._session = requests.Session()
+        self._session.auth = credentials.auth
+        self._session.headers["User-Agent"] = f"trackdrive-assets/{version('trackdrive-assets')}"
+        self._session.headers["Accept"] = "application/json"
+        self._session.mount(base_url, requests.adapters.HTTPAdapter(pool_maxsize=max_concurrency))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def json(self, method: str, path: str, parameters: dict[str, str]) -> tuple[Envelope, bytes]:
+        """Ask for JSON.
+
+        Returns:
+            The opened envelope, and the body for the message of an error.
+        """
+        return self._send(method, path, parameters, self._decoded)
+
+    def text(self, path: str, parameters: dict[str, str]) -> str:
+        """Ask for text, such as CSV."""
+        return self._send("GET", path, parameters, self._checked).decode("utf-8-sig")
+
+    def redacted(self, text: str) -> str:
+        """`text` without this account's secrets."""
+        return redact(text, self.credentials.secrets)
+
+    def excerpt(self, body: bytes) -> str:
+        """The beginning of a body, without this account's secrets."""
+        return excerpt(body, self.credentials.secrets)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        parameters: dict[str, str],
+        read: Callable[[requests.Response, str], Read],
+    ) -> Read:
+        """Ask, and ask again for as long as that is allowed and can help."""
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: retry.may_retry(method, error)),
+            wait=lambda state: retry.pause_before(state.attempt_number, _error_of(state), random.random),
+            stop=lambda state: (
+                not retry.fits_budget(
+                    max(state.seconds_since_start or 0, state.idle_for),
+                    state.upcoming_sleep,
+                    self._retry_budget,
+                )
+            ),
+            sleep=self._sleep,
+            before_sleep=self._note_retry,
+            retry_error_callback=self._give_up,
+        )
+        # Bound here, because tenacity's own call loses the type.
+        answer: Read = retrying(self._ask, method, path, parameters, read)
+        return answer
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        parameters: dict[str, str],
+        read: Callable[[requests.Response, str], Read],
+    ) -> Read:
+        asked = f"{method} {ROOT}{path}"
+        lost: requests.RequestException | None = None
+        with self._pace.turn():
+            self._count(Usage(requests=1))
+            try:
+                response = self._session.request(
+                    method,
+                    f"{self.base_url}{ROOT}{path}",
+                    params=parameters | self.credentials.parameters,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                )
+            except requests.RequestException as error:
+                lost = error
+        if lost is not None:
+            # Raised out here: the original names the URL, and with it the token, wherever its text is shown.
+            raise Unavailable(
+                f"{asked} was not answered: {self._redacted_cause(lost)}. "
+                f"Check the network, and that {self.base_url} is the account's address.",
+                asked=asked,
+            )
+        return read(response, asked)
+
+    def _checked(self, response: requests.Response, asked: str) -> bytes:
+        """The body of an answer whose HTTP status is good."""
+        if response.is_redirect:
+            raise failure(
+                asked=asked,
+                status=response.status_code,
+                words="it redirects, as an account does that is not at this address",
+                credentials=str(self.credentials),
+            )
+        if response.status_code >= _FIRST_ERROR_STATUS:
+            raise failure(
+                asked=asked,
+                status=response.status_code,
+                words=self._words(response.content),
+                credentials=str(self.credentials),
+                retry_after=retry.parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
+            )
+        return response.content
+
+    def _decoded(self, response: requests.Response, asked: str) -> tuple[Envelope, bytes]:
+        body = self._checked(response, asked)
+        if not body.strip() and response.request.method == "DELETE":
+            # To hang up there is nothing to say; to a question an empty body is a broken answer.
+            body = b"{}"
+        try:
+            envelope = open_envelope(body)
+        except NotJson as broken:
+            why = str(broken)
+        else:
+            if envelope.status is not None and envelope.status >= _FIRST_ERROR_STATUS:
+                raise failure(
+                    asked=asked,
+                    status=envelope.status,
+                    words=self._words(body),
+                    credentials=str(self.credentials),
+                )
+            return envelope, body
+        raise Unavailable(
+            f"{asked} was answered with something that is not JSON ({why}). It begins: {self.excerpt(body)}",
+            asked=asked,
+            status=response.status_code,
+        )
+
+    def _words(self, body: bytes) -> str:
+        """What the server says is wrong: its `errors`, else the beginning of the body."""
+        try:
+            errors = open_envelope(body).errors
+        except NotJson:
+            errors = None
+        return self.excerpt(encode(errors) if errors else body)
+
+    def _redacted_cause(self, error: requests.RequestException) -> str:
+        kind = type(error).__name__
+        if isinstance(error, requests.ConnectTimeout):
+            return f"no connection within {self._timeout[0]:g} s ({kind})"
+        if isinstance(error, requests.Timeout):
+            return f"nothing was sent for {self._timeout[1]:g} s ({kind})"
+        return f"the connection failed ({kind})"
+
+    def _note_retry(self, state: tenacity.RetryCallState) -> None:
+        self._count(Usage(retries=1))
+        _log.warning("Asking again in %.1f s: %s", state.upcoming_sleep, _error_of(state))
+
+    def _give_up(self, state: tenacity.RetryCallState) -> NoReturn:
+        error = _error_of(state)
+        if isinstance(error, Unavailable):
+            tries = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
+            raise Unavailable(
+                f"{error} Asked {tries}; to wait another {state.upcoming_sleep:.0f} s would be over the "
+                f"budget of {self._retry_budget:.0f} s for one request.",
+                asked=error.asked,
+                status=error.status,
+                retry_after=error.retry_after,
+            )
+        raise error
+
+    def _count(self, more: Usage) -> None:
+        with self._counting:
+            self.usage += more
+
+
+def _error_of(state: tenacity.RetryCallState) -> TrackdriveError:
+    error = state.outcome.exception() if state.outcome else None
+    if not isinstance(error, TrackdriveError):
+        raise TypeError("only errors of this package are retried")
+    return error
