@@ -20,7 +20,7 @@ PREFIX = "TRACKDRIVE_"
 STATS_INTERVALS = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "6h": 360, "1d": 1440}
 """Widths of an interval of the stats series, in minutes."""
 
-_QUOTES = "\"'`“”‘’"
+_QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
 
 class SettingError(ValueError):
@@ -171,13 +171,12 @@ class Settings:
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Settings":
         """The settings of an environment. A variable that is empty counts as not set."""
-        return cls(
-            **{
-                field.name: text
-                for field in dataclasses.fields(cls)
-                if (text := environ.get(variable(field.name), "").strip())
-            }
-        )
+        texts: dict[str, Any] = {
+            field.name: text
+            for field in dataclasses.fields(cls)
+            if (text := environ.get(variable(field.name), "").strip())
+        }
+        return cls(**texts)
 
     @property
     def address(self) -> str:
@@ -232,12 +231,8 @@ def meaning(field_name: str) -> str:
 
 def _checked(field: dataclasses.Field[Any], value: object) -> object:
     shown = "its value is not shown" if field.metadata["secret"] else f"it is {value!r}"
-    if isinstance(value, str) and value[:1] in _QUOTES and value:
-        raise SettingError(
-            f"{variable(field.name)} has a quote around its value ({shown}): remove the quotes."
-        )
-    if isinstance(value, str) and any(character in _QUOTES for character in value) and field.name != "lake":
-        raise SettingError(f"{variable(field.name)} has a quote in its value ({shown}): remove it.")
+    if isinstance(value, str) and value and (value[0] in _QUOTES or value[-1] in _QUOTES):
+        raise SettingError(f"{variable(field.name)} has quotes around its value ({shown}): remove them.")
     try:
         return field.metadata["check"](value)
     except _Unfit as unfit:
