@@ -1,0 +1,146 @@
+"""How a run works through its days: each day once, recorded as it finishes, and what a failure leaves.
+
+Shared by the three families that are read from the API. Not here: what is read (`ingest/`).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.errors import AccessDenied, TrackdriveError
+from trackdrive_assets.ingest.days import Day, exact_day, not_begun
+from trackdrive_assets.io_manager import IO_MANAGER_KEY
+from trackdrive_assets.lake.store import LakeError, Written
+from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.columns import Table
+from trackdrive_assets.tables.parse import MalformedRow
+
+POOL = "trackdrive_api"
+OWNERS = ["team:trackdrive"]
+
+Ingest = Callable[[Day, dg.AssetKey], tuple[Written, int | None]]
+"""Replaces one day of one asset; gives the file and the API's own count of its rows."""
+
+
+def api_spec(table: Table, key: Sequence[str], *, group_name: str, description: str) -> dg.AssetSpec:
+    """What Dagster shows of an asset that is read from the API."""
+    return dg.AssetSpec(
+        dg.AssetKey(key),
+        description=description,
+        group_name=group_name,
+        kinds={"api", "parquet"},
+        owners=OWNERS,
+        metadata={
+            "dagster/table_name": ".".join(key),
+            "dagster/column_schema": column_schema(table),
+        },
+    ).with_io_manager_key(IO_MANAGER_KEY)
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The columns of a table with their types and meanings, those of the folders included."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name=column.name, type=str(column.type), description=column.meaning)
+            for column in (*table.columns, *table.hive)
+        ]
+    )
+
+
+def run_days(
+    context: dg.AssetExecutionContext, settings: Settings, client: Client, ingest: Ingest
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Ingest every selected asset for every day of the run.
+
+    In a range run each day is recorded at once, so that the UI shows progress and a run that dies keeps what
+    it finished. What the account refuses for one asset (a category, say) ends that asset and not the others.
+
+    Raises:
+        dg.Failure: A day failed. It names the day; later days keep their old files.
+    """
+    days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
+    refused: dict[dg.AssetKey, str] = {}
+    for number, day in enumerate(days, start=1):
+        for key in sorted(context.selected_asset_keys - refused.keys()):
+            try:
+                metadata = _measured(client, ingest, day, key)
+            except (TrackdriveError, MalformedRow, LakeError) as error:
+                said = f"{key.to_user_string()} of {day}: {error}"
+                if not concerns_one_asset(error):
+                    raise dg.Failure(said, allow_retries=may_pass(error)) from error
+                context.log.error(said)  # noqa: TRY400 (a refusal is an answer: it has no traceback to tell)
+                refused[key] = said
+            else:
+                _record(context, key, day, metadata, at_once=len(days) > 1)
+        context.log.info("%s is done: day %d of %d.", day, number, len(days))
+    for key in sorted(context.selected_asset_keys - refused.keys()):
+        yield dg.MaterializeResult(asset_key=key)
+    if refused:
+        raise dg.Failure(
+            f"{len(refused)} of {len(context.selected_asset_keys)} failed; the others are stored.\n"
+            + "\n".join(refused.values()),
+            allow_retries=False,
+        )
+
+
+def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> list[Day]:
+    """The days of partition keys.
+
+    Raises:
+        dg.Failure: One of them has not begun.
+    """
+    days = [exact_day(date.fromisoformat(key), zone) for key in partition_keys]
+    if early := not_begun(days, now):
+        raise dg.Failure(
+            f"{', '.join(map(str, early))} has not begun in {zone.key}. Choose days up to today.",
+            allow_retries=False,
+        )
+    return days
+
+
+def concerns_one_asset(error: Exception) -> bool:
+    """Whether the other assets of a run can be read all the same.
+
+    A key that is refused is refused everywhere, a server that is out is out for all of them, and a lake that
+    can't be written has no place for the others either.
+    """
+    permanent = isinstance(error, TrackdriveError) and error.permanent
+    return isinstance(error, MalformedRow) or (permanent and not isinstance(error, AccessDenied))
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a later run can end differently without anybody changing anything."""
+    return isinstance(error, TrackdriveError) and not error.permanent
+
+
+def _measured(client: Client, ingest: Ingest, day: Day, key: dg.AssetKey) -> Mapping[str, Any]:
+    usage, started = client.usage, time.monotonic()
+    written, api_count = ingest(day, key)
+    cost = client.usage - usage
+    return {
+        "dagster/partition_row_count": written.rows,
+        **({} if api_count is None else {"api_count": api_count}),
+        "requests": cost.requests,
+        "retries": cost.retries,
+        "seconds": round(time.monotonic() - started, 3),
+        "bytes": written.bytes,
+        "path": dg.MetadataValue.path(written.path),
+    }
+
+
+def _record(
+    context: dg.AssetExecutionContext,
+    key: dg.AssetKey,
+    day: Day,
+    metadata: Mapping[str, Any],
+    *,
+    at_once: bool,
+) -> None:
+    context.add_asset_metadata(metadata, asset_key=key, partition_key=str(day))
+    if at_once:
+        context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=str(day)))

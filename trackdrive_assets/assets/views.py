@@ -1,0 +1,89 @@
+"""The assets `views/<name>`: trackdrive.duckdb, rebuilt over the Parquet files and swapped in."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from trackdrive_assets.api.catalog import SEED_GROUP_BYS
+from trackdrive_assets.assets.day_runs import OWNERS, column_schema
+from trackdrive_assets.lake.duckdb import rebuild, views
+from trackdrive_assets.lake.store import LakeError
+from trackdrive_assets.resources import LakeResource
+from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.columns import TABLES
+
+
+def build_views(settings: Settings) -> dg.AssetsDefinition:
+    """The assets, one for each view. They are not partitioned: a view reads every day that there is."""
+
+    @dg.multi_asset(
+        name="views",
+        specs=[*_table_specs(settings), *_question_specs()],
+        can_subset=True,
+        # Not partitioned, but without it Dagster refuses a range of days that is to end in fresh views.
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def views_of_the_lake(
+        context: dg.AssetExecutionContext, lake: LakeResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        try:
+            rebuilt = rebuild(
+                lake.open(),
+                {table.name: table.schema for table in TABLES},
+                time_zone=settings.time_zone,
+                meanings={table.name: table.meanings for table in TABLES},
+            )
+        except LakeError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        # The file is always whole: a view alone cannot be rebuilt, only recorded.
+        # In the order of building, because Dagster wants a view recorded after what it reads.
+        for name, columns in rebuilt.views.items():
+            key = dg.AssetKey(["views", name])
+            if key not in context.selected_asset_keys:
+                continue
+            yield dg.MaterializeResult(
+                asset_key=key,
+                metadata={
+                    "path": dg.MetadataValue.path(rebuilt.path),
+                    "dagster/column_schema": dg.TableSchema(
+                        columns=[dg.TableColumn(name=column, type=kind) for column, kind in columns.items()]
+                    ),
+                },
+            )
+
+    return views_of_the_lake
+
+
+def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
+    sources = {
+        "calls": [dg.AssetKey("calls")],
+        "reports": [dg.AssetKey(["reports", category]) for category in settings.report_categories],
+        "stats": [dg.AssetKey(["stats", group_by]) for group_by in SEED_GROUP_BYS],
+    }
+    for table in TABLES:
+        yield _spec(
+            table.name,
+            f"Every day of {table.name} as one table, with `date` as the partition's day.",
+            sources.get(table.name, []),
+            {"dagster/column_schema": column_schema(table)},
+        )
+
+
+def _question_specs() -> Iterator[dg.AssetSpec]:
+    for view in views().values():
+        yield _spec(
+            view.name, view.answers, [dg.AssetKey(["views", name]) for name in sorted(view.reads)], {}
+        )
+
+
+def _spec(name: str, description: str, sources: list[dg.AssetKey], metadata: dict[str, Any]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        dg.AssetKey(["views", name]),
+        deps=sources,
+        description=description,
+        group_name="views",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        metadata={"dagster/table_name": name, **metadata},
+    )

@@ -1,0 +1,67 @@
+"""The whole project on one screen. Dagster loads `defs`; people who embed it call `build_definitions`.
+
+Built explicitly rather than loaded from a folder, so that it can be built with other settings in a test, and
+works where only the installed package is there.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from trackdrive_assets.assets.calls import build_calls
+from trackdrive_assets.assets.reports import build_reports
+from trackdrive_assets.assets.stats import build_stats
+from trackdrive_assets.assets.views import build_views
+from trackdrive_assets.io_manager import IO_MANAGER_KEY, LakeIOManager
+from trackdrive_assets.partitions import daily_partitions
+from trackdrive_assets.resources import LakeResource, TrackdriveResource
+from trackdrive_assets.settings import Settings, variable
+
+SECRETS = ("public_key", "private_key", "auth_token")
+
+
+def build_definitions(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Assets and resources of one account and one lake.
+
+    Args:
+        settings: What the deployment decides.
+        resources: Replace the resource of the same key: `trackdrive`, `lake` or `trackdrive_lake`.
+    """
+    partitions = daily_partitions(settings)
+    return dg.Definitions(
+        assets=[
+            build_calls(settings, partitions),
+            build_reports(settings, partitions),
+            build_stats(settings, partitions),
+            build_views(settings),
+        ],
+        resources={
+            "trackdrive": account(settings),
+            "lake": LakeResource(path=settings.lake),
+            IO_MANAGER_KEY: LakeIOManager(path=settings.lake),
+            **(resources or {}),
+        },
+        # One process a run: a process for every step costs more than a small day takes to read.
+        executor=dg.in_process_executor,
+    )
+
+
+def account(settings: Settings) -> TrackdriveResource:
+    """The account of the settings. Secrets stay names of variables, which Dagster resolves in a run only."""
+    given: dict[str, Any] = {name: dg.EnvVar(variable(name)) for name in SECRETS if getattr(settings, name)}
+    return TrackdriveResource(
+        subdomain=settings.subdomain,
+        base_url=settings.base_url,
+        per_page=settings.per_page,
+        max_concurrency=settings.max_concurrency,
+        requests_per_second=settings.requests_per_second,
+        **given,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `-m trackdrive_assets.definitions` finds: the environment's account and lake."""
+    return build_definitions(Settings.read(os.environ))

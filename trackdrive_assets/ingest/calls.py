@@ -1,0 +1,70 @@
+"""One day of calls: read page by page, kept inside the day, each once, and counted against the API."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.query import Query
+from trackdrive_assets.ingest.days import Day
+from trackdrive_assets.lake.store import Lake, Written
+from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch
+
+# Whether the API counts `created_at_to` in, and what it does with fractions of a second, is not documented.
+# Asking wider than the day on both sides makes it not matter.
+MARGIN = timedelta(seconds=1)
+
+READINGS = 3
+"""How often a day that comes short is read before it fails."""
+
+_log = logging.getLogger(__name__)
+
+
+def ingest_calls(
+    client: Client, lake: Lake, day: Day, *, exclude: Exclusion = NOTHING
+) -> tuple[Written, int | None]:
+    """Replace a day of calls with what the API holds now.
+
+    Returns:
+        The file, and how many calls of the day the API counts (None when it does not count).
+
+    Raises:
+        IncompleteAnswer: Even the last reading brought fewer calls than the API counts.
+        MalformedRow: A value cannot be understood; it names the call and the field.
+        LakeError: The file cannot be written.
+
+    On any error the day's old file stays as it was.
+    """
+    for reading in range(1, READINGS):
+        try:
+            return _read_day(client, lake, day, exclude)
+        except IncompleteAnswer as short:
+            _log.warning("Reading %s again, for the %d. time: %s", day, reading + 1, short)
+    return _read_day(client, lake, day, exclude)
+
+
+def _read_day(client: Client, lake: Lake, day: Day, exclude: Exclusion) -> tuple[Written, int | None]:
+    counted: int | None = None
+    outside = 0
+    asked = Query(created_at_from=day.start - MARGIN, created_at_to=day.end + MARGIN)
+    with lake.replace(CALLS.name, CALLS.schema, day.date, sort_by="created_at") as writer:
+        for number, page in enumerate(client.call_pages(asked)):
+            if number == 0:
+                counted = page.metadata.total_count
+            batch = call_batch(page.rows, fetched_at=datetime.now(UTC), exclude=exclude)
+            kept = within(batch, day)
+            outside += batch.num_rows - kept.num_rows
+            writer.write(kept)
+    return writer.result, None if counted is None else counted - outside
+
+
+def within(batch: pa.RecordBatch, day: Day) -> pa.RecordBatch:
+    """The calls that were created from the day's first instant to before its end."""
+    created = batch.column("created_at")
+    instant = created.type
+    from_start = pc.greater_equal(created, pa.scalar(day.start, instant))
+    return batch.filter(pc.and_(from_start, pc.less(created, pa.scalar(day.end, instant))))
