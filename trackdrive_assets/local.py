@@ -5,8 +5,11 @@ anything that a deployment needs.
 """
 
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -90,21 +93,40 @@ def dev(port: int) -> int:
     settings = Settings.read(os.environ)
     click.echo(f"This is {settings.address} with {settings.credentials}, in {settings.lake}/.")
     home = os.environ.get("DAGSTER_HOME") or str(dagster_home(ACCOUNT_HOME))
-    return _dagster_dev(port, {"DAGSTER_HOME": home})
+    lake = str(Path(settings.lake).expanduser().absolute())
+    return _dagster_dev(port, {"DAGSTER_HOME": home, variable("lake"): lake})
 
 
 def _dagster_dev(port: int, environment: Mapping[str, str]) -> int:
-    workspace = Path("workspace.yaml")
+    if _is_taken(port):
+        raise click.ClickException(f"Port {port} is in use. Stop what listens there, or give another.")
+    workspace = Path("workspace.yaml").resolve()
     target = ["-w", str(workspace)] if workspace.exists() else ["-m", "trackdrive_assets.definitions"]
-    command = [sys.executable, "-m", "dagster", "dev", *target, "--host", "127.0.0.1", "--port", str(port)]
+    # Without the notice that the command has a successor.
+    dagster = [sys.executable, "-W", "ignore:Function", "-m", "dagster"]
+    command = [*dagster, "dev", *target, "--host", "127.0.0.1", "--port", str(port)]
     click.echo(f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends it.")
-    process = subprocess.Popen(command, env={**os.environ, **environment})  # noqa: S603 (our own words)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # The terminal sends Ctrl-C to both; dagster needs a moment to end its own processes.
-            continue
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    # In its home, where Dagster looks for dagster.yaml; so the lake may not be relative any more. In a
+    # session of its own, so that Ctrl-C reaches it once, through us, and it ends its own processes in peace.
+    with subprocess.Popen(  # noqa: S603 (our own words)
+        command,
+        env={**os.environ, **environment},
+        cwd=environment["DAGSTER_HOME"],
+        start_new_session=True,
+    ) as process:
+        while process.poll() is None and not ended.wait(timeout=1):
+            pass
+        if ended.is_set():
+            process.send_signal(signal.SIGINT)
+    return 0 if ended.is_set() else process.returncode
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def demo(folder: Path, days: int) -> None:
