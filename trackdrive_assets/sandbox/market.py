@@ -1,0 +1,194 @@
+"""Who trades calls in the sandbox: buyers, offers, traffic sources, tracking numbers, and where callers live.
+
+Constants only. How a call passes between them is `world.py`. Every phone number is one of those kept for
+fiction (555-0100 to 555-0199). One name holds `&amp;`, as names on the wire do.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Buyer:
+    """Somebody who pays for calls.
+
+    Attributes:
+        group_id: The group that the `buyer_group_ids` filter asks for.
+        user_id: The account owner's own label: any text, a number as text, or none.
+        price: Dollars paid for a call that converts.
+        minimum: Seconds of talk from which a call converts; 0 converts as soon as it is answered.
+        daily_share: The cap: what part of a day's calls it takes at most.
+        opens: First hour of the day, in UTC, at which it takes calls.
+        hours: How many hours it stays open.
+        answers: The chance that it picks up.
+        pays_late: Whether it reports its sales days later, rather than paying by talk time.
+        takes_back: The chance that a conversion is taken back later.
+        refuses_repeats: Whether a repeat caller does not convert.
+    """
+
+    id: int
+    name: str
+    user_id: str | None
+    group_id: int
+    phone: str
+    price: float
+    minimum: int
+    daily_share: float
+    opens: int
+    hours: int
+    answers: float
+    pays_late: bool
+    takes_back: float
+    refuses_repeats: bool
+
+    def is_open(self, hour: int) -> bool:
+        """Whether it takes calls in this hour of a UTC day."""
+        return (hour - self.opens) % 24 < self.hours
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What is sold: its buyers, best first."""
+
+    id: int
+    name: str
+    user_id: str | None
+    schedule_id: int | None
+    schedule_name: str | None
+    buyers: tuple[Buyer, ...]
+
+
+@dataclass(frozen=True)
+class TrafficSource:
+    """Somebody who brings calls.
+
+    Attributes:
+        quality: 0 to 1: how long its callers talk, and how often they buy.
+        payout: Dollars paid to it for a conversion.
+        minimum: Seconds of talk from which it is paid whatever the buyer does; none: when the buyer converts.
+        repeats: What part of its calls comes from somebody who has called before.
+    """
+
+    id: int
+    name: str
+    user_id: str | None
+    quality: float
+    payout: float
+    minimum: int | None
+    repeats: float
+
+
+@dataclass(frozen=True)
+class TrackingNumber:
+    """A number that is advertised: a call to it belongs to one source and one offer."""
+
+    id: int
+    phone: str
+    source: TrafficSource
+    offer: Offer
+    ring_pool_id: int | None
+    weight: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where callers live. Each place has 100 of them."""
+
+    area_code: str
+    city: str
+    state: str
+    zip: str
+
+
+NORTHWIND = Buyer(
+    10160398, "Northwind Insurance", "1070", 301, "+18665550145",
+    price=24.5, minimum=90, daily_share=0.22, opens=13, hours=12, answers=0.93,
+    pays_late=False, takes_back=0.04, refuses_repeats=True,
+)  # fmt: skip
+BLUEBIRD = Buyer(
+    10160412, "Bluebird Auto &amp; Home", None, 301, "+18665550146",
+    price=18.0, minimum=60, daily_share=0.3, opens=12, hours=14, answers=0.9,
+    pays_late=False, takes_back=0.03, refuses_repeats=True,
+)  # fmt: skip
+HARBOR = Buyer(
+    10160427, "Harbor Home Services", "hta-08", 302, "+18665550147",
+    price=85.0, minimum=45, daily_share=0.25, opens=11, hours=16, answers=0.85,
+    pays_late=True, takes_back=0.12, refuses_repeats=False,
+)  # fmt: skip
+SUMMIT = Buyer(
+    10160455, "Summit Solar", "2044", 302, "+18665550148",
+    price=140.0, minimum=120, daily_share=0.12, opens=15, hours=8, answers=0.8,
+    pays_late=True, takes_back=0.15, refuses_repeats=True,
+)  # fmt: skip
+OVERFLOW = Buyer(
+    10160499, "Overflow Call Center", None, 303, "+18665550149",
+    price=10.5, minimum=0, daily_share=0.35, opens=0, hours=23, answers=0.97,
+    pays_late=False, takes_back=0.0, refuses_repeats=False,
+)  # fmt: skip
+
+AUTO = Offer(10026786, "Auto &amp; Home", "1001", 501, "Business hours", (NORTHWIND, BLUEBIRD, OVERFLOW))
+REPAIR = Offer(10026790, "Home Repair", None, None, None, (HARBOR, OVERFLOW))
+SOLAR = Offer(10026801, "Solar Quotes", "solarWest", 502, "Evenings", (SUMMIT, HARBOR))
+
+EXAMPLE_MEDIA = TrafficSource(
+    10455172, "Example Media", "tsUSCA", quality=0.75, payout=9.25, minimum=None, repeats=0.08
+)
+BRIGHT_CLICKS = TrafficSource(
+    10455180, "Bright Clicks +17195550100", "1071", quality=0.55, payout=12.0, minimum=None, repeats=0.12
+)
+RADIO_ROW = TrafficSource(10455196, "Radio Row", None, quality=0.9, payout=15.5, minimum=None, repeats=0.05)
+COUPON_BARN = TrafficSource(
+    10455203, "Coupon Barn", "9", quality=0.2, payout=4.0, minimum=30, repeats=0.35
+)  # fmt: skip
+
+NUMBERS = (
+    TrackingNumber(14755793, "+18005550123", EXAMPLE_MEDIA, AUTO, None, 30),
+    TrackingNumber(14755794, "+18005550124", EXAMPLE_MEDIA, REPAIR, 7701, 14),
+    TrackingNumber(14755795, "+18885550125", BRIGHT_CLICKS, AUTO, 7702, 18),
+    TrackingNumber(14755796, "+18885550126", BRIGHT_CLICKS, SOLAR, 7702, 8),
+    TrackingNumber(14755797, "+18775550127", RADIO_ROW, REPAIR, None, 9),
+    TrackingNumber(14755798, "+18775550128", RADIO_ROW, SOLAR, None, 5),
+    TrackingNumber(14755799, "+18005550129", COUPON_BARN, AUTO, None, 16),
+)
+
+PLACES = (
+    Place("719", "Colorado Springs", "CO", "80903"),
+    Place("303", "Denver", "CO", "80202"),
+    Place("512", "Austin", "TX", "78701"),
+    Place("713", "Houston", "TX", "77002"),
+    Place("214", "Dallas", "TX", "75201"),
+    Place("210", "San Antonio", "TX", "78205"),
+    Place("213", "Los Angeles", "CA", "90012"),
+    Place("619", "San Diego", "CA", "92101"),
+    Place("415", "San Francisco", "CA", "94103"),
+    Place("916", "Sacramento", "CA", "95814"),
+    Place("602", "Phoenix", "AZ", "85004"),
+    Place("520", "Tucson", "AZ", "85701"),
+    Place("305", "Miami", "FL", "33130"),
+    Place("407", "Orlando", "FL", "32801"),
+    Place("813", "Tampa", "FL", "33602"),
+    Place("904", "Jacksonville", "FL", "32202"),
+    Place("404", "Atlanta", "GA", "30303"),
+    Place("912", "Savannah", "GA", "31401"),
+    Place("212", "New York", "NY", "10007"),
+    Place("716", "Buffalo", "NY", "14202"),
+    Place("312", "Chicago", "IL", "60602"),
+    Place("614", "Columbus", "OH", "43215"),
+    Place("216", "Cleveland", "OH", "44114"),
+    Place("215", "Philadelphia", "PA", "19107"),
+    Place("412", "Pittsburgh", "PA", "15219"),
+    Place("617", "Boston", "MA", "02108"),
+    Place("206", "Seattle", "WA", "98104"),
+    Place("503", "Portland", "OR", "97204"),
+    Place("702", "Las Vegas", "NV", "89101"),
+    Place("801", "Salt Lake City", "UT", "84111"),
+    Place("704", "Charlotte", "NC", "28202"),
+    Place("615", "Nashville", "TN", "37201"),
+    Place("313", "Detroit", "MI", "48226"),
+    Place("612", "Minneapolis", "MN", "55415"),
+    Place("314", "St. Louis", "MO", "63103"),
+    Place("504", "New Orleans", "LA", "70112"),
+    Place("405", "Oklahoma City", "OK", "73102"),
+    Place("505", "Albuquerque", "NM", "87102"),
+    Place("208", "Boise", "ID", "83702"),
+    Place("808", "Honolulu", "HI", "96813"),
+)

@@ -1,0 +1,83 @@
+"""A sandbox with a stopped clock, and a session that may ask it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from trackdrive_assets.sandbox.server import Sandbox
+
+MARCH = date(2024, 3, 1)
+NOON = datetime(2024, 3, 20, 12, tzinfo=UTC)
+"""A Wednesday."""
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    moment: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def pass_by(self, **amount: float) -> None:
+        self.moment += timedelta(**amount)
+
+
+@dataclass
+class Visitor:
+    """Asks a sandbox, with its key pair unless told otherwise."""
+
+    sandbox: Sandbox
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def get(self, path: str = "/calls", /, **params: Any) -> requests.Response:
+        keys = (self.sandbox.public_key, self.sandbox.private_key)
+        return self.session.get(f"{self.sandbox.base_url}/api/v1{path}", params=params, auth=keys, timeout=10)
+
+    def rows(self, **params: Any) -> list[dict[str, Any]]:
+        """The first page of calls: of 250, which is enough where a test says no more."""
+        calls: list[dict[str, Any]] = self.get(**{"per_page": 250, **params}).json()["calls"]
+        return calls
+
+    def pages(self, **params: Any) -> list[list[dict[str, Any]]]:
+        """Every page by cursor, up to and with the one that ends it."""
+        pages: list[list[dict[str, Any]]] = []
+        cursor = "-1"
+        while cursor != "0" and len(pages) < 200:
+            body = self.get(cursor=cursor, **params).json()
+            pages.append(body["calls"])
+            cursor = repr(body["metadata"]["next_cursor"])
+        return pages
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def sandbox(clock: Clock) -> Iterator[Sandbox]:
+    with Sandbox(seed=7, calls_per_day=40, first_day=MARCH, now=clock) as served:
+        yield served
+
+
+@pytest.fixture
+def visitor(sandbox: Sandbox) -> Iterator[Visitor]:
+    with requests.Session() as session:
+        yield Visitor(sandbox, session)
+
+
+@pytest.fixture(scope="session")
+def still() -> Iterator[Visitor]:
+    """One sandbox for all tests that only read. It has seen 19 days of 40 calls, and one is going on."""
+    with (
+        Sandbox(seed=7, calls_per_day=40, first_day=MARCH, now=Clock()) as served,
+        requests.Session() as session,
+    ):
+        served.place(NOON - timedelta(seconds=3), ended_at=None, status="initiated")
+        yield Visitor(served, session)
