@@ -1,0 +1,308 @@
+"""Where a day of a table lies, how it is replaced, and how it is read back.
+
+A day is one Parquet file. It is written page by page, in order, without ever being whole in memory, and takes
+the old one's place only when it is complete. The DuckDB file over the days is in `duckdb`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained
+
+__all__ = ["LAYOUT", "Lake", "LakeError", "Layout", "Written"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table lies on disk: `<table>/<key>=<value>/date=2024-06-19/<file>`.
+
+    Attributes:
+        file: Name of a day's file.
+        keys: Hive keys of the folders above the day's.
+    """
+
+    file: str
+    keys: tuple[str, ...] = ()
+
+
+LAYOUT = {
+    "calls": Layout("calls.parquet"),
+    "reports": Layout("report.parquet", keys=("category",)),
+    "stats": Layout("stats.parquet", keys=("group_by",)),
+    "call_changes": Layout("changes.parquet"),
+}
+
+# A row is about a kilobyte, so a group of this many is some 30 MB in memory, and a usual day is one or two.
+# Pages are far smaller: a row group for each of them would cost every reader.
+_ROW_GROUP = 32_768
+
+
+@dataclass(frozen=True)
+class Written:
+    """What replaced a day.
+
+    Attributes:
+        path: The day's file.
+        rows: How many rows it holds.
+        bytes: Its size.
+    """
+
+    path: Path
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """From the least to the greatest value of the sorting column in one batch."""
+
+    least: Any
+    greatest: Any
+
+
+def overlapping(spans: Sequence[Span]) -> list[list[int]]:
+    """Group the positions of spans that overlap, in ascending order.
+
+    Every value of a group is at most every value of the next, so sorting each group by itself sorts all.
+    Spans that only touch stay apart.
+    """
+    groups: list[list[int]] = []
+    reached: Any = None
+    for position in sorted(range(len(spans)), key=lambda p: (spans[p].least, spans[p].greatest)):
+        span = spans[position]
+        if groups and span.least < reached:
+            groups[-1].append(position)
+            reached = max(reached, span.greatest)
+        else:
+            groups.append([position])
+            reached = span.greatest
+    return groups
+
+
+class DayWriter:
+    """Takes the batches of one day in any order. Made by `Lake.replace`.
+
+    Attributes:
+        rows: How many rows were written so far.
+        result: What replaced the day; None until the block has ended.
+    """
+
+    def __init__(self, spool: Path, schema: pa.Schema, sort_by: str | None) -> None:
+        self.rows = 0
+        self.result: Written | None = None
+        self._spool = spool
+        self._schema = schema
+        self._sort_by = sort_by
+        self._spans: list[Span] = []
+        self._sink = pa.OSFile(str(spool), "wb")
+        self._batches = pa.ipc.new_file(self._sink, schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows.
+
+        Raises:
+            ValueError: The batch has another schema than the day, or a null in the column that sorts it.
+            LakeError: The file system refuses.
+        """
+        if not batch.schema.equals(self._schema):
+            raise ValueError(
+                f"This batch has columns {batch.schema.names}, the day has {self._schema.names}."
+            )
+        if batch.num_rows == 0:
+            return
+        if self._sort_by is not None:
+            values = batch.column(self._sort_by)
+            if values.null_count:
+                raise ValueError(
+                    f"A day is sorted by {self._sort_by}, and {values.null_count} rows have none."
+                )
+            bounds = pc.min_max(values)
+            self._spans.append(Span(bounds["min"].as_py(), bounds["max"].as_py()))
+        with refusals_explained("write", self._spool):
+            self._batches.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def close(self) -> None:
+        """Let go of the file, whatever is in it."""
+        self._sink.close()
+
+    def _store(self, file: Path) -> None:
+        """Write everything, in order, as Parquet."""
+        self._batches.close()
+        self._sink.close()
+        # Read, not mapped: mapped pages would count as this process's memory until the day is whole in it.
+        with (
+            pa.OSFile(str(self._spool), "rb") as source,
+            pq.ParquetWriter(file, self._schema, compression="zstd") as parquet,
+        ):
+            for group in _row_groups(self._ascending(pa.ipc.open_file(source))):
+                parquet.write_table(group, row_group_size=_ROW_GROUP)
+
+    def _ascending(self, spool: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
+        """The spooled batches in order, as few at a time as their spans allow."""
+        if self._sort_by is None:
+            yield from (pa.Table.from_batches([spool.get_batch(n)]) for n in range(spool.num_record_batches))
+            return
+        for group in overlapping(self._spans):
+            yield pa.Table.from_batches([spool.get_batch(n) for n in group]).sort_by(self._sort_by)
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join small tables up to the size of a row group."""
+    pending: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        if pending and rows + table.num_rows > _ROW_GROUP:
+            yield pa.concat_tables(pending)
+            pending, rows = [], 0
+        pending.append(table)
+        rows += table.num_rows
+    if pending:
+        yield pa.concat_tables(pending)
+
+
+class Lake:
+    """The folder of Parquet files.
+
+    Args:
+        root: The folder; made when a day is first written.
+
+    Raises:
+        LakeError: `root` is the URL of an object store, or can't be told from a partition.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        if "://" in str(root):
+            raise LakeError(
+                f"TRACKDRIVE_LAKE is {str(root)!r}. Object stores aren't supported yet: set it to a folder."
+            )
+        self.root = Path(root).expanduser().absolute()
+        # DuckDB reads hive keys anywhere in a path, and would take this one for the partition's.
+        keys = {"date", *(key for layout in LAYOUT.values() for key in layout.keys)}
+        if taken := [part for part in self.root.parts if part.partition("=")[0] in keys and "=" in part]:
+            raise LakeError(
+                f"TRACKDRIVE_LAKE is {self.root}. Choose a folder without {taken[0]!r} in its path."
+            )
+
+    def file(self, table: str, day: date, **hive: str) -> Path:
+        """Where a day of a table lies, whether or not it does yet.
+
+        Args:
+            table: A name in `LAYOUT`.
+            day: The partition's day.
+            **hive: The table's other hive keys, such as `category="buyer_id"`.
+        """
+        return self._folder(table, hive) / f"date={day.isoformat()}" / LAYOUT[table].file
+
+    def days(self, table: str, **hive: str) -> list[date]:
+        """The days that have a file, ascending."""
+        files = self._folder(table, hive).glob(f"date=????-??-??/{LAYOUT[table].file}")
+        return sorted(date.fromisoformat(file.parent.name.removeprefix("date=")) for file in files)
+
+    @contextmanager
+    def replace(
+        self, table: str, schema: pa.Schema, day: date, *, sort_by: str | None = None, **hive: str
+    ) -> Iterator[DayWriter]:
+        """Replace a day as a whole when the block ends well; change nothing when it doesn't.
+
+        Args:
+            table: A name in `LAYOUT`.
+            schema: Of every batch and of the file.
+            day: The partition's day.
+            sort_by: The column that the file ascends by; None keeps the order of writing.
+            **hive: The table's other hive keys.
+
+        Raises:
+            LakeError: The file system refuses. The old day is intact.
+        """
+        place = self.file(table, day, **hive)
+        with folder_beside(place) as folder:
+            with refusals_explained("write", place):
+                writer = DayWriter(folder / "spool", schema, sort_by)
+            try:
+                yield writer
+                new = folder / "day"
+                with refusals_explained("write", place):
+                    writer._store(new)  # noqa: SLF001  only the lake may end a day
+                    _check(new, schema, writer.rows)
+                    size = new.stat().st_size
+                move_over(new, place)
+                writer.result = Written(place, writer.rows, size)
+            finally:
+                writer.close()
+
+    def read(
+        self,
+        table: str,
+        schema: pa.Schema,
+        days: Sequence[date],
+        columns: Sequence[str] | None = None,
+        **hive: str,
+    ) -> pa.Table:
+        """Read days in the order given.
+
+        Args:
+            table: A name in `LAYOUT`.
+            schema: What to return; a column that an older file lacks is null.
+            days: Partitions.
+            columns: Names out of `schema`; all by default.
+            **hive: The table's other hive keys.
+
+        Raises:
+            LakeError: A day has no file, or can't be read.
+        """
+        files = {day: self.file(table, day, **hive) for day in days}
+        if missing := [day.isoformat() for day, file in files.items() if not file.exists()]:
+            name = "/".join([table, *hive.values()])
+            shown = ", ".join(missing[:_DAYS_SHOWN]) + (" …" if len(missing) > _DAYS_SHOWN else "")
+            raise LakeError(
+                f"{name} has no file for {len(missing)} of the days asked for: {shown}. Materialize these "
+                f"partitions of the asset {name} first (lake: {self.root})."
+            )
+        wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+        return pa.concat_tables([wanted.empty_table(), *(_read(file, wanted) for file in files.values())])
+
+    def _folder(self, table: str, hive: dict[str, str]) -> Path:
+        if table not in LAYOUT:
+            raise ValueError(f"The lake has no table {table!r}; it has {', '.join(LAYOUT)}.")
+        keys = LAYOUT[table].keys
+        if set(hive) != set(keys):
+            raise ValueError(f"{table} is told apart by {keys or 'its days alone'}, not by {tuple(hive)}.")
+        # Whoever names a category may put a slash in it.
+        return self.root.joinpath(table, *(f"{key}={quote(hive[key], safe='')}" for key in keys))
+
+
+_DAYS_SHOWN = 5
+
+
+def _check(file: Path, schema: pa.Schema, rows: int) -> None:
+    """Open what was written and see that it is what was meant."""
+    with pq.ParquetFile(file) as parquet:
+        if parquet.metadata.num_rows != rows or not parquet.schema_arrow.equals(schema):
+            raise LakeError(
+                f"{file} should hold {rows} rows and holds {parquet.metadata.num_rows}. Run again."
+            )
+
+
+def _read(file: Path, wanted: pa.Schema) -> pa.Table:
+    with refusals_explained("read", file), pq.ParquetFile(file) as parquet:
+        present = [name for name in wanted.names if name in parquet.schema_arrow.names]
+        found = parquet.read(columns=present)
+    return pa.Table.from_arrays(
+        [
+            found[field.name].cast(field.type)
+            if field.name in present
+            else pa.nulls(found.num_rows, field.type)
+            for field in wanted
+        ],
+        schema=wanted,
+    )

@@ -1,0 +1,1 @@
+"""What the lake promises: days replaced whole, and views that open anywhere."""

@@ -1,0 +1,206 @@
+"""The DuckDB file: it always opens, shows what the days hold, and is swapped without disturbing anybody."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from trackdrive_assets.lake import duckdb as lake_duckdb
+from trackdrive_assets.lake.duckdb import Rebuilt, View, rebuild, views
+from trackdrive_assets.lake.store import Lake, LakeError
+from trackdrive_assets.tables.columns import CALLS, TABLES
+
+DAY = date(2024, 6, 19)
+SCHEMAS: Mapping[str, pa.Schema] = {table.name: table.schema for table in TABLES}
+MEANINGS = {table.name: table.meanings for table in TABLES}
+
+
+def build(lake: Lake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC") -> Rebuilt:
+    return rebuild(lake, schemas, time_zone=time_zone, meanings=MEANINGS)
+
+
+def write(lake: Lake, *uuids: str, day: date = DAY, schema: pa.Schema = CALLS.schema) -> None:
+    rows = [{"uuid": uuid, "created_at": datetime(2024, 6, 19, tzinfo=UTC)} for uuid in uuids]
+    with lake.replace("calls", schema, day) as writer:
+        writer.write(pa.RecordBatch.from_pylist(rows, schema=schema))
+
+
+def ask(path: Path, question: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(path, read_only=True) as connection:
+        return connection.execute(question).fetchall()
+
+
+# What the file shows
+
+
+def test_an_empty_lake_has_every_view_with_all_columns_and_no_rows(tmp_path: Path) -> None:
+    built = build(Lake(tmp_path))
+    assert {"calls", "reports", "stats", "call_changes", "daily_summary"} <= set(built.views)
+    assert list(built.views["calls"]) == [*CALLS.schema.names, "date"]
+    assert all(ask(built.path, f"FROM {name}") == [] for name in built.views)
+
+
+def test_types_are_the_same_with_and_without_files(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    empty = build(lake).views
+    write(lake, "a")
+    assert build(lake).views == empty
+    assert empty["calls"]["created_at"] == "TIMESTAMP WITH TIME ZONE"
+    assert empty["calls"]["revenue"] == "DECIMAL(18,6)"
+    assert empty["calls"]["tokens"] == "MAP(VARCHAR, VARCHAR)"
+    assert empty["calls"]["date"] == "DATE"
+
+
+def test_a_day_written_after_the_rebuild_is_seen(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "a")
+    built = build(lake)
+    write(lake, "b", day=date(2024, 6, 20))
+    assert ask(built.path, "SELECT uuid, date FROM calls ORDER BY uuid") == [
+        ("a", DAY),
+        ("b", date(2024, 6, 20)),
+    ]
+
+
+def test_scratch_files_of_a_writer_are_not_seen(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "a")
+    built = build(lake)
+    with lake.replace("calls", CALLS.schema, DAY) as writer:
+        writer.write(pa.RecordBatch.from_pylist([{"uuid": "b"}], schema=CALLS.schema))
+        assert ask(built.path, "SELECT uuid FROM calls") == [("a",)]
+
+
+@pytest.mark.parametrize(
+    "folder", ["it's here", "a b", "[x]", "a*b", "{a,b}", 'say "hi"', "per%20cent", "$home ${tally}", "é"]
+)
+def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
+    lake = Lake(tmp_path / folder)
+    write(lake, "a")
+    assert ask(build(lake).path, "SELECT uuid, date FROM calls") == [("a", DAY)]
+
+
+def test_a_folder_name_that_reads_as_a_pattern_does_not_match_its_neighbours(tmp_path: Path) -> None:
+    for folder in ("a*", "ab"):
+        write(Lake(tmp_path / folder), folder)
+    assert ask(build(Lake(tmp_path / "a*")).path, "SELECT uuid FROM calls") == [("a*",)]
+
+
+def test_a_category_is_read_back_as_it_was_named(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with lake.replace("reports", SCHEMAS["reports"], DAY, category="a b/c=d") as writer:
+        writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=SCHEMAS["reports"]))
+    assert ask(build(lake).path, "SELECT category, group_value, date FROM reports") == [("a b/c=d", "x", DAY)]
+
+
+def test_a_column_that_older_days_lack_is_null_there(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    older = pa.schema([field for field in CALLS.schema if field.name != "hangup_cause"])
+    write(lake, "old", schema=older)
+    assert ask(build(lake).path, "SELECT uuid, hangup_cause FROM calls") == [("old", None)]
+    with lake.replace("calls", CALLS.schema, date(2024, 6, 20)) as writer:
+        writer.write(pa.RecordBatch.from_pylist([{"uuid": "new", "hangup_cause": "x"}], schema=CALLS.schema))
+    assert ask(build(lake).path, "SELECT uuid, hangup_cause FROM calls ORDER BY uuid") == [
+        ("new", "x"),
+        ("old", None),
+    ]
+
+
+def test_a_column_of_another_type_in_older_days_is_cast(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    older = pa.schema([pa.field("sub_id", pa.int64()) if f.name == "sub_id" else f for f in CALLS.schema])
+    with lake.replace("calls", older, DAY) as writer:
+        writer.write(pa.RecordBatch.from_pylist([{"sub_id": 7}], schema=older))
+    assert ask(build(lake).path, "SELECT sub_id FROM calls") == [("7",)]
+
+
+def test_comments_say_what_views_and_columns_mean(tmp_path: Path) -> None:
+    path = build(Lake(tmp_path)).path
+    assert ask(path, "SELECT comment FROM duckdb_views() WHERE view_name = 'daily_summary'") == [
+        (views()["daily_summary"].answers,)
+    ]
+    assert ask(
+        path, "SELECT comment FROM duckdb_columns() WHERE table_name = 'calls' AND column_name = 'ended_at'"
+    ) == [("When the call ended, null while it is live.",)]
+
+
+# How it is swapped
+
+
+def test_a_reader_of_the_old_file_is_not_disturbed(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    path = build(lake).path
+    with duckdb.connect(path) as analyst:
+        analyst.execute("CREATE TABLE notes AS SELECT 1 AS note")
+        build(lake)
+        assert analyst.execute("SELECT count(*) FROM calls").fetchall() == [(0,)]
+        assert analyst.execute("SELECT note FROM notes").fetchall() == [(1,)]
+    assert ask(path, "SELECT count(*) FROM calls") == [(0,)]
+
+
+def test_what_an_analyst_left_unmerged_does_not_reach_the_new_file(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    path = build(lake).path
+    with duckdb.connect(path) as analyst:
+        analyst.execute("PRAGMA disable_checkpoint_on_shutdown")
+        analyst.execute("CREATE TABLE notes AS SELECT 1 AS note")
+    unmerged = path.with_name("trackdrive.duckdb.wal")
+    assert unmerged.exists()
+    build(lake)
+    assert not unmerged.exists()
+    assert ask(path, "SELECT count(*) FROM duckdb_tables()") == [(0,)]
+
+
+def test_nothing_else_stays_in_the_folder(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    (tmp_path / ".trackdrive.duckdb.dead.tmp").mkdir()
+    build(lake)
+    build(lake)
+    assert [path.name for path in tmp_path.iterdir()] == ["trackdrive.duckdb"]
+
+
+def test_all_failing_views_are_named_and_the_old_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path)
+    before = build(lake).path.read_bytes()
+    wrong = {name: View(name, "", f"FROM calls SELECT {name}") for name in ("first_wrong", "second_wrong")}
+    monkeypatch.setattr(lake_duckdb, "views", lambda: wrong)
+    with pytest.raises(LakeError, match=r"(?s)2 of 6 views failed.*first_wrong: .*second_wrong: "):
+        build(lake)
+    assert (tmp_path / "trackdrive.duckdb").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["trackdrive.duckdb"]
+
+
+def test_a_lake_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("a file where a folder should be")
+    with pytest.raises(LakeError, match=r"trackdrive\.duckdb"):
+        build(Lake(tmp_path / "lake"))
+
+
+def test_the_file_has_the_oldest_format_that_reads_these_views(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    path = build(lake).path
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{tmp_path / 'oldest.duckdb'}' AS oldest (STORAGE_VERSION 'v1.0.0')")
+        connection.execute("DETACH oldest")
+    # The format's number stands in the 8 bytes after the magic word.
+    header = slice(12, 20)
+    assert path.read_bytes()[header] == (tmp_path / "oldest.duckdb").read_bytes()[header]
+
+
+@pytest.mark.parametrize("view", views().values(), ids=lambda view: view.name)
+def test_every_view_says_what_it_answers(view: View) -> None:
+    assert view.answers.endswith(".")
+    assert not view.sql.lstrip().startswith("--")
+
+
+def test_views_come_after_those_they_read() -> None:
+    seen: set[str] = set()
+    for name, view in views().items():
+        assert not (view.reads & views().keys()) - seen
+        seen.add(name)

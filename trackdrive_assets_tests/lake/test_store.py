@@ -1,0 +1,349 @@
+"""Where days lie, and that each is replaced whole, in order, or not at all."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trackdrive_assets.lake import store
+from trackdrive_assets.lake.store import LAYOUT, Lake, LakeError, Span, overlapping
+from trackdrive_assets.tables.columns import CALLS, TABLES
+
+DAY = date(2024, 6, 19)
+SCHEMA = CALLS.schema.empty_table().select(["created_at", "uuid"]).schema
+
+
+def page(*minutes: int) -> pa.RecordBatch:
+    """Calls that started so many minutes after midnight."""
+    midnight = datetime(2024, 6, 19, tzinfo=UTC)
+    return pa.RecordBatch.from_pylist(
+        [
+            {"created_at": midnight + timedelta(minutes=minute), "uuid": f"call-{minute}"}
+            for minute in minutes
+        ],
+        schema=SCHEMA,
+    )
+
+
+def write(lake: Lake, *pages: pa.RecordBatch, day: date = DAY) -> store.Written:
+    with lake.replace("calls", SCHEMA, day, sort_by="created_at") as writer:
+        for batch in pages:
+            writer.write(batch)
+    assert writer.result is not None
+    return writer.result
+
+
+def write_and_fail(lake: Lake) -> None:
+    with lake.replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
+        writer.write(page(2))
+        raise ZeroDivisionError
+
+
+def uuids(lake: Lake, *days: date) -> list[str | None]:
+    return lake.read("calls", SCHEMA, days or [DAY])["uuid"].to_pylist()
+
+
+def everything_in(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+# Places
+
+
+def test_a_day_lies_where_the_contract_says(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    places = [
+        lake.file("calls", DAY),
+        lake.file("reports", DAY, category="buyer_id"),
+        lake.file("stats", DAY, group_by="status"),
+    ]
+    assert [str(place.relative_to(tmp_path)) for place in places] == [
+        "calls/date=2024-06-19/calls.parquet",
+        "reports/category=buyer_id/date=2024-06-19/report.parquet",
+        "stats/group_by=status/date=2024-06-19/stats.parquet",
+    ]
+
+
+def test_a_category_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
+    place = Lake(tmp_path).file("reports", DAY, category="../../etc/a=b c")
+    assert place.parent.parent == tmp_path / "reports" / "category=..%2F..%2Fetc%2Fa%3Db%20c"
+
+
+def test_the_lake_and_the_tables_agree_on_hive_keys() -> None:
+    assert {table.name: tuple(column.name for column in table.hive) for table in TABLES} == {
+        name: (*layout.keys, "date") for name, layout in LAYOUT.items()
+    }
+
+
+def test_an_unknown_table_or_a_missing_hive_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no table 'cals'; it has calls"):
+        Lake(tmp_path).file("cals", DAY)
+    with pytest.raises(ValueError, match="reports is told apart by"):
+        Lake(tmp_path).file("reports", DAY)
+
+
+@pytest.mark.parametrize("root", ["s3://bucket/lake", "gs://bucket"])
+def test_an_object_store_is_refused_by_the_name_of_its_variable(root: str) -> None:
+    with pytest.raises(LakeError, match="TRACKDRIVE_LAKE"):
+        Lake(root)
+
+
+def test_a_folder_that_looks_like_a_partition_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="without 'date=2024'"):
+        Lake(tmp_path / "date=2024" / "lake")
+
+
+def test_days_are_those_that_have_a_file(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert lake.days("calls") == []
+    for day in (date(2024, 6, 21), date(2024, 6, 19)):
+        write(lake, page(1), day=day)
+    (tmp_path / "calls" / "date=2024-06-20").mkdir()
+    assert lake.days("calls") == [date(2024, 6, 19), date(2024, 6, 21)]
+
+
+# Replacing
+
+
+def test_pages_that_come_newest_first_lie_oldest_first(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    written = write(lake, page(9, 8, 7), page(6, 5), page(4, 3, 2))
+    assert uuids(lake) == [f"call-{n}" for n in range(2, 10)]
+    assert (written.rows, written.path) == (8, lake.file("calls", DAY))
+    assert written.bytes == written.path.stat().st_size
+
+
+def test_pages_that_overlap_are_merged(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(9, 5), page(7, 3), page(4, 1), page(20))
+    assert uuids(lake) == [f"call-{n}" for n in (1, 3, 4, 5, 7, 9, 20)]
+
+
+@given(st.lists(st.lists(st.integers(0, 1000), max_size=4), max_size=8))
+def test_a_day_is_in_order_whatever_order_it_came_in(pages: list[list[int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(folder)
+        write(lake, *(page(*minutes) for minutes in pages))
+        assert uuids(lake) == [f"call-{n}" for n in sorted(n for minutes in pages for n in minutes)]
+
+
+def test_without_a_sorting_column_rows_keep_their_order(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with lake.replace("calls", SCHEMA, DAY) as writer:
+        writer.write(page(3, 1))
+        writer.write(page(2))
+    assert uuids(lake) == ["call-3", "call-1", "call-2"]
+
+
+def test_an_empty_day_is_a_file_with_no_rows_and_every_column(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page())
+    with pq.ParquetFile(lake.file("calls", DAY)) as file:
+        assert (file.metadata.num_rows, file.schema_arrow) == (0, SCHEMA)
+
+
+def test_a_day_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(1, 2, 3))
+    write(lake, page(4))
+    assert uuids(lake) == ["call-4"]
+    assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
+
+
+def test_small_pages_share_a_row_group_with_statistics(tmp_path: Path) -> None:
+    written = write(Lake(tmp_path), *(page(n) for n in range(20)))
+    with pq.ParquetFile(written.path) as file:
+        assert file.num_row_groups == 1
+        column = file.metadata.row_group(0).column(0)
+    assert column.compression == "ZSTD"
+    assert column.statistics is not None
+    assert column.statistics.has_min_max
+
+
+def test_an_error_leaves_the_old_day_and_no_litter(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(1))
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail(lake)
+    assert uuids(lake) == ["call-1"]
+    assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
+
+
+def test_an_error_on_a_new_day_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail(Lake(tmp_path))
+    assert list((tmp_path / "calls").iterdir()) == []
+
+
+def test_an_error_of_the_caller_stays_the_callers(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionError), Lake(tmp_path).replace("calls", SCHEMA, DAY):
+        raise ConnectionError
+
+
+def test_a_batch_of_another_schema_is_refused(tmp_path: Path) -> None:
+    other = pa.RecordBatch.from_pydict({"uuid": ["a"]})
+    with pytest.raises(ValueError, match="This batch has columns"):
+        write(Lake(tmp_path), other)
+
+
+def test_a_row_that_cannot_be_sorted_is_refused(tmp_path: Path) -> None:
+    nameless = pa.RecordBatch.from_pylist([{"uuid": "a"}], schema=SCHEMA)
+    with pytest.raises(ValueError, match="sorted by created_at, and 1 rows have none"):
+        write(Lake(tmp_path), nameless)
+
+
+@pytest.mark.parametrize(("rows", "schema"), [(2, SCHEMA), (1, CALLS.schema)])
+def test_a_file_that_is_not_what_was_written_is_refused(tmp_path: Path, rows: int, schema: pa.Schema) -> None:
+    written = write(Lake(tmp_path), page(1))
+    with pytest.raises(LakeError, match="should hold"):
+        store._check(written.path, schema, rows)
+
+
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA, page
+with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
+    writer.write(page(2))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+ON_A_FULL_DISK = """
+import resource, sys
+from trackdrive_assets.lake.store import Lake, LakeError
+from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA, page
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
+        for first in range(0, 1000, 50):
+            writer.write(page(*range(first, first + 50)))
+except LakeError as error:
+    print(error)
+"""
+
+
+def run(program: str, root: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", program, str(root)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_a_killed_writer_leaves_the_old_day_and_the_next_one_tidies_up(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(1))
+    assert run(KILLED_WHILE_WRITING, tmp_path).returncode == -signal.SIGKILL
+    assert uuids(lake) == ["call-1"]
+    assert len(everything_in(tmp_path)) > 1
+    write(lake, page(3))
+    assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
+
+
+def test_a_full_disk_leaves_the_old_day_and_no_litter_and_says_where(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(1))
+    said = run(ON_A_FULL_DISK, tmp_path)
+    assert "calls.parquet" in said.stdout, said.stderr
+    assert "free space" in said.stdout
+    assert uuids(lake) == ["call-1"]
+    assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
+
+
+def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "calls").write_text("a file where a folder should be")
+    with pytest.raises(LakeError, match="Can't write"):
+        write(Lake(tmp_path), page(1))
+
+
+TWO_DAYS_OF_MANY_PAGES = """
+import resource, sys
+import pyarrow as pa
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA
+
+def peak_after(pages):
+    with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
+        for number in range(pages, 0, -1):
+            times = pa.array(range(number * 500, number * 500 + 500)).cast(SCHEMA.field(0).type)
+            texts = pa.array([f"{number:01000d}"] * 500)
+            writer.write(pa.RecordBatch.from_arrays([times, texts], schema=SCHEMA))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+few = peak_after(200)
+print(peak_after(900) - few)
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_pages(tmp_path: Path) -> None:
+    growth_in_kilobytes = int(run(TWO_DAYS_OF_MANY_PAGES, tmp_path).stdout)
+    assert growth_in_kilobytes < 100_000  # 350 MB more were written
+
+
+# Reading
+
+
+def test_days_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    tomorrow = DAY + timedelta(days=1)
+    write(lake, page(1))
+    write(lake, page(2), day=tomorrow)
+    assert uuids(lake, tomorrow, DAY) == ["call-2", "call-1"]
+
+
+def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(1))
+    assert lake.read("calls", SCHEMA, [DAY], columns=["uuid"]).column_names == ["uuid"]
+
+
+def test_a_column_that_an_older_day_lacks_is_null(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(1))
+    newer = SCHEMA.append(pa.field("mood", pa.string()))
+    assert lake.read("calls", newer, [DAY])["mood"].to_pylist() == [None]
+
+
+def test_no_days_are_no_rows(tmp_path: Path) -> None:
+    assert Lake(tmp_path).read("calls", SCHEMA, []).schema == SCHEMA
+
+
+def test_days_without_a_file_are_named_with_what_to_do(tmp_path: Path) -> None:
+    days = [DAY + timedelta(days=n) for n in range(8)]
+    with pytest.raises(LakeError, match=r"8 of the days asked for: 2024-06-19, .* …\. Materialize .*calls"):
+        Lake(tmp_path).read("calls", SCHEMA, days)
+
+
+# Spans
+
+spans = st.lists(
+    st.tuples(st.integers(0, 50), st.integers(0, 20)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
+)
+
+
+@given(spans)
+def test_every_span_is_in_exactly_one_group(found: Sequence[Span]) -> None:
+    assert sorted(n for group in overlapping(found) for n in group) == list(range(len(found)))
+
+
+@given(spans)
+def test_every_group_ends_before_the_next_begins(found: Sequence[Span]) -> None:
+    groups = overlapping(found)
+    for earlier, later in pairwise(groups):
+        assert max(found[n].greatest for n in earlier) <= min(found[n].least for n in later)
+
+
+@given(spans)
+def test_no_group_is_larger_than_the_overlap_demands(found: Sequence[Span]) -> None:
+    for group in overlapping(found):
+        for split in range(1, len(group)):
+            before, after = group[:split], group[split:]
+            assert max(found[n].greatest for n in before) > min(found[n].least for n in after)

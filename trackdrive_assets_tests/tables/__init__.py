@@ -1,0 +1,1 @@
+"""What the tables promise: their columns, and how values are read."""
