@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.credentials import AuthToken, Credentials, KeyPair
+from trackdrive_assets.api.errors import redact
 
 PREFIX = "TRACKDRIVE_"
 STATS_INTERVALS = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "6h": 360, "1d": 1440}
@@ -47,6 +48,12 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _key(value: Any) -> str:
+    if not re.fullmatch(r"[!-~]*", str(value)):
+        raise _Unfit("it holds a character that no key has, such as a space; copy it anew")
+    return str(value)
+
+
 def _subdomain(value: Any) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", str(value)):
         raise _Unfit("give only the first part of the host: acme for https://acme.trackdrive.com")
@@ -54,8 +61,12 @@ def _subdomain(value: Any) -> str:
 
 
 def _base_url(value: Any) -> str:
-    parts = urlsplit(str(value))
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    try:
+        parts = urlsplit(str(value))
+        given = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        given = False
+    if not given:
         raise _Unfit("give scheme and host, such as https://acme.trackdrive.com")
     if parts.username or parts.password:
         raise _Unfit("leave the credentials out of it; they have variables of their own")
@@ -76,7 +87,7 @@ def _time_zone(value: Any) -> str:
 
 def _date(value: Any) -> date:
     try:
-        return value if isinstance(value, date) else date.fromisoformat(str(value))
+        return date.fromisoformat(str(value))
     except ValueError:
         raise _Unfit("give a date such as 2024-01-01") from None
 
@@ -84,7 +95,7 @@ def _date(value: Any) -> date:
 def _whole_number(least: int, most: int | None = None) -> Check:
     def check(value: Any) -> int:
         span = f"from {least} to {most}" if most else f"of {least} or more"
-        if not re.fullmatch(r"\d+", str(value)) or int(value) < least or (most and int(value) > most):
+        if not re.fullmatch(r"\d{1,9}", str(value)) or int(value) < least or (most and int(value) > most):
             raise _Unfit(f"give a whole number {span}")
         return int(value)
 
@@ -133,10 +144,10 @@ class Settings:
     base_url: str | None = _setting(
         None, "Scheme and host, if not those of the subdomain. Without a path.", _base_url
     )
-    public_key: str | None = _setting(None, "Public half of the key pair (HTTP Basic).", _text, secret=True)
-    private_key: str | None = _setting(None, "Private half of the key pair (HTTP Basic).", _text, secret=True)
+    public_key: str | None = _setting(None, "Public half of the key pair (HTTP Basic).", _key, secret=True)
+    private_key: str | None = _setting(None, "Private half of the key pair (HTTP Basic).", _key, secret=True)
     auth_token: str | None = _setting(
-        None, "The older `auth_token` parameter. Used when no key pair is set.", _text, secret=True
+        None, "The older `auth_token` parameter. Used when no key pair is set.", _key, secret=True
     )
     time_zone: str = _setting("UTC", "IANA name of the zone in which a day begins and ends.", _time_zone)
     start_date: date = _setting(date(2024, 1, 1), "The first partition.", _date)
@@ -229,8 +240,13 @@ def meaning(field_name: str) -> str:
     return str(found.metadata["meaning"])
 
 
+def _shown(value: object) -> str:
+    """A value for the text of an error. A URL may hold a password, or a token."""
+    return redact(re.sub(r"//[^/]*@", "//[redacted]@", str(value)), ())
+
+
 def _checked(field: dataclasses.Field[Any], value: object) -> object:
-    shown = "its value is not shown" if field.metadata["secret"] else f"it is {value!r}"
+    shown = "its value is not shown" if field.metadata["secret"] else f"it is {_shown(value)!r}"
     if isinstance(value, str) and value and (value[0] in _QUOTES or value[-1] in _QUOTES):
         raise SettingError(f"{variable(field.name)} has quotes around its value ({shown}): remove them.")
     try:

@@ -9,7 +9,7 @@ Not here: which endpoint takes which parameter (`query.py`), and what a column m
 
 
 def _listed(names: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in names.split(","))
+    return tuple(" ".join(name.split()) for name in names.split(","))
 
 
 SEED_CALL_COLUMNS = _listed("""

@@ -90,7 +90,12 @@ def encode(value: object) -> bytes:
 def _content(members: Mapping[str, msgspec.Raw], root: str | None) -> Any:
     if root is not None and root in members:
         return _values.decode(members[root])
-    inside = {name: _values.decode(token) for name, token in members.items() if name not in _ENVELOPE_KEYS}
+    inside = {
+        name: _values.decode(token)
+        for name, token in members.items()
+        # A call without an envelope has a status of its own: a word.
+        if name not in _ENVELOPE_KEYS or (name == "status" and bytes(token).startswith(b'"'))
+    }
     wrapped = len(inside) < len(members)
     if wrapped and len(inside) == 1:
         (only,) = inside.values()
@@ -112,10 +117,15 @@ def _read_metadata(metadata: Mapping[str, msgspec.Raw]) -> Metadata:
         value = _values.decode(metadata[name]) if name in metadata else None
         return int(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
-    token = bytes(metadata["next_cursor"]).decode().strip().strip('"') if "next_cursor" in metadata else None
     return Metadata(
-        next_cursor=token,
+        next_cursor=_digits(metadata["next_cursor"]) if "next_cursor" in metadata else None,
         total_count=whole("total_count"),
         total_pages=whole("total_pages"),
         per_page=whole("per_page"),
     )
+
+
+def _digits(token: msgspec.Raw) -> str:
+    """A number as it was written, because a float could lose digits; a text as it is meant."""
+    written = bytes(token).decode().strip()
+    return str(_values.decode(token)) if written.startswith('"') else written

@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 EXCERPT_LENGTH = 300
-_SECRET_SHAPES = re.compile(r"tdp(?:ub|rv)[0-9A-Za-z_-]+|dGRwdWI[0-9A-Za-z+/=]*|(?<=auth_token=)[^&\s\"']+")
+# In base64 the letters after "tdpub" are I before a digit, J before a letter.
+_SECRET_SHAPES = re.compile(
+    r"tdp(?:ub|rv)[0-9A-Za-z_-]+|dGRwdW[IJ][0-9A-Za-z+/=]*|(?<=auth_token=)[^&\s\"']+"
+)
 
 
 class TrackdriveError(Exception):

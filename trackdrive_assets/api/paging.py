@@ -77,7 +77,7 @@ def walk(ask: Ask, *, paging: Paging, per_page: int, start: str | None = None) -
                 f"The API counts {page.metadata.total_count} calls but has sent {received} and goes on."
             )
         yield Page(new, page.metadata, len(page.rows) - len(new))
-        following = next_position(paging, position, len(page.rows), page.metadata, per_page)
+        following = next_position(paging, position, len(page.rows), page.metadata)
         if following is None and cut_off(paging, len(page.rows), page.metadata, per_page):
             raise IncompleteAnswer(
                 "The API sent a full page without a cursor or a count, so more may follow."
@@ -89,13 +89,11 @@ def walk(ask: Ask, *, paging: Paging, per_page: int, start: str | None = None) -
         )
 
 
-def next_position(
-    paging: Paging, position: str, received: int, metadata: Metadata, per_page: int
-) -> str | None:
+def next_position(paging: Paging, position: str, received: int, metadata: Metadata) -> str | None:
     """The cursor or page number of the next page; None at the end.
 
     A page without rows is the end, whatever its cursor says. A page that is not full is not: the server may
-    grant fewer rows than were asked for. Only where nothing else tells (a bare array) does it count.
+    grant fewer rows than were asked for, and a bare array does not even say so.
     """
     if received == 0:
         return None
@@ -104,7 +102,7 @@ def next_position(
     number = int(position)
     if metadata.total_pages is not None:
         return str(number + 1) if number < metadata.total_pages else None
-    return str(number + 1) if received >= (metadata.per_page or per_page) else None
+    return str(number + 1) if metadata.per_page is None or received >= metadata.per_page else None
 
 
 def next_cursor(metadata: Metadata) -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.errors import QueryError
 
+_CURSOR_TEXT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _DATE_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?( ?(UTC|Z|[+-]\d{2}:?\d{2}))?")
 
 
@@ -76,14 +77,10 @@ def _numbers(name: str, value: object, query: "Query") -> str:
 
 
 def _cursor(name: str, value: object, _: "Query") -> str:
-    try:
-        float(str(value))
-    except ValueError:
-        raise QueryError(
-            f"{name} takes the number that the API gave as next_cursor; it is {value!r}."
-        ) from None
     if isinstance(value, float):
         raise QueryError(f"{name} takes the digits as text: a float can lose some of them. It is {value!r}.")
+    if not _CURSOR_TEXT.fullmatch(str(value)):
+        raise QueryError(f"{name} takes the number that the API gave as next_cursor; it is {value!r}.")
     return str(value)
 
 
@@ -120,7 +117,9 @@ def _listed_or_more(choices: Sequence[str]) -> Writer:
 
 
 def _columns(name: str, value: object, query: "Query") -> str:
-    names = value if isinstance(value, list | tuple) else str(value).split(",")
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple):
+        raise QueryError(f"{name} takes names, or a text with commas between them; it is {value!r}.")
     if not names:
         raise QueryError("columns takes at least one name; leave it out to get them all.")
     stripped = (_text(name, one.strip() if isinstance(one, str) else one, query) for one in names)

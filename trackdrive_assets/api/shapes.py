@@ -12,7 +12,7 @@ from trackdrive_assets.api.envelope import Row
 
 _ROOTS = ("reports", "report", "stats", "calls", "data", "rows", "results")
 _GROUP_KEYS = ("group", "group_value", "name", "label", "key", "id")
-_NUMBER_KEYS = ("value", "count", "total", "data", "y")
+_NUMBER_KEYS = ("value", "total", "data", "y")
 _NOTHING = ("", "null", "nil")
 _PAIR = 2
 
@@ -116,6 +116,8 @@ def _amount_of_object(value: Mapping[str, Any], stat: str) -> Decimal | None:
     for key in (stat, *_NUMBER_KEYS):
         if key in value:
             return _amount(value[key], stat)
+    if not all(moment[:1].isdigit() for moment in value):
+        raise UnknownShape(f"no number here is called {stat!r}: {', '.join(map(repr, value))}")
     # A series: the same number over time, {"2024-06-19 00:00": 3, ...}.
     return _sum(list(value.values()))
 

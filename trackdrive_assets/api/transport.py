@@ -26,6 +26,7 @@ from trackdrive_assets.api.pace import shared_pace
 ROOT = "/api/v1/"
 
 _FIRST_ERROR_STATUS = 400
+_LOGS_OF_URLS = ("urllib3.connection", "urllib3.connectionpool")
 _log = logging.getLogger(__name__)
 Read = TypeVar("Read")
 
@@ -76,6 +77,9 @@ class Transport:
         self._session.auth = credentials.auth
         self._session.headers["User-Agent"] = f"trackdrive-assets/{version('trackdrive-assets')}"
         self._session.headers["Accept"] = "application/json"
+        for name in _LOGS_OF_URLS:
+            # The same function each time, so that it is there once.
+            logging.getLogger(name).addFilter(_without_token)
         self._session.mount(base_url, requests.adapters.HTTPAdapter(pool_maxsize=max_concurrency))
 
     def close(self) -> None:
@@ -237,6 +241,13 @@ class Transport:
     def _count(self, more: Usage) -> None:
         with self._counting:
             self.usage += more
+
+
+def _without_token(record: logging.LogRecord) -> bool:
+    """Takes the token out of a URL that is about to be logged."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(redact(part, ()) if isinstance(part, str) else part for part in record.args)
+    return True
 
 
 def _error_of(state: tenacity.RetryCallState) -> TrackdriveError:

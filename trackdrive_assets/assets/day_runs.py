@@ -66,12 +66,14 @@ def run_days(
     days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
     refused: dict[dg.AssetKey, str] = {}
     for number, day in enumerate(days, start=1):
-        for key in sorted(context.selected_asset_keys - refused.keys()):
+        if not (open_keys := sorted(context.selected_asset_keys - refused.keys())):
+            break
+        for key in open_keys:
             try:
                 metadata = _measured(client, ingest, day, key)
             except (TrackdriveError, MalformedRow, LakeError) as error:
                 said = f"{key.to_user_string()} of {day}: {error}"
-                if not concerns_one_asset(error):
+                if not concerns_one_asset(error) or len(context.selected_asset_keys) == 1:
                     raise dg.Failure(said, allow_retries=may_pass(error)) from error
                 context.log.error(said)  # noqa: TRY400 (a refusal is an answer: it has no traceback to tell)
                 refused[key] = said

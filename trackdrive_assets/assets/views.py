@@ -71,10 +71,11 @@ def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
 
 
 def _question_specs() -> Iterator[dg.AssetSpec]:
+    built = {table.name for table in TABLES} | views().keys()
     for view in views().values():
-        yield _spec(
-            view.name, view.answers, [dg.AssetKey(["views", name]) for name in sorted(view.reads)], {}
-        )
+        # What it reads may also be a part of the query itself, which is no asset.
+        sources = [dg.AssetKey(["views", name]) for name in sorted(view.reads & built)]
+        yield _spec(view.name, view.answers, sources, {})
 
 
 def _spec(name: str, description: str, sources: list[dg.AssetKey], metadata: dict[str, Any]) -> dg.AssetSpec:

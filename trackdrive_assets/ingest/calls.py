@@ -3,16 +3,14 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.envelope import Row
 from trackdrive_assets.api.errors import IncompleteAnswer
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.ingest.days import Day
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch
+from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch, instant
 
 # Whether the API counts `created_at_to` in, and what it does with fractions of a second, is not documented.
 # Asking wider than the day on both sides makes it not matter.
@@ -55,16 +53,20 @@ def _read_day(client: Client, lake: Lake, day: Day, exclude: Exclusion) -> tuple
         for number, page in enumerate(client.call_pages(asked)):
             if number == 0:
                 counted = page.metadata.total_count
-            batch = call_batch(page.rows, fetched_at=datetime.now(UTC), exclude=exclude)
-            kept = within(batch, day)
-            outside += batch.num_rows - kept.num_rows
-            writer.write(kept)
-    return writer.result, None if counted is None else counted - outside
+            rows = [row for row in page.rows if within(row, day)]
+            outside += len(page.rows) - len(rows)
+            writer.write(call_batch(rows, fetched_at=datetime.now(UTC), exclude=exclude))
+    return writer.written, None if counted is None else counted - outside
 
 
-def within(batch: pa.RecordBatch, day: Day) -> pa.RecordBatch:
-    """The calls that were created from the day's first instant to before its end."""
-    created = batch.column("created_at")
-    instant = created.type
-    from_start = pc.greater_equal(created, pa.scalar(day.start, instant))
-    return batch.filter(pc.and_(from_start, pc.less(created, pa.scalar(day.end, instant))))
+def within(row: Row, day: Day) -> bool:
+    """Whether a call was created from the day's first instant to before its end.
+
+    Decided before the row is typed, so that a malformed call of a neighbouring day is that day's affair. When
+    a call was created that does not say so is for the typing to complain of.
+    """
+    try:
+        created_at = instant(row.get("created_at"))
+    except (TypeError, ValueError, OverflowError):
+        return True
+    return created_at is None or day.start <= created_at < day.end

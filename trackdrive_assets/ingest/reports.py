@@ -26,4 +26,4 @@ def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> tuple[
     batch = report_batch(report.rows, category=category)
     with lake.replace(REPORTS.name, REPORTS.schema, day.date, category=category) as writer:
         writer.write(batch)
-    return writer.result, report.total_count
+    return writer.written, report.total_count

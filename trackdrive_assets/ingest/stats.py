@@ -40,4 +40,4 @@ def ingest_stats(
     ]
     with lake.replace(STATS.name, STATS.schema, day.date, group_by=group_by) as writer:
         writer.write(stats_batch(series))
-    return writer.result, None
+    return writer.written, None

@@ -93,12 +93,11 @@ class DayWriter:
 
     Attributes:
         rows: How many rows were written so far.
-        result: What replaced the day; None until the block has ended.
     """
 
     def __init__(self, spool: Path, schema: pa.Schema, sort_by: str | None) -> None:
         self.rows = 0
-        self.result: Written | None = None
+        self._written: Written | None = None
         self._spool = spool
         self._schema = schema
         self._sort_by = sort_by
@@ -130,6 +129,17 @@ class DayWriter:
         with refusals_explained("write", self._spool):
             self._batches.write_batch(batch)
         self.rows += batch.num_rows
+
+    @property
+    def written(self) -> Written:
+        """What replaced the day.
+
+        Raises:
+            LakeError: The block has not ended, or has ended badly.
+        """
+        if self._written is None:
+            raise LakeError("The day is not written yet: leave the block of `replace` first.")
+        return self._written
 
     def close(self) -> None:
         """Let go of the file, whatever is in it."""
@@ -236,7 +246,7 @@ class Lake:
                     _check(new, schema, writer.rows)
                     size = new.stat().st_size
                 move_over(new, place)
-                writer.result = Written(place, writer.rows, size)
+                writer._written = Written(place, writer.rows, size)  # noqa: SLF001  as above
             finally:
                 writer.close()
 

@@ -39,8 +39,7 @@ def write(lake: Lake, *pages: pa.RecordBatch, day: date = DAY) -> store.Written:
     with lake.replace("calls", SCHEMA, day, sort_by="created_at") as writer:
         for batch in pages:
             writer.write(batch)
-    assert writer.result is not None
-    return writer.result
+    return writer.written
 
 
 def write_and_fail(lake: Lake) -> None:
@@ -50,7 +49,8 @@ def write_and_fail(lake: Lake) -> None:
 
 
 def uuids(lake: Lake, *days: date) -> list[str | None]:
-    return lake.read("calls", SCHEMA, days or [DAY])["uuid"].to_pylist()
+    found: list[str | None] = lake.read("calls", SCHEMA, days or [DAY])["uuid"].to_pylist()
+    return found
 
 
 def everything_in(folder: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""The assets, run by Dagster over HTTP against the sandbox."""

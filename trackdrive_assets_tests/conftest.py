@@ -1,0 +1,151 @@
+"""What every test starts from: no account in the environment, a running sandbox, and a pipeline over it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.ingest.days import Day, exact_day
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.resources import TrackdriveResource
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.settings import Settings
+
+NOW = datetime(2024, 11, 20, 15, tzinfo=UTC)
+"""The sandbox's clock stands still here."""
+
+
+@pytest.fixture(autouse=True)
+def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests that want an account say so."""
+    for name in [name for name in os.environ if name.startswith(("TRACKDRIVE_", "DAGSTER_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Some forty calls a day since March 2024."""
+    with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as running:
+        yield running
+
+
+@dataclass
+class Pipeline:
+    """The definitions on a sandbox, an empty lake and a Dagster instance, with what tests do to them."""
+
+    sandbox: Sandbox
+    instance: dg.DagsterInstance
+    lake: Lake
+    settings: Settings
+    extra: Sequence[dg.AssetsDefinition] = field(default_factory=list)
+
+    def materialize(
+        self, select: str, first: str, last: str | None = None, *, fails: bool = False
+    ) -> dg.ExecuteInProcessResult:
+        """Run a selection for one partition, or for a range as `--partition-range` and backfills do."""
+        ours = build_definitions(self.settings, resources={"trackdrive": self.account})
+        definitions = dg.Definitions.merge(ours, dg.Definitions(assets=self.extra))
+        keys = dg.AssetSelection.from_string(select).resolve(definitions.resolve_asset_graph())
+        span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or ""}
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=self.instance,
+            asset_selection=list(keys),
+            raise_on_error=False,
+            partition_key=None if last else first,
+            tags=span if last else {},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        assert result.success is not fails, why(result)
+        return result
+
+    @property
+    def account(self) -> TrackdriveResource:
+        return TrackdriveResource(
+            base_url=self.sandbox.base_url,
+            public_key=self.sandbox.public_key,
+            private_key=self.sandbox.private_key,
+            requests_per_second=0,
+            retry_budget=5,
+        )
+
+    def day(self, partition: str) -> Day:
+        return exact_day(date.fromisoformat(partition), ZoneInfo(self.settings.time_zone))
+
+    def truth(self, partition: str) -> list[str]:
+        """The uuids of a day, oldest first, as the sandbox itself knows them."""
+        day = self.day(partition)
+        return [str(row["uuid"]) for row in self.sandbox.calls(day.start, day.end)]
+
+    def stored(self, partition: str) -> list[str]:
+        """The uuids of a day in the lake, in the order of the file."""
+        file = self.lake.file("calls", date.fromisoformat(partition))
+        return [str(uuid) for uuid in pq.read_table(file).column("uuid").to_pylist()]
+
+    def ask(self, sql: str) -> list[tuple[object, ...]]:
+        """An analyst's question to trackdrive.duckdb."""
+        with duckdb.connect(str(self.lake.root / "trackdrive.duckdb"), read_only=True) as connection:
+            return connection.sql(sql).fetchall()
+
+    def files(self) -> set[str]:
+        """Everything in the lake, by path."""
+        return {str(path.relative_to(self.lake.root)) for path in self.lake.root.rglob("*") if path.is_file()}
+
+    def materialized(self, key: str) -> dict[str, dict[str, object]]:
+        """The partitions that Dagster counts as materialized, with the metadata that its UI shows."""
+        asset_key = dg.AssetKey.from_user_string(key)
+        return {
+            partition: self._metadata(asset_key, partition)
+            for partition in sorted(self.instance.get_materialized_partitions(asset_key))
+        }
+
+    def _metadata(self, key: dg.AssetKey, partition: str) -> dict[str, object]:
+        records = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
+        ).records
+        materialization = records[0].asset_materialization
+        assert materialization is not None
+        return {name: value.value for name, value in materialization.metadata.items()}
+
+
+def why(result: dg.ExecuteInProcessResult) -> str:
+    """What the failed steps of a run say, as a person reads it in the UI."""
+    said = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            said.append(failure.user_failure_data.description if failure.user_failure_data else "")
+            said.append(failure.error.to_string() if failure.error else "")
+    return "\n".join(filter(None, said))
+
+
+@pytest.fixture
+def pipeline(sandbox: Sandbox, tmp_path: Path) -> Iterator[Pipeline]:
+    """A pipeline in New York."""
+    dagster_home = tmp_path / "dagster"
+    dagster_home.mkdir()
+    with dg.DagsterInstance.local_temp(str(dagster_home)) as instance:
+        yield Pipeline(
+            sandbox=sandbox,
+            instance=instance,
+            lake=Lake(tmp_path / "lake"),
+            settings=Settings(
+                time_zone="America/New_York",
+                start_date=date(2024, 3, 1),
+                lake=str(tmp_path / "lake"),
+                stats_interval="6h",
+            ),
+        )
+
+
+def days_between(first: str, last: str) -> list[str]:
+    """Partition keys, both ends included."""
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]

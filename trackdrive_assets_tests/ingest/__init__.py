@@ -1,0 +1,1 @@
+"""Exact days, and how they are read."""

@@ -1,0 +1,168 @@
+"""The commands as a person types them: real processes, from the sandbox to a number in DuckDB."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from trackdrive_assets.local import dagster_home, wants_sandbox
+
+BIN = Path(sys.executable).parent
+QUIET = {"PYTHONWARNINGS": "ignore", "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+
+
+@pytest.fixture
+def account() -> Iterator[dict[str, str]]:
+    """A sandbox process, and the variables that it prints."""
+    with subprocess.Popen(
+        [BIN / "trackdrive", "sandbox", "--port", "0", "--calls-per-day", "30"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=QUIET,
+    ) as process:
+        assert process.stdout is not None
+        printed: dict[str, str] = {}
+        for line in process.stdout:
+            if not line.startswith("export "):
+                break
+            name, value = line.removeprefix("export ").strip().split("=", 1)
+            printed[name] = value
+        yield printed
+        process.send_signal(signal.SIGTERM)
+
+
+def dagster(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [BIN / "dagster", *arguments],
+        env=QUIET | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_range_from_the_shell_ends_in_numbers_that_duckdb_reads(
+    account: dict[str, str], tmp_path: Path
+) -> None:
+    environment = account | {
+        "TRACKDRIVE_LAKE": str(tmp_path),
+        "TRACKDRIVE_TIME_ZONE": "America/New_York",
+        "TRACKDRIVE_REQUESTS_PER_SECOND": "0",
+    }
+    process = dagster(
+        "asset",
+        "materialize",
+        "-m",
+        "trackdrive_assets.definitions",
+        "--select",
+        'key:calls or key:"reports/status" or key:"views/*"',
+        "--partition-range",
+        "2024-03-09...2024-03-11",
+        **environment,
+    )
+    assert process.returncode == 0, process.stderr
+    with duckdb.connect(str(tmp_path / "trackdrive.duckdb"), read_only=True) as connection:
+        by_calls = connection.sql("SELECT date, calls FROM daily_summary ORDER BY date").fetchall()
+        by_reports = connection.sql("SELECT date, sum(calls) FROM reports GROUP BY 1 ORDER BY 1").fetchall()
+    assert [str(day) for day, _ in by_calls] == ["2024-03-09", "2024-03-10", "2024-03-11"]
+    assert by_calls == by_reports
+
+
+def test_a_future_partition_is_refused_in_the_shell(account: dict[str, str], tmp_path: Path) -> None:
+    process = dagster(
+        "asset",
+        "materialize",
+        "-m",
+        "trackdrive_assets.definitions",
+        "--select",
+        "calls",
+        "--partition",
+        "2099-01-01",
+        **account | {"TRACKDRIVE_LAKE": str(tmp_path)},
+    )
+    assert process.returncode != 0
+    assert "2099-01-01" in process.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_variable_that_cannot_be_understood_is_named_when_dagster_loads() -> None:
+    process = dagster(
+        "definitions",
+        "validate",
+        "-m",
+        "trackdrive_assets.definitions",
+        TRACKDRIVE_TIME_ZONE="America/Gotham",
+    )
+    assert process.returncode != 0
+    assert "TRACKDRIVE_TIME_ZONE" in process.stdout + process.stderr
+    assert "America/Gotham" in process.stdout + process.stderr
+
+
+def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None:
+    process = subprocess.run(
+        [BIN / "trackdrive", "demo", "--days", "2", "--folder", tmp_path / "demo"],
+        env=QUIET,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    today = datetime.now(UTC).date().isoformat()
+    assert f"to {today}" in process.stdout
+    assert "conversion_rate" in process.stdout
+    assert "make dev" in process.stdout.splitlines()[-1]
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == {
+        ".dagster",
+        "calls",
+        "reports",
+        "stats",
+        "trackdrive.duckdb",
+    }
+
+
+def test_dev_with_half_an_account_is_an_error_and_not_the_sandbox(tmp_path: Path) -> None:
+    process = subprocess.run(
+        [BIN / "trackdrive", "dev"],
+        env=QUIET | {"TRACKDRIVE_SUBDOMAIN": "acme", "TRACKDRIVE_PUBLIC_KEY": "tdpub-half"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert "TRACKDRIVE_PRIVATE_KEY is not set" in process.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("environ", "sandbox"),
+    [
+        ({}, True),
+        ({"TRACKDRIVE_LAKE": "data", "TRACKDRIVE_TIME_ZONE": "UTC"}, True),
+        ({"TRACKDRIVE_SUBDOMAIN": " "}, True),
+        ({"TRACKDRIVE_SUBDOMAIN": "acme"}, False),
+        ({"TRACKDRIVE_PRIVATE_KEY": "x"}, False),
+        ({"TRACKDRIVE_AUTH_TOKEN": "x"}, False),
+    ],
+)
+def test_the_sandbox_is_for_those_who_name_no_account_at_all(
+    environ: dict[str, str], *, sandbox: bool
+) -> None:
+    assert wants_sandbox(environ) is sandbox
+
+
+def test_a_dagster_home_reads_the_projects_instance_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    home = dagster_home(Path(".dagster"))
+    assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+    assert dagster_home(Path(".dagster")) == home

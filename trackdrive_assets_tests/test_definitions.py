@@ -1,0 +1,112 @@
+"""What Dagster shows of the project: keys, columns, policies; and that importing it does nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
+from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.lake.duckdb import views
+from trackdrive_assets.settings import SettingError, Settings
+from trackdrive_assets.tables.columns import TABLES
+
+GRAPH = build_definitions(Settings()).resolve_asset_graph()
+READ_FROM_THE_API = sorted(key for key in GRAPH.get_all_asset_keys() if key.path[0] != "views")
+
+
+def test_the_keys_are_those_that_people_script_against() -> None:
+    assert {key.to_user_string() for key in GRAPH.get_all_asset_keys()} == {
+        "calls",
+        *(f"reports/{category}" for category in REPORT_CATEGORIES),
+        *(f"stats/{group_by}" for group_by in SEED_GROUP_BYS),
+        *(f"views/{table.name}" for table in TABLES),
+        *(f"views/{name}" for name in views()),
+    }
+
+
+@pytest.mark.parametrize("key", READ_FROM_THE_API, ids=str)
+def test_a_range_of_days_is_one_run(key: dg.AssetKey) -> None:
+    assert GRAPH.get(key).backfill_policy == dg.BackfillPolicy.single_run()
+
+
+@pytest.mark.parametrize("key", READ_FROM_THE_API, ids=str)
+def test_every_column_is_explained(key: dg.AssetKey) -> None:
+    schema = GRAPH.get(key).metadata["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    assert schema.columns[-1].name == "date"
+    assert all(column.description for column in schema.columns)
+
+
+@pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=str)
+def test_an_asset_says_what_a_row_is_whose_it_is_and_what_it_is_made_of(key: dg.AssetKey) -> None:
+    node = GRAPH.get(key)
+    assert node.description
+    assert node.owners
+    assert node.kinds
+    assert node.group_name in {"api", "aggregates", "views"}
+    assert node.metadata["dagster/table_name"]
+
+
+def test_the_partitions_are_days_of_the_accounts_zone_up_to_today() -> None:
+    graph = build_definitions(Settings(time_zone="Asia/Tokyo")).resolve_asset_graph()
+    partitions = graph.get(dg.AssetKey("calls")).partitions_def
+    assert isinstance(partitions, dg.DailyPartitionsDefinition)
+    assert partitions.timezone == "Asia/Tokyo"
+    assert partitions.end_offset == 1
+    assert partitions.get_first_partition_key() == "2024-01-01"
+
+
+def test_views_come_after_what_they_read() -> None:
+    assert GRAPH.get(dg.AssetKey(["views", "daily_summary"])).parent_keys == {dg.AssetKey(["views", "calls"])}
+    assert GRAPH.get(dg.AssetKey(["views", "calls"])).parent_keys == {dg.AssetKey("calls")}
+
+
+def test_secrets_stay_names_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKDRIVE_PRIVATE_KEY", "not-to-be-seen")
+    settings = Settings.read(
+        os.environ | {"TRACKDRIVE_PUBLIC_KEY": "nor-this", "TRACKDRIVE_SUBDOMAIN": "acme"}
+    )
+    resources = build_definitions(settings).resources
+    assert resources is not None
+    assert "not-to-be-seen" not in str(resources)
+    assert "nor-this" not in str(resources)
+    assert "not-to-be-seen" not in repr(settings)
+
+
+def test_a_run_without_credentials_says_which_variables_to_set(tmp_path: Path) -> None:
+    definitions = build_definitions(Settings(lake=str(tmp_path), subdomain="acme"))
+    with pytest.raises(SettingError, match="TRACKDRIVE_PUBLIC_KEY and TRACKDRIVE_PRIVATE_KEY"):
+        definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[dg.AssetKey("calls")], partition_key="2024-06-19"
+        )
+
+
+def test_importing_the_package_opens_no_file_and_no_socket(tmp_path: Path) -> None:
+    script = """
+import sys
+import dagster, dagster._core.definitions, requests, tenacity, pyrate_limiter, msgspec, duckdb, pyarrow.parquet
+
+def refuse(event, arguments):
+    if event in {"socket.connect", "socket.bind"}:
+        sys.exit(f"{event} {arguments}")
+    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
+        sys.exit(f"{event} {arguments}")
+
+sys.addaudithook(refuse)
+import trackdrive_assets.definitions
+import trackdrive_assets.resources
+"""
+    process = subprocess.run(
+        [sys.executable, "-B", "-c", script],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert list(tmp_path.iterdir()) == []
