@@ -88,7 +88,7 @@ def test_a_run_without_credentials_says_which_variables_to_set(tmp_path: Path) -
 def test_importing_the_package_opens_no_file_and_no_socket(tmp_path: Path) -> None:
     script = """
 import sys
-import dagster, dagster._core.definitions, requests, tenacity, pyrate_limiter, msgspec, duckdb, pyarrow.parquet
+import dagster, duckdb, msgspec, pyarrow.parquet, pyrate_limiter, requests, tenacity
 
 def refuse(event, arguments):
     if event in {"socket.connect", "socket.bind"}:

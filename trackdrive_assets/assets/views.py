@@ -86,5 +86,5 @@ def _spec(name: str, description: str, sources: list[dg.AssetKey], metadata: dic
         group_name="views",
         kinds={"duckdb"},
         owners=OWNERS,
-        metadata={"dagster/table_name": name, **metadata},
+        metadata={"dagster/table_name": f"trackdrive.main.{name}", **metadata},
     )
