@@ -19,11 +19,12 @@ dev: install  ## The Dagster UI on your account or, where none is set, on the sa
 
 install: .venv/installed  ## Only the set-up, in .venv
 
+# The lock is complete, so nothing is left to be resolved: --no-deps.
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed. Install it, or name it: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Installing the locked versions into .venv, which takes about a minute."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 

@@ -72,7 +72,7 @@ def stat_values(content: Any, stat: str, group_by: str) -> dict[Group, Decimal |
 def _unwrapped(content: Any) -> Any:
     if isinstance(content, dict) and len(content) == 1:
         ((name, inside),) = content.items()
-        if name in _ROOTS and isinstance(inside, dict | list):
+        if name in _ROOTS:
             return inside
     return content
 
