@@ -165,8 +165,9 @@ def _materialize(settings: Settings, days: int) -> None:
                 },
                 run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
             )
-            assets = {event.asset_key for event in result.get_asset_materialization_events()}
-            click.echo(f"{len(assets):3} assets in {time.monotonic() - started:.1f} s")
+            assets = len({event.asset_key for event in result.get_asset_materialization_events()})
+            noun = "asset " if assets == 1 else "assets"
+            click.echo(f"{assets:3} {noun} in {time.monotonic() - started:.1f} s")
 
 
 def _ask(file: Path) -> None:
