@@ -25,7 +25,8 @@ def a_call(**fields: object) -> dict[str, object]:
 def read(*rows: dict[str, object], exclude: Exclusion = parse.NOTHING) -> list[dict[str, Any]]:
     batch = call_batch(rows, fetched_at=NOW, exclude=exclude)
     assert batch.schema == CALLS.schema
-    return batch.to_pylist()
+    found: list[dict[str, Any]] = batch.to_pylist()
+    return found
 
 
 def read_field(name: str, value: object) -> Any:
@@ -318,8 +319,9 @@ def test_what_every_call_is_known_by_cannot_be_excluded(names: str) -> None:
 def report(row: dict[str, object], category: str = "buyer_id") -> dict[str, Any]:
     batch = report_batch([row], category=category)
     assert batch.schema == REPORTS.schema
-    (found,) = batch.to_pylist()
-    return found
+    found: list[dict[str, Any]] = batch.to_pylist()
+    assert len(found) == 1
+    return found[0]
 
 
 @pytest.mark.parametrize(
