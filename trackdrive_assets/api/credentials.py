@@ -12,6 +12,7 @@ from requests.auth import AuthBase, HTTPBasicAuth, _basic_auth_str
 from trackdrive_assets.api.errors import CredentialError
 
 _SHOWN = 5
+_LONG_ENOUGH = 12
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class KeyPair:
                 raise CredentialError(f"The {name} key is empty. A key pair has both halves.")
 
     def __str__(self) -> str:
+        if len(self.public) < _LONG_ENOUGH:
+            return "the key pair"
         return f"the key pair whose public key begins with {self.public[:_SHOWN]}"
 
     @property

@@ -138,17 +138,15 @@ def endless(received: int, metadata: Metadata) -> bool:
     return metadata.total_count is not None and received > 2 * metadata.total_count + _TOLERATED_SURPLUS
 
 
-def report_ends(
-    number: int, found: Sequence[Row], previous: Sequence[Row] | None, gathered: int, metadata: Metadata
-) -> bool:
+def report_ends(number: int, new: int, gathered: int, metadata: Metadata) -> bool:
     """Whether page `number` of a report was its last.
 
-    Nothing documents how reports are paged. The end is an empty page, a page that repeats the one before (the
-    server does not page), or what the server itself counts.
+    Nothing documents how reports are paged. The end is a page without new groups, or what the server itself
+    counts.
     """
     counted = metadata.total_count is not None and gathered >= metadata.total_count
     numbered = metadata.total_pages is not None and number >= metadata.total_pages
-    return not found or found == previous or counted or numbered
+    return new == 0 or counted or numbered
 
 
 def _is_new(row: Row, seen: set[str]) -> bool:

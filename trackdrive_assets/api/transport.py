@@ -65,7 +65,7 @@ class Transport:
         retry_budget: float,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.base_url = base_url
+        self.base_url = base_url.rstrip("/")
         self.credentials = credentials
         self.usage = Usage()
         self._timeout = (connect_timeout, read_timeout)

@@ -1,0 +1,1 @@
+"""What the API client promises, layer by layer, and whole against the sandbox."""

@@ -1,0 +1,79 @@
+"""A sandbox with a stopped clock, clients that ask it without waiting, and who counts them."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.credentials import KeyPair
+from trackdrive_assets.sandbox.server import Sandbox
+
+NOON = datetime(2024, 3, 20, 12, tzinfo=UTC)
+FIRST_DAY = date(2024, 3, 15)
+
+
+class Doorkeeper:
+    """Counts who is inside at once."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def enter(self) -> None:
+        with self._lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+
+    def leave(self) -> None:
+        with self._lock:
+            self.inside -= 1
+
+
+def account(**settings: Any) -> Sandbox:
+    """Five and a half days of some 30 calls."""
+    return Sandbox(seed=7, calls_per_day=30, first_day=FIRST_DAY, now=lambda: NOON, **settings)
+
+
+@pytest.fixture(scope="session")
+def still() -> Iterator[Sandbox]:
+    """For tests that only read."""
+    with account() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """For tests that change something."""
+    with account() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    """What the client of this test has waited, in seconds; in truth it has not."""
+    return []
+
+
+@pytest.fixture
+def client(sandbox: Sandbox, pauses: list[float]) -> Iterator[Client]:
+    """Asks the changing sandbox."""
+    with Client(
+        sandbox.base_url,
+        KeyPair(sandbox.public_key, sandbox.private_key),
+        requests_per_second=0,
+        sleep=pauses.append,
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def reader(still: Sandbox) -> Iterator[Client]:
+    """Asks the sandbox that stands still."""
+    with Client(
+        still.base_url, KeyPair(still.public_key, still.private_key), requests_per_second=0
+    ) as client:
+        yield client

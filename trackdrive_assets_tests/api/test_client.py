@@ -1,0 +1,638 @@
+"""The five endpoints over real HTTP: exact data or the right error, whatever happens on the way."""
+
+import csv
+import logging
+import socket
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+from trackdrive_assets.api import catalog
+from trackdrive_assets.api.client import Client, paging_for
+from trackdrive_assets.api.credentials import AuthToken, Credentials, KeyPair
+from trackdrive_assets.api.errors import (
+    AccessDenied,
+    IncompleteAnswer,
+    NotFound,
+    QueryError,
+    Rejected,
+    TrackdriveError,
+    Unavailable,
+    UnreadableAnswer,
+)
+from trackdrive_assets.api.paging import Paging
+from trackdrive_assets.api.query import Query, UnlistedValueWarning
+from trackdrive_assets.api.transport import Usage
+from trackdrive_assets.sandbox.faults import KINDS
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.api.conftest import NOON, Doorkeeper, account
+
+PAIR = KeyPair("tdpubopen", "tdprvsesame")
+TOKEN = AuthToken("open-sesame")
+START, END = datetime(2024, 3, 15, tzinfo=UTC), datetime(2024, 3, 20, tzinfo=UTC)
+SPAN = Query(created_at_from=START, created_at_to=END - timedelta(seconds=1))
+
+
+def asking(base_url: str, credentials: Credentials = PAIR, **settings: Any) -> Client:
+    return Client(base_url, credentials, **{"requests_per_second": 0, "sleep": lambda _: None, **settings})
+
+
+def keys_of(sandbox: Sandbox) -> KeyPair:
+    return KeyPair(sandbox.public_key, sandbox.private_key)
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the numbers of `json`, as the sandbox holds it."""
+    return {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+
+
+def truth(sandbox: Sandbox, start: datetime = START, end: datetime = END) -> list[dict[str, Any]]:
+    """What the sandbox holds, in the order in which it is served."""
+    return sandbox.calls(start, end)[::-1]
+
+
+@contextmanager
+def serving(
+    *bodies: bytes,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
+    """A server that gives these answers in turn, the last one for ever: its address, and the requests so far."""
+    asked: list[BaseHTTPRequestHandler] = []
+
+    class Answering(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = bodies[min(len(asked), len(bodies) - 1)]
+            asked.append(self)
+            meanwhile()
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_DELETE = do_GET  # noqa: N815  # the name that http.server asks for
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+# The calls.
+
+
+@pytest.mark.parametrize("generation", ["current", "legacy"])
+def test_the_calls_are_the_accounts_own(generation: str) -> None:
+    with account(generation=generation, refuse_page_over=None) as sandbox:
+        calls = truth(sandbox)
+        assert len(calls) > 100
+        for per_page in (7, 250, 1000):
+            with asking(sandbox.base_url, keys_of(sandbox), per_page=per_page) as client:
+                for paging in Paging:
+                    assert [plain(row) for row in client.calls(SPAN, paging=paging)] == calls
+
+
+def test_a_list_is_walked_by_cursor_unless_something_in_the_query_forbids_it(
+    reader: Client, still: Sandbox
+) -> None:
+    before = len(still.requests)
+    list(reader.calls(SPAN))
+    list(reader.calls(Query(page=1, columns="uuid")))
+    assert ["cursor" in asked.params for asked in still.requests[before:]] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("query", "paging"),
+    [
+        (Query(), Paging.CURSOR),
+        (Query(order="created_at", order_dir="desc"), Paging.CURSOR),
+        (Query(order="created_at", order_dir="asc"), Paging.PAGE),
+        (Query(order="revenue"), Paging.PAGE),
+        (Query(page=2), Paging.PAGE),
+        (Query(root=False), Paging.PAGE),
+        (Query(root=True), Paging.CURSOR),
+    ],
+)
+def test_what_a_cursor_cannot_keep_is_walked_by_page(query: Query, paging: Paging) -> None:
+    assert paging_for(query) is paging
+
+
+def test_the_order_asked_for_is_kept(reader: Client, still: Sandbox) -> None:
+    query = Query(created_at_from=START, created_at_to=END, order="created_at", order_dir="asc")
+    assert [row["uuid"] for row in reader.calls(query)] == [call["uuid"] for call in still.calls(START, END)]
+
+
+def test_bare_arrays_are_whole_even_from_a_server_that_grants_less_than_was_asked() -> None:
+    with (
+        account(per_page_limit=40) as sandbox,
+        asking(sandbox.base_url, keys_of(sandbox), per_page=100) as client,
+    ):
+        query = Query(created_at_from=START, created_at_to=END, root=False)
+        assert [plain(row) for row in client.calls(query)] == truth(sandbox)
+
+
+def test_a_walk_begins_at_the_page_or_cursor_of_the_query(reader: Client, still: Sandbox) -> None:
+    uuids = [call["uuid"] for call in truth(still, START, NOON)]
+    by_page = reader.calls(Query(page=3, per_page=20))
+    assert [row["uuid"] for row in by_page] == uuids[40:]
+    first = next(reader.call_pages(Query(per_page=10)))
+    by_cursor = reader.calls(Query(cursor=first.metadata.next_cursor, per_page=10))
+    assert [row["uuid"] for row in by_cursor] == uuids[10:]
+
+
+@pytest.mark.parametrize(
+    ("query", "paging"), [(Query(page=2), Paging.CURSOR), (Query(cursor=5), Paging.PAGE)]
+)
+def test_a_page_and_a_cursor_do_not_go_together(reader: Client, query: Query, paging: Paging) -> None:
+    with pytest.raises(QueryError, match=f"cannot be combined with paging by {paging}"):
+        list(reader.calls(query, paging=paging))
+
+
+def test_pages_past_the_tenth_are_refused_in_the_servers_words(reader: Client) -> None:
+    with pytest.raises(Rejected, match="cursor must be used instead"):
+        list(reader.calls(Query(per_page=5), paging=Paging.PAGE))
+
+
+def test_the_columns_are_those_asked_for(reader: Client) -> None:
+    rows = list(reader.calls(Query(columns=("created_at", "uuid", "revenue"))))
+    assert {tuple(row) for row in rows} == {("created_at", "uuid", "revenue")}
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        (Query(status="no-buyer"), lambda call: call["status"] == "no-buyer"),
+        (Query(buyer_converted=True), lambda call: call["buyer_converted"] == "Converted"),
+        (Query(offer_converted=False), lambda call: not call["traffic_source_converted"]),
+        (Query(no_buyer=True), lambda call: call["buyer_id"] is None),
+        (
+            Query(either_converted=True, has_recording=True),
+            lambda call: (
+                call["recording_url"] and (call["buyer_converted"] or call["traffic_source_converted"])
+            ),
+        ),
+    ],
+)
+def test_filters_filter(reader: Client, still: Sandbox, query: Query, wanted: Any) -> None:
+    found = [row["uuid"] for row in reader.calls(query)]
+    assert found == [call["uuid"] for call in truth(still, START, NOON) if wanted(call)]
+    assert found
+
+
+def test_calls_as_csv_are_a_page_of_the_calls(reader: Client, still: Sandbox) -> None:
+    text = reader.calls_csv(Query(columns=("uuid", "caller_number"), per_page=5))
+    newest = truth(still, START, NOON)[:5]
+    assert list(csv.DictReader(text.splitlines())) == [
+        {"uuid": call["uuid"], "caller_number": call["caller_number"]} for call in newest
+    ]
+
+
+def test_calls_of_one_instant_that_the_server_loses_are_missed() -> None:
+    with account(ties_lost=True) as sandbox, asking(sandbox.base_url, keys_of(sandbox)) as client:
+        for _ in range(4):
+            sandbox.place(START)
+        with pytest.raises(IncompleteAnswer, match="are missing"):
+            list(client.calls(Query(created_at_to=START, per_page=2)))
+
+
+# Reports and statistics.
+
+
+@pytest.mark.parametrize("shape", ["objects", "map", "bare"])
+def test_every_report_adds_up_to_the_calls_in_every_shape(shape: str) -> None:
+    with (
+        account(report_shape=shape) as sandbox,
+        asking(sandbox.base_url, keys_of(sandbox), per_page=20) as client,
+    ):
+        for category in catalog.REPORT_CATEGORIES:
+            report = client.reports(category, SPAN)
+            groups = [str(row[category] or "") for row in report.rows]
+            assert len(groups) == len(set(groups))
+            assert sum(row["calls"] for row in report.rows) == len(truth(sandbox))
+            assert report.total_count == (None if shape == "bare" else len(groups))
+
+
+def test_a_report_counts_the_calls_of_each_group(reader: Client, still: Sandbox) -> None:
+    rows = reader.reports("buyer_id", SPAN).rows
+    assert {row["buyer_id"]: row["calls"] for row in rows} == Counter(
+        call["buyer_id"] for call in truth(still)
+    )
+
+
+def test_a_page_of_a_report_is_asked_for_alone(reader: Client, still: Sandbox) -> None:
+    whole = reader.reports("contact_id").rows
+    before = len(still.requests)
+    assert reader.reports("contact_id", Query(page=2, per_page=10)).rows == whole[10:20]
+    assert len(still.requests) == before + 1
+
+
+def test_a_server_that_does_not_page_its_report_does_not_double_it() -> None:
+    with serving(b'[{"buyer_id": 7, "calls": 3}]') as (address, asked), asking(address) as client:
+        assert client.reports("buyer_id").rows == [{"buyer_id": 7, "calls": 3}]
+        assert len(asked) == 2
+
+
+def test_a_report_whose_numbers_move_while_it_is_not_paged_is_not_doubled_either() -> None:
+    moving = (b'[{"buyer_id": 7, "calls": 3}]', b'[{"buyer_id": 7, "calls": 4}]')
+    with serving(*moving) as (address, _), asking(address) as client:
+        assert client.reports("buyer_id").rows == [{"buyer_id": 7, "calls": 3}]
+
+
+def test_a_category_that_is_not_listed_is_sent_with_a_warning(reader: Client) -> None:
+    with (
+        pytest.warns(UnlistedValueWarning, match="category 'moon_phase'"),
+        pytest.raises(Rejected, match="Must be one of"),
+    ):
+        reader.reports("moon_phase")
+
+
+def test_a_category_that_the_account_refuses_fails_with_the_servers_words() -> None:
+    with (
+        account(refused_categories={"contact_id": "Not for you."}) as sandbox,
+        asking(sandbox.base_url, keys_of(sandbox)) as client,
+        pytest.raises(Rejected, match="Not for you"),
+    ):
+        client.reports("contact_id")
+
+
+def test_a_report_as_csv_is_the_report(reader: Client) -> None:
+    text = reader.reports_csv("status")
+    assert [(row["status"], row["calls"]) for row in csv.DictReader(text.splitlines())] == [
+        (row["status"], str(row["calls"])) for row in reader.reports("status").rows
+    ]
+
+
+@pytest.mark.parametrize("shape", ["map", "pairs", "series", "bare_map"])
+def test_statistics_are_those_of_the_calls_in_every_shape(
+    shape: str, sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.stats_shape = shape  # type: ignore[assignment]  # one of its literals
+    calls, until = truth(sandbox), END - timedelta(seconds=1)
+    assert client.stats("status", "count", START, until) == Counter(call["status"] for call in calls)
+    revenue: defaultdict[str | None, float] = defaultdict(float)
+    for call in calls:
+        revenue[call["buyer_converted"]] += float(call["revenue"] or call["buyer_revenue"] or 0)
+    converted = client.stats("buyer_converted", "revenue", START, until)
+    assert converted.keys() == {"Converted", None}
+    assert {group: float(number or 0) for group, number in converted.items()} == pytest.approx(dict(revenue))
+
+
+def test_statistics_take_the_filters_of_calls(reader: Client) -> None:
+    found = reader.stats("status", "count", START, END, Query(buyer_converted=True))
+    assert set(found) == {"finished"}
+
+
+@pytest.mark.parametrize(
+    ("group_by", "stat", "named"), [("moon", "count", "group_by"), ("status", "luck", "stat")]
+)
+def test_a_statistic_that_is_not_listed_is_refused_before_any_request(
+    reader: Client, still: Sandbox, group_by: str, stat: str, named: str
+) -> None:
+    before = len(still.requests)
+    with pytest.raises(QueryError, match=rf"^{named} is .* must be one of: "):
+        reader.stats(group_by, stat, START, END)
+    assert len(still.requests) == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status": 200, "stats": 5}',
+        b'{"status": 200, "stats": {"finished": "tdprvsesame"}}',
+        b'[{"colour": "red tdprvsesame"}]',
+        b"[1]",
+    ],
+)
+def test_a_shape_that_is_not_known_is_shown_and_asked_to_be_reported(body: bytes) -> None:
+    with serving(body) as (address, _), asking(address) as client:
+        with pytest.raises(UnreadableAnswer, match="shape that is not known") as caught:
+            client.stats("status", "count", START, END)
+        assert "Please report this beginning" in str(caught.value)
+        assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"5", b'{"metadata": {"root": "calls"}, "calls": {"a": 1}}', b"[1, 2]"]
+)
+def test_calls_that_are_no_list_of_objects_are_not_taken_for_no_calls(body: bytes) -> None:
+    with serving(body) as (address, _), asking(address) as client, pytest.raises(UnreadableAnswer):
+        list(client.calls())
+
+
+# One call.
+
+
+def test_a_call_is_had_by_its_uuid_or_its_number(reader: Client, still: Sandbox) -> None:
+    wanted = truth(still)[0]
+    assert plain(reader.call(wanted["uuid"])) == wanted
+    assert plain(reader.call(wanted["id"], serializer="call")) == wanted
+    assert still.requests[-1].params == {"serializer": "call"}
+
+
+def test_a_call_without_an_envelope_is_whole() -> None:
+    body = b'{"id": 5, "uuid": "a-1", "status": "finished"}'
+    with serving(body) as (address, _), asking(address) as client:
+        assert client.call("a-1") == {"id": 5, "uuid": "a-1", "status": "finished"}
+
+
+def test_a_call_that_is_not_there_is_not_found(reader: Client, still: Sandbox) -> None:
+    before = len(still.requests)
+    with pytest.raises(NotFound, match=r"GET /api/v1/calls/77777777-dbe3 was answered with 404"):
+        reader.call("77777777-dbe3")
+    assert len(still.requests) == before + 1
+
+
+@pytest.mark.parametrize("name", ["", "reports", "stats", "../secure", "a/1", "a?1", "+17195550100"])
+def test_a_call_is_not_named_by_anything_else(reader: Client, name: str) -> None:
+    for ask in (reader.call, reader.hang_up):
+        with pytest.raises(QueryError, match="named by its uuid or its number"):
+            ask(name)
+
+
+def test_hanging_up_ends_a_live_call(sandbox: Sandbox, client: Client) -> None:
+    uuid = sandbox.place(NOON - timedelta(minutes=1), ended_at=None, status="initiated")
+    client.hang_up(uuid)
+    assert client.call(uuid)["ended_at"]
+
+
+def test_to_hang_up_there_need_be_no_words() -> None:
+    with serving(b"") as (address, asked), asking(address) as client:
+        assert client.hang_up("a-1") == {}
+        assert [each.requestline for each in asked] == ["DELETE /api/v1/calls/a-1 HTTP/1.1"]
+
+
+@pytest.mark.parametrize("kind", ["429", "429-bare", "500", "502", "drop", "truncated", "body-422"])
+def test_hanging_up_is_asked_exactly_once_whatever_happens(
+    sandbox: Sandbox, client: Client, pauses: list[float], kind: str
+) -> None:
+    uuid = sandbox.place(NOON - timedelta(minutes=1), ended_at=None, status="initiated")
+    sandbox.inject(kind)
+    with pytest.raises((Unavailable, Rejected)):
+        client.hang_up(uuid)
+    assert [asked.method for asked in sandbox.requests] == ["DELETE"]
+    assert pauses == []
+
+
+# What goes wrong on the way.
+
+PASSING = ["429", "429-bare", "500", "502", "drop", "truncated"]
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_what_passes_is_waited_for_and_the_calls_are_exact(
+    sandbox: Sandbox, client: Client, pauses: list[float], kind: str
+) -> None:
+    sandbox.inject(kind, times=4, every=2)
+    query = Query(created_at_from=START, created_at_to=END, per_page=40)
+    assert [plain(row) for row in client.calls(query)] == truth(sandbox)
+    assert len(pauses) == 4
+    assert client.usage == Usage(len(sandbox.requests), 4)
+
+
+@pytest.mark.parametrize("kind", PASSING)
+def test_reports_and_statistics_outlast_it_too(sandbox: Sandbox, client: Client, kind: str) -> None:
+    report = client.reports("status", SPAN)
+    stats = client.stats("status", "count", START, END)
+    sandbox.inject(kind, path="/api/v1/calls/reports")
+    sandbox.inject(kind, path="/api/v1/calls/stats")
+    assert client.reports("status", SPAN) == report
+    assert client.stats("status", "count", START, END) == stats
+    assert client.usage.retries == 2
+
+
+def test_an_answer_that_does_not_come_is_asked_for_again(sandbox: Sandbox) -> None:
+    sandbox.inject("slow", delay=0.3)
+    with asking(sandbox.base_url, keys_of(sandbox), read_timeout=0.1) as client:
+        assert [plain(row) for row in client.calls(SPAN)] == truth(sandbox)
+        assert client.usage.retries == 1
+
+
+@pytest.mark.parametrize(("kind", "page"), [("short", 1), ("short", 2), ("repeat-cursor", 2)])
+def test_a_spoiled_page_is_an_incomplete_answer(
+    sandbox: Sandbox, client: Client, kind: str, page: int
+) -> None:
+    sandbox.inject(kind, every=page)
+    with pytest.raises(IncompleteAnswer):
+        list(client.calls(Query(created_at_from=START, created_at_to=END, per_page=40)))
+
+
+def test_a_first_page_that_points_to_itself_costs_nothing(sandbox: Sandbox, client: Client) -> None:
+    sandbox.inject("repeat-cursor")
+    query = Query(created_at_from=START, created_at_to=END, per_page=40)
+    assert [plain(row) for row in client.calls(query)] == truth(sandbox)
+
+
+def test_an_error_in_the_body_of_a_good_answer_is_an_error(sandbox: Sandbox, client: Client) -> None:
+    sandbox.inject("body-422", times=None)
+    with pytest.raises(Rejected, match=r"was answered with 422 .*could not be processed"):
+        list(client.calls())
+    assert len(sandbox.requests) == 1
+
+
+def test_every_fault_of_the_sandbox_is_tried_here() -> None:
+    assert {*PASSING, "slow", "short", "repeat-cursor", "body-422"} == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, Rejected), (401, AccessDenied), (403, AccessDenied), (404, NotFound), (422, Rejected)],
+)
+def test_what_does_not_pass_is_asked_once(status: int, kind: type[TrackdriveError]) -> None:
+    body = b'{"status": 422, "errors": {"base": "No."}}'
+    with serving(body, status=status) as (address, asked), asking(address) as client:
+        with pytest.raises(kind, match=rf'GET /api/v1/calls was answered with {status} .*"base":"No\."'):
+            list(client.calls())
+        assert len(asked) == 1
+        assert client.usage == Usage(requests=1)
+
+
+def test_a_key_that_is_revoked_is_an_access_denied_that_says_what_to_check(
+    sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.revoked = True
+    with pytest.raises(AccessDenied, match="Check in the Trackdrive profile that this key is active"):
+        client.call(5)
+
+
+def test_the_pause_that_the_server_asks_for_is_waited_in_full(
+    sandbox: Sandbox, client: Client, pauses: list[float]
+) -> None:
+    sandbox.inject("429", retry_after=120)
+    next(client.calls())
+    assert pauses == [120]
+
+
+def test_a_pause_until_a_date_is_waited_too(pauses: list[float]) -> None:
+    later = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)}
+    with (
+        serving(b"", status=503, headers=later) as (address, asked),
+        asking(address, sleep=pauses.append, retry_budget=3600) as client,
+        pytest.raises(Unavailable),
+    ):
+        client.call(5)
+    # How many there are depends on the second in which the date was written; what matters is their length.
+    assert pauses
+    assert all(pause > 3000 for pause in pauses)
+    assert len(asked) == len(pauses) + 1
+
+
+def test_a_pause_over_the_budget_is_an_error_that_says_how_long_it_would_have_been(
+    sandbox: Sandbox, client: Client, pauses: list[float]
+) -> None:
+    sandbox.inject("429", retry_after=900)
+    with pytest.raises(
+        Unavailable, match=r"Asked once; to wait another 900 s would be over the budget of 300 s"
+    ):
+        next(client.calls())
+    assert pauses == []
+
+
+def test_a_server_that_stays_down_is_given_up_within_the_budget(sandbox: Sandbox) -> None:
+    sandbox.inject("502", times=None)
+    with (
+        asking(sandbox.base_url, keys_of(sandbox), retry_budget=0.0) as client,
+        pytest.raises(Unavailable, match=r"502 Bad Gateway: <html>.*over the budget of 0 s") as caught,
+    ):
+        client.call(5)
+    assert caught.value.status == 502
+    assert len(sandbox.requests) == 1
+
+
+def test_a_server_that_is_not_there_is_an_error_that_names_its_address() -> None:
+    with socket.socket() as taken:
+        # Bound, but nobody listens.
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            asking(address, retry_budget=0.0) as client,
+            pytest.raises(Unavailable, match=f"that {address} is the account's address"),
+        ):
+            client.call(5)
+
+
+def test_a_server_that_redirects_is_not_followed() -> None:
+    with (
+        serving(b"", status=302, headers={"Location": "https://example.com/login"}) as (address, asked),
+        asking(address) as client,
+    ):
+        with pytest.raises(Rejected, match="302 Found: it redirects, as an account does that is not at this"):
+            client.call(5)
+        with pytest.raises(Rejected, match="it redirects"):
+            client.calls_csv()
+        assert len(asked) == 2
+
+
+# Who asks.
+
+
+def test_a_key_pair_goes_into_the_header_and_a_token_into_the_parameters(still: Sandbox) -> None:
+    for credentials, way in ((keys_of(still), "basic"), (AuthToken(still.auth_token), "auth_token")):
+        with asking(still.base_url, credentials) as client:
+            next(client.calls())
+        assert still.requests[-1].authorization == way
+        assert ("auth_token" in still.requests[-1].params) == (way == "auth_token")
+
+
+@pytest.mark.parametrize("credentials", [PAIR, TOKEN])
+def test_a_wrong_key_is_refused(still: Sandbox, credentials: Credentials) -> None:
+    with asking(still.base_url, credentials) as client, pytest.raises(AccessDenied):
+        next(client.calls())
+
+
+def test_a_client_says_which_program_it_is() -> None:
+    with serving(b'{"id": 5}') as (address, asked), asking(address) as client:
+        client.call(5)
+        assert asked[0].headers["User-Agent"] == f"trackdrive-assets/{version('trackdrive-assets')}"
+
+
+def test_no_more_requests_are_in_flight_than_allowed() -> None:
+    doorkeeper = Doorkeeper()
+    # Nobody is answered before two have asked; were fewer let through, this would break.
+    two, all_of_them = threading.Barrier(2, timeout=10), threading.Barrier(16, timeout=10)
+
+    def wait_for_another() -> None:
+        doorkeeper.enter()
+        two.wait()
+        doorkeeper.leave()
+
+    def ask(number: int) -> None:
+        all_of_them.wait()
+        client.call(number)
+
+    with (
+        serving(b'{"id": 5}', meanwhile=wait_for_another) as (address, asked),
+        asking(address, max_concurrency=2) as client,
+        ThreadPoolExecutor(16) as threads,
+    ):
+        list(threads.map(ask, range(16)))
+    assert len(asked) == 16
+    assert doorkeeper.most == 2
+
+
+def test_a_client_shows_where_it_asks_and_no_secret() -> None:
+    with asking("https://acme.example", PAIR) as client:
+        assert "https://acme.example" in repr(client)
+        assert not [secret for secret in PAIR.secrets if secret in repr(client)]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("credentials", [PAIR, TOKEN, AuthToken("s/e&s=ame +")])
+@pytest.mark.parametrize("status", [200, 302, 401, 404, 422, 500])
+def test_no_secret_is_in_an_error_or_a_log_even_where_the_server_says_it_back(
+    caplog: pytest.LogCaptureFixture, credentials: Credentials, status: int
+) -> None:
+    said = " ".join(credentials.secrets)
+    with serving(said.encode(), status=status, headers={"Location": f"/?{said}"}) as (address, asked):
+        shown = _shown(address, credentials, caplog)
+    assert "GET /api/v1/calls" in shown
+    assert not [secret for secret in credentials.secrets if secret in shown]
+    # Nor as it stands in the URL.
+    assert not [value for value in credentials.parameters.values() if quote_plus(value) in shown]
+    assert asked
+
+
+def test_no_secret_is_in_the_error_of_a_connection_that_fails(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sandbox.inject("drop", times=None)
+    token = AuthToken(sandbox.auth_token)
+    assert token.token not in _shown(sandbox.base_url, token, caplog)
+
+
+def _shown(address: str, credentials: Credentials, caplog: pytest.LogCaptureFixture) -> str:
+    """Everything that somebody may see of a request for a call that fails."""
+    caplog.set_level(logging.DEBUG)
+    with asking(address, credentials, retry_budget=2.0) as client, pytest.raises(TrackdriveError) as caught:
+        next(client.calls())
+    seen = [*(f"{error} {error!r} {vars(error)}" for error in _chain(caught.value)), *caplog.messages]
+    assert any("/api/v1/calls" in message for message in caplog.messages)
+    return "\n".join(seen)

@@ -1,0 +1,109 @@
+"""From the bytes of a body to its rows: any root, no root, and every digit as it was sent."""
+
+from decimal import Decimal
+
+import pytest
+
+from trackdrive_assets.api.envelope import Metadata, NotJson, encode, open_envelope
+
+
+@pytest.mark.parametrize(
+    ("written", "token"),
+    [
+        ("32494003", "32494003"),
+        ("171883555347870.0", "171883555347870.0"),
+        ("1.7188355534787E+14", "1.7188355534787E+14"),
+        ("171883555347870.12345678901234567890", "171883555347870.12345678901234567890"),
+        ("12345678901234567890123", "12345678901234567890123"),
+        ("0", "0"),
+        ("0.0", "0.0"),
+        ("-1", "-1"),
+        ("null", "null"),
+        ("false", "false"),
+        ('"32494003"', "32494003"),
+        ('""', ""),
+        (r'"a\/b=="', "a/b=="),
+        ("  7 ", "7"),
+    ],
+)
+def test_a_cursor_keeps_the_digits_it_was_sent_with(written: str, token: str) -> None:
+    body = f'{{"metadata": {{"root": "calls", "next_cursor": {written}}}, "calls": []}}'
+    assert open_envelope(body.encode()).metadata.next_cursor == token
+
+
+def test_the_captured_envelope_is_understood() -> None:
+    envelope = open_envelope(
+        b'{"status":200,"metadata":{"in_progress_count":0,"company":"Acme","root":"calls","page":2,'
+        b'"total_pages":1155,"per_page":25,"total_count":28833,"next_cursor":32494003,"params":{"page":"2"}},'
+        b'"calls":[{"uuid":"a"}]}'
+    )
+    assert envelope.content == [{"uuid": "a"}]
+    assert envelope.status == 200
+    assert envelope.errors is None
+    assert envelope.metadata == Metadata("32494003", 28833, 1155, 25)
+
+
+@pytest.mark.parametrize("root", ["calls", "numbers", "reports", "anything"])
+def test_the_rows_are_under_the_root_that_the_metadata_names(root: str) -> None:
+    body = f'{{"{root}": [{{"id": 1}}], "totals": [], "metadata": {{"root": "{root}"}}}}'
+    assert open_envelope(body.encode()).content == [{"id": 1}]
+
+
+@pytest.mark.parametrize(
+    ("body", "content"),
+    [
+        ('[{"id": 1}]', [{"id": 1}]),
+        (' \n[{"id": 1}]', [{"id": 1}]),
+        ('{"status": 200, "stats": {"finished": 3}}', {"finished": 3}),
+        ('{"finished": 3, "": 1}', {"finished": 3, "": 1}),
+        ('{"status": 200, "stats": {}, "totals": {"a": 1}}', {"stats": {}, "totals": {"a": 1}}),
+        ('{"call": {"id": 1}}', {"call": {"id": 1}}),
+        ('{"status": 200, "errors": {}, "checksum": "d41d", "call": {"id": 1}}', {"id": 1}),
+        ('{"status": 200, "metadata": {"root": "calls"}}', {}),
+        ('{"status": 200, "metadata": null, "calls": []}', []),
+    ],
+)
+def test_without_a_named_root_the_content_is_what_is_left(body: str, content: object) -> None:
+    envelope = open_envelope(body.encode())
+    assert envelope.content == content
+    assert envelope.metadata == Metadata()
+
+
+def test_a_call_without_an_envelope_keeps_its_own_status() -> None:
+    envelope = open_envelope(b'{"id": 1, "status": "finished", "buyer": null}')
+    assert envelope.content == {"id": 1, "status": "finished", "buyer": None}
+    assert envelope.status is None
+
+
+def test_the_status_of_the_body_and_its_errors_are_kept_apart_from_the_rows() -> None:
+    envelope = open_envelope(b'{"status": 422, "errors": {"page": "is too high"}}')
+    assert envelope.status == 422
+    assert envelope.errors == {"page": "is too high"}
+    assert envelope.content == {}
+
+
+def test_amounts_keep_their_digits() -> None:
+    body = b'[{"cost": 0.07500000000000001, "revenue": 10.50, "hold": 0, "text": "0.0"}]'
+    (row,) = open_envelope(body).content
+    assert row == {
+        "cost": Decimal("0.07500000000000001"),
+        "revenue": Decimal("10.50"),
+        "hold": 0,
+        "text": "0.0",
+    }
+    assert [str(row["revenue"]), type(row["hold"])] == ["10.50", int]
+    assert encode(row) == body.replace(b" ", b"")[1:-1]
+
+
+def test_a_count_that_is_no_number_is_not_taken_for_one() -> None:
+    body = b'{"metadata": {"total_count": true, "total_pages": null, "per_page": "25"}, "calls": []}'
+    assert open_envelope(body).metadata == Metadata()
+    assert open_envelope(b'{"metadata": {"total_count": 3.0}, "calls": []}').metadata.total_count == 3
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"  ", b'{"calls": [{"id"', b"[1,", b"<html></html>", b"{'a': 1}", b"\xff\xfe", b'"\xff"']
+)
+def test_what_is_not_json_is_said_to_be_none(body: bytes) -> None:
+    with pytest.raises(NotJson):
+        open_envelope(body)

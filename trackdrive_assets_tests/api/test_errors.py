@@ -1,0 +1,142 @@
+"""Errors say what was asked, what came back and what to do, and never a secret."""
+
+import base64
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trackdrive_assets.api.credentials import AuthToken, KeyPair
+from trackdrive_assets.api.errors import (
+    EXCERPT_LENGTH,
+    AccessDenied,
+    CredentialError,
+    IncompleteAnswer,
+    NotFound,
+    QueryError,
+    Rejected,
+    RequestFailed,
+    TrackdriveError,
+    Unavailable,
+    excerpt,
+    failure,
+    redact,
+)
+
+PAIR = KeyPair("tdpubexample", "tdprvexample")
+PLAIN_PAIR = KeyPair("front-door", "back-door")
+"""Keys without the form of keys."""
+
+
+def answered(status: int, words: str = "because") -> RequestFailed:
+    return failure(asked="GET /api/v1/calls", status=status, words=words, credentials=str(PAIR))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "permanent"),
+    [
+        (401, AccessDenied, True),
+        (403, AccessDenied, True),
+        (404, NotFound, True),
+        (400, Rejected, True),
+        (422, Rejected, True),
+        (302, Rejected, True),
+        (408, Unavailable, False),
+        (429, Unavailable, False),
+        (500, Unavailable, False),
+        (502, Unavailable, False),
+        (599, Unavailable, False),
+    ],
+)
+def test_an_error_is_of_the_kind_of_its_status(
+    status: int, kind: type[RequestFailed], permanent: object
+) -> None:
+    error = answered(status)
+    assert type(error) is kind
+    assert error.permanent is permanent
+    assert error.status == status
+    assert str(error).startswith(f"GET /api/v1/calls was answered with {status}")
+    assert "because" in str(error)
+
+
+def test_an_error_without_words_says_that_there_were_none() -> None:
+    assert "422 Unprocessable" in str(answered(422, words=""))
+    assert "without a word of explanation" in str(answered(422, words=""))
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "Check in the Trackdrive profile that this key is active"),
+        (403, "permission for GET /api/v1/calls"),
+        (404, "the subdomain is this account's"),
+        (422, "Correct the request"),
+    ],
+)
+def test_an_error_says_what_to_do(status: int, advice: str) -> None:
+    assert advice in str(answered(status))
+
+
+def test_a_refusal_names_the_key_by_its_beginning_alone() -> None:
+    assert "the key pair whose public key begins with tdpub." in str(answered(401))
+    assert "example" not in str(answered(401))
+
+
+def test_an_incomplete_answer_may_be_whole_the_next_time() -> None:
+    assert not IncompleteAnswer.permanent
+    assert TrackdriveError.permanent
+
+
+@pytest.mark.parametrize("kind", [QueryError, CredentialError])
+def test_mistakes_of_the_caller_are_value_errors_too(kind: type[Exception]) -> None:
+    assert issubclass(kind, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("tdpub0a1b2c and tdprv3d4e5f", "[redacted] and [redacted]"),
+        ("Basic dGRwdWJleGFtcGxlOnRkcHJ2ZXhhbXBsZQ==", "Basic [redacted]"),
+        ("/api/v1/calls?auth_token=abc%2F1&page=2", "/api/v1/calls?auth_token=[redacted]&page=2"),
+        ('{"autth_token":"front-door"}', '{"autth_token":"[redacted]"}'),
+        ("back-door", "[redacted]"),
+        (base64.b64encode(b"front-door:back-door").decode(), "[redacted]"),
+        ("nothing to hide", "nothing to hide"),
+    ],
+)
+def test_secrets_and_what_has_the_form_of_one_are_redacted(text: str, kept: str) -> None:
+    assert redact(text, PLAIN_PAIR.secrets) == kept
+
+
+def test_a_secret_that_is_part_of_another_leaves_nothing_of_the_longer_one() -> None:
+    assert redact("door and door-key", ("door", "door-key")) == "[redacted] and [redacted]"
+
+
+@settings(deadline=None)
+@given(before=st.binary(), after=st.binary())
+def test_an_excerpt_is_one_short_line_without_secrets(before: bytes, after: bytes) -> None:
+    shown = excerpt(before + b" back-door " + after, PLAIN_PAIR.secrets)
+    assert "back-door" not in shown
+    assert len(shown.splitlines()) <= 1
+    assert len(shown) <= EXCERPT_LENGTH + 1
+
+
+def test_an_excerpt_does_not_cut_a_secret_in_two() -> None:
+    assert "back" not in excerpt(b"x" * (EXCERPT_LENGTH - 4) + b"back-door", PLAIN_PAIR.secrets)
+
+
+def test_credentials_do_not_show_what_they_hold() -> None:
+    for credentials in (PAIR, AuthToken("sesame")):
+        for text in (repr(credentials), str(credentials)):
+            assert not [secret for secret in credentials.secrets if secret in text]
+
+
+@pytest.mark.parametrize(("public", "private", "named"), [("", "b", "public"), ("a", "", "private")])
+def test_half_a_key_pair_is_refused(public: str, private: str, named: str) -> None:
+    with pytest.raises(CredentialError, match=f"The {named} key is empty"):
+        KeyPair(public, private)
+
+
+def test_an_empty_token_is_refused() -> None:
+    with pytest.raises(CredentialError, match="token is empty"):
+        AuthToken("")

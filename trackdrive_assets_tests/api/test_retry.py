@@ -1,0 +1,102 @@
+"""Whether to ask again, and after how long."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trackdrive_assets.api.errors import (
+    AccessDenied,
+    IncompleteAnswer,
+    NotFound,
+    QueryError,
+    Rejected,
+    Unavailable,
+    UnreadableAnswer,
+)
+from trackdrive_assets.api.retry import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    fits_budget,
+    may_retry,
+    parse_retry_after,
+    pause_before,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PASSING = Unavailable("later", asked="GET /api/v1/calls")
+
+
+def test_only_a_get_that_failed_for_now_is_asked_again() -> None:
+    assert may_retry("GET", PASSING)
+    assert not may_retry("DELETE", PASSING)
+    assert not may_retry("POST", PASSING)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AccessDenied("no", asked="GET /"),
+        NotFound("no", asked="GET /"),
+        Rejected("no", asked="GET /"),
+        QueryError("no"),
+        UnreadableAnswer("no"),
+        IncompleteAnswer("no"),
+        KeyError("no"),
+    ],
+)
+def test_what_asking_again_cannot_help_is_not_asked_again(error: Exception) -> None:
+    assert not may_retry("GET", error)
+
+
+@settings(deadline=None)
+@given(attempt=st.integers(1, 10_000), draw=st.floats(0, 1, exclude_max=True))
+def test_a_pause_is_within_the_span_of_its_attempt(attempt: int, draw: float) -> None:
+    span = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 10))
+    assert span / 2 <= pause_before(attempt, PASSING, lambda: draw) <= span
+
+
+def test_pauses_double_up_to_the_longest() -> None:
+    assert [pause_before(attempt, PASSING, lambda: 0.0) for attempt in range(1, 8)] == [
+        0.5, 1, 2, 4, 8, 15, 15,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", [0.0, 7.0, 3600.0])
+def test_what_the_server_asks_for_is_waited_in_full(seconds: float) -> None:
+    asked_to_wait = Unavailable("later", asked="GET /", status=429, retry_after=seconds)
+    assert pause_before(1, asked_to_wait, lambda: 0.9) == seconds
+
+
+def test_a_pause_that_ends_with_the_budget_still_fits() -> None:
+    assert fits_budget(200, 100, 300)
+    assert not fits_budget(200, 100.1, 300)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("0", 0.0),
+        ("-3", 0.0),
+        ("Mon, 23 Nov 2026 12:01:30 GMT", 90.0),
+        ("Mon, 23 Nov 2026 13:00:00 +0100", 0.0),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
+        ("Mon, 23 Nov 2026 12:00:10 -0000", 10.0),
+        ("soon", None),
+        ("", None),
+        ("Mon, 99 Nov 99999 12:01:30 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert parse_retry_after(header, NOW) == seconds
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_no_retry_after_header_is_an_error(header: str) -> None:
+    seconds = parse_retry_after(header, NOW)
+    assert seconds is None or seconds >= 0

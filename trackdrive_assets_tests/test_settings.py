@@ -1,0 +1,217 @@
+"""Every variable: its default, a good value, and the error for a bad one."""
+
+import dataclasses
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from trackdrive_assets.api.catalog import REPORT_CATEGORIES
+from trackdrive_assets.api.credentials import AuthToken, KeyPair
+from trackdrive_assets.settings import SettingError, Settings, meaning, variable
+
+# Variable, default, a text, and the value that it means.
+VARIABLES: list[tuple[str, Any, str, Any]] = [
+    ("TRACKDRIVE_SUBDOMAIN", None, "acme-2", "acme-2"),
+    ("TRACKDRIVE_BASE_URL", None, "http://127.0.0.1:8765/", "http://127.0.0.1:8765"),
+    ("TRACKDRIVE_PUBLIC_KEY", None, "tdpubexample", "tdpubexample"),
+    ("TRACKDRIVE_PRIVATE_KEY", None, "tdprvexample", "tdprvexample"),
+    ("TRACKDRIVE_AUTH_TOKEN", None, "sesame", "sesame"),
+    ("TRACKDRIVE_TIME_ZONE", "UTC", "America/New_York", "America/New_York"),
+    ("TRACKDRIVE_START_DATE", date(2024, 1, 1), "2023-02-28", date(2023, 2, 28)),
+    ("TRACKDRIVE_LAKE", "data", "s3://bucket/lake", "s3://bucket/lake"),
+    ("TRACKDRIVE_PER_PAGE", 250, "1000", 1000),
+    ("TRACKDRIVE_MAX_CONCURRENCY", 4, "64", 64),
+    ("TRACKDRIVE_REQUESTS_PER_SECOND", 5.0, "0.5", 0.5),
+    ("TRACKDRIVE_REPORT_CATEGORIES", REPORT_CATEGORIES, "buyer_id, status,", ("buyer_id", "status")),
+    ("TRACKDRIVE_STATS_INTERVAL", "1h", "15m", "15m"),
+    ("TRACKDRIVE_LOOKBACK_DAYS", 30, "7", 7),
+    ("TRACKDRIVE_EXCLUDE_COLUMNS", (), "caller_number,token-*", ("caller_number", "token-*")),
+]
+NAMES = [row[0] for row in VARIABLES]
+SECRETS = ["TRACKDRIVE_PUBLIC_KEY", "TRACKDRIVE_PRIVATE_KEY", "TRACKDRIVE_AUTH_TOKEN"]
+
+
+def field_of(name: str) -> str:
+    return name.removeprefix("TRACKDRIVE_").lower()
+
+
+def read(name: str, text: str) -> Any:
+    return getattr(Settings.read({name: text}), field_of(name))
+
+
+def refusal(name: str, text: str) -> str:
+    with pytest.raises(SettingError) as caught:
+        read(name, text)
+    return str(caught.value)
+
+
+def test_every_setting_is_in_this_table() -> None:
+    assert [variable(field.name) for field in dataclasses.fields(Settings)] == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_has_a_meaning_in_a_sentence(name: str) -> None:
+    assert meaning(field_of(name)).endswith(".")
+
+
+@pytest.mark.parametrize(("name", "default"), [(row[0], row[1]) for row in VARIABLES], ids=NAMES)
+def test_a_variable_that_is_missing_or_empty_has_its_default(name: str, default: object) -> None:
+    assert getattr(Settings.read({}), field_of(name)) == default
+    assert read(name, "") == default
+    assert read(name, " \n") == default
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"), [(row[0], row[2], row[3]) for row in VARIABLES], ids=NAMES
+)
+def test_a_variable_is_read(name: str, text: str, value: object) -> None:
+    assert read(name, text) == value
+    assert read(name, f" {text}\n") == value
+
+
+@pytest.mark.parametrize(("name", "value"), [(row[0], row[3]) for row in VARIABLES], ids=NAMES)
+def test_a_setting_can_be_given_as_the_value_that_it_is(name: str, value: object) -> None:
+    assert getattr(Settings(**{field_of(name): value}), field_of(name)) == value  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "advice"),
+    [
+        ("TRACKDRIVE_SUBDOMAIN", "https://acme.trackdrive.com", "only the first part of the host"),
+        ("TRACKDRIVE_SUBDOMAIN", "acme.trackdrive.com", "acme for https://acme.trackdrive.com"),
+        ("TRACKDRIVE_SUBDOMAIN", "-acme", "only the first part of the host"),
+        ("TRACKDRIVE_SUBDOMAIN", "ac me", "only the first part of the host"),
+        ("TRACKDRIVE_BASE_URL", "acme.trackdrive.com", "give scheme and host"),
+        ("TRACKDRIVE_BASE_URL", "ftp://acme.trackdrive.com", "give scheme and host"),
+        ("TRACKDRIVE_BASE_URL", "https://", "give scheme and host"),
+        ("TRACKDRIVE_BASE_URL", "http://[::1", "give scheme and host"),
+        ("TRACKDRIVE_BASE_URL", "http://acme.example:port", "give scheme and host"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com/api/v1", "leave out what follows the host"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com?a=b", "leave out what follows the host"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com#a", "leave out what follows the host"),
+        ("TRACKDRIVE_TIME_ZONE", "America/Nowhere", "there is no such zone"),
+        ("TRACKDRIVE_TIME_ZONE", "America", "there is no such zone"),
+        ("TRACKDRIVE_TIME_ZONE", "../etc/passwd", "there is no such zone"),
+        ("TRACKDRIVE_START_DATE", "01/02/2024", "give a date such as 2024-01-01"),
+        ("TRACKDRIVE_START_DATE", "2024-02-30", "give a date such as 2024-01-01"),
+        ("TRACKDRIVE_PER_PAGE", "0", "give a whole number of 1 or more"),
+        ("TRACKDRIVE_PER_PAGE", "2.5", "give a whole number of 1 or more"),
+        ("TRACKDRIVE_PER_PAGE", "9" * 5000, "give a whole number of 1 or more"),
+        ("TRACKDRIVE_MAX_CONCURRENCY", "0", "give a whole number from 1 to 64"),
+        ("TRACKDRIVE_MAX_CONCURRENCY", "65", "give a whole number from 1 to 64"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "-1", "0 is unpaced"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "1001", "a number from 0 to 1000"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "nan", "a number from 0 to 1000"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "fast", "a number from 0 to 1000"),
+        ("TRACKDRIVE_REPORT_CATEGORIES", "buyer_id;status", "'buyer_id;status' is not a name"),
+        ("TRACKDRIVE_STATS_INTERVAL", "2h", "give one of 5m, 15m, 30m, 1h, 6h, 1d"),
+        ("TRACKDRIVE_LOOKBACK_DAYS", "a month", "give a whole number of 1 or more"),
+        ("TRACKDRIVE_EXCLUDE_COLUMNS", "*", "'*' is not a name"),
+        ("TRACKDRIVE_EXCLUDE_COLUMNS", "caller number", "'caller number' is not a name"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_shown_by_the_name_of_its_variable(
+    name: str, text: str, advice: str
+) -> None:
+    message = refusal(name, text)
+    assert message.startswith(f"{name} cannot be understood (it is {text!r})")
+    assert advice in message
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("quoted", ['"{}"', "'{}'", "`{}`", "\u201c{}\u201d", "\u2018{}\u2019", '"{}', "{}'"])
+def test_quotes_around_a_value_are_named(name: str, quoted: str) -> None:
+    text = quoted.format(next(row[2] for row in VARIABLES if row[0] == name))
+    message = refusal(name, text)
+    assert message.startswith(f"{name} has quotes around its value")
+    assert (repr(text) in message) == (name not in SECRETS)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_never_shown(name: str) -> None:
+    assert "sesame" not in refusal(name, '"sesame"')
+    assert "sesame" not in refusal(name, "sesame\N{ZERO WIDTH SPACE}sesame")
+    assert "sesame" not in repr(Settings.read({name: "sesame"}))
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("text", ["open sesame", "sesame\N{EM DASH}", "se\nsame"])
+def test_a_secret_with_a_character_that_no_key_has_is_refused(name: str, text: str) -> None:
+    assert refusal(name, text).startswith(f"{name} cannot be understood (its value is not shown)")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://tdpubexample:sesame@acme.trackdrive.com",
+        "https://user:ses@me@acme.trackdrive.com/api",
+        "https://acme.trackdrive.com?auth_token=sesame",
+    ],
+)
+def test_a_secret_inside_of_a_url_is_not_shown_either(url: str) -> None:
+    message = refusal("TRACKDRIVE_BASE_URL", url)
+    assert "TRACKDRIVE_BASE_URL" in message
+    assert "[redacted]" in message
+    assert "ses" not in message
+    assert "sesame" not in refusal("TRACKDRIVE_BASE_URL", f'"{url}"')
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("start_date", datetime(2024, 1, 1, 5)),  # noqa: DTZ001  # whatever its zone: it is no date
+        ("per_page", True),
+        ("per_page", 0),
+        ("per_page", 2.5),
+        ("requests_per_second", -1.0),
+        ("max_concurrency", 65),
+        ("report_categories", ("buyer id",)),
+        ("time_zone", "Mars"),
+        ("subdomain", ""),
+    ],
+)
+def test_a_value_given_in_code_is_checked_like_any_other(field: str, value: object) -> None:
+    with pytest.raises(SettingError, match=f"^{variable(field)} cannot be understood"):
+        Settings(**{field: value})  # type: ignore[arg-type]  # what is tested
+
+
+def test_names_are_taken_once_each() -> None:
+    assert read("TRACKDRIVE_REPORT_CATEGORIES", "status,buyer_id,status") == ("status", "buyer_id")
+
+
+def test_the_address_is_that_of_the_subdomain_unless_another_is_given() -> None:
+    assert Settings(subdomain="acme").address == "https://acme.trackdrive.com"
+    assert Settings(subdomain="acme", base_url="http://127.0.0.1:8765").address == "http://127.0.0.1:8765"
+
+
+def test_an_address_that_is_not_set_is_an_error_that_names_both_variables() -> None:
+    with pytest.raises(SettingError, match=r"TRACKDRIVE_SUBDOMAIN is not set.* or set TRACKDRIVE_BASE_URL"):
+        _ = Settings().address
+
+
+def test_the_key_pair_comes_before_the_token() -> None:
+    pair = Settings(public_key="tdpubexample", private_key="tdprvexample", auth_token="sesame")
+    assert pair.credentials == KeyPair("tdpubexample", "tdprvexample")
+    assert Settings(auth_token="sesame").credentials == AuthToken("sesame")
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("TRACKDRIVE_PUBLIC_KEY", "TRACKDRIVE_PRIVATE_KEY"),
+        ("TRACKDRIVE_PRIVATE_KEY", "TRACKDRIVE_PUBLIC_KEY"),
+    ],
+)
+def test_half_a_key_pair_is_an_error_even_beside_a_token(given: str, missing: str) -> None:
+    settings = Settings.read({given: "sesame", "TRACKDRIVE_AUTH_TOKEN": "sesame"})
+    with pytest.raises(SettingError, match=f"^{missing} is not set, but {given} is") as caught:
+        _ = settings.credentials
+    assert "sesame" not in str(caught.value)
+
+
+def test_no_credentials_are_an_error_that_names_every_way() -> None:
+    with pytest.raises(SettingError) as caught:
+        _ = Settings().credentials
+    for name in SECRETS:
+        assert name in str(caught.value)
