@@ -69,7 +69,7 @@ def serving(
     headers: dict[str, str] | None = None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
-    """A server that gives these answers in turn, the last one for ever: its address, and the requests so far."""
+    """A server that gives these answers in turn, the last for ever: its address, and the requests so far."""
     asked: list[BaseHTTPRequestHandler] = []
 
     class Answering(BaseHTTPRequestHandler):
