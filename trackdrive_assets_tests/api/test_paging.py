@@ -242,6 +242,18 @@ def test_an_end_before_the_count_is_an_error_that_says_how_many_are_missing() ->
         list(walk(lambda _: page, paging=Paging.CURSOR, per_page=2))
 
 
+def test_a_cursor_that_counts_its_own_row_in_ends_with_the_last_row() -> None:
+    rows = list(range(9, 0, -1))
+
+    def ask(parameters: dict[str, str]) -> Page:
+        cursor = int(parameters["cursor"])
+        page = [row for row in rows if cursor in {-1, *range(row, 10)}][:3]
+        return _page(page, next_cursor=str(page[-1]), total_count=len(rows))
+
+    pages = list(walk(ask, paging=Paging.CURSOR, per_page=3))
+    assert [row["uuid"] for page in pages for row in page.rows] == [f"call {row}" for row in rows]
+
+
 def test_a_full_page_that_says_nothing_of_what_follows_is_an_error() -> None:
     with pytest.raises(IncompleteAnswer, match="more may follow"):
         list(walk(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))
