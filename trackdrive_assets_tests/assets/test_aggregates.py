@@ -1,6 +1,7 @@
 """The assets `reports/*` and `stats/*`: the API's own totals, any subset of them, beside `calls`."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import get_args
@@ -50,9 +51,7 @@ def test_a_refused_category_fails_alone_with_the_servers_words(pipeline: Pipelin
 
 
 def test_a_category_that_the_documentation_does_not_list_can_be_configured(pipeline: Pipeline) -> None:
-    pipeline.settings = pipeline.settings.__class__(
-        **{**vars(pipeline.settings), "report_categories": ("status", "schedule_id")}
-    )
+    pipeline.settings = replace(pipeline.settings, report_categories=("status", "schedule_id"))
     with pytest.warns(UserWarning, match="schedule_id"):
         pipeline.materialize("key:reports/*", "2024-03-10", fails=True)
     assert list(pipeline.materialized("reports/status")) == ["2024-03-10"]
@@ -90,7 +89,7 @@ def test_the_four_statistics_stand_side_by_side(pipeline: Pipeline, group_by: st
 
 
 def test_the_day_on_which_the_clock_goes_back_has_25_hours(pipeline: Pipeline) -> None:
-    pipeline.settings = pipeline.settings.__class__(**{**vars(pipeline.settings), "stats_interval": "1h"})
+    pipeline.settings = replace(pipeline.settings, stats_interval="1h")
     day = pipeline.day("2024-11-03")
     for hour in range(25):
         pipeline.sandbox.place(day.start + timedelta(hours=hour, minutes=30))
