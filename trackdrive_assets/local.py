@@ -137,7 +137,7 @@ def demo(folder: Path, days: int) -> None:
     _ask(folder / "trackdrive.duckdb")
     click.echo(
         f"\nThe Parquet files and trackdrive.duckdb are in {folder}/.\n"
-        f"Next, type `make dev`: the Dagster UI on this data."
+        f"Next, type `make dev`, or `trackdrive dev`: the Dagster UI on this data."
     )
 
 
