@@ -14,7 +14,9 @@ from trackdrive_assets.assets.calls import build_calls
 from trackdrive_assets.assets.reports import build_reports
 from trackdrive_assets.assets.stats import build_stats
 from trackdrive_assets.assets.views import build_views
+from trackdrive_assets.executor import one_process
 from trackdrive_assets.io_manager import IO_MANAGER_KEY, LakeIOManager
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.partitions import daily_partitions
 from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.settings import Settings, variable
@@ -28,7 +30,12 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
     Args:
         settings: What the deployment decides.
         resources: Replace the resource of the same key: `trackdrive`, `lake` or `trackdrive_lake`.
+
+    Raises:
+        LakeError: The lake is a place that can never hold one, such as an object store.
     """
+    # A lake that can never work is refused here, before the first run.
+    Lake(settings.lake)
     partitions = daily_partitions(settings)
     return dg.Definitions(
         assets=[
@@ -43,8 +50,7 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
             IO_MANAGER_KEY: LakeIOManager(path=settings.lake),
             **(resources or {}),
         },
-        # One process a run: a process for every step costs more than a small day takes to read.
-        executor=dg.in_process_executor,
+        executor=one_process,
     )
 
 

@@ -3,6 +3,7 @@
 Only reading. Our assets write their days themselves, because a day is streamed and a range has many days.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -10,15 +11,18 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
+from trackdrive_assets.lake.duckdb import read_view
 from trackdrive_assets.lake.store import LAYOUT, Lake
 from trackdrive_assets.settings import Settings, meaning
 from trackdrive_assets.tables.columns import TABLES
 
 IO_MANAGER_KEY = "trackdrive_lake"
+VIEWS = "views"
+"""First part of the keys of the views."""
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Loads the days of a partition, or of a range of them, as one table.
+    """Loads the days of a partition, or of a range of them, as one table; or a view, whole.
 
     An input annotated `pa.Table` is given as Arrow; everything else, and no annotation, as a pandas DataFrame
     with Arrow types, so that money stays exact and whole numbers stay whole beside nulls.
@@ -27,16 +31,14 @@ class LakeIOManager(dg.ConfigurableIOManager):
     path: str = Field(default=Settings.lake, description=meaning("lake"))
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read the partitions that the input is for.
+        """Read the partitions that the input is for, or the whole view.
 
         Raises:
-            LakeError: A day has no file yet; it names the days.
+            LakeError: A day has no file yet, or there is no such view; it names them.
         """
-        table_name, *groups = context.asset_key.path
-        (table,) = (table for table in TABLES if table.name == table_name)
-        hive = dict(zip(LAYOUT[table_name].keys, groups, strict=True))
-        days = [date.fromisoformat(key) for key in context.asset_partition_keys]
-        rows = Lake(self.path).read(table_name, table.schema, days, **hive)
+        family, *names = context.asset_key.path
+        lake = Lake(self.path)
+        rows = read_view(lake, *names) if family == VIEWS else _days(lake, context, family, names)
         if context.dagster_type.typing_type is pa.Table:
             return rows
         import pandas as pd  # noqa: PLC0415 (slow to import, and only those who ask for pandas need it)
@@ -50,3 +52,10 @@ class LakeIOManager(dg.ConfigurableIOManager):
             f"manager, which only reads Trackdrive tables. Give the asset an io_manager_key of its own, or "
             f"return dg.MaterializeResult."
         )
+
+
+def _days(lake: Lake, context: dg.InputContext, table_name: str, groups: Sequence[str]) -> pa.Table:
+    (table,) = (table for table in TABLES if table.name == table_name)
+    hive = dict(zip(LAYOUT[table_name].keys, groups, strict=True))
+    days = [date.fromisoformat(key) for key in context.asset_partition_keys]
+    return lake.read(table_name, table.schema, days, **hive)

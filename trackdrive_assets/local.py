@@ -74,6 +74,14 @@ def sandbox_environment(folder: Path) -> Iterator[dict[str, str]]:
         }
 
 
+def account_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that Dagster's processes need besides: a home, and a lake that holds from any folder."""
+    return {
+        variable("lake"): str(Path(settings.lake).expanduser().absolute()),
+        "DAGSTER_HOME": environ.get("DAGSTER_HOME") or str(dagster_home(ACCOUNT_HOME)),
+    }
+
+
 def dev(port: int) -> int:
     """Run the Dagster UI and its daemon until Ctrl-C, on the account or else on the sandbox.
 
@@ -92,9 +100,7 @@ def dev(port: int) -> int:
             return _dagster_dev(port, environment)
     settings = Settings.read(os.environ)
     click.echo(f"This is {settings.address} with {settings.credentials}, in {settings.lake}/.")
-    home = os.environ.get("DAGSTER_HOME") or str(dagster_home(ACCOUNT_HOME))
-    lake = str(Path(settings.lake).expanduser().absolute())
-    return _dagster_dev(port, {"DAGSTER_HOME": home, variable("lake"): lake})
+    return _dagster_dev(port, account_environment(settings, os.environ))
 
 
 def _dagster_dev(port: int, environment: Mapping[str, str]) -> int:

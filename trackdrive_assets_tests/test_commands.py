@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
-from trackdrive_assets.local import dagster_home, wants_sandbox
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.local import account_environment, dagster_home, sandbox_environment, wants_sandbox
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.settings import Settings
 
 BIN = Path(sys.executable).parent
 QUIET = {"PYTHONWARNINGS": "ignore", "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
@@ -156,6 +160,91 @@ def test_the_sandbox_is_for_those_who_name_no_account_at_all(
     environ: dict[str, str], *, sandbox: bool
 ) -> None:
     assert wants_sandbox(environ) is sandbox
+
+
+def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text((Path(__file__).parents[1] / "dagster.yaml").read_text())
+    command = [
+        "asset",
+        "materialize",
+        "-m",
+        "trackdrive_assets.definitions",
+        "--select",
+        "calls",
+        "--partition-range",
+        "2024-03-09...2024-03-12",
+    ]
+    with Sandbox(calls_per_day=30) as sandbox:
+        environment = QUIET | {
+            "DAGSTER_HOME": str(tmp_path),
+            "TRACKDRIVE_BASE_URL": sandbox.base_url,
+            "TRACKDRIVE_PUBLIC_KEY": sandbox.public_key,
+            "TRACKDRIVE_PRIVATE_KEY": sandbox.private_key,
+            "TRACKDRIVE_REQUESTS_PER_SECOND": "0",
+            "TRACKDRIVE_LAKE": str(tmp_path / "lake"),
+        }
+        process = subprocess.Popen(
+            [BIN / "dagster", *command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+        def kill_in_the_third_day(row: dict[str, object]) -> dict[str, object]:
+            if str(row["created_at"]).startswith("2024-03-11T1"):
+                process.kill()
+            return row
+
+        sandbox.rewrite = kill_in_the_third_day
+        assert process.wait() == -signal.SIGKILL
+        sandbox.rewrite = None
+        lake = Lake(tmp_path / "lake")
+        assert [str(day) for day in lake.days("calls")] == ["2024-03-09", "2024-03-10"]
+
+        again = dagster(*command, **environment)
+
+    assert again.returncode == 0, again.stderr
+    assert [day.day for day in lake.days("calls")] == [9, 10, 11, 12]
+    assert not list(lake.root.rglob("*.tmp"))
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert {run.status.value for run in instance.get_runs()} == {"FAILURE", "SUCCESS"}
+
+
+def test_dev_reads_the_account_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TRACKDRIVE_SUBDOMAIN=acme\nTRACKDRIVE_PRIVATE_KEY=tdprv-half\n")
+    process = subprocess.run(
+        [BIN / "trackdrive", "dev"], env=QUIET, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 1
+    assert "TRACKDRIVE_PUBLIC_KEY is not set" in process.stderr
+
+
+def test_dev_refuses_a_port_that_is_taken(tmp_path: Path) -> None:
+    with Sandbox() as sandbox:
+        port = sandbox.base_url.rpartition(":")[2]
+        process = subprocess.run(
+            [BIN / "trackdrive", "dev", "--port", port],
+            env=QUIET,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert process.returncode == 1
+    assert f"Port {port} is in use" in process.stderr
+
+
+def test_the_sandbox_has_a_lake_and_a_home_of_its_own(tmp_path: Path) -> None:
+    with sandbox_environment(tmp_path / "demo") as environment:
+        settings = Settings.read(environment)
+        assert settings.address.startswith("http://127.0.0.1:")
+        assert settings.lake == str(tmp_path / "demo")
+        assert environment["DAGSTER_HOME"] == str(tmp_path / "demo" / ".dagster")
+
+
+def test_an_accounts_lake_holds_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = account_environment(Settings(lake="data"), {})
+    assert environment["TRACKDRIVE_LAKE"] == str(tmp_path / "data")
+    assert environment["DAGSTER_HOME"] == str(tmp_path / ".dagster")
+    assert account_environment(Settings(), {"DAGSTER_HOME": "/srv/dagster"})["DAGSTER_HOME"] == "/srv/dagster"
 
 
 def test_a_dagster_home_reads_the_projects_instance_file(

@@ -9,8 +9,10 @@ import dagster as dg
 import pytest
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
+from trackdrive_assets.api.query import UnlistedValueWarning
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.lake.duckdb import views
+from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.settings import SettingError, Settings
 from trackdrive_assets.tables.columns import TABLES
 
@@ -83,6 +85,27 @@ def test_a_run_without_credentials_says_which_variables_to_set(tmp_path: Path) -
         definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             asset_selection=[dg.AssetKey("calls")], partition_key="2024-06-19"
         )
+
+
+@pytest.mark.parametrize("lake", ["s3://bucket/lake", "lake?", "date=2024-06-19/lake"])
+def test_a_lake_that_can_never_work_is_refused_when_dagster_loads(lake: str) -> None:
+    with pytest.raises(LakeError, match="TRACKDRIVE_LAKE"):
+        build_definitions(Settings(lake=lake))
+
+
+def test_a_column_that_every_call_needs_cannot_be_excluded() -> None:
+    with pytest.raises(SettingError, match="TRACKDRIVE_EXCLUDE_COLUMNS cannot be followed: uuid"):
+        build_definitions(Settings(exclude_columns=("uuid",)))
+
+
+def test_an_excluded_column_that_nobody_documented_is_pointed_out() -> None:
+    with pytest.warns(UnlistedValueWarning, match="caller_nubmer"):
+        build_definitions(Settings(exclude_columns=("caller_nubmer", "caller_number", "token-email")))
+
+
+@pytest.mark.parametrize("key", READ_FROM_THE_API, ids=str)
+def test_whatever_asks_the_api_shares_one_pool(key: dg.AssetKey) -> None:
+    assert GRAPH.get(key).assets_def.node_def.pools == {"trackdrive_api"}
 
 
 def test_importing_the_package_opens_no_file_and_no_socket(tmp_path: Path) -> None:

@@ -65,6 +65,30 @@ def test_a_resource_that_cannot_work_says_so_before_any_request(given: dict[str,
         pass
 
 
+def test_a_client_has_the_resources_limits() -> None:
+    resource = TrackdriveResource(
+        base_url="http://127.0.0.1:1",
+        auth_token="x",
+        per_page=7,
+        connect_timeout=1,
+        read_timeout=2,
+        retry_budget=3,
+    )
+    with resource.client() as client:
+        assert client.per_page == 7
+        assert client._transport._timeout == (1, 2)
+        assert client._transport._retry_budget == 3
+
+
+def test_the_connections_of_a_client_are_closed_behind_it(sandbox: Sandbox) -> None:
+    resource = TrackdriveResource(base_url=sandbox.base_url, auth_token=sandbox.auth_token)
+    with resource.client() as client:
+        next(client.calls())
+        pools = client._transport._session.get_adapter(sandbox.base_url).poolmanager.pools  # type: ignore[attr-defined]  # of requests' own adapter
+        assert len(pools) == 1
+    assert len(pools) == 0
+
+
 @pytest.mark.parametrize("resource", [TrackdriveResource, LakeResource])
 def test_every_setting_is_described(resource: type[TrackdriveResource] | type[LakeResource]) -> None:
     assert all(field.description for field in resource.model_fields.values())

@@ -13,6 +13,7 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AccessDenied, TrackdriveError
+from trackdrive_assets.executor import held
 from trackdrive_assets.ingest.days import Day, exact_day, not_begun
 from trackdrive_assets.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.lake.store import LakeError, Written
@@ -64,6 +65,22 @@ def run_days(
         dg.Failure: A day failed. It names the day; later days keep their old files.
     """
     days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
+    with held(context.instance, context.run.run_id):
+        refused = _work_through(context, days, client, ingest)
+    for key in sorted(context.selected_asset_keys - refused.keys()):
+        yield dg.MaterializeResult(asset_key=key)
+    if refused:
+        raise dg.Failure(
+            f"{len(refused)} of {len(context.selected_asset_keys)} failed; the others are stored.\n"
+            + "\n".join(refused.values()),
+            allow_retries=False,
+        )
+
+
+def _work_through(
+    context: dg.AssetExecutionContext, days: Sequence[Day], client: Client, ingest: Ingest
+) -> Mapping[dg.AssetKey, str]:
+    """Every open asset of every day. Gives the assets that were refused, and why."""
     refused: dict[dg.AssetKey, str] = {}
     for number, day in enumerate(days, start=1):
         if not (open_keys := sorted(context.selected_asset_keys - refused.keys())):
@@ -80,22 +97,17 @@ def run_days(
             else:
                 _record(context, key, day, metadata, at_once=len(days) > 1)
         context.log.info("%s is done: day %d of %d.", day, number, len(days))
-    for key in sorted(context.selected_asset_keys - refused.keys()):
-        yield dg.MaterializeResult(asset_key=key)
-    if refused:
-        raise dg.Failure(
-            f"{len(refused)} of {len(context.selected_asset_keys)} failed; the others are stored.\n"
-            + "\n".join(refused.values()),
-            allow_retries=False,
-        )
+    return refused
 
 
 def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> list[Day]:
     """The days of partition keys.
 
     Raises:
-        dg.Failure: One of them has not begun.
+        dg.Failure: There is none, or one of them has not begun.
     """
+    if not partition_keys:
+        raise dg.Failure("The range holds no day. Give its earlier day first.", allow_retries=False)
     days = [exact_day(date.fromisoformat(key), zone) for key in partition_keys]
     if early := not_begun(days, now):
         raise dg.Failure(

@@ -7,6 +7,7 @@ import dagster as dg
 
 from trackdrive_assets.api.catalog import SEED_GROUP_BYS
 from trackdrive_assets.assets.day_runs import OWNERS, column_schema
+from trackdrive_assets.io_manager import IO_MANAGER_KEY, VIEWS
 from trackdrive_assets.lake.duckdb import rebuild, views
 from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.resources import LakeResource
@@ -39,7 +40,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
         # The file is always whole: a view alone cannot be rebuilt, only recorded.
         # In the order of building, because Dagster wants a view recorded after what it reads.
         for name, columns in rebuilt.views.items():
-            key = dg.AssetKey(["views", name])
+            key = dg.AssetKey([VIEWS, name])
             if key not in context.selected_asset_keys:
                 continue
             yield dg.MaterializeResult(
@@ -74,17 +75,17 @@ def _question_specs() -> Iterator[dg.AssetSpec]:
     built = {table.name for table in TABLES} | views().keys()
     for view in views().values():
         # What it reads may also be a part of the query itself, which is no asset.
-        sources = [dg.AssetKey(["views", name]) for name in sorted(view.reads & built)]
+        sources = [dg.AssetKey([VIEWS, name]) for name in sorted(view.reads & built)]
         yield _spec(view.name, view.answers, sources, {})
 
 
 def _spec(name: str, description: str, sources: list[dg.AssetKey], metadata: dict[str, Any]) -> dg.AssetSpec:
     return dg.AssetSpec(
-        dg.AssetKey(["views", name]),
+        dg.AssetKey([VIEWS, name]),
         deps=sources,
         description=description,
         group_name="views",
         kinds={"duckdb"},
         owners=OWNERS,
         metadata={"dagster/table_name": f"trackdrive.main.{name}", **metadata},
-    )
+    ).with_io_manager_key(IO_MANAGER_KEY)

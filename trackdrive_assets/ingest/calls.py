@@ -1,13 +1,12 @@
 """One day of calls: read page by page, kept inside the day, each once, and counted against the API."""
 
-import logging
 from datetime import UTC, datetime, timedelta
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.envelope import Row
-from trackdrive_assets.api.errors import IncompleteAnswer
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.ingest.days import Day
+from trackdrive_assets.ingest.readings import until_whole
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch, instant
@@ -15,11 +14,6 @@ from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch, insta
 # Whether the API counts `created_at_to` in, and what it does with fractions of a second, is not documented.
 # Asking wider than the day on both sides makes it not matter.
 MARGIN = timedelta(seconds=1)
-
-READINGS = 3
-"""How often a day that comes short is read before it fails."""
-
-_log = logging.getLogger(__name__)
 
 
 def ingest_calls(
@@ -37,12 +31,7 @@ def ingest_calls(
 
     On any error the day's old file stays as it was.
     """
-    for reading in range(1, READINGS):
-        try:
-            return _read_day(client, lake, day, exclude)
-        except IncompleteAnswer as short:
-            _log.warning("Reading %s again, for the %d. time: %s", day, reading + 1, short)
-    return _read_day(client, lake, day, exclude)
+    return until_whole(lambda: _read_day(client, lake, day, exclude), f"the calls of {day}")
 
 
 def _read_day(client: Client, lake: Lake, day: Day, exclude: Exclusion) -> tuple[Written, int | None]:

@@ -120,6 +120,21 @@ def rebuild(
     return Rebuilt(place, built)
 
 
+def read_view(lake: Lake, name: str) -> pa.Table:
+    """Every row of a view.
+
+    Raises:
+        LakeError: There is no trackdrive.duckdb yet, or it has no such view.
+    """
+    try:
+        with duckdb.connect(str(lake.root / FILE), read_only=True, config=_OFFLINE) as connection:
+            return connection.sql(f"FROM {_identifier(name)}").to_arrow_table()
+    except duckdb.Error as error:
+        raise LakeError(
+            f"Can't read the view {name} of {lake.root / FILE}: {error}. Materialize views/{name} first."
+        ) from error
+
+
 # Building needs nothing from the network, and must not wait for it.
 _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,

@@ -196,6 +196,11 @@ class Lake:
                 f"TRACKDRIVE_LAKE is {str(root)!r}. Object stores aren't supported yet: set it to a folder."
             )
         self.root = Path(root).expanduser().absolute()
+        if "?" in str(self.root):
+            raise LakeError(
+                f"TRACKDRIVE_LAKE is {str(root)!r}. DuckDB writes no file under a folder with a ? in its "
+                "name, so choose another."
+            )
         # DuckDB reads hive keys anywhere in a path, and would take this one for the partition's.
         keys = {"date", *(key for layout in LAYOUT.values() for key in layout.keys)}
         if taken := [part for part in self.root.parts if part.partition("=")[0] in keys and "=" in part]:

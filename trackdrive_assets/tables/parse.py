@@ -87,10 +87,20 @@ class Exclusion:
 
     def hides(self, key: str) -> bool:
         """Whether the column, tag or unknown key is excluded."""
-        # `token_values` repeats every tag in one text, so it goes when all tags go.
+        # `token_values` repeats every tag in one text of a form that is not documented, so that no single tag
+        # could be taken out of it for sure. It goes when any tag goes.
         return any(
-            fnmatchcase(key, pattern) or (key == "token_values" and pattern == _TOKEN + "*")
+            fnmatchcase(key, pattern) or (key == "token_values" and pattern.startswith(_TOKEN))
             for pattern in self.patterns
+        )
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """The patterns that match no documented column and no tag: a slip, or an undocumented key."""
+        return tuple(
+            pattern
+            for pattern in self.patterns
+            if not pattern.startswith(_TOKEN) and not any(fnmatchcase(key, pattern) for key in _KNOWN)
         )
 
 

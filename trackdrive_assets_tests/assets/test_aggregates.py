@@ -50,6 +50,13 @@ def test_a_refused_category_fails_alone_with_the_servers_words(pipeline: Pipelin
     assert len(refused) == 1
 
 
+def test_a_revoked_key_ends_every_category_at_once(pipeline: Pipeline) -> None:
+    pipeline.sandbox.revoked = True
+    result = pipeline.materialize("key:reports/*", "2024-03-10", "2024-03-12", fails=True)
+    assert "Trackdrive profile" in why(result)
+    assert len(pipeline.sandbox.requests) == 1
+
+
 def test_a_category_that_the_documentation_does_not_list_can_be_configured(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, report_categories=("status", "schedule_id"))
     with pytest.warns(UserWarning, match="schedule_id"):

@@ -3,10 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.assets.day_runs import days_of
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
@@ -201,6 +204,7 @@ def test_excluded_columns_are_stored_as_null(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, exclude_columns=("caller_number", "token-*"))
     pipeline.materialize("calls", "2024-03-10")
     stored = pq.ParquetFile(pipeline.lake.file("calls", date(2024, 3, 10))).read()
+    assert stored.column("token_values").null_count == stored.num_rows
     assert stored.column("caller_number").null_count == stored.num_rows
     assert not any(stored.column("tokens").to_pylist())
 
@@ -219,6 +223,18 @@ def test_a_partition_in_the_future_is_refused(pipeline: Pipeline) -> None:
     with pytest.raises(Exception, match=tomorrow):
         pipeline.materialize("calls", tomorrow)
     assert pipeline.sandbox.requests == []
+
+
+def test_a_range_that_runs_backwards_is_refused(pipeline: Pipeline) -> None:
+    result = pipeline.materialize("calls", "2024-03-11", "2024-03-09", fails=True)
+    assert "Give its earlier day first" in why(result)
+
+
+def test_a_day_that_has_not_begun_is_refused_in_words() -> None:
+    with pytest.raises(dg.Failure, match="2024-06-20 has not begun in America/New_York"):
+        days_of(
+            ["2024-06-19", "2024-06-20"], ZoneInfo("America/New_York"), datetime(2024, 6, 20, 3, tzinfo=UTC)
+        )
 
 
 def test_a_lake_that_cannot_be_written_names_the_path_and_leaves_no_litter(pipeline: Pipeline) -> None:

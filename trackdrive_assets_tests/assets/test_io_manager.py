@@ -71,6 +71,28 @@ def test_a_report_is_an_input_too(pipeline: Pipeline, taken: dict[str, object]) 
     assert sum(report.column("calls").to_pylist()) == len(pipeline.truth("2024-03-11"))
 
 
+def test_whole_numbers_stay_whole_beside_nulls(pipeline: Pipeline, taken: dict[str, object]) -> None:
+    pipeline.sandbox.place(pipeline.day("2024-03-10").start, buyer_id=None)
+    pipeline.materialize("key:calls or key:frame", "2024-03-10")
+    frame = taken["frame"]
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["buyer_id"].dtype == pd.ArrowDtype(pa.int64())
+
+
+def test_a_view_is_an_input_too(pipeline: Pipeline) -> None:
+    given: list[pd.DataFrame] = []
+
+    @dg.asset(ins={"days": dg.AssetIn(["views", "daily_summary"])})
+    def summary(days: pd.DataFrame) -> dg.MaterializeResult[None]:
+        given.append(days)
+        return dg.MaterializeResult()
+
+    pipeline.extra = [summary]
+    pipeline.materialize("key:calls or key:views/* or key:summary", "2024-03-09", "2024-03-10")
+    days = ("2024-03-09", "2024-03-10")
+    assert sorted(given[0]["calls"]) == sorted(len(pipeline.truth(day)) for day in days)
+
+
 @pytest.mark.usefixtures("taken")
 def test_a_day_that_was_never_read_is_named(pipeline: Pipeline) -> None:
     pipeline.materialize("key:calls", "2024-03-10")

@@ -10,8 +10,9 @@ import pytest
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.errors import IncompleteAnswer, Unavailable
-from trackdrive_assets.ingest.calls import READINGS, ingest_calls, within
+from trackdrive_assets.ingest.calls import ingest_calls, within
 from trackdrive_assets.ingest.days import exact_day
+from trackdrive_assets.ingest.readings import READINGS
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
