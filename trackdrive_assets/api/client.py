@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from trackdrive_assets.api import catalog, shapes
 from trackdrive_assets.api.credentials import Credentials
-from trackdrive_assets.api.envelope import Row, encode
+from trackdrive_assets.api.envelope import Envelope, Row, encode
 from trackdrive_assets.api.errors import QueryError, UnreadableAnswer
 from trackdrive_assets.api.paging import Page, Paging, report_ends, walk
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
@@ -158,9 +157,10 @@ class Client:
         rows: list[Row] = []
         seen: set[bytes] = set()
         while True:
-            envelope, body = self._transport.json("GET", Endpoint.REPORTS, asked | {"page": str(number)})
-            content = envelope.content
-            found = self._by_shape(Endpoint.REPORTS, body, partial(shapes.report_rows, content, category))
+            envelope = self._transport.json("GET", Endpoint.REPORTS, asked | {"page": str(number)})
+            found = self._by_shape(
+                Endpoint.REPORTS, envelope, lambda content: shapes.report_rows(content, category)
+            )
             # A server that does not page gives the same groups again, with numbers that may have moved on.
             new = [row for row in found if _group_of(row, category) not in seen]
             seen.update(_group_of(row, category) for row in new)
@@ -197,9 +197,9 @@ class Client:
         closed_choice("stat", stat, catalog.STATS)
         spanned = replace(query, created_at_from=created_at_from, created_at_to=created_at_to)
         parameters = spanned.parameters(Endpoint.STATS) | {"group_by": group_by, "stat": stat}
-        envelope, body = self._transport.json("GET", Endpoint.STATS, parameters)
+        envelope = self._transport.json("GET", Endpoint.STATS, parameters)
         return self._by_shape(
-            Endpoint.STATS, body, partial(shapes.stat_values, envelope.content, stat, group_by)
+            Endpoint.STATS, envelope, lambda content: shapes.stat_values(content, stat, group_by)
         )
 
     def call(self, uuid: str | int, *, serializer: str | None = None) -> Row:
@@ -222,31 +222,36 @@ class Client:
         if not _CALL_ID.fullmatch(str(uuid)):
             raise QueryError(f"A call is named by its uuid or its number; {str(uuid)!r} is neither.")
         parameters = Query(serializer=serializer).parameters(Endpoint.CALL)
-        envelope, body = self._transport.json(method, f"calls/{uuid}", parameters)
-        content = envelope.content
+        content = self._transport.json(method, f"calls/{uuid}", parameters).content
         if isinstance(content, dict):
             inside = content.get("call", content)
             if isinstance(inside, dict):
                 return inside
-        raise self._unreadable(f"{method} {ROOT}calls/{uuid}", body, "one call is an object")
+        raise self._unreadable(f"{method} {ROOT}calls/{uuid}", content, "one call is an object")
 
     def _list_page(self, endpoint: Endpoint, parameters: dict[str, str]) -> Page:
-        envelope, body = self._transport.json("GET", endpoint, parameters)
-        rows = envelope.content
+        envelope = self._transport.json("GET", endpoint, parameters)
+        content = envelope.content
+        # Without metadata nothing names the root, and other keys can stand beside it.
+        rows = content.get("calls") if isinstance(content, dict) else content
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._unreadable(f"GET {ROOT}{endpoint}", body, "a page of calls is a list of objects")
+            raise self._unreadable(f"GET {ROOT}{endpoint}", content, "a page of calls is a list of objects")
         return Page(rows, envelope.metadata)
 
-    def _by_shape(self, endpoint: Endpoint, body: bytes, read: Callable[[], Rows]) -> Rows:
+    def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:
+        content = envelope.content
+        if envelope.errors and not content:
+            # Nothing but what is wrong: that is no answer without groups.
+            content = {"errors": envelope.errors}
         try:
-            return read()
+            return read(content)
         except shapes.UnknownShape as unknown:
-            raise self._unreadable(f"GET {ROOT}{endpoint}", body, str(unknown)) from None
+            raise self._unreadable(f"GET {ROOT}{endpoint}", content, str(unknown)) from None
 
-    def _unreadable(self, asked: str, body: bytes, why: str) -> UnreadableAnswer:
+    def _unreadable(self, asked: str, content: object, why: str) -> UnreadableAnswer:
         return UnreadableAnswer(
             f"The answer to {asked} has a shape that is not known: {self._transport.redacted(why)}. "
-            f"It begins: {self._transport.excerpt(body)} "
+            f"It begins: {self._transport.excerpt(encode(content))} "
             f"Please report this beginning, without phone numbers, as an issue of trackdrive-assets."
         )
 

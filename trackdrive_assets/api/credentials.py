@@ -11,7 +11,7 @@ from requests.auth import AuthBase, HTTPBasicAuth, _basic_auth_str
 
 from trackdrive_assets.api.errors import CredentialError
 
-_SHOWN = 5
+_SHOWN = 9
 _LONG_ENOUGH = 12
 
 
@@ -31,7 +31,8 @@ class KeyPair:
     def __str__(self) -> str:
         if len(self.public) < _LONG_ENOUGH:
             return "the key pair"
-        return f"the key pair whose public key begins with {self.public[:_SHOWN]}"
+        shown = self.public[: min(_SHOWN, len(self.public) // 2)]
+        return f"the key pair whose public key begins with {shown}"
 
     @property
     def auth(self) -> AuthBase:

@@ -1,10 +1,13 @@
 """How an answer is wrapped: from the bytes of a body to its rows and what it says about itself.
 
 The rows stand under the key that `metadata.root` names. Servers also answer with a bare array (`root=false`),
-and with `status` 400 or more inside of HTTP 200. Not here: what the rows of reports and statistics look like
+and with `status` 400 or more inside of HTTP 200. A `status` of any other form is content: a call's own word,
+or what stands under a root of that name. Not here: what the rows of reports and statistics look like
 (`shapes.py`), and which page comes next (`paging.py`).
 """
 
+import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +19,8 @@ Row = dict[str, Any]
 """One JSON object. Whole numbers are int; all others are Decimal, with the digits that were sent."""
 
 _ENVELOPE_KEYS = frozenset({"status", "metadata", "errors", "checksum"})
+_STATUS_TEXT = re.compile(r"[0-9]{3}")
+_COUNT_TEXT = re.compile(r"[0-9]{1,18}")
 _values = msgspec.json.Decoder(float_hook=Decimal)
 _tokens = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -65,17 +70,18 @@ def open_envelope(body: bytes) -> Envelope:
     Raises:
         NotJson: It is not JSON.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
         if not body.lstrip().startswith(b"{"):
             return Envelope(_values.decode(body), Metadata())
         members = _tokens.decode(body)
         metadata = _tokens.decode(members["metadata"]) if _is_object(members.get("metadata")) else {}
-        status = _values.decode(members["status"]) if "status" in members else None
+        status = _own_status(members.get("status"))
         errors = _values.decode(members["errors"]) if "errors" in members else None
         return Envelope(
-            content=_content(members, _named_root(metadata)),
+            content=_content(members, _named_root(metadata), status),
             metadata=_read_metadata(metadata),
-            status=status if isinstance(status, int) else None,
+            status=status,
             errors=errors or None,
         )
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -87,14 +93,13 @@ def encode(value: object) -> bytes:
     return msgspec.json.Encoder(decimal_format="number").encode(value)
 
 
-def _content(members: Mapping[str, msgspec.Raw], root: str | None) -> Any:
+def _content(members: Mapping[str, msgspec.Raw], root: str | None, status: int | None) -> Any:
     if root is not None and root in members:
         return _values.decode(members[root])
     inside = {
         name: _values.decode(token)
         for name, token in members.items()
-        # A call without an envelope has a status of its own: a word.
-        if name not in _ENVELOPE_KEYS or (name == "status" and bytes(token).startswith(b'"'))
+        if name not in _ENVELOPE_KEYS or (name == "status" and status is None)
     }
     wrapped = len(inside) < len(members)
     if wrapped and len(inside) == 1:
@@ -107,22 +112,34 @@ def _is_object(token: msgspec.Raw | None) -> bool:
     return token is not None and bytes(token).lstrip().startswith(b"{")
 
 
+def _own_status(token: msgspec.Raw | None) -> int | None:
+    """The status of the envelope; None where there is none, or where `status` is content."""
+    status = None if token is None else _values.decode(token)
+    if isinstance(status, str) and _STATUS_TEXT.fullmatch(status):
+        return int(status)
+    return status if isinstance(status, int) and not isinstance(status, bool) else None
+
+
 def _named_root(metadata: Mapping[str, msgspec.Raw]) -> str | None:
     root = _values.decode(metadata["root"]) if "root" in metadata else None
     return root if isinstance(root, str) else None
 
 
 def _read_metadata(metadata: Mapping[str, msgspec.Raw]) -> Metadata:
-    def whole(name: str) -> int | None:
-        value = _values.decode(metadata[name]) if name in metadata else None
-        return int(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
-
     return Metadata(
         next_cursor=_digits(metadata["next_cursor"]) if "next_cursor" in metadata else None,
-        total_count=whole("total_count"),
-        total_pages=whole("total_pages"),
-        per_page=whole("per_page"),
+        total_count=_count(metadata.get("total_count")),
+        total_pages=_count(metadata.get("total_pages")),
+        per_page=_count(metadata.get("per_page")),
     )
+
+
+def _count(token: msgspec.Raw | None) -> int | None:
+    """A count, written as a number or as a text of digits; None for anything else."""
+    count = None if token is None else _values.decode(token)
+    if isinstance(count, str) and _COUNT_TEXT.fullmatch(count):
+        return int(count)
+    return int(count) if isinstance(count, int | Decimal) and not isinstance(count, bool) else None
 
 
 def _digits(token: msgspec.Raw) -> str:

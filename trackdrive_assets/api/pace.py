@@ -7,6 +7,8 @@ from functools import cache
 
 from pyrate_limiter import Limiter, Rate
 
+_FINEST_SLICE_MS = 1
+
 
 class Pace:
     """Lets requests through one by one.
@@ -20,7 +22,9 @@ class Pace:
         self._places = threading.BoundedSemaphore(max_concurrency)
         # One request in each slice of time, not all of a second's at once: kinder to the server.
         self._limiter = (
-            Limiter(Rate(1, round(1000 / requests_per_second)), buffer_ms=1) if requests_per_second else None
+            Limiter(Rate(1, max(_FINEST_SLICE_MS, round(1000 / requests_per_second))), buffer_ms=1)
+            if requests_per_second
+            else None
         )
 
     @contextmanager

@@ -68,7 +68,7 @@ def walk(ask: Ask, *, paging: Paging, per_page: int, start: str | None = None) -
             expected = page.metadata.total_count
         new = [row for row in page.rows if _is_new(row, seen_rows)]
         if page.rows and not new:
-            if expected is not None and not shortage(expected, received):
+            if paging is Paging.CURSOR and expected is not None and not shortage(expected, received):
                 # A cursor that counts its own row in: the last page is the last row once more.
                 return
             raise IncompleteAnswer(

@@ -17,7 +17,9 @@ from trackdrive_assets.api import catalog
 from trackdrive_assets.api.errors import QueryError
 
 _CURSOR_TEXT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-_DATE_TEXT = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?( ?(UTC|Z|[+-]\d{2}:?\d{2}))?")
+_DATE_TEXT = re.compile(
+    r"(?P<moment>\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)( ?(UTC|Z|[+-]\d{2}:?\d{2}))?"
+)
 
 
 class Endpoint(StrEnum):
@@ -44,7 +46,7 @@ def _parameter(writer: Writer, endpoints: frozenset[Endpoint] = _FILTERED) -> An
     return dataclasses.field(default=None, metadata={"writer": writer, "endpoints": endpoints})
 
 
-def _text(name: str, value: object, _: "Query") -> str:
+def _text(name: str, value: object, _: "Query | None" = None) -> str:
     if not isinstance(value, str) or not value:
         raise QueryError(f"{name} takes a text that is not empty; it is {value!r}.")
     return value
@@ -86,7 +88,7 @@ def _cursor(name: str, value: object, _: "Query") -> str:
 
 def _instant(name: str, value: object, query: "Query") -> str:
     if isinstance(value, str):
-        if not _DATE_TEXT.fullmatch(value):
+        if not _is_date(value):
             raise QueryError(f"{name} takes a date like '2016-01-01 12:25:15 -0500'; it is {value!r}.")
         return value
     if not isinstance(value, datetime):
@@ -102,6 +104,17 @@ def _instant(name: str, value: object, query: "Query") -> str:
     return value.strftime("%Y-%m-%d %H:%M:%S")
 
 
+def _is_date(text: str) -> bool:
+    written = _DATE_TEXT.fullmatch(text)
+    if written is None:
+        return False
+    try:
+        datetime.fromisoformat(written["moment"])
+    except ValueError:
+        return False
+    return True
+
+
 def _one_of(choices: Sequence[str]) -> Writer:
     def written(name: str, value: object, _: "Query") -> str:
         return closed_choice(name, value, choices)
@@ -110,19 +123,19 @@ def _one_of(choices: Sequence[str]) -> Writer:
 
 
 def _listed_or_more(choices: Sequence[str]) -> Writer:
-    def written(name: str, value: object, query: "Query") -> str:
-        return open_choice(name, _text(name, value, query), choices)
+    def written(name: str, value: object, _: "Query") -> str:
+        return open_choice(name, value, choices)
 
     return written
 
 
-def _columns(name: str, value: object, query: "Query") -> str:
+def _columns(name: str, value: object, _: "Query") -> str:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple):
         raise QueryError(f"{name} takes names, or a text with commas between them; it is {value!r}.")
     if not names:
         raise QueryError("columns takes at least one name; leave it out to get them all.")
-    stripped = (_text(name, one.strip() if isinstance(one, str) else one, query) for one in names)
+    stripped = (one.strip() if isinstance(one, str) else one for one in names)
     return ",".join(open_choice(name, one, catalog.KNOWN_CALL_COLUMNS) for one in stripped)
 
 
@@ -235,12 +248,17 @@ def closed_choice(name: str, value: object, choices: Sequence[str]) -> str:
     return value
 
 
-def open_choice(name: str, value: str, choices: Sequence[str]) -> str:
-    """`value`, with an `UnlistedValueWarning` if the documentation does not list it."""
-    if value not in choices:
+def open_choice(name: str, value: object, choices: Sequence[str]) -> str:
+    """`value`, with an `UnlistedValueWarning` if the documentation does not list it.
+
+    Raises:
+        QueryError: It is no text, or an empty one.
+    """
+    text = _text(name, value)
+    if text not in choices:
         warnings.warn(
-            f"{name} {value!r} is not in the documentation's list; it is sent as it is.",
+            f"{name} {text!r} is not in the documentation's list; it is sent as it is.",
             UnlistedValueWarning,
             stacklevel=2,
         )
-    return value
+    return text

@@ -1,5 +1,6 @@
 """Whether a request may be asked again, and after how long. Pure decisions; `client.py` acts on them."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,15 +22,16 @@ def may_retry(method: str, error: BaseException) -> bool:
 def pause_before(attempt: int, error: TrackdriveError, jitter: Callable[[], float]) -> float:
     """Seconds to wait before the next try.
 
-    What the server asked for in Retry-After is waited in full. Without it the pause is drawn at random from
-    a span that doubles with each try, so that many clients do not come back at the same moment.
+    What the server asked for in Retry-After is waited in full. Without it, or where it asks for no pause at
+    all, the pause is drawn at random from a span that doubles with each try, so that many clients do not come
+    back at the same moment, and none without end.
 
     Args:
         attempt: How many tries have failed, from 1.
         error: How the last one failed.
         jitter: A draw from [0, 1).
     """
-    if isinstance(error, Unavailable) and error.retry_after is not None:
+    if isinstance(error, Unavailable) and error.retry_after:
         return error.retry_after
     return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 10))) * (0.5 + jitter() / 2)
 
@@ -49,11 +51,13 @@ def parse_retry_after(header: str | None, now: datetime) -> float | None:
     if header is None:
         return None
     try:
-        return max(0.0, float(header))
+        seconds = float(header)
     except ValueError:
         pass
+    else:
+        return seconds if math.isfinite(seconds) and seconds >= 0 else None
     try:
         until = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds())

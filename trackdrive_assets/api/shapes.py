@@ -1,18 +1,22 @@
 """What reports and statistics look like. Their bodies are documented nowhere, so they are told by shape.
 
 Recognized are a list of objects, a map of group to number or to object, a list of pairs, and series with
-`name` and `data`; each bare or under any root. A shape that is not recognized is an error, never a guess.
+`name` and `data`; each bare or under any root, roots in roots too. A shape that is not recognized is an
+error, never a guess.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from trackdrive_assets.api import catalog
 from trackdrive_assets.api.envelope import Row
 
 _ROOTS = ("reports", "report", "stats", "calls", "data", "rows", "results")
 _GROUP_KEYS = ("group", "group_value", "name", "label", "key", "id")
 _NUMBER_KEYS = ("value", "total", "data", "y")
+_MEASURES = frozenset({"calls", "payout", *catalog.STATS})
+_ERROR_KEYS = frozenset({"error", "errors", "error_code", "message"})
 _NOTHING = ("", "null", "nil")
 _PAIR = 2
 
@@ -34,7 +38,7 @@ def report_rows(content: Any, category: str) -> list[Row]:
     Raises:
         UnknownShape: Anything but a list of objects, a list of pairs, or a map.
     """
-    content = _unwrapped(content)
+    content = _unwrapped(content, category)
     if isinstance(content, list):
         return [_report_row(member, category) for member in content]
     if isinstance(content, dict):
@@ -53,7 +57,7 @@ def stat_values(content: Any, stat: str, group_by: str) -> dict[Group, Decimal |
     Raises:
         UnknownShape: Anything but a map, a list of pairs, a list of objects, or series; or a group twice.
     """
-    content = _unwrapped(content)
+    content = _unwrapped(content, stat, group_by)
     if isinstance(content, dict):
         found = [(group, _amount(value, stat)) for group, value in content.items()]
     elif isinstance(content, list):
@@ -69,17 +73,29 @@ def stat_values(content: Any, stat: str, group_by: str) -> dict[Group, Decimal |
     return values
 
 
-def _unwrapped(content: Any) -> Any:
-    if isinstance(content, dict) and len(content) == 1:
+def _unwrapped(content: Any, *asked: str) -> Any:
+    """What stands under the roots; one can also have the name of what was asked for."""
+    while isinstance(content, dict) and len(content) == 1:
         ((name, inside),) = content.items()
-        if name in _ROOTS:
-            return inside
+        if name not in _ROOTS and not (name in asked and _holds_groups(inside)):
+            break
+        content = inside
+    if isinstance(content, dict) and (told := _ERROR_KEYS & content.keys()):
+        raise UnknownShape(f"it looks like an error, with {', '.join(sorted(told))} in it")
     return content
+
+
+def _holds_groups(inside: Any) -> bool:
+    """Whether this is groups, and not the numbers of the one group of a map, such as `in_progress`."""
+    if isinstance(inside, dict):
+        return not any(name in _MEASURES and not isinstance(inside[name], dict | list) for name in inside)
+    return isinstance(inside, list)
 
 
 def _report_row(member: Any, category: str) -> Row:
     if isinstance(member, dict):
-        return member
+        points = _points(member.get("data"))
+        return member if points is None or "calls" in member else {**member, "calls": _sum(points)}
     if isinstance(member, list) and len(member) == _PAIR:
         return _grouped(member[0], member[1], category)
     raise UnknownShape(f"a row of a report is an object or a pair; this is {_kind(member)}")
@@ -106,9 +122,10 @@ def _amount(value: Any, stat: str) -> Decimal | None:
     if isinstance(value, dict):
         return _amount_of_object(value, stat)
     if isinstance(value, list):
-        if not all(isinstance(point, list) and len(point) == _PAIR for point in value):
+        points = _points(value)
+        if points is None:
             raise UnknownShape("a series holds pairs of time and number; this one holds something else")
-        return _sum([point[1] for point in value])
+        return _sum(points)
     return _number(value)
 
 
@@ -116,10 +133,22 @@ def _amount_of_object(value: Mapping[str, Any], stat: str) -> Decimal | None:
     for key in (stat, *_NUMBER_KEYS):
         if key in value:
             return _amount(value[key], stat)
-    if not all(moment[:1].isdigit() for moment in value):
+    points = _points(value)
+    if points is None:
         raise UnknownShape(f"no number here is called {stat!r}: {', '.join(map(repr, value))}")
-    # A series: the same number over time, {"2024-06-19 00:00": 3, ...}.
-    return _sum(list(value.values()))
+    return _sum(points)
+
+
+def _points(series: Any) -> list[Any] | None:
+    """The numbers of a series, one number over time: pairs, or {"2024-06-19 00:00": 3, ...}.
+
+    None where it is no series.
+    """
+    if isinstance(series, dict) and all(moment[:1].isdigit() for moment in series):
+        return list(series.values())
+    if isinstance(series, list) and all(isinstance(point, list) and len(point) == _PAIR for point in series):
+        return [point[1] for point in series]
+    return None
 
 
 def _sum(numbers: list[Any]) -> Decimal | None:

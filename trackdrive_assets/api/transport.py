@@ -20,7 +20,14 @@ import tenacity
 from trackdrive_assets.api import retry
 from trackdrive_assets.api.credentials import Credentials
 from trackdrive_assets.api.envelope import Envelope, NotJson, encode, open_envelope
-from trackdrive_assets.api.errors import TrackdriveError, Unavailable, excerpt, failure, redact
+from trackdrive_assets.api.errors import (
+    RequestFailed,
+    TrackdriveError,
+    Unavailable,
+    excerpt,
+    failure,
+    redact,
+)
 from trackdrive_assets.api.pace import shared_pace
 
 ROOT = "/api/v1/"
@@ -86,12 +93,8 @@ class Transport:
         """Close the connections."""
         self._session.close()
 
-    def json(self, method: str, path: str, parameters: dict[str, str]) -> tuple[Envelope, bytes]:
-        """Ask for JSON.
-
-        Returns:
-            The opened envelope, and the body for the message of an error.
-        """
+    def json(self, method: str, path: str, parameters: dict[str, str]) -> Envelope:
+        """Ask for JSON, and open its envelope."""
         return self._send(method, path, parameters, self._decoded)
 
     def text(self, path: str, parameters: dict[str, str]) -> str:
@@ -153,8 +156,14 @@ class Transport:
                 )
             except requests.RequestException as error:
                 lost = error
+        # Raised out here: the original names the URL, and with it the token, wherever its text is shown.
+        if isinstance(lost, ValueError):
+            raise RequestFailed(
+                f"{asked} was not sent: {self.base_url!r} is no address ({type(lost).__name__}). "
+                f"base_url is one like https://acme.trackdrive.com.",
+                asked=asked,
+            )
         if lost is not None:
-            # Raised out here: the original names the URL, and with it the token, wherever its text is shown.
             raise Unavailable(
                 f"{asked} was not answered: {self._redacted_cause(lost)}. "
                 f"Check the network, and that {self.base_url} is the account's address.",
@@ -181,7 +190,7 @@ class Transport:
             )
         return response.content
 
-    def _decoded(self, response: requests.Response, asked: str) -> tuple[Envelope, bytes]:
+    def _decoded(self, response: requests.Response, asked: str) -> Envelope:
         body = self._checked(response, asked)
         if not body.strip() and response.request.method == "DELETE":
             # To hang up there is nothing to say; to a question an empty body is a broken answer.
@@ -198,7 +207,7 @@ class Transport:
                     words=self._words(body),
                     credentials=str(self.credentials),
                 )
-            return envelope, body
+            return envelope
         raise Unavailable(
             f"{asked} was answered with something that is not JSON ({why}). It begins: {self.excerpt(body)}",
             asked=asked,

@@ -27,6 +27,7 @@ from trackdrive_assets.api.errors import (
     NotFound,
     QueryError,
     Rejected,
+    RequestFailed,
     TrackdriveError,
     Unavailable,
     UnreadableAnswer,
@@ -250,6 +251,14 @@ def test_a_page_of_a_report_is_asked_for_alone(reader: Client, still: Sandbox) -
     assert len(still.requests) == before + 1
 
 
+def test_a_report_without_a_category_is_refused_before_any_request(reader: Client, still: Sandbox) -> None:
+    before = len(still.requests)
+    for ask in (reader.reports, reader.reports_csv):
+        with pytest.raises(QueryError, match="category takes a text that is not empty"):
+            ask("")
+    assert len(still.requests) == before
+
+
 def test_a_server_that_does_not_page_its_report_does_not_double_it() -> None:
     with serving(b'[{"buyer_id": 7, "calls": 3}]') as (address, asked), asking(address) as client:
         assert client.reports("buyer_id").rows == [{"buyer_id": 7, "calls": 3}]
@@ -333,6 +342,40 @@ def test_a_shape_that_is_not_known_is_shown_and_asked_to_be_reported(body: bytes
             client.stats("status", "count", START, END)
         assert "Please report this beginning" in str(caught.value)
         assert "sesame" not in str(caught.value)
+
+
+def test_what_is_shown_of_a_shape_is_what_could_not_be_recognized() -> None:
+    envelope = b'{"status": 200, "metadata": {"root": "rows", "params": {"autth_token": "a"}}, "rows": %s}'
+    with serving(envelope % b'{"finished": "many"}') as (address, _), asking(address) as client:
+        asks: tuple[Callable[[], object], ...] = (
+            lambda: client.reports("status"),
+            lambda: client.stats("status", "count", START, END),
+            lambda: list(client.calls()),
+        )
+        for ask in asks:
+            with pytest.raises(UnreadableAnswer, match=r'It begins: {"finished":"many"} '):
+                ask()
+    with (
+        serving(envelope % b"5") as (address, _),
+        asking(address) as client,
+        pytest.raises(UnreadableAnswer, match="It begins: 5 "),
+    ):
+        client.call(5)
+
+
+@pytest.mark.parametrize("body", [b'{"errors": {"base": "No."}}', b'{"status": 200, "errors": ["No."]}'])
+def test_an_answer_with_nothing_but_errors_is_not_taken_for_no_groups(body: bytes) -> None:
+    with serving(body) as (address, _), asking(address) as client:
+        for ask in (lambda: client.reports("status"), lambda: client.stats("status", "count", START, END)):
+            with pytest.raises(UnreadableAnswer, match=r"looks like an error.*No\."):
+                ask()
+
+
+@pytest.mark.parametrize("beside", [b"", b', "totals": {"calls": 2}', b', "status": 200, "totals": []'])
+def test_calls_without_metadata_are_a_page_whatever_stands_beside_them(beside: bytes) -> None:
+    body = b'{"calls": [{"uuid": "a-1"}, {"uuid": "a-2"}]%s}' % beside
+    with serving(body) as (address, _), asking(address) as client:
+        assert list(client.calls()) == [{"uuid": "a-1"}, {"uuid": "a-2"}]
 
 
 @pytest.mark.parametrize(
@@ -429,6 +472,20 @@ def test_an_answer_that_does_not_come_is_asked_for_again(sandbox: Sandbox) -> No
     with asking(sandbox.base_url, keys_of(sandbox), read_timeout=0.1) as client:
         assert [plain(row) for row in client.calls(SPAN)] == truth(sandbox)
         assert client.usage.retries == 1
+
+
+def test_a_connection_that_does_not_come_to_stand_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        # The handshake of https gets no answer; were there no limit, the hanging up would end it.
+        hanging_up = threading.Timer(10, mute.close)
+        hanging_up.start()
+        address = f"https://127.0.0.1:{mute.getsockname()[1]}"
+        with (
+            asking(address, connect_timeout=0.05, retry_budget=0.0) as client,
+            pytest.raises(Unavailable, match=r"\(\w*Timeout\)"),
+        ):
+            client.call(5)
+        hanging_up.cancel()
 
 
 @pytest.mark.parametrize(("kind", "page"), [("short", 1), ("short", 2), ("repeat-cursor", 2)])
@@ -534,9 +591,32 @@ def test_a_server_that_is_not_there_is_an_error_that_names_its_address() -> None
             client.call(5)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "acme.trackdrive.com",
+        "http://",
+        "ftp://acme",
+        "http://.acme",
+        "http://a:99999",
+    ],
+)
+def test_an_address_that_is_none_is_said_to_be_none_and_not_tried_again(
+    address: str, pauses: list[float]
+) -> None:
+    with asking(address, TOKEN, sleep=pauses.append) as client, pytest.raises(RequestFailed) as caught:
+        client.call(5)
+    assert f"was not sent: {address.rstrip('/')!r} is no address" in str(caught.value)
+    assert "base_url is one like https://acme.trackdrive.com" in str(caught.value)
+    assert caught.value.permanent
+    assert pauses == []
+
+
 def test_a_server_that_redirects_is_not_followed() -> None:
+    # To itself: were it followed, it would be asked again.
     with (
-        serving(b"", status=302, headers={"Location": "https://example.com/login"}) as (address, asked),
+        serving(b"", status=302, headers={"Location": "/login"}) as (address, asked),
         asking(address) as client,
     ):
         with pytest.raises(Rejected, match="302 Found: it redirects, as an account does that is not at this"):

@@ -69,6 +69,35 @@ def test_without_a_named_root_the_content_is_what_is_left(body: str, content: ob
     assert envelope.metadata == Metadata()
 
 
+@pytest.mark.parametrize(
+    ("written", "status"), [("200", 200), ("422", 422), ('"422"', 422), (' "200" ', 200)]
+)
+def test_a_status_that_is_a_number_belongs_to_the_envelope(written: str, status: int) -> None:
+    envelope = open_envelope(f'{{"status": {written}, "stats": {{"finished": 3}}}}'.encode())
+    assert envelope.status == status
+    assert envelope.content == {"finished": 3}
+
+
+@pytest.mark.parametrize(
+    "status", [{"finished": 3}, [["finished", 3]], "finished", "42", "4222", "", "²²²", None, True]
+)
+def test_any_other_status_is_content(status: object) -> None:
+    envelope = open_envelope(encode({"status": status, "id": 5}))
+    assert envelope.status is None
+    assert envelope.content == {"status": status, "id": 5}
+
+
+def test_a_root_can_be_named_status() -> None:
+    assert open_envelope(b'{"status": {"finished": 3}}').content == {"status": {"finished": 3}}
+    assert open_envelope(b'{"status": {"finished": 3}, "metadata": {}}').content == {"finished": 3}
+
+
+@pytest.mark.parametrize("body", [b'{"stats": {"finished": 3}, "status": 200}', b'{"finished": 3}'])
+def test_a_byte_order_mark_before_the_json_is_no_part_of_it(body: bytes) -> None:
+    assert open_envelope(b"\xef\xbb\xbf" + body).content == {"finished": 3}
+    assert open_envelope(b'\xef\xbb\xbf[{"id": 5}]').content == [{"id": 5}]
+
+
 def test_a_call_without_an_envelope_keeps_its_own_status() -> None:
     envelope = open_envelope(b'{"id": 1, "status": "finished", "buyer": null}')
     assert envelope.content == {"id": 1, "status": "finished", "buyer": None}
@@ -96,9 +125,14 @@ def test_amounts_keep_their_digits() -> None:
 
 
 def test_a_count_that_is_no_number_is_not_taken_for_one() -> None:
-    body = b'{"metadata": {"total_count": true, "total_pages": null, "per_page": "25"}, "calls": []}'
+    body = b'{"metadata": {"total_count": true, "total_pages": null, "per_page": "many"}, "calls": []}'
     assert open_envelope(body).metadata == Metadata()
     assert open_envelope(b'{"metadata": {"total_count": 3.0}, "calls": []}').metadata.total_count == 3
+
+
+def test_a_count_that_is_written_as_text_counts() -> None:
+    body = b'{"metadata": {"total_count": "9", "total_pages": "2", "per_page": "5"}, "calls": []}'
+    assert open_envelope(body).metadata == Metadata(None, 9, 2, 5)
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,20 @@ def test_an_error_says_what_to_do(status: int, advice: str) -> None:
 
 
 def test_a_refusal_names_the_key_by_its_beginning_alone() -> None:
-    assert "the key pair whose public key begins with tdpub." in str(answered(401))
-    assert "example" not in str(answered(401))
+    assert "the key pair whose public key begins with tdpube. Check" in str(answered(401))
+    assert "tdpubex" not in str(answered(401))
+
+
+@pytest.mark.parametrize(
+    ("public", "shown"),
+    [
+        ("tdpub0a1b2c3d4e5f6a7b", "the key pair whose public key begins with tdpub0a1b"),
+        ("tdpub0a1b2c3", "the key pair whose public key begins with tdpub0"),
+        ("tdpub0a1b2c", "the key pair"),
+    ],
+)
+def test_a_key_is_told_from_others_by_less_than_half_of_it(public: str, shown: str) -> None:
+    assert str(KeyPair(public, "tdprvexample")) == shown
 
 
 def test_an_incomplete_answer_may_be_whole_the_next_time() -> None:

@@ -42,6 +42,12 @@ def test_a_paced_turn_is_a_turn_too() -> None:
     assert taken == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("rate", [0.5, 1000, 2001, 1e9])
+def test_any_rate_is_a_pace(rate: float) -> None:
+    with Pace(rate, 1).turn():
+        pass
+
+
 def test_clients_of_one_account_share_a_pace() -> None:
     assert shared_pace("https://acme.example", 5, 4) is shared_pace("https://acme.example", 5, 4)
     assert shared_pace("https://acme.example", 5, 4) is not shared_pace("https://other.example", 5, 4)

@@ -254,6 +254,12 @@ def test_a_cursor_that_counts_its_own_row_in_ends_with_the_last_row() -> None:
     assert [row["uuid"] for page in pages for row in page.rows] == [f"call {row}" for row in rows]
 
 
+def test_a_page_that_new_calls_have_filled_with_known_rows_is_not_the_end() -> None:
+    account = Account(newest_first(2), arriving=iter([2]))
+    with pytest.raises(IncompleteAnswer, match="answered page 3 with rows that it had given before"):
+        received(account, Paging.PAGE, 1)
+
+
 def test_a_full_page_that_says_nothing_of_what_follows_is_an_error() -> None:
     with pytest.raises(IncompleteAnswer, match="more may follow"):
         list(walk(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))

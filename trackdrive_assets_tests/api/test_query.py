@@ -191,6 +191,7 @@ def test_columns_as_one_text_lose_only_their_spaces() -> None:
         ("fulltext", ""),
         ("fulltext", 5),
         ("status", 5),
+        ("status", ""),
         ("order", 5),
         ("columns", ()),
         ("columns", ""),
@@ -198,6 +199,10 @@ def test_columns_as_one_text_lose_only_their_spaces() -> None:
         ("columns", ["uuid", 5]),
         ("created_at_from", "yesterday"),
         ("created_at_from", "19/06/2024"),
+        ("created_at_from", "2024-13-45"),
+        ("created_at_from", "2023-02-29 00:00:00 UTC"),
+        ("created_at_to", "2024-06-19 24:30:00 -0500"),
+        ("ended_at_from", "2024-06-19T12:60:00Z"),
         ("created_at_from", 1718835553),
     ],
 )

@@ -63,10 +63,15 @@ def test_pauses_double_up_to_the_longest() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seconds", [0.0, 7.0, 3600.0])
+@pytest.mark.parametrize("seconds", [0.5, 7.0, 3600.0])
 def test_what_the_server_asks_for_is_waited_in_full(seconds: float) -> None:
     asked_to_wait = Unavailable("later", asked="GET /", status=429, retry_after=seconds)
     assert pause_before(1, asked_to_wait, lambda: 0.9) == seconds
+
+
+def test_a_server_that_asks_for_no_pause_is_not_asked_again_at_once() -> None:
+    at_once = Unavailable("later", asked="GET /", status=429, retry_after=0.0)
+    assert pause_before(3, at_once, lambda: 0.9) == pause_before(3, PASSING, lambda: 0.9) > 0
 
 
 def test_a_pause_that_ends_with_the_budget_still_fits() -> None:
@@ -81,7 +86,11 @@ def test_a_pause_that_ends_with_the_budget_still_fits() -> None:
         ("7", 7.0),
         ("0.5", 0.5),
         ("0", 0.0),
-        ("-3", 0.0),
+        ("-3", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e400", None),
+        ("Mon, 23 Nov 2026 12:01:30 +99999999999999999999999", None),
         ("Mon, 23 Nov 2026 12:01:30 GMT", 90.0),
         ("Mon, 23 Nov 2026 13:00:00 +0100", 0.0),
         ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
@@ -99,4 +108,4 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
 @given(st.text())
 def test_no_retry_after_header_is_an_error(header: str) -> None:
     seconds = parse_retry_after(header, NOW)
-    assert seconds is None or seconds >= 0
+    assert seconds is None or 0 <= seconds < float("inf")
