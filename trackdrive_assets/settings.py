@@ -165,7 +165,9 @@ class Settings:
         f"Width of an interval of the stats series: {', '.join(STATS_INTERVALS)}.",
         _one_of(STATS_INTERVALS),
     )
-    lookback_days: int = _setting(30, "How many days back the look-back schedule goes. No schedule is there yet.", _whole_number(1))
+    lookback_days: int = _setting(
+        30, "How many days back the look-back schedule goes. No schedule is there yet.", _whole_number(1)
+    )
     exclude_columns: tuple[str, ...] = _setting(
         (),
         "Columns never to store, comma-separated; `token-*` for all tags.",

@@ -236,6 +236,9 @@ class Client:
         rows = content.get("calls") if isinstance(content, dict) else content
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise self._unreadable(f"GET {ROOT}{endpoint}", content, "a page of calls is a list of objects")
+        if envelope.errors and not rows:
+            complaint = {"errors": envelope.errors}
+            raise self._unreadable(f"GET {ROOT}{endpoint}", complaint, "it has errors and no calls")
         return Page(rows, envelope.metadata)
 
     def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:

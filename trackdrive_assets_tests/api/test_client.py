@@ -7,11 +7,9 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote_plus
@@ -38,6 +36,7 @@ from trackdrive_assets.api.transport import Usage
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.api.conftest import NOON, Doorkeeper, account
+from trackdrive_assets_tests.serving import serving
 
 PAIR = KeyPair("tdpubopen", "tdprvsesame")
 TOKEN = AuthToken("open-sesame")
@@ -61,46 +60,6 @@ def plain(row: dict[str, Any]) -> dict[str, Any]:
 def truth(sandbox: Sandbox, start: datetime = START, end: datetime = END) -> list[dict[str, Any]]:
     """What the sandbox holds, in the order in which it is served."""
     return sandbox.calls(start, end)[::-1]
-
-
-@contextmanager
-def serving(
-    *bodies: bytes,
-    status: int = 200,
-    headers: dict[str, str] | None = None,
-    meanwhile: Callable[[], object] = lambda: None,
-) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
-    """A server that gives these answers in turn, the last for ever: its address, and the requests so far."""
-    asked: list[BaseHTTPRequestHandler] = []
-
-    class Answering(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body = bodies[min(len(asked), len(bodies) - 1)]
-            asked.append(self)
-            meanwhile()
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_DELETE = do_GET  # noqa: N815  # the name that http.server asks for
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 # The calls.
@@ -716,3 +675,13 @@ def _shown(address: str, credentials: Credentials, caplog: pytest.LogCaptureFixt
     seen = [*(f"{error} {error!r} {vars(error)}" for error in _chain(caught.value)), *caplog.messages]
     assert any("/api/v1/calls" in message for message in caplog.messages)
     return "\n".join(seen)
+
+
+def test_errors_beside_an_empty_page_are_not_a_day_without_calls() -> None:
+    body = b'{"status": 200, "errors": {"base": "Not today."}, "calls": []}'
+    with (
+        serving(body) as (address, _),
+        asking(address) as client,
+        pytest.raises(UnreadableAnswer, match="Not today"),
+    ):
+        list(client.calls())
