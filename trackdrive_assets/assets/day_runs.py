@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import AccessDenied, TrackdriveError
+from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
 from trackdrive_assets.executor import held
 from trackdrive_assets.ingest.days import Day, exact_day, not_begun
 from trackdrive_assets.io_manager import IO_MANAGER_KEY
@@ -123,8 +123,7 @@ def concerns_one_asset(error: Exception) -> bool:
     A key that is refused is refused everywhere, a server that is out is out for all of them, and a lake that
     can't be written has no place for the others either.
     """
-    permanent = isinstance(error, TrackdriveError) and error.permanent
-    return isinstance(error, MalformedRow) or (permanent and not isinstance(error, AccessDenied))
+    return not isinstance(error, AccessDenied | Unavailable | LakeError)
 
 
 def may_pass(error: Exception) -> bool:

@@ -25,7 +25,7 @@ ASKED = "GET /api/v1/calls/reports"
         (AccessDenied("no", asked=ASKED, status=403), False, False),
         (LakeError("full"), False, False),
         (Unavailable("later", asked=ASKED, status=503), False, True),
-        (IncompleteAnswer("short"), False, True),
+        (IncompleteAnswer("short"), True, True),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )

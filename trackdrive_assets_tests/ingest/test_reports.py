@@ -54,3 +54,11 @@ def test_a_count_of_the_calls_is_not_mistaken_for_one_of_the_groups(
 ) -> None:
     batch = report_batch([{"buyer_id": 7, "calls": 30}, {"buyer_id": 8, "calls": 10}], category="buyer_id")
     assert groups_missing(batch, total_count) == missing
+
+
+def test_a_report_that_does_not_count_its_calls_cannot_be_held_to_a_count() -> None:
+    assert groups_missing(report_batch([{"buyer_id": 7}], category="buyer_id"), 40) == 0
+
+
+def test_a_report_without_rows_is_held_to_its_count() -> None:
+    assert groups_missing(report_batch([], category="buyer_id"), 40) == 40
