@@ -1,19 +1,25 @@
-"""One process a run, and how a run that was killed gives its place in the pool back.
+"""One process a run; one run at a time that asks the API; and what becomes of a run that was killed.
 
-Dagster keeps the place of a run whose process was killed until somebody ends that run by hand, and every
-later run would wait for it. So a run holds a lock for as long as it reads; the lock ends with its process,
-however that ends; and each run, before it begins, ends those whose lock is free.
+Dagster's pool holds runs back in its queue, which the daemon keeps. Runs from a shell pass no queue, and a
+run whose process was killed counts as started for ever. Both are settled here with locks of the file system,
+which end with their process, however that ends. They lie in the Dagster home and bind the runs of one home.
 """
 
 import fcntl
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import dagster as dg
 
 _FOLDER = "trackdrive_runs"
-_LOCK = ".lock"
+_ALIVE = ".alive"
+_TURN = "asking"
+
+_alive: dict[Path, IO[str]] = {}
+"""The locks of this process, open until it ends."""
 
 
 @dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
@@ -24,32 +30,42 @@ def one_process(context: dg.InitExecutorContext) -> dg.Executor:
 
 
 @contextmanager
-def held(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
-    """Show, for the length of the block, that the process of a run is alive."""
+def turn_to_ask(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) -> Iterator[None]:
+    """Wait until no other run of this home asks the API. From here on the process shows that it lives."""
     folder = _folder(instance)
     folder.mkdir(parents=True, exist_ok=True)
-    # Locked before it gets the name that others look for, so that nobody finds it free.
-    file = folder / f"{run_id}.new"
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        file = file.rename(folder / f"{run_id}{_LOCK}")
+    _show_life(folder, run_id)
+    with (folder / _TURN).open("w") as turn:
         try:
-            yield
-        finally:
-            file.unlink(missing_ok=True)
+            fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("Another run is asking the API. This one begins when that one has ended.")
+            fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 def end_killed_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs as failed whose process is gone, and free their places in the pool."""
-    for file in _folder(instance).glob(f"*{_LOCK}"):
-        # Gone, where its run has just ended well; locked, where its process lives.
-        with suppress(FileNotFoundError, BlockingIOError), file.open() as lock:
+    """Mark runs as failed whose process is gone."""
+    for file in _folder(instance).glob(f"*{_ALIVE}"):
+        # Locked where its process lives; gone where somebody else has just looked.
+        with suppress(BlockingIOError, FileNotFoundError), file.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             run = instance.get_run_by_id(file.stem)
             if run is not None and not run.is_finished:
                 instance.report_run_failed(run, "The run's process is gone: killed, or the machine stopped.")
-            instance.event_log_storage.free_concurrency_slots_for_run(file.stem)
             file.unlink()
+
+
+def _show_life(folder: Path, run_id: str) -> None:
+    """Hold a lock under the run's name until this process ends. Only `end_killed_runs` removes the file."""
+    file = folder / f"{run_id}{_ALIVE}"
+    if file in _alive:
+        return
+    # Locked before it gets the name that others look for, so that nobody finds it free.
+    new = folder / f"{run_id}.new"
+    lock = new.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    _alive[new.rename(file)] = lock
 
 
 def _folder(instance: dg.DagsterInstance) -> Path:

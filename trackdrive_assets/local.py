@@ -112,6 +112,7 @@ def _dagster_dev(port: int, environment: Mapping[str, str]) -> int:
     dagster = [sys.executable, "-W", "ignore:Function", "-m", "dagster"]
     command = [*dagster, "dev", *target, "--host", "127.0.0.1", "--port", str(port)]
     click.echo(f"Open http://127.0.0.1:{port} in a browser. Ctrl-C ends it.")
+    _end_killed_runs(environment["DAGSTER_HOME"])
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
@@ -128,6 +129,16 @@ def _dagster_dev(port: int, environment: Mapping[str, str]) -> int:
         if ended.is_set():
             process.send_signal(signal.SIGINT)
     return 0 if ended.is_set() else process.returncode
+
+
+def _end_killed_runs(home: str) -> None:
+    """What died with an earlier session would hold up the queue of this one."""
+    import dagster as dg  # noqa: PLC0415 (slow to import)
+
+    from trackdrive_assets.executor import end_killed_runs  # noqa: PLC0415 (as above)
+
+    with dg.DagsterInstance.from_config(home) as instance:
+        end_killed_runs(instance)
 
 
 def _is_taken(port: int) -> bool:

@@ -13,7 +13,7 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
-from trackdrive_assets.executor import held
+from trackdrive_assets.executor import turn_to_ask
 from trackdrive_assets.ingest.days import Day, exact_day, not_begun
 from trackdrive_assets.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.lake.store import LakeError, Written
@@ -65,7 +65,7 @@ def run_days(
         dg.Failure: A day failed. It names the day; later days keep their old files.
     """
     days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
-    with held(context.instance, context.run.run_id):
+    with turn_to_ask(context.instance, context.run.run_id, context.log):
         refused = _work_through(context, days, client, ingest)
     for key in sorted(context.selected_asset_keys - refused.keys()):
         yield dg.MaterializeResult(asset_key=key)
@@ -91,7 +91,8 @@ def _work_through(
             except (TrackdriveError, MalformedRow, LakeError) as error:
                 said = f"{key.to_user_string()} of {day}: {error}"
                 if not concerns_one_asset(error) or len(context.selected_asset_keys) == 1:
-                    raise dg.Failure(said, allow_retries=may_pass(error)) from error
+                    # The sentence says it all; the way to it through other people's code would only bury it.
+                    raise dg.Failure(said, allow_retries=may_pass(error)) from None
                 context.log.error(said)  # noqa: TRY400 (a refusal is an answer: it has no traceback to tell)
                 refused[key] = said
             else:

@@ -36,7 +36,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
                 meanings={table.name: table.meanings for table in TABLES},
             )
         except LakeError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+            raise dg.Failure(str(error), allow_retries=False) from None
         # The file is always whole: a view alone cannot be rebuilt, only recorded.
         # In the order of building, because Dagster wants a view recorded after what it reads.
         for name, columns in rebuilt.views.items():

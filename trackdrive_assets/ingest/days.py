@@ -31,8 +31,9 @@ class Day:
     def intervals(self, minutes: int) -> list[tuple[datetime, datetime]]:
         """The day cut where the wall clock shows a multiple of `minutes`: start and end of each, in UTC.
 
-        Intervals of an hour or less are equally long on every day. Longer ones follow the wall clock, so the
-        first six hours of a day are five or seven when the clock is changed in them.
+        Intervals follow the wall clock. When it is changed, one that is longer than the change is shorter or
+        longer by it: six hours become five or seven; one hour is half an hour longer where the clock moves by
+        half an hour.
         """
         ticks = int((self.end - self.start) / _FINEST)
         instants = (self.start + tick * _FINEST for tick in range(ticks))

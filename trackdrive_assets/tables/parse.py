@@ -38,6 +38,8 @@ Values: TypeAlias = "pa.Array[Any]"
 
 _TOKEN = "token-"  # noqa: S105  the prefix of a tag's key, no secret
 _REQUIRED = ("uuid", "created_at")
+_REPEATS = {"name": "caller_number"}
+"""Columns that may hold the value of another, and are hidden with it."""
 _KNOWN = frozenset(key for column in CALLS.columns for key in column.sources)
 _JSON = msgspec.json.Encoder(decimal_format="number", order="deterministic")
 
@@ -90,7 +92,9 @@ class Exclusion:
         # `token_values` repeats every tag in one text of a form that is not documented, so that no single tag
         # could be taken out of it for sure. It goes when any tag goes.
         return any(
-            fnmatchcase(key, pattern) or (key == "token_values" and pattern.startswith(_TOKEN))
+            fnmatchcase(key, pattern)
+            or (key == "token_values" and pattern.startswith(_TOKEN))
+            or (key in _REPEATS and fnmatchcase(_REPEATS[key], pattern))
             for pattern in self.patterns
         )
 

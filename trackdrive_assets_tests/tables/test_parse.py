@@ -303,6 +303,19 @@ def test_all_tags_can_be_excluded_in_both_forms() -> None:
     assert (call["tokens"], call["token_values"], call["extra"]) == (None, None, None)
 
 
+@pytest.mark.parametrize("pattern", ["token-email", "token-e*"])
+def test_excluding_one_tag_hides_the_text_that_repeats_them_all(pattern: str) -> None:
+    sent = a_call(**{"token-email": "x", "token-state": "CO", "token_values": "email:x,state:CO"})
+    call = read(sent, exclude=Exclusion.of(pattern))[0]
+    assert (call["tokens"], call["token_values"]) == ([("state", "CO")], None)
+
+
+def test_excluding_the_callers_number_hides_the_name_that_can_hold_it() -> None:
+    sent = a_call(caller_number="+17195550100", name="+17195550100")
+    call = read(sent, exclude=Exclusion.of("caller_number"))[0]
+    assert (call["caller_number"], call["name"]) == (None, None)
+
+
 def test_unknown_keys_can_be_excluded() -> None:
     assert read(a_call(ssn="1", mood="2"), exclude=Exclusion.of("ssn"))[0]["extra"] == '{"mood":"2"}'
 
