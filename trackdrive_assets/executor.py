@@ -7,10 +7,10 @@ which end with their process, however that ends. They lie in the Dagster home an
 
 import fcntl
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 import dagster as dg
 
@@ -18,8 +18,8 @@ _FOLDER = "trackdrive_runs"
 _ALIVE = ".alive"
 _TURN = "asking"
 
-_alive: dict[Path, IO[str]] = {}
-"""The locks of this process, open until it ends."""
+_alive: dict[Path, int] = {}
+"""The locks of this process: descriptors that nobody closes, so that they end when it does."""
 
 
 @dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
@@ -63,7 +63,7 @@ def _show_life(folder: Path, run_id: str) -> None:
         return
     # Locked before it gets the name that others look for, so that nobody finds it free.
     new = folder / f"{run_id}.new"
-    lock = new.open("w")
+    lock = os.open(new, os.O_CREAT | os.O_WRONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     _alive[new.rename(file)] = lock
 
