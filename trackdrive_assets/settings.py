@@ -14,6 +14,11 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
+from trackdrive_assets.api.client import (
+    DEFAULT_MAX_CONCURRENCY,
+    DEFAULT_PER_PAGE,
+    DEFAULT_REQUESTS_PER_SECOND,
+)
 from trackdrive_assets.api.credentials import AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.errors import redact
 
@@ -153,10 +158,14 @@ class Settings:
     start_date: date = _setting(date(2024, 1, 1), "The first partition.", _date)
     lake: str = _setting("data", "Folder of the Parquet files and of trackdrive.duckdb.", _text)
     per_page: int = _setting(
-        250, "Rows a page to ask for. A server that gives less is obeyed.", _whole_number(1)
+        DEFAULT_PER_PAGE, "Rows a page to ask for. A server that gives less is obeyed.", _whole_number(1)
     )
-    max_concurrency: int = _setting(4, "Requests in flight at most.", _whole_number(1, 64))
-    requests_per_second: float = _setting(5.0, "Pace of one process. 0 is unpaced.", _rate)
+    max_concurrency: int = _setting(
+        DEFAULT_MAX_CONCURRENCY, "Requests in flight at most.", _whole_number(1, 64)
+    )
+    requests_per_second: float = _setting(
+        DEFAULT_REQUESTS_PER_SECOND, "Pace of one process. 0 is unpaced.", _rate
+    )
     report_categories: tuple[str, ...] = _setting(
         REPORT_CATEGORIES, "Categories of the reports, comma-separated.", _names(r"\w+", "buyer_id,status")
     )

@@ -25,6 +25,8 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 RETRY_BUDGET = 300.0
 DEFAULT_PER_PAGE = 250
+DEFAULT_REQUESTS_PER_SECOND = 5.0
+DEFAULT_MAX_CONCURRENCY = 4
 
 # With a digit in it, so that it is not the name of another endpoint.
 _CALL_ID = re.compile(r"(?=.*\d)[0-9A-Za-z-]+")
@@ -67,8 +69,8 @@ class Client:
         credentials: Credentials,
         *,
         per_page: int = DEFAULT_PER_PAGE,
-        requests_per_second: float = 5,
-        max_concurrency: int = 4,
+        requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND,
+        max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
         retry_budget: float = RETRY_BUDGET,
@@ -130,7 +132,7 @@ class Client:
         if foreign := {"page", "cursor"} & parameters.keys():
             raise QueryError(f"{foreign.pop()} cannot be combined with paging by {paging.value}.")
         return walk(
-            lambda position: self._list_page(Endpoint.CALLS, parameters | position),
+            lambda position: self._page_of_calls(parameters | position),
             paging=paging,
             per_page=per_page,
             start=start,
@@ -229,27 +231,22 @@ class Client:
                 return inside
         raise self._unreadable(f"{method} {ROOT}calls/{uuid}", content, "one call is an object")
 
-    def _list_page(self, endpoint: Endpoint, parameters: dict[str, str]) -> Page:
-        envelope = self._transport.json("GET", endpoint, parameters)
-        content = envelope.content
-        # Without metadata nothing names the root, and other keys can stand beside it.
-        rows = content.get("calls") if isinstance(content, dict) else content
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise self._unreadable(f"GET {ROOT}{endpoint}", content, "a page of calls is a list of objects")
-        if envelope.errors and not rows:
-            complaint = {"errors": envelope.errors}
-            raise self._unreadable(f"GET {ROOT}{endpoint}", complaint, "it has errors and no calls")
-        return Page(rows, envelope.metadata)
+    def _page_of_calls(self, parameters: dict[str, str]) -> Page:
+        envelope = self._transport.json("GET", Endpoint.CALLS, parameters)
+        return Page(self._by_shape(Endpoint.CALLS, envelope, shapes.call_rows), envelope.metadata)
 
     def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:
-        content = envelope.content
-        if envelope.errors and not content:
-            # Nothing but what is wrong: that is no answer without groups.
-            content = {"errors": envelope.errors}
+        asked = f"GET {ROOT}{endpoint}"
         try:
-            return read(content)
+            rows = read(envelope.content)
         except shapes.UnknownShape as unknown:
-            raise self._unreadable(f"GET {ROOT}{endpoint}", content, str(unknown)) from None
+            raise self._unreadable(asked, envelope.content, str(unknown)) from None
+        if envelope.errors and not rows:
+            # Nothing but what is wrong: that is no answer without rows.
+            raise self._unreadable(
+                asked, {"errors": envelope.errors}, "it looks like an error, with no rows in it"
+            )
+        return rows
 
     def _unreadable(self, asked: str, content: object, why: str) -> UnreadableAnswer:
         return UnreadableAnswer(

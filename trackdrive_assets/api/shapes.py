@@ -1,8 +1,8 @@
-"""What reports and statistics look like. Their bodies are documented nowhere, so they are told by shape.
+"""What the rows of an answer look like, told by shape, because bodies are hardly documented.
 
-Recognized are a list of objects, a map of group to number or to object, a list of pairs, and series with
-`name` and `data`; each bare or under any root, roots in roots too. A shape that is not recognized is an
-error, never a guess.
+Calls are a list of objects. Reports and statistics are documented nowhere: recognized are a list of objects,
+a map of group to number or to object, a list of pairs, and series with `name` and `data`; each bare or under
+any root, roots in roots too. A shape that is not recognized is an error, never a guess.
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,22 @@ Group = str | None
 
 class UnknownShape(ValueError):
     """Content that none of the readers recognizes. The message says what was met."""
+
+
+def call_rows(content: Any) -> list[Row]:
+    """The rows of a page of calls.
+
+    Args:
+        content: What stood under the root of the answer. Without metadata nothing names the root, and other
+            keys can stand beside it.
+
+    Raises:
+        UnknownShape: Anything but a list of objects.
+    """
+    rows = content.get("calls") if isinstance(content, dict) else content
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnknownShape("a page of calls is a list of objects")
+    return rows
 
 
 def report_rows(content: Any, category: str) -> list[Row]:

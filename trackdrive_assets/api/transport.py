@@ -78,7 +78,7 @@ class Transport:
         self._timeout = (connect_timeout, read_timeout)
         self._retry_budget = retry_budget
         self._sleep = sleep
-        self._pace = shared_pace(base_url, requests_per_second, max_concurrency)
+        self._pace = shared_pace(self.base_url, requests_per_second, max_concurrency)
         self._counting = threading.Lock()
         self._session = requests.Session()
         self._session.auth = credentials.auth
@@ -87,7 +87,7 @@ class Transport:
         for name in _LOGS_OF_URLS:
             # The same function each time, so that it is there once.
             logging.getLogger(name).addFilter(_without_token)
-        self._session.mount(base_url, requests.adapters.HTTPAdapter(pool_maxsize=max_concurrency))
+        self._session.mount(self.base_url, requests.adapters.HTTPAdapter(pool_maxsize=max_concurrency))
 
     def close(self) -> None:
         """Close the connections."""
@@ -174,21 +174,20 @@ class Transport:
     def _checked(self, response: requests.Response, asked: str) -> bytes:
         """The body of an answer whose HTTP status is good."""
         if response.is_redirect:
-            raise failure(
-                asked=asked,
-                status=response.status_code,
-                words="it redirects, as an account does that is not at this address",
-                credentials=str(self.credentials),
-            )
+            words = "it redirects, as an account does that is not at this address"
+            raise self._failure(response, asked, response.status_code, words)
         if response.status_code >= _FIRST_ERROR_STATUS:
-            raise failure(
-                asked=asked,
-                status=response.status_code,
-                words=self._words(response.content),
-                credentials=str(self.credentials),
-                retry_after=retry.parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
-            )
+            raise self._failure(response, asked, response.status_code, self._words(response.content))
         return response.content
+
+    def _failure(self, response: requests.Response, asked: str, status: int, words: str) -> RequestFailed:
+        return failure(
+            asked=asked,
+            status=status,
+            words=words,
+            credentials=str(self.credentials),
+            retry_after=retry.parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
+        )
 
     def _decoded(self, response: requests.Response, asked: str) -> Envelope:
         body = self._checked(response, asked)
@@ -201,12 +200,7 @@ class Transport:
             why = str(broken)
         else:
             if envelope.status is not None and envelope.status >= _FIRST_ERROR_STATUS:
-                raise failure(
-                    asked=asked,
-                    status=envelope.status,
-                    words=self._words(body),
-                    credentials=str(self.credentials),
-                )
+                raise self._failure(response, asked, envelope.status, self._words(body))
             return envelope
         raise Unavailable(
             f"{asked} was answered with something that is not JSON ({why}). It begins: {self.excerpt(body)}",

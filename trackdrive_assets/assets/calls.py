@@ -1,15 +1,12 @@
 """The asset `calls`: every call, one file a day."""
 
 import warnings
-from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 
 from trackdrive_assets.api.query import UnlistedValueWarning
-from trackdrive_assets.assets.day_runs import POOL, api_spec, run_days
+from trackdrive_assets.assets.day_runs import api_spec, daily_assets
 from trackdrive_assets.ingest.calls import ingest_calls
-from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.settings import SettingError, Settings, variable
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import Exclusion
@@ -19,33 +16,24 @@ def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     """The asset, for a deployment's settings."""
     exclude = excluded(settings)
 
-    @dg.multi_asset(
-        name="calls",
-        specs=[
-            api_spec(
-                CALLS,
-                ["calls"],
-                group_name="api",
-                description=(
-                    "A row is one phone call, as the API shows it when the day is read. "
-                    "Calls of the last weeks still change, so their days are read again."
-                ),
-            )
-        ],
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=POOL,
+    specs = [
+        api_spec(
+            CALLS,
+            ["calls"],
+            group_name="api",
+            description=(
+                "A row is one phone call, as the API shows it when the day is read. "
+                "Calls of the last weeks still change, so their days are read again."
+            ),
+        )
+    ]
+    return daily_assets(
+        "calls",
+        specs,
+        lambda client, lake, day, _: ingest_calls(client, lake, day, exclude=exclude),
+        settings,
+        partitions,
     )
-    def calls(
-        context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        files = lake.open()
-        with trackdrive.client() as client:
-            yield from run_days(
-                context, settings, client, lambda day, _: ingest_calls(client, files, day, exclude=exclude)
-            )
-
-    return calls
 
 
 def excluded(settings: Settings) -> Exclusion:

@@ -6,6 +6,7 @@ Shared by the three families that are read from the API. Not here: what is read 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,8 @@ from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavaila
 from trackdrive_assets.executor import turn_to_ask
 from trackdrive_assets.ingest.days import Day, exact_day, not_begun
 from trackdrive_assets.io_manager import IO_MANAGER_KEY
-from trackdrive_assets.lake.store import LakeError, Written
+from trackdrive_assets.lake.store import Lake, LakeError, Written
+from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import Table
 from trackdrive_assets.tables.parse import MalformedRow
@@ -24,8 +26,35 @@ from trackdrive_assets.tables.parse import MalformedRow
 POOL = "trackdrive_api"
 OWNERS = ["team:trackdrive"]
 
-Ingest = Callable[[Day, dg.AssetKey], tuple[Written, int | None]]
+Ingest = Callable[[Client, Lake, Day, dg.AssetKey], tuple[Written, int | None]]
 """Replaces one day of one asset; gives the file and the API's own count of its rows."""
+
+
+def daily_assets(
+    name: str,
+    specs: Sequence[dg.AssetSpec],
+    ingest: Ingest,
+    settings: Settings,
+    partitions: dg.PartitionsDefinition[str],
+) -> dg.AssetsDefinition:
+    """One family of assets that are read from the API day by day, any of them alone or all together."""
+
+    @dg.multi_asset(
+        name=name,
+        specs=specs,
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+        pool=POOL,
+    )
+    def family(
+        context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        files = lake.open()
+        with trackdrive.client() as client:
+            yield from run_days(context, settings, client, files, ingest)
+
+    return family
 
 
 def api_spec(table: Table, key: Sequence[str], *, group_name: str, description: str) -> dg.AssetSpec:
@@ -54,7 +83,7 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def run_days(
-    context: dg.AssetExecutionContext, settings: Settings, client: Client, ingest: Ingest
+    context: dg.AssetExecutionContext, settings: Settings, client: Client, files: Lake, ingest: Ingest
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Ingest every selected asset for every day of the run.
 
@@ -66,7 +95,7 @@ def run_days(
     """
     days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
     with turn_to_ask(context.instance, context.run.run_id, context.log):
-        refused = _work_through(context, days, client, ingest)
+        refused = _work_through(context, days, client, files, ingest)
     for key in sorted(context.selected_asset_keys - refused.keys()):
         yield dg.MaterializeResult(asset_key=key)
     if refused:
@@ -78,7 +107,7 @@ def run_days(
 
 
 def _work_through(
-    context: dg.AssetExecutionContext, days: Sequence[Day], client: Client, ingest: Ingest
+    context: dg.AssetExecutionContext, days: Sequence[Day], client: Client, files: Lake, ingest: Ingest
 ) -> Mapping[dg.AssetKey, str]:
     """Every open asset of every day. Gives the assets that were refused, and why."""
     refused: dict[dg.AssetKey, str] = {}
@@ -87,7 +116,7 @@ def _work_through(
             break
         for key in open_keys:
             try:
-                metadata = _measured(client, ingest, day, key)
+                metadata = _measured(client, partial(ingest, client, files, day, key))
             except (TrackdriveError, MalformedRow, LakeError) as error:
                 said = f"{key.to_user_string()} of {day}: {error}"
                 if not concerns_one_asset(error) or len(context.selected_asset_keys) == 1:
@@ -132,9 +161,9 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, TrackdriveError) and not error.permanent
 
 
-def _measured(client: Client, ingest: Ingest, day: Day, key: dg.AssetKey) -> Mapping[str, Any]:
+def _measured(client: Client, work: Callable[[], tuple[Written, int | None]]) -> Mapping[str, Any]:
     usage, started = client.usage, time.monotonic()
-    written, api_count = ingest(day, key)
+    written, api_count = work()
     cost = client.usage - usage
     return {
         "dagster/partition_row_count": written.rows,

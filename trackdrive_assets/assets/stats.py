@@ -1,15 +1,12 @@
 """The assets `stats/<group_by>`: the API's own series of the day, one file a day and grouping."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import dagster as dg
 
 from trackdrive_assets.api.catalog import SEED_GROUP_BYS
-from trackdrive_assets.assets.day_runs import POOL, api_spec, run_days
+from trackdrive_assets.assets.day_runs import api_spec, daily_assets
 from trackdrive_assets.ingest.stats import ingest_stats
-from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 from trackdrive_assets.tables.columns import STATS
 
@@ -18,37 +15,24 @@ def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     """The assets, one for each grouping that both generations of the API know."""
     minutes = STATS_INTERVALS[settings.stats_interval]
 
-    @dg.multi_asset(
-        name="stats",
-        specs=[
-            api_spec(
-                STATS,
-                ["stats", group_by],
-                group_name="aggregates",
-                description=(
-                    f"A row is one {group_by} in one interval of {settings.stats_interval}, with "
-                    "Trackdrive's own count, revenue, profit and cost. An interval without calls has no row."
-                ),
-            )
-            for group_by in SEED_GROUP_BYS
-        ],
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        can_subset=True,
-        pool=POOL,
+    specs = [
+        api_spec(
+            STATS,
+            ["stats", group_by],
+            group_name="aggregates",
+            description=(
+                f"A row is one {group_by} in one interval of {settings.stats_interval}, with "
+                "Trackdrive's own count, revenue, profit and cost. An interval without calls has no row."
+            ),
+        )
+        for group_by in SEED_GROUP_BYS
+    ]
+    return daily_assets(
+        "stats",
+        specs,
+        lambda client, lake, day, key: ingest_stats(
+            client, lake, day, key.path[-1], minutes=minutes, now=datetime.now(UTC)
+        ),
+        settings,
+        partitions,
     )
-    def stats(
-        context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        files = lake.open()
-        with trackdrive.client() as client:
-            yield from run_days(
-                context,
-                settings,
-                client,
-                lambda day, key: ingest_stats(
-                    client, files, day, key.path[-1], minutes=minutes, now=datetime.now(UTC)
-                ),
-            )
-
-    return stats
