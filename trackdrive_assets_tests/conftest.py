@@ -12,6 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.assets import day_runs
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.ingest.days import Day, exact_day
 from trackdrive_assets.lake.store import Lake
@@ -28,6 +29,12 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests that want an account say so."""
     for name in [name for name in os.environ if name.startswith(("TRACKDRIVE_", "DAGSTER_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that is tried again is tried at once."""
+    monkeypatch.setattr(day_runs, "WAITS", (0,) * len(day_runs.WAITS))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ READ_FROM_THE_API = sorted(key for key in GRAPH.get_all_asset_keys() if key.path
 def test_the_keys_are_those_that_people_script_against() -> None:
     assert {key.to_user_string() for key in GRAPH.get_all_asset_keys()} == {
         "calls",
+        "call_changes",
         *(f"reports/{category}" for category in REPORT_CATEGORIES),
         *(f"stats/{group_by}" for group_by in SEED_GROUP_BYS),
         *(f"views/{table.name}" for table in TABLES),

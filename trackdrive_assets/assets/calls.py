@@ -1,39 +1,62 @@
-"""The asset `calls`: every call, one file a day."""
+"""The assets `calls` and `call_changes`: every call, and what changed since it was last read, day by day.
+
+One reading makes both. Whichever of the two is chosen, both are made and recorded.
+"""
 
 import warnings
+from collections.abc import Mapping
 
 import dagster as dg
 
+from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.query import UnlistedValueWarning
-from trackdrive_assets.assets.day_runs import api_spec, daily_assets
+from trackdrive_assets.assets.day_runs import Metadata, api_spec, daily_assets, metadata_of
 from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.ingest.days import Day
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import SettingError, Settings, variable
-from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.parse import Exclusion
+
+_CALLS = dg.AssetKey(CALLS.name)
+_CHANGES = dg.AssetKey(CALL_CHANGES.name)
 
 
 def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The asset, for a deployment's settings."""
+    """The assets, for a deployment's settings."""
     exclude = excluded(settings)
+
+    def ingest(client: Client, lake: Lake, day: Day, _: dg.AssetKey) -> Mapping[dg.AssetKey, Metadata]:
+        read = ingest_calls(client, lake, day, exclude=exclude)
+        found = {"changes_found": read.changes.new}
+        return {
+            _CALLS: {**metadata_of(read.written), **found},
+            _CHANGES: {**metadata_of(read.changes.written), **found},
+        }
 
     specs = [
         api_spec(
             CALLS,
-            ["calls"],
+            _CALLS,
             group_name="api",
             description=(
                 "A row is one phone call, as the API shows it when the day is read. "
                 "Calls of the last weeks still change, so their days are read again."
             ),
-        )
+        ),
+        api_spec(
+            CALL_CHANGES,
+            _CHANGES,
+            group_name="api",
+            deps=[_CALLS],
+            description=(
+                "A row is one field of one call of the day that was different when the day was read again: "
+                "a conversion that came or was taken back, revenue that moved, a call that appeared or "
+                "vanished. Written whenever calls are read; the first reading of a day changes nothing."
+            ),
+        ),
     ]
-    return daily_assets(
-        "calls",
-        specs,
-        lambda client, lake, day, _: ingest_calls(client, lake, day, exclude=exclude),
-        settings,
-        partitions,
-    )
+    return daily_assets("calls", specs, ingest, settings, partitions, read_as=lambda _: _CALLS)
 
 
 def excluded(settings: Settings) -> Exclusion:

@@ -26,8 +26,17 @@ from trackdrive_assets.tables.parse import MalformedRow
 POOL = "trackdrive_api"
 OWNERS = ["team:trackdrive"]
 
-Ingest = Callable[[Client, Lake, Day, dg.AssetKey], tuple[Written, int | None]]
-"""Replaces one day of one asset; gives the file and the API's own count of its rows."""
+Metadata = Mapping[str, Any]
+
+Ingest = Callable[[Client, Lake, Day, dg.AssetKey], Mapping[dg.AssetKey, Metadata]]
+"""Reads one day of one asset and stores it; tells of every asset that was stored with it."""
+
+WAITS = (60, 180)
+"""Seconds before a step is tried again, for what has outlasted the retries of single requests and can pass still.
+
+Asked for failure by failure, and not by a policy: that would repeat whatever went wrong, a missing credential
+too.
+"""
 
 
 def daily_assets(
@@ -36,8 +45,20 @@ def daily_assets(
     ingest: Ingest,
     settings: Settings,
     partitions: dg.PartitionsDefinition[str],
+    *,
+    read_as: Callable[[dg.AssetKey], dg.AssetKey] = lambda key: key,
 ) -> dg.AssetsDefinition:
-    """One family of assets that are read from the API day by day, any of them alone or all together."""
+    """One family of assets that are read from the API day by day, any of them alone or all together.
+
+    Args:
+        name: Of the step.
+        specs: The assets, each after those of the family that it depends on.
+        ingest: Reads one of them.
+        settings: Of the deployment.
+        partitions: The days.
+        read_as: Gives the asset that an asset is read with; by default, itself.
+    """
+    family_keys = [spec.key for spec in specs]
 
     @dg.multi_asset(
         name=name,
@@ -52,21 +73,34 @@ def daily_assets(
     ) -> Iterator[dg.MaterializeResult[Any]]:
         files = lake.open()
         with trackdrive.client() as client:
-            yield from run_days(context, settings, client, files, ingest)
+            refused = run_days(context, settings, client, partial(ingest, client, files), read_as)
+        for key in family_keys:
+            if key in context.selected_asset_keys and read_as(key) not in refused:
+                yield dg.MaterializeResult(asset_key=key)
+        if refused:
+            raise _again_or_not(context, _refusal(refused, of=len(context.selected_asset_keys)))
 
     return family
 
 
-def api_spec(table: Table, key: Sequence[str], *, group_name: str, description: str) -> dg.AssetSpec:
+def api_spec(
+    table: Table,
+    key: dg.AssetKey,
+    *,
+    group_name: str,
+    description: str,
+    deps: Sequence[dg.AssetKey] = (),
+) -> dg.AssetSpec:
     """What Dagster shows of an asset that is read from the API."""
     return dg.AssetSpec(
-        dg.AssetKey(key),
+        key,
+        deps=deps,
         description=description,
         group_name=group_name,
         kinds={"api", "parquet"},
         owners=OWNERS,
         metadata={
-            "dagster/table_name": ".".join(key),
+            "dagster/table_name": ".".join(key.path),
             "dagster/column_schema": column_schema(table),
         },
     ).with_io_manager_key(IO_MANAGER_KEY)
@@ -83,51 +117,88 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def run_days(
-    context: dg.AssetExecutionContext, settings: Settings, client: Client, files: Lake, ingest: Ingest
-) -> Iterator[dg.MaterializeResult[Any]]:
-    """Ingest every selected asset for every day of the run.
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    client: Client,
+    ingest: Callable[[Day, dg.AssetKey], Mapping[dg.AssetKey, Metadata]],
+    read_as: Callable[[dg.AssetKey], dg.AssetKey],
+) -> Mapping[dg.AssetKey, dg.Failure]:
+    """Ingest every selected asset for every day of the run. Gives the readings that were refused, and why.
 
-    In a range run each day is recorded at once, so that the UI shows progress and a run that dies keeps what
-    it finished. What the account refuses for one asset (a category, say) ends that asset and not the others.
+    In a range run each day is recorded at once, so that the UI shows progress, and a run that dies or is
+    retried keeps what it finished. What the account refuses for one asset (a category, say) ends that asset
+    and not the others.
 
     Raises:
         dg.Failure: A day failed. It names the day; later days keep their old files.
     """
     days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
+    readings = sorted({read_as(key) for key in context.selected_asset_keys})
+    is_range = len(days) > 1
+    finished = _finished(context, read_as) if is_range and context.retry_number else {}
+    refused: dict[dg.AssetKey, dg.Failure] = {}
     with turn_to_ask(context.instance, context.run.run_id, context.log):
-        refused = _work_through(context, days, client, files, ingest)
-    for key in sorted(context.selected_asset_keys - refused.keys()):
-        yield dg.MaterializeResult(asset_key=key)
-    if refused:
-        raise dg.Failure(
-            f"{len(refused)} of {len(context.selected_asset_keys)} failed; the others are stored.\n"
-            + "\n".join(refused.values()),
-            allow_retries=False,
-        )
-
-
-def _work_through(
-    context: dg.AssetExecutionContext, days: Sequence[Day], client: Client, files: Lake, ingest: Ingest
-) -> Mapping[dg.AssetKey, str]:
-    """Every open asset of every day. Gives the assets that were refused, and why."""
-    refused: dict[dg.AssetKey, str] = {}
-    for number, day in enumerate(days, start=1):
-        if not (open_keys := sorted(context.selected_asset_keys - refused.keys())):
-            break
-        for key in open_keys:
-            try:
-                metadata = _measured(client, partial(ingest, client, files, day, key))
-            except (TrackdriveError, MalformedRow, LakeError) as error:
-                said = f"{key.to_user_string()} of {day}: {error}"
-                if not concerns_one_asset(error) or len(context.selected_asset_keys) == 1:
-                    # The sentence says it all; the way to it through other people's code would only bury it.
-                    raise dg.Failure(said, allow_retries=may_pass(error)) from None
-                context.log.error(said)  # noqa: TRY400 (a refusal is an answer: it has no traceback to tell)
-                refused[key] = said
-            else:
-                _record(context, key, day, metadata, at_once=len(days) > 1)
-        context.log.info("%s is done: day %d of %d.", day, number, len(days))
+        for number, day in enumerate(days, start=1):
+            for key in [key for key in readings if key not in refused]:
+                if stored := finished.get((str(day), key)):
+                    _record(context, day, stored, at_once=False)
+                    continue
+                try:
+                    stored = _measured(client, key, partial(ingest, day, key))
+                except (TrackdriveError, MalformedRow, LakeError) as error:
+                    said = f"{key.to_user_string()} of {day}: {error}"
+                    failure = dg.Failure(said, allow_retries=may_pass(error))
+                    if not concerns_one_asset(error) or len(readings) == 1:
+                        # The sentence says it all; the way to it through other people's code would bury it.
+                        raise _again_or_not(context, failure) from None
+                    context.log.error(said)  # noqa: TRY400 (a refusal is an answer: it has no traceback)
+                    refused[key] = failure
+                else:
+                    _record(context, day, stored, at_once=is_range)
+            if len(refused) == len(readings):
+                break
+            context.log.info("%s is done: day %d of %d.", day, number, len(days))
     return refused
+
+
+def _again_or_not(context: dg.AssetExecutionContext, failure: dg.Failure) -> Exception:
+    """The failure, or the request to try the step again if that can help and has not been done enough."""
+    if not failure.allow_retries or context.retry_number >= len(WAITS):
+        return failure
+    wait = WAITS[context.retry_number]
+    context.log.warning(
+        "%s\nTrying again in %d s, %d of %d.",
+        failure.description,
+        wait,
+        context.retry_number + 1,
+        len(WAITS),
+    )
+    return dg.RetryRequested(max_retries=len(WAITS), seconds_to_wait=wait)
+
+
+def _finished(
+    context: dg.AssetExecutionContext, read_as: Callable[[dg.AssetKey], dg.AssetKey]
+) -> Mapping[tuple[str, dg.AssetKey], Mapping[dg.AssetKey, Metadata]]:
+    """What earlier attempts of this run recorded, by day and reading."""
+    found: dict[tuple[str, dg.AssetKey], dict[dg.AssetKey, Metadata]] = {}
+    for entry in context.instance.all_logs(
+        context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+    ):
+        materialization = entry.asset_materialization
+        if materialization and materialization.partition:
+            key = materialization.asset_key
+            stored = found.setdefault((materialization.partition, read_as(key)), {})
+            stored[key] = materialization.metadata
+    return found
+
+
+def _refusal(refused: Mapping[dg.AssetKey, dg.Failure], of: int) -> dg.Failure:
+    """One failure that tells of all."""
+    said = [str(failure.description) for failure in refused.values()]
+    return dg.Failure(
+        "\n".join([f"{len(refused)} of {of} failed; the others are stored.", *said]),
+        allow_retries=any(failure.allow_retries for failure in refused.values()),
+    )
 
 
 def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> list[Day]:
@@ -161,29 +232,45 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, TrackdriveError) and not error.permanent
 
 
-def _measured(client: Client, work: Callable[[], tuple[Written, int | None]]) -> Mapping[str, Any]:
-    usage, started = client.usage, time.monotonic()
-    written, api_count = work()
-    cost = client.usage - usage
+def metadata_of(written: Written) -> Metadata:
+    """What Dagster shows of a day's file."""
     return {
         "dagster/partition_row_count": written.rows,
-        **({} if api_count is None else {"api_count": api_count}),
-        "requests": cost.requests,
-        "retries": cost.retries,
-        "seconds": round(time.monotonic() - started, 3),
+        **({} if written.api_count is None else {"api_count": written.api_count}),
         "bytes": written.bytes,
         "path": dg.MetadataValue.path(written.path),
     }
 
 
+def _measured(
+    client: Client, key: dg.AssetKey, work: Callable[[], Mapping[dg.AssetKey, Metadata]]
+) -> Mapping[dg.AssetKey, Metadata]:
+    """What was stored, and what it cost to read."""
+    usage, started = client.usage, time.monotonic()
+    stored = work()
+    cost = client.usage - usage
+    spent = {
+        "requests": cost.requests,
+        "retries": cost.retries,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    return {**stored, key: {**stored[key], **spent}}
+
+
 def _record(
     context: dg.AssetExecutionContext,
-    key: dg.AssetKey,
     day: Day,
-    metadata: Mapping[str, Any],
+    stored: Mapping[dg.AssetKey, Metadata],
     *,
     at_once: bool,
 ) -> None:
-    context.add_asset_metadata(metadata, asset_key=key, partition_key=str(day))
-    if at_once:
-        context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=str(day)))
+    """Tell Dagster of a day, now or at the end of the run.
+
+    An asset that was read without being selected gets no word at the end, so it is told of now.
+    """
+    for key, metadata in stored.items():
+        selected = key in context.selected_asset_keys
+        if selected:
+            context.add_asset_metadata(metadata, asset_key=key, partition_key=str(day))
+        if at_once or not selected:
+            context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=str(day)))

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from trackdrive_assets.assets.day_runs import api_spec, daily_assets
+from trackdrive_assets.assets.day_runs import api_spec, daily_assets, metadata_of
 from trackdrive_assets.ingest.reports import ingest_report
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import REPORTS
@@ -13,7 +13,7 @@ def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) 
     specs = [
         api_spec(
             REPORTS,
-            ["reports", category],
+            dg.AssetKey(["reports", category]),
             group_name="aggregates",
             description=(
                 f"A row is one {category} of the day, with the totals of Trackdrive's own report. "
@@ -25,7 +25,7 @@ def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) 
     return daily_assets(
         "reports",
         specs,
-        lambda client, lake, day, key: ingest_report(client, lake, day, key.path[-1]),
+        lambda client, lake, day, key: {key: metadata_of(ingest_report(client, lake, day, key.path[-1]))},
         settings,
         partitions,
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from trackdrive_assets.api.catalog import SEED_GROUP_BYS
-from trackdrive_assets.assets.day_runs import api_spec, daily_assets
+from trackdrive_assets.assets.day_runs import api_spec, daily_assets, metadata_of
 from trackdrive_assets.ingest.stats import ingest_stats
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 from trackdrive_assets.tables.columns import STATS
@@ -18,7 +18,7 @@ def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     specs = [
         api_spec(
             STATS,
-            ["stats", group_by],
+            dg.AssetKey(["stats", group_by]),
             group_name="aggregates",
             description=(
                 f"A row is one {group_by} in one interval of {settings.stats_interval}, with "
@@ -30,9 +30,11 @@ def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     return daily_assets(
         "stats",
         specs,
-        lambda client, lake, day, key: ingest_stats(
-            client, lake, day, key.path[-1], minutes=minutes, now=datetime.now(UTC)
-        ),
+        lambda client, lake, day, key: {
+            key: metadata_of(
+                ingest_stats(client, lake, day, key.path[-1], minutes=minutes, now=datetime.now(UTC))
+            )
+        },
         settings,
         partitions,
     )

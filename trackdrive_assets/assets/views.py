@@ -59,6 +59,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
 def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
     sources = {
         "calls": [dg.AssetKey("calls")],
+        "call_changes": [dg.AssetKey("call_changes")],
         "reports": [dg.AssetKey(["reports", category]) for category in settings.report_categories],
         "stats": [dg.AssetKey(["stats", group_by]) for group_by in SEED_GROUP_BYS],
     }

@@ -1,13 +1,15 @@
 """One day of calls: read page by page, kept inside the day, each once, and counted against the API."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.envelope import Row
 from trackdrive_assets.api.query import Query
+from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.ingest.days import Day
 from trackdrive_assets.ingest.readings import until_whole
-from trackdrive_assets.lake.store import Lake, Written
+from trackdrive_assets.lake.store import DayFile, Lake, Written
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch, instant
 
@@ -16,13 +18,21 @@ from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch, insta
 MARGIN = timedelta(seconds=1)
 
 
-def ingest_calls(
-    client: Client, lake: Lake, day: Day, *, exclude: Exclusion = NOTHING
-) -> tuple[Written, int | None]:
-    """Replace a day of calls with what the API holds now.
+@dataclass(frozen=True)
+class CallsRead:
+    """A day of calls that was read.
 
-    Returns:
-        The file, and how many calls of the day the API counts (None when it does not count).
+    Attributes:
+        written: The file of the calls.
+        changes: What had changed since the reading before.
+    """
+
+    written: Written
+    changes: Recorded
+
+
+def ingest_calls(client: Client, lake: Lake, day: Day, *, exclude: Exclusion = NOTHING) -> CallsRead:
+    """Replace a day of calls with what the API holds now, and record what that changes.
 
     Raises:
         IncompleteAnswer: Even the last reading brought fewer calls than the API counts.
@@ -34,18 +44,24 @@ def ingest_calls(
     return until_whole(lambda: _read_day(client, lake, day, exclude), f"the calls of {day}")
 
 
-def _read_day(client: Client, lake: Lake, day: Day, exclude: Exclusion) -> tuple[Written, int | None]:
-    counted: int | None = None
+def _read_day(client: Client, lake: Lake, day: Day, exclude: Exclusion) -> CallsRead:
+    recorded: list[Recorded] = []
+
+    def record(before: DayFile | None, after: DayFile) -> None:
+        recorded.append(record_changes(lake, day, before, after, exclude))
+
     outside = 0
     asked = Query(created_at_from=day.start - MARGIN, created_at_to=day.end + MARGIN)
-    with lake.replace(CALLS.name, CALLS.schema, day.date, sort_by="created_at") as writer:
+    with lake.replace(CALLS.name, CALLS.schema, day.date, sort_by="created_at", beforehand=record) as writer:
         for number, page in enumerate(client.call_pages(asked)):
             if number == 0:
-                counted = page.metadata.total_count
+                writer.api_count = page.metadata.total_count
             rows = [row for row in page.rows if within(row, day)]
             outside += len(page.rows) - len(rows)
             writer.write(call_batch(rows, fetched_at=datetime.now(UTC), exclude=exclude))
-    return writer.written, None if counted is None else counted - outside
+        if writer.api_count is not None:
+            writer.api_count -= outside
+    return CallsRead(writer.written, recorded[0])
 
 
 def within(row: Row, day: Day) -> bool:

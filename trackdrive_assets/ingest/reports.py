@@ -1,5 +1,7 @@
 """One day of one report: the API's totals by a category."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,14 +15,11 @@ from trackdrive_assets.tables.columns import REPORTS
 from trackdrive_assets.tables.parse import report_batch
 
 
-def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> tuple[Written, int | None]:
+def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> Written:
     """Replace a day of a report with what the API answers now.
 
     Totals cannot be filtered afterwards, so the day's bounds are asked for as they are. If the API counts the
     end in, a call created at the very instant of midnight stands in both days; `calls` has it once.
-
-    Returns:
-        The file, and how many rows the API counts (None when it does not count).
 
     Raises:
         Rejected: The account refuses the category.
@@ -31,7 +30,8 @@ def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> tuple[
     return until_whole(lambda: _read_day(client, lake, day, category), f"the report {category} of {day}")
 
 
-def _read_day(client: Client, lake: Lake, day: Day, category: str) -> tuple[Written, int | None]:
+def _read_day(client: Client, lake: Lake, day: Day, category: str) -> Written:
+    read_at = datetime.now(UTC)
     report = client.reports(category, Query(created_at_from=day.start, created_at_to=day.end))
     batch = report_batch(report.rows, category=category)
     if missing := groups_missing(batch, report.total_count):
@@ -39,9 +39,10 @@ def _read_day(client: Client, lake: Lake, day: Day, category: str) -> tuple[Writ
             f"The API counted {report.total_count} rows but sent {batch.num_rows}: {missing} are missing. "
             f"Asking again usually brings them."
         )
-    with lake.replace(REPORTS.name, REPORTS.schema, day.date, category=category) as writer:
+    with lake.replace(REPORTS.name, REPORTS.schema, day.date, read_at=read_at, category=category) as writer:
+        writer.api_count = report.total_count
         writer.write(batch)
-    return writer.written, report.total_count
+    return writer.written
 
 
 def groups_missing(batch: pa.RecordBatch, total_count: int | None) -> int:

@@ -12,7 +12,7 @@ from trackdrive_assets.tables.parse import stats_batch
 
 def ingest_stats(
     client: Client, lake: Lake, day: Day, group_by: str, *, minutes: int, now: datetime
-) -> tuple[Written, None]:
+) -> Written:
     """Replace a day of a series with what the API answers now.
 
     The API answers one statistic of one span at a time: four requests an interval. Intervals that have not
@@ -26,9 +26,6 @@ def ingest_stats(
         minutes: Width of an interval.
         now: Aware.
 
-    Returns:
-        The file. Statistics come without a count.
-
     Raises:
         Rejected: The account refuses the grouping.
         UnreadableAnswer: The statistics have a shape that is not known.
@@ -38,6 +35,6 @@ def ingest_stats(
         for start, end in day.intervals(minutes)
         if start <= now
     ]
-    with lake.replace(STATS.name, STATS.schema, day.date, group_by=group_by) as writer:
+    with lake.replace(STATS.name, STATS.schema, day.date, read_at=now, group_by=group_by) as writer:
         writer.write(stats_batch(series))
-    return writer.written, None
+    return writer.written

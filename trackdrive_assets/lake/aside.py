@@ -52,6 +52,17 @@ def folder_beside(place: Path) -> Iterator[Path]:
             place.parent.rmdir()
 
 
+@contextmanager
+def turn_in(folder: Path) -> Iterator[None]:
+    """Wait until nobody else, in this process or another, has their turn in the folder."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
 def move_over(new: Path, place: Path) -> None:
     """Put `new` where `place` is, in one step that survives a power cut.
 

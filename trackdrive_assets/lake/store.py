@@ -4,10 +4,11 @@ A day is one Parquet file. It is written page by page, in order, without ever be
 the old one's place only when it is complete. The DuckDB file over the days is in `duckdb`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,9 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained
+from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, turn_in
+from trackdrive_assets.lake.day_file import DayFile, Reading
 
-__all__ = ["LAYOUT", "Lake", "LakeError", "Layout", "Written"]
+__all__ = ["LAYOUT", "DayFile", "Lake", "LakeError", "Layout", "Written"]
+
+_log = logging.getLogger(__name__)
+
+Beforehand = Callable[[DayFile | None, DayFile], None]
+"""What is done with the old file, where there is one, and the new one, before they change places."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,13 @@ class Written:
         path: The day's file.
         rows: How many rows it holds.
         bytes: Its size.
+        api_count: How many rows the API counts; None when it does not count.
     """
 
     path: Path
     rows: int
     bytes: int
+    api_count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,10 +102,12 @@ class DayWriter:
 
     Attributes:
         rows: How many rows were written so far.
+        api_count: For the caller to set: how many rows of the day the API counts.
     """
 
     def __init__(self, spool: Path, schema: pa.Schema, sort_by: str | None) -> None:
         self.rows = 0
+        self.api_count: int | None = None
         self._written: Written | None = None
         self._spool = spool
         self._schema = schema
@@ -145,7 +156,7 @@ class DayWriter:
         """Let go of the file, whatever is in it."""
         self._sink.close()
 
-    def _store(self, file: Path) -> None:
+    def _store(self, file: Path, reading: Reading) -> None:
         """Write everything, in order, as Parquet."""
         self._batches.close()
         self._sink.close()
@@ -156,6 +167,7 @@ class DayWriter:
         ):
             for group in _row_groups(self._ascending(pa.ipc.open_file(source))):
                 parquet.write_table(group, row_group_size=_ROW_GROUP)
+            parquet.add_key_value_metadata(reading.notes)
 
     def _ascending(self, spool: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
         """The spooled batches in order, as few at a time as their spans allow."""
@@ -225,7 +237,15 @@ class Lake:
 
     @contextmanager
     def replace(
-        self, table: str, schema: pa.Schema, day: date, *, sort_by: str | None = None, **hive: str
+        self,
+        table: str,
+        schema: pa.Schema,
+        day: date,
+        *,
+        sort_by: str | None = None,
+        read_at: datetime | None = None,
+        beforehand: Beforehand | None = None,
+        **hive: str,
     ) -> Iterator[DayWriter]:
         """Replace a day as a whole when the block ends well; change nothing when it doesn't.
 
@@ -234,24 +254,35 @@ class Lake:
             schema: Of every batch and of the file.
             day: The partition's day.
             sort_by: The column that the file ascends by; None keeps the order of writing.
+            read_at: When the reading of the API began; by default, now.
+            beforehand: Called with both files when the new one is complete. No other writer replaces the
+                day between this and the swap. If it raises, nothing is replaced.
             **hive: The table's other hive keys.
 
         Raises:
             LakeError: The file system refuses. The old day is intact.
         """
         place = self.file(table, day, **hive)
+        began = read_at or datetime.now(UTC)
         with folder_beside(place) as folder:
             with refusals_explained("write", place):
                 writer = DayWriter(folder / "spool", schema, sort_by)
             try:
                 yield writer
                 new = folder / "day"
-                with refusals_explained("write", place):
-                    writer._store(new)  # noqa: SLF001  only the lake may end a day
-                    _check(new, schema, writer.rows)
-                    size = new.stat().st_size
-                move_over(new, place)
-                writer._written = Written(place, writer.rows, size)  # noqa: SLF001  as above
+                with turn_in(place.parent), _opened(place) as old:
+                    reading = Reading(began, began, writer.api_count).following(old.reading if old else None)
+                    with refusals_explained("write", place):
+                        writer._store(new, reading)  # noqa: SLF001  only the lake may end a day
+                        size = new.stat().st_size
+                    with DayFile(new) as complete:
+                        _check(complete, schema, writer.rows)
+                        if beforehand:
+                            beforehand(old, complete)
+                    move_over(new, place)
+                writer._written = Written(  # noqa: SLF001  as above
+                    place, writer.rows, size, writer.api_count
+                )
             finally:
                 writer.close()
 
@@ -299,13 +330,23 @@ class Lake:
 _DAYS_SHOWN = 5
 
 
-def _check(file: Path, schema: pa.Schema, rows: int) -> None:
-    """Open what was written and see that it is what was meant."""
-    with pq.ParquetFile(file) as parquet:
-        if parquet.metadata.num_rows != rows or not parquet.schema_arrow.equals(schema):
-            raise LakeError(
-                f"{file} should hold {rows} rows and holds {parquet.metadata.num_rows}. Run again."
-            )
+@contextmanager
+def _opened(place: Path) -> Iterator[DayFile | None]:
+    """The file, where there is one that can be read."""
+    try:
+        found = DayFile(place) if place.exists() else None
+    except pa.ArrowInvalid as error:
+        # Reading the day again is how a damaged file is mended, so it must not stand in the way.
+        _log.warning("%s can't be read (%s) and is replaced without comparing.", place, error)
+        found = None
+    with found or nullcontext():
+        yield found
+
+
+def _check(file: DayFile, schema: pa.Schema, rows: int) -> None:
+    """See that what was written is what was meant."""
+    if file.rows != rows or not file.schema.equals(schema):
+        raise LakeError(f"{file.path} should hold {rows} rows and holds {file.rows}. Run again.")
 
 
 def _read(file: Path, wanted: pa.Schema) -> pa.Table:

@@ -36,7 +36,7 @@ from trackdrive_assets.tables.columns import (
 
 Values: TypeAlias = "pa.Array[Any]"
 
-_TOKEN = "token-"  # noqa: S105  the prefix of a tag's key, no secret
+TOKEN = "token-"  # noqa: S105  the prefix of a tag's key, no secret
 _REQUIRED = ("uuid", "created_at")
 _REPEATS = {"name": "caller_number"}
 """Columns that may hold the value of another, and are hidden with it."""
@@ -93,7 +93,7 @@ class Exclusion:
         # could be taken out of it for sure. It goes when any tag goes.
         return any(
             fnmatchcase(key, pattern)
-            or (key == "token_values" and pattern.startswith(_TOKEN))
+            or (key == "token_values" and pattern.startswith(TOKEN))
             or (key in _REPEATS and fnmatchcase(_REPEATS[key], pattern))
             for pattern in self.patterns
         )
@@ -104,7 +104,7 @@ class Exclusion:
         return tuple(
             pattern
             for pattern in self.patterns
-            if not pattern.startswith(_TOKEN) and not any(fnmatchcase(key, pattern) for key in _KNOWN)
+            if not pattern.startswith(TOKEN) and not any(fnmatchcase(key, pattern) for key in _KNOWN)
         )
 
 
@@ -361,9 +361,9 @@ def call_batch(
     _refuse_other_than_objects(rows, "Call")
     keys = set().union(*rows)
     added = {
-        "tokens": _tokens(rows, [key for key in keys if key.startswith(_TOKEN) and not exclude.hides(key)]),
+        "tokens": _tokens(rows, [key for key in keys if key.startswith(TOKEN) and not exclude.hides(key)]),
         "extra": _extra(
-            rows, [key for key in keys - _KNOWN if not key.startswith(_TOKEN) and not exclude.hides(key)]
+            rows, [key for key in keys - _KNOWN if not key.startswith(TOKEN) and not exclude.hides(key)]
         ),
         "fetched_at": pa.repeat(pa.scalar(fetched_at, INSTANT), len(rows)),
     }
@@ -405,7 +405,7 @@ def _call_column(column: Column, rows: Sequence[Mapping[str, object]]) -> Values
 
 def _tokens(rows: Sequence[Mapping[str, object]], keys: Iterable[str]) -> Values:
     """The tags of each row as a map, in order of name."""
-    named = [(key, key.removeprefix(_TOKEN)) for key in sorted(keys)]
+    named = [(key, key.removeprefix(TOKEN)) for key in sorted(keys)]
     found = ([(name, text(row[key])) for key, name in named if key in row] for row in rows)
     return pa.array([tags or None for tags in found], TOKENS)
 

@@ -1,0 +1,85 @@
+"""Recording what changed in a day of calls, beside the calls themselves.
+
+There are two files and no way to replace both in one step. The changes are written first, with the instant of
+the reading that found them; the calls' file carries the same instant. If the calls' file never follows,
+because the process died in between, the changes it was to bring are later than the file that stands: they are
+taken back by the next reading, which finds them again. What counts as a change is in `tables.changes`.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trackdrive_assets.ingest.days import Day
+from trackdrive_assets.lake.store import DayFile, Lake, Written
+from trackdrive_assets.tables.changes import call_changes
+from trackdrive_assets.tables.columns import CALL_CHANGES
+from trackdrive_assets.tables.parse import Exclusion
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The changes of a day.
+
+    Attributes:
+        written: The file, with all that was ever seen.
+        new: How many changes this reading found.
+    """
+
+    written: Written
+    new: int
+
+
+def record_changes(
+    lake: Lake, day: Day, before: DayFile | None, after: DayFile, exclude: Exclusion
+) -> Recorded:
+    """Add to a day's changes what is different in its new file of calls, which is about to take its place.
+
+    Args:
+        lake: Takes the changes.
+        day: Of the calls.
+        before: The file that stands; None at the first reading, which changes nothing.
+        after: The file that is to follow.
+        exclude: What is not stored, neither of these changes nor of earlier ones.
+
+    Raises:
+        LakeError: The changes cannot be written; then the calls must not be replaced either.
+    """
+    seen_at = read_at(after)
+    found = CALL_CHANGES.schema.empty_table()
+    if before is not None:
+        found = call_changes(
+            before.column,
+            after.column,
+            [name for name in after.schema.names if name in before.schema.names],
+            read_before=read_at(before),
+            seen_at=seen_at,
+            exclude=exclude,
+        )
+    kept = _kept(lake, day, before, exclude)
+    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, read_at=seen_at) as writer:
+        for batch in pa.concat_tables([kept, found]).to_batches():
+            writer.write(batch)
+    return Recorded(writer.written, found.num_rows)
+
+
+def read_at(file: DayFile) -> datetime:
+    """When a day was read. Files of older versions don't tell: they are older than anything."""
+    return file.reading.read_at if file.reading else _NEVER
+
+
+def _kept(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> pa.Table:
+    """The changes that the standing file of calls shows, without those that never came to stand."""
+    if not lake.file(CALL_CHANGES.name, day.date).exists():
+        return CALL_CHANGES.schema.empty_table()
+    stored = lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, [day.date])
+    hidden = [field for field in pc.unique(stored["field"]).to_pylist() if exclude.hides(field)]
+    shown = stored.filter(pc.invert(pc.is_in(stored["field"], value_set=pa.array(hidden, pa.string()))))
+    if before is None:
+        # The calls are gone, and only they could tell. What was once recorded is not thrown away.
+        return shown
+    return shown.filter(pc.less_equal(shown["seen_at"], pa.scalar(read_at(before), shown["seen_at"].type)))

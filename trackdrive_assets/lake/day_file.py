@@ -1,0 +1,107 @@
+"""One day's Parquet file: when it was read from the API, and its columns one at a time.
+
+Where it lies and how it is replaced is in `store`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from trackdrive_assets.lake.aside import refusals_explained
+
+_PREFIX = "trackdrive."
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """When a day was read from the API, and what the API counted. Stands in the metadata of its file.
+
+    Attributes:
+        read_at: When the reading began.
+        first_read_at: When the first reading of the day began.
+        api_count: How many rows the API counted then; None where it does not count.
+    """
+
+    read_at: datetime
+    first_read_at: datetime
+    api_count: int | None = None
+
+    def following(self, earlier: "Reading | None") -> "Reading":
+        """The same, as the successor of an earlier reading: later than it, whatever the clock says."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            read_at=max(self.read_at, earlier.read_at + _TICK),
+            first_read_at=earlier.first_read_at,
+        )
+
+    @classmethod
+    def noted(cls, notes: Mapping[bytes, bytes]) -> "Reading | None":
+        """Read it from a file's metadata. None: an older version of this package wrote the file."""
+        found = {name: notes.get(f"{_PREFIX}{name}".encode(), b"").decode() for name in cls.__annotations__}
+        if not found["read_at"]:
+            return None
+        return cls(
+            read_at=datetime.fromisoformat(found["read_at"]),
+            first_read_at=datetime.fromisoformat(found["first_read_at"]),
+            api_count=int(found["api_count"]) if found["api_count"] else None,
+        )
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What a file's metadata holds of it: texts, instants in UTC."""
+        count = {} if self.api_count is None else {"api_count": str(self.api_count)}
+        instants = {"read_at": self.read_at, "first_read_at": self.first_read_at}
+        texts = {name: instant.astimezone(UTC).isoformat() for name, instant in instants.items()}
+        return {f"{_PREFIX}{name}": text for name, text in (texts | count).items()}
+
+
+class DayFile:
+    """A day as it stands in a file, for as long as the `with` block lasts.
+
+    Raises:
+        LakeError: It can't be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with refusals_explained("read", path):
+            self._parquet = pq.ParquetFile(path)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds."""
+        return int(self._parquet.metadata.num_rows)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its own schema, which an older version may have written."""
+        return self._parquet.schema_arrow
+
+    @property
+    def reading(self) -> Reading | None:
+        """When it was read; None where an older version wrote it."""
+        return Reading.noted(self._parquet.metadata.metadata or {})
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column, whole."""
+        with refusals_explained("read", self.path):
+            return self._parquet.read(columns=[name])[name]
+
+    def __enter__(self) -> Self:
+        """Keep the file open."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the file."""
+        self._parquet.close()
