@@ -6,7 +6,7 @@ is done with a setting.
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -25,6 +25,8 @@ from trackdrive_assets.api.errors import redact
 PREFIX = "TRACKDRIVE_"
 STATS_INTERVALS = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "6h": 360, "1d": 1440}
 """Widths of an interval of the stats series, in minutes."""
+INTRADAY_MINUTES = (5, 10, 15, 20, 30, 60)
+"""How often the intraday schedule may come round: what an hour divides by, so that the clock shows it."""
 
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
@@ -117,11 +119,13 @@ def _rate(value: Any) -> float:
     return rate
 
 
-def _one_of(choices: Mapping[str, object]) -> Check:
-    def check(value: Any) -> str:
-        if value not in choices:
-            raise _Unfit(f"give one of {', '.join(choices)}")
-        return str(value)
+def _one_of(choices: Iterable[object]) -> Check:
+    by_text = {str(choice): choice for choice in choices}
+
+    def check(value: Any) -> object:
+        if str(value) not in by_text:
+            raise _Unfit(f"give one of {', '.join(by_text)}")
+        return by_text[str(value)]
 
     return check
 
@@ -174,8 +178,13 @@ class Settings:
         f"Width of an interval of the stats series: {', '.join(STATS_INTERVALS)}.",
         _one_of(STATS_INTERVALS),
     )
+    intraday_minutes: int = _setting(
+        15,
+        f"Minutes from one intraday run to the next: {', '.join(map(str, INTRADAY_MINUTES))}.",
+        _one_of(INTRADAY_MINUTES),
+    )
     lookback_days: int = _setting(
-        30, "How many days back the look-back schedule goes. No schedule is there yet.", _whole_number(1)
+        30, "How many finished days the look-back schedule reads again.", _whole_number(1, 366)
     )
     exclude_columns: tuple[str, ...] = _setting(
         (),
