@@ -1,7 +1,10 @@
 """Which failures end one asset or all of them, and what is tried again, by whom and how often."""
 
+import shutil
+from pathlib import Path
+
+import dagster as dg
 import pytest
-from dagster._utils.yaml_utils import load_yaml_from_path  # Dagster's own reader of its file
 
 from trackdrive_assets.api.errors import (
     AccessDenied,
@@ -81,11 +84,11 @@ def test_a_missing_credential_is_not_tried_again(pipeline: Pipeline, monkeypatch
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
-def test_dagster_repeats_a_run_only_when_its_process_died() -> None:
-    instance = load_yaml_from_path("dagster.yaml")
-    assert isinstance(instance, dict)
-    assert instance["run_retries"] == {
-        "enabled": True,
-        "max_retries": 1,
-        "retry_on_asset_or_op_failure": False,
-    }
+def test_dagster_repeats_a_run_only_when_its_process_died(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).parents[2] / "dagster.yaml", tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.get_settings("run_retries") == {
+            "enabled": True,
+            "max_retries": 1,
+            "retry_on_asset_or_op_failure": False,
+        }
