@@ -68,7 +68,10 @@ def call_changes(
     for name in columns:
         if name in ALWAYS_MOVING or exclude.hides(name):
             continue
-        old, new = pairs.beside(before(name), after(name))
+        was, now = before(name), after(name)
+        if pairs.are_rows and was.equals(now):
+            continue
+        old, new = pairs.beside(was, now)
         if name in _BAGS:
             found.append(table(*_changes_inside(_BAGS[name], old, new, exclude)))
         else:
@@ -94,6 +97,8 @@ class _Pairs:
         still_there = pc.index_in(old_uuids, value_set=new_uuids)
         self._old = _end_to_end(pa.arange(0, len(old_uuids)), pa.nulls(len(late), pa.int64()))
         self._new = _end_to_end(still_there, late)
+        # Usually both readings have the same calls in the same order, and most columns are the same as well.
+        self.are_rows = self._new.equals(pa.arange(0, len(new_uuids))) and len(old_uuids) == len(new_uuids)
 
     def beside(self, old: pa.ChunkedArray[Any], new: pa.ChunkedArray[Any]) -> tuple[Values, Values]:
         """The values of one column, pair by pair."""
