@@ -23,10 +23,15 @@ def refusals_explained(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LakeError(
-            f"Can't {doing} {path}: {error.strerror or error}. What was there before is unchanged. "
-            "Check that the folder exists, is writable and has free space, then run again."
-        ) from error
+        raise refused(doing, path, error.strerror or str(error)) from error
+
+
+def refused(doing: str, path: Path, why: str) -> LakeError:
+    """The error for a file system that refuses."""
+    return LakeError(
+        f"Can't {doing} {path}: {why}. What was there before is unchanged. "
+        "Check that the folder exists, is writable and has free space, then run again."
+    )
 
 
 @contextmanager

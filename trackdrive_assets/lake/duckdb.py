@@ -1,23 +1,26 @@
 """trackdrive.duckdb: the views over the Parquet files, rendered and swapped in.
 
-The file holds no rows, only views: the four tables, and every question in `views/*.sql`. The SQL is what
-DuckDB 1.0 understands, without extensions that its releases don't carry, so that any analyst's DuckDB
-opens it.
+The file holds no rows, only views: the four tables, and every question in `views/*.sql`. The same views can
+be asked without it. The SQL is what DuckDB 1.0 understands, without extensions that its releases don't carry,
+so that any analyst's DuckDB opens it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
 
-from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained
+from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, refused
 from trackdrive_assets.lake.store import LAYOUT, Lake
 
 FILE = "trackdrive.duckdb"
@@ -30,7 +33,8 @@ class View:
     Attributes:
         name: As the analyst types it.
         answers: What it tells, in a sentence.
-        sql: The query, with `${time_zone}` for the account's time zone where it matters.
+        sql: The query, with `${time_zone}` for the account's time zone where it matters, and `${notes}` for
+            what the files say of themselves, where it asks that.
     """
 
     name: str
@@ -40,6 +44,8 @@ class View:
     @property
     def reads(self) -> frozenset[str]:
         """Names of what it selects from, other views among them."""
+        if "${notes}" in self.sql:
+            return frozenset(LAYOUT)
         return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", self.sql, re.IGNORECASE))
 
 
@@ -106,18 +112,42 @@ def rebuild(
                 # Newer formats would lock out everybody with an older DuckDB.
                 connection.execute(f"ATTACH {_literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
                 connection.execute("USE trackdrive")
-                built = _create_views(connection, lake, schemas, time_zone)
+                names = _create_views(connection, lake, schemas, time_zone, _EVERY_DAY)
+                built = {name: _columns(connection, _identifier(name)) for name in names}
                 for table, columns in (meanings or {}).items():
                     _comment(connection, table, columns)
                 connection.execute("USE memory")
                 connection.execute("DETACH trackdrive")
-        except duckdb.IOException as error:
-            raise LakeError(f"Can't write {new}: {error}. {place} is unchanged.") from error
+        except (duckdb.IOException, duckdb.TransactionException) as error:
+            raise refused("write", place, str(error)) from error
         with refusals_explained("replace", place):
             # What somebody wrote into the old file, still waiting to be merged, must not reach the new one.
             place.with_name(f"{FILE}.wal").unlink(missing_ok=True)
         move_over(new, place)
     return Rebuilt(place, built)
+
+
+@contextmanager
+def querying(
+    lake: Lake, schemas: Mapping[str, pa.Schema], *, time_zone: str, days: Collection[date] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Ask the lake as it stands. Needs no trackdrive.duckdb and touches none.
+
+    Args:
+        lake: Where the Parquet files lie.
+        schemas: Of the tables in the lake, by name. A table without any file is an empty view.
+        time_zone: IANA name of the account's time zone.
+        days: The only ones to be seen, so that a question about few doesn't take longer in a large lake.
+
+    Returns:
+        A connection with every table and view, for as long as the `with` block lasts.
+
+    Raises:
+        LakeError: Views failed, and the message lists every one.
+    """
+    with duckdb.connect(config=_OFFLINE) as connection:
+        _create_views(connection, lake, schemas, time_zone, _EVERY_DAY if days is None else days)
+        yield connection
 
 
 def read_view(lake: Lake, name: str) -> pa.Table:
@@ -141,54 +171,72 @@ _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 
+# Stands for the days to come as well.
+_EVERY_DAY = ("*",)
+
 
 def _create_views(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, schemas: Mapping[str, pa.Schema], time_zone: str
-) -> dict[str, dict[str, str]]:
-    """Create and try every view; complain of all that fail together."""
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    schemas: Mapping[str, pa.Schema],
+    time_zone: str,
+    days: Collection[date | str],
+) -> list[str]:
+    """Create every view, each after those it reads; complain of all that fail together."""
     rendered = {table: View(table, "", "") for table in schemas} | dict(views())
-    built: dict[str, dict[str, str]] = {}
+    known = {"time_zone": _literal(time_zone), "notes": _notes_sql(lake, days)}
     failures: list[str] = []
     for name, view in rendered.items():
         try:
             sql = (
-                _table_sql(connection, lake, name, schemas[name])
+                _table_sql(connection, lake, name, schemas[name], days)
                 if name in schemas
-                else Template(view.sql).substitute(time_zone=_literal(time_zone))
+                else Template(view.sql).substitute(known)
             )
             connection.execute(f"CREATE VIEW {_identifier(name)} AS {sql}")
             if view.answers:
                 connection.execute(f"COMMENT ON VIEW {_identifier(name)} IS {_literal(view.answers)}")
-            tried = connection.execute(f"SELECT * FROM {_identifier(name)} LIMIT 0")  # noqa: S608  quoted
-            built[name] = {column[0]: str(column[1]) for column in tried.description or ()}
+        except duckdb.TransactionException:
+            raise  # no fault of the view: the disk is full
         except duckdb.Error as error:
             failures.append(f"{name}: {error}")
     if failures:
         raise LakeError(
-            f"{len(failures)} of {len(rendered)} views failed, {FILE} is unchanged.\n" + "\n".join(failures)
+            f"{len(failures)} of {len(rendered)} views failed, {lake.root} is unchanged.\n"
+            + "\n".join(failures)
         )
-    return built
+    return list(rendered)
 
 
-def _table_sql(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, schema: pa.Schema) -> str:
+def _columns(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:
+    """Names and types of the columns of what stands behind a FROM, in order."""
+    found = connection.execute(f"SELECT * FROM {source} LIMIT 0")  # noqa: S608  quoted
+    return {column[0]: str(column[1]) for column in found.description or ()}
+
+
+def _table_sql(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    table: str,
+    schema: pa.Schema,
+    days: Collection[date | str],
+) -> str:
     """A table's files as one, its columns in order with their types, then the hive keys."""
     types = connection.from_arrow(schema.empty_table()).types
     columns = {name: str(kind) for name, kind in zip(schema.names, types, strict=True)}
     hive = {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
-    pattern = "/".join([*(f"{key}=*" for key in hive), LAYOUT[table].file])
-    if not any((lake.root / table).glob(pattern)):
+    folder = lake.root / table
+    patterns = [pattern for day in days if any(folder.glob(pattern := _pattern(table, day)))]
+    if not patterns:
         nothing = ", ".join(
             f"CAST(NULL AS {kind}) AS {_identifier(name)}" for name, kind in (columns | hive).items()
         )
         return f"SELECT {nothing} WHERE false"
-    root = _GLOB.sub(r"[\g<0>]", str(lake.root))
-    paths = _literal(f"{root}/{table}/{pattern}")
     hive_types = ", ".join(f"{_literal(key)}: {kind}" for key, kind in hive.items())
     # By name, because days written by an older version may lack columns that later ones have.
     options = f"hive_partitioning = true, hive_types = {{{hive_types}}}, union_by_name = true"
-    source = f"read_parquet({paths}, {options})"
-    found = connection.execute(f"SELECT * FROM {source} LIMIT 0").description or ()  # noqa: S608  quoted
-    present = {column[0]: str(column[1]) for column in found}
+    source = f"read_parquet({_files_literal(folder, patterns)}, {options})"
+    present = _columns(connection, source)
     selected = [
         _identifier(name)
         if present.get(name) == kind
@@ -196,6 +244,33 @@ def _table_sql(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str, sc
         for name, kind in columns.items()
     ]
     return f"SELECT {', '.join([*selected, *map(_identifier, hive)])} FROM {source}"  # noqa: S608  quoted
+
+
+def _notes_sql(lake: Lake, days: Collection[date | str]) -> str:
+    """What the files of every table say of themselves: their own notes, and how many rows they hold.
+
+    One SELECT for each group of each table, with their names as constants, so that a question about one of
+    them opens the files of no other.
+    """
+    selects = [
+        "SELECT CAST(NULL AS VARCHAR) AS table_name, CAST(NULL AS VARCHAR) AS grouped_by, "
+        "CAST(NULL AS VARCHAR) AS file_name, CAST(NULL AS VARCHAR) AS key, CAST(NULL AS VARCHAR) AS value, "
+        "CAST(NULL AS BIGINT) AS num_rows WHERE false"
+    ]
+    for table, layout in LAYOUT.items():
+        groups: dict[Path, list[str]] = {}
+        for day in days:
+            for folder in sorted({f.parent.parent for f in (lake.root / table).glob(_pattern(table, day))}):
+                groups.setdefault(folder, []).append(f"date={day}/{layout.file}")
+        for folder, patterns in groups.items():
+            group = _literal(unquote(folder.name.partition("=")[2])) if layout.keys else "NULL"
+            files = _files_literal(folder, patterns)
+            names = f"{_literal(table)}, {group}, file_name"
+            selects += [
+                f"SELECT {names}, decode(key), decode(value), NULL FROM parquet_kv_metadata({files})",  # noqa: S608  quoted
+                f"SELECT {names}, NULL, NULL, num_rows FROM parquet_file_metadata({files})",  # noqa: S608  quoted
+            ]
+    return " UNION ALL ".join(selects)
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, table: str, meanings: Mapping[str, str]) -> None:
@@ -207,6 +282,17 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: str, meanings: Mappin
 
 # What DuckDB reads as a pattern in a path; a folder may be named so.
 _GLOB = re.compile(r"[*?\[]")
+
+
+def _pattern(table: str, day: date | str) -> str:
+    """Of the files of a table's day, below its folder."""
+    return "/".join([*(f"{key}=*" for key in LAYOUT[table].keys), f"date={day}", LAYOUT[table].file])
+
+
+def _files_literal(folder: Path, patterns: Iterable[str]) -> str:
+    """A list of what lies below a folder, whose own name is no pattern."""
+    exact = _GLOB.sub(r"[\g<0>]", str(folder))
+    return f"[{', '.join(_literal(f'{exact}/{pattern}') for pattern in patterns)}]"
 
 
 def _literal(text: str) -> str:

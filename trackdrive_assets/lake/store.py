@@ -105,10 +105,11 @@ class DayWriter:
         api_count: For the caller to set: how many rows of the day the API counts.
     """
 
-    def __init__(self, spool: Path, schema: pa.Schema, sort_by: str | None) -> None:
+    def __init__(self, place: Path, spool: Path, schema: pa.Schema, sort_by: str | None) -> None:
         self.rows = 0
         self.api_count: int | None = None
         self._written: Written | None = None
+        self._place = place
         self._spool = spool
         self._schema = schema
         self._sort_by = sort_by
@@ -137,7 +138,7 @@ class DayWriter:
                 )
             bounds = pc.min_max(values)
             self._spans.append(Span(bounds["min"].as_py(), bounds["max"].as_py()))
-        with refusals_explained("write", self._spool):
+        with refusals_explained("write", self._place):
             self._batches.write_batch(batch)
         self.rows += batch.num_rows
 
@@ -266,7 +267,7 @@ class Lake:
         began = read_at or datetime.now(UTC)
         with folder_beside(place) as folder:
             with refusals_explained("write", place):
-                writer = DayWriter(folder / "spool", schema, sort_by)
+                writer = DayWriter(place, folder / "spool", schema, sort_by)
             try:
                 yield writer
                 new = folder / "day"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from trackdrive_assets.lake import duckdb as lake_duckdb
-from trackdrive_assets.lake.duckdb import Rebuilt, View, rebuild, views
+from trackdrive_assets.lake.duckdb import Rebuilt, View, querying, rebuild, views
 from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.tables.columns import CALLS, TABLES
 
@@ -204,3 +204,49 @@ def test_views_come_after_those_they_read() -> None:
     for name, view in views().items():
         assert not (view.reads & views().keys()) - seen
         seen.add(name)
+
+
+# Asking without it
+
+
+def test_the_lake_is_asked_as_it_stands(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    path = build(lake).path
+    before = path.read_bytes()
+    write(lake, "a")
+    with querying(lake, SCHEMAS, time_zone="UTC") as connection:
+        assert connection.execute("SELECT calls FROM daily_summary").fetchall() == [(1,)]
+        connection.execute("CREATE TABLE notes AS SELECT 1 AS note")
+    assert path.read_bytes() == before
+    assert {file.name for file in tmp_path.iterdir()} == {"trackdrive.duckdb", "calls"}
+
+
+def test_asking_has_the_views_of_the_file_and_needs_none(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "unwritten")
+    with querying(lake, SCHEMAS, time_zone="UTC") as connection:
+        names = {row[0] for row in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()}
+    assert not lake.root.exists()
+    assert build(Lake(tmp_path)).views.keys() <= names
+
+
+def test_asking_about_a_few_days_opens_no_other(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for day in (18, 19, 20):
+        write(lake, str(day), day=date(2024, 6, day))
+    lake.file("calls", date(2024, 6, 18)).write_bytes(b"nothing that could be read")
+    days = [date(2024, 6, 19), date(2024, 6, 20), date(2024, 6, 21)]
+    with querying(lake, SCHEMAS, time_zone="UTC", days=days) as connection:
+        for table in ("calls", "readings WHERE table_name = 'calls'"):
+            assert connection.execute(f"SELECT date FROM {table} ORDER BY date").fetchall() == [
+                (date(2024, 6, 19),),
+                (date(2024, 6, 20),),
+            ]
+    with querying(lake, SCHEMAS, time_zone="UTC", days=[]) as connection:
+        assert connection.execute("FROM calls").fetchall() == []
+        assert connection.execute("FROM readings").fetchall() == []
+
+
+def test_views_that_fail_are_named_to_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_duckdb, "views", lambda: {"wrong": View("wrong", "", "FROM calls SELECT wrong")})
+    with pytest.raises(LakeError, match="wrong: "), querying(Lake(tmp_path), SCHEMAS, time_zone="UTC"):
+        pass

@@ -5,56 +5,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import pytest
 
-from trackdrive_assets.lake.duckdb import rebuild
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import CALLS, TABLES
-
-DAY = date(2024, 6, 19)
-SCHEMAS = {table.name: table.schema for table in TABLES}
-
-
-def dollars(amount: str) -> Decimal:
-    return Decimal(amount)
-
-
-def a_call(**fields: object) -> dict[str, object]:
-    """An ended call that reached nobody; the fields that matter are given."""
-    return {
-        "created_at": datetime(2024, 6, 19, 15, 30, tzinfo=UTC),
-        "status": "finished",
-        "buyer_converted": False,
-        "traffic_source_converted": False,
-        "buyer_repeat_caller": False,
-        "traffic_source_repeat_caller": False,
-        "total_duration": 10.0,
-        "answered_duration": 0.0,
-        "trackdrive_cost": Decimal("0.025"),
-        "provider_cost": Decimal("0.02"),
-    } | fields
-
-
-def a_sale(revenue: str, payout: str | None, **fields: object) -> dict[str, object]:
-    """A call that reached a buyer and converted."""
-    return a_call(
-        connected_to="+17195550100",
-        buyer_converted=True,
-        traffic_source_converted=payout is not None,
-        revenue=Decimal(revenue),
-        payout=payout and Decimal(payout),
-        total_duration=100.0,
-        answered_duration=90.0,
-        **fields,
-    )
+from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets_tests.lake.invented import DAY, Row, a_call, a_sale, ask, dollars, write
 
 
 def answer(
     folder: Path,
     view: str,
-    calls: list[dict[str, object]],
+    calls: list[Row],
     *,
     day: date = DAY,
     time_zone: str = "UTC",
@@ -62,13 +23,8 @@ def answer(
 ) -> list[dict[str, Any]]:
     """What the view says of these calls."""
     lake = Lake(folder)
-    with lake.replace("calls", CALLS.schema, day) as writer:
-        writer.write(pa.RecordBatch.from_pylist(calls, schema=CALLS.schema))
-    built = rebuild(lake, SCHEMAS, time_zone=time_zone)
-    with duckdb.connect(built.path, read_only=True) as connection:
-        connection.execute(setting)
-        rows = connection.execute(f"FROM {view} ORDER BY ALL").fetchall()
-    return [dict(zip(built.views[view], row, strict=True)) for row in rows]
+    write(lake, "calls", calls, day=day)
+    return ask(lake, f"FROM {view}", time_zone=time_zone, setting=setting)
 
 
 def test_daily_summary_adds_up(tmp_path: Path) -> None:
@@ -215,3 +171,30 @@ def test_the_analysts_own_time_zone_changes_nothing(tmp_path: Path, zone: str) -
 def test_a_zone_of_half_hours_starts_its_hours_there(tmp_path: Path) -> None:
     (row,) = answer(tmp_path, "hourly_volume", [a_call()], time_zone="Asia/Kolkata")
     assert (row["hour"], row["hour_start"]) == (21, datetime(2024, 6, 19, 15, 30, tzinfo=UTC))
+
+
+def test_calls_that_were_live_or_had_no_duration_are_unfinished(tmp_path: Path) -> None:
+    live = a_call(uuid="live", ended_at=None, buyer_id=7, connected_to="+17195550100")
+    calls = [
+        live,
+        a_call(uuid="untimed", total_duration=None),
+        a_call(uuid="done"),
+        a_sale("1", "1", uuid="sold"),
+    ]
+    rows = answer(tmp_path, "unfinished_calls", calls)
+    assert [row["uuid"] for row in rows] == ["live", "untimed"]
+    assert {name: rows[0][name] for name in ("status", "buyer_id", "connected_to", "ended_at")} == {
+        "status": "finished",
+        "buyer_id": 7,
+        "connected_to": "+17195550100",
+        "ended_at": None,
+    }
+
+
+@pytest.mark.parametrize("column", ["ended_at", "total_duration"])
+def test_a_column_that_the_account_may_not_see_leaves_no_call_unfinished(tmp_path: Path, column: str) -> None:
+    calls = [a_call(uuid="a") | {column: None}, a_call(uuid="b") | {column: None}]
+    assert answer(tmp_path, "unfinished_calls", calls) == []
+    # It is judged day by day: another day may be told more.
+    write(Lake(tmp_path), "calls", [a_call(), a_call(uuid="c") | {column: None}], day=date(2024, 6, 20))
+    assert [row["uuid"] for row in ask(Lake(tmp_path), "FROM unfinished_calls")] == ["c"]

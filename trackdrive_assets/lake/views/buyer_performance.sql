@@ -14,6 +14,5 @@ FROM (
         arg_max(buyer, created_at) AS buyer,
         ${tally}
     FROM calls
-    -- The older API sends no buyer_id; there the account's own label tells them apart, or else the name.
-    GROUP BY date, buyer_id, CASE WHEN buyer_id IS NULL THEN coalesce(nullif(user_buyer_id, ''), nullif(buyer, '')) END
+    GROUP BY date, ${same_buyer}
 )

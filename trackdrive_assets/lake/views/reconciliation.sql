@@ -1,0 +1,176 @@
+-- Do the API's own totals agree with the calls, day by day? A row for every number compared, with a verdict.
+WITH figures(source, figure) AS (
+    VALUES
+        ('stats/status', 'count'),
+        ('stats/status', 'revenue'),
+        ('stats/status', 'cost'),
+        ('stats/status', 'profit'),
+        ('reports/buyer_id', 'calls'),
+        ('reports/buyer_id', 'revenue'),
+        ('reports/buyer_id', 'payout'),
+        ('reports/offer_id', 'calls'),
+        ('reports/offer_id', 'revenue'),
+        ('reports/offer_id', 'payout'),
+        ('reports/traffic_source_id', 'calls'),
+        ('reports/traffic_source_id', 'revenue'),
+        ('reports/traffic_source_id', 'payout')
+),
+moments AS (
+    SELECT
+        date,
+        source,
+        of_calls.read_at AS calls_read_at,
+        of_api.read_at AS api_read_at,
+        of_api.rows IS NOT NULL AS api_was_read,
+        -- Calls change for weeks, and most on their first day. Within an hour after the day is the same moment: that
+        -- is longer than a run over a few days takes, and far less than from one nightly run to the next. Files of
+        -- older versions don't tell when they were read.
+        of_calls.read_at >= day_end
+            AND of_api.read_at >= day_end
+            AND of_api.read_at BETWEEN of_calls.read_at - INTERVAL 1 HOUR AND of_calls.read_at + INTERVAL 1 HOUR
+            AS at_one_moment
+    FROM (
+        SELECT date, read_at, timezone(${time_zone}, CAST(date + 1 AS TIMESTAMP)) AS day_end
+        FROM readings
+        WHERE table_name = 'calls'
+    ) AS of_calls
+    CROSS JOIN (SELECT DISTINCT source FROM figures)
+    LEFT JOIN (
+        SELECT date, concat(table_name, '/', grouped_by) AS source, read_at, rows
+        FROM readings
+        WHERE (table_name = 'stats' AND grouped_by = 'status')
+            OR (table_name = 'reports' AND grouped_by IN ('buyer_id', 'offer_id', 'traffic_source_id'))
+    ) AS of_api USING (date, source)
+),
+totals_of_calls AS (
+    SELECT
+        date,
+        source,
+        group_value,
+        -- Where no call of a day has the group, the account's API doesn't say it of any.
+        count(group_value) OVER (PARTITION BY date, source) > 0 AS told_apart,
+        ${measures}
+    FROM (
+        SELECT
+            date,
+            CASE
+                WHEN grouping(status) = 0 THEN 'stats/status'
+                WHEN grouping(buyer_id) = 0 THEN 'reports/buyer_id'
+                WHEN grouping(offer_id) = 0 THEN 'reports/offer_id'
+                ELSE 'reports/traffic_source_id'
+            END AS source,
+            -- All but the one grouped by are null.
+            coalesce(
+                nullif(status, ''),
+                CAST(buyer_id AS VARCHAR),
+                CAST(offer_id AS VARCHAR),
+                CAST(traffic_source_id AS VARCHAR)
+            ) AS group_value,
+            ${tally}
+        FROM calls
+        GROUP BY GROUPING SETS ((date, status), (date, buyer_id), (date, offer_id), (date, traffic_source_id))
+    )
+),
+numbers AS (
+    SELECT
+        date,
+        source,
+        group_value,
+        figure,
+        side,
+        CASE
+            WHEN NOT told_apart THEN NULL
+            WHEN figure = 'revenue' THEN revenue
+            WHEN figure = 'payout' THEN payout
+            WHEN figure = 'cost' THEN cost
+            WHEN figure = 'profit' THEN profit
+            ELSE CAST(calls AS DECIMAL(38, 6))
+        END AS number
+    FROM (
+        SELECT 'calls' AS side, date, source, group_value, told_apart, calls, revenue, payout, cost, profit
+        FROM totals_of_calls
+        UNION ALL
+        SELECT
+            'api',
+            date,
+            concat('reports/', category),
+            -- The shape of the API's answer decides whether no name is a null or an empty text.
+            nullif(group_value, ''),
+            true,
+            calls,
+            revenue,
+            payout,
+            NULL,
+            NULL
+        FROM reports
+        WHERE category IN ('buyer_id', 'offer_id', 'traffic_source_id')
+        UNION ALL
+        SELECT 'api', date, concat('stats/', group_by), nullif(group_value, ''), true, count, revenue, NULL, cost, profit
+        FROM stats
+        WHERE group_by = 'status'
+    )
+    JOIN figures USING (source)
+),
+sums AS (
+    -- A sum of which a part is unknown is unknown.
+    SELECT
+        date,
+        source,
+        group_value,
+        figure,
+        bool_or(side = 'calls') AS in_calls,
+        bool_or(side = 'api') AS in_api,
+        CASE
+            WHEN bool_and(number IS NOT NULL) FILTER (side = 'calls') THEN sum(number) FILTER (side = 'calls')
+        END AS calls_sum,
+        CASE
+            WHEN bool_and(number IS NOT NULL) FILTER (side = 'api') THEN sum(number) FILTER (side = 'api')
+        END AS api_sum,
+        count(*) FILTER (side = 'api') AS api_numbers
+    FROM numbers
+    GROUP BY date, source, group_value, figure
+),
+compared AS (
+    -- A group that one side lacks is 0 there, unless that side knows this figure of none of its groups.
+    SELECT
+        date,
+        source,
+        group_value,
+        figure,
+        in_api,
+        -- Half a cent for each number of the API, which may be rounded to cents. Counts agree exactly or not at all.
+        CASE WHEN figure IN ('calls', 'count') THEN 0 ELSE 0.005 * greatest(api_numbers, 1) END AS leeway,
+        CASE
+            WHEN in_calls THEN calls_sum
+            WHEN count(calls_sum) OVER of_the_day > 0 OR NOT bool_or(in_calls) OVER of_the_day THEN 0
+        END AS calls_value,
+        CASE
+            WHEN in_api THEN api_sum
+            WHEN count(api_sum) OVER of_the_day > 0 OR NOT bool_or(in_api) OVER of_the_day THEN 0
+        END AS api_value
+    FROM sums
+    WINDOW of_the_day AS (PARTITION BY date, source, figure)
+)
+SELECT
+    date,
+    source,
+    group_value,
+    figure,
+    calls_value,
+    api_value,
+    calls_value - api_value AS difference,
+    CASE
+        WHEN difference IS NULL THEN 'cannot be read'
+        WHEN abs(difference) <= leeway THEN 'agrees'
+        WHEN at_one_moment THEN 'differs'
+        ELSE 'read at another moment'
+    END AS verdict,
+    calls_read_at,
+    api_read_at
+FROM (
+    SELECT * FROM moments JOIN compared USING (date, source)
+    -- Nobody says whether a report of buyers lists the calls without one. Where it does not, they are not compared.
+    WHERE api_was_read AND (in_api OR group_value IS NOT NULL OR source = 'stats/status')
+    UNION ALL BY NAME
+    SELECT *, NULL AS calls_value, NULL AS api_value, NULL AS leeway FROM moments JOIN figures USING (source) WHERE NOT api_was_read
+)

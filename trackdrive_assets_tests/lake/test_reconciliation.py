@@ -1,0 +1,353 @@
+"""The view that holds the API's totals to the calls: what is compared, and each verdict."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.credentials import KeyPair
+from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.ingest.days import exact_day
+from trackdrive_assets.ingest.reports import ingest_report
+from trackdrive_assets.ingest.stats import ingest_stats
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets_tests.conftest import NOW
+from trackdrive_assets_tests.lake.invented import DAY, Row, a_call, a_sale, ask, dollars, write
+
+AFTERWARDS = datetime(2024, 6, 21, 3, tzinfo=UTC)
+"""The day was over by then, and read whole."""
+
+REPORTS = ("buyer_id", "offer_id", "traffic_source_id")
+
+SALE = a_sale("30", "20", status="finished", buyer_id=1, offer_id=2, traffic_source_id=3)
+
+
+def a_total(group: str | None, calls: int, revenue: str | None, payout: str | None) -> Row:
+    """A row of a report."""
+    return {
+        "group_value": group,
+        "calls": calls,
+        "revenue": revenue and Decimal(revenue),
+        "payout": payout and Decimal(payout),
+    }
+
+
+def an_interval(group: str | None, count: int, revenue: str | None, cost: str, profit: str) -> Row:
+    """A row of the statistics."""
+    return {
+        "group_value": group,
+        "count": count,
+        "revenue": revenue and Decimal(revenue),
+        "cost": Decimal(cost),
+        "profit": Decimal(profit),
+    }
+
+
+BUYERS = {"buyer_id": [a_total("1", 1, "30", "20")]}
+TOTALS = {
+    **BUYERS,
+    "offer_id": [a_total("2", 1, "30", "20")],
+    "traffic_source_id": [a_total("3", 1, "30", "20")],
+}
+STATUSES = [an_interval("finished", 1, "30", "0.045", "10")]
+
+
+def reconciled(
+    folder: Path,
+    calls: list[Row],
+    reports: Mapping[str, list[Row]] | None = None,
+    stats: list[Row] | None = None,
+    *,
+    calls_read_at: datetime = AFTERWARDS,
+    api_read_at: datetime = AFTERWARDS,
+    time_zone: str = "UTC",
+) -> list[dict[str, Any]]:
+    """What the view says of sources that were read; those that were not are left out."""
+    lake = Lake(folder)
+    write(lake, "calls", calls, read_at=calls_read_at)
+    for category, rows in (reports or {}).items():
+        write(lake, "reports", rows, read_at=api_read_at, category=category)
+    if stats is not None:
+        write(lake, "stats", stats, read_at=api_read_at, group_by="status")
+    return ask(lake, "FROM reconciliation WHERE api_read_at IS NOT NULL", time_zone=time_zone)
+
+
+def verdicts(rows: list[dict[str, Any]]) -> dict[tuple[str | None, str], str]:
+    """By group and figure."""
+    return {(row["group_value"], row["figure"]): row["verdict"] for row in rows}
+
+
+# What is compared
+
+
+def test_every_number_that_both_sides_have_is_a_row(tmp_path: Path) -> None:
+    rows = reconciled(tmp_path, [SALE], TOTALS, STATUSES)
+    assert [(row["source"], row["group_value"], row["figure"], row["calls_value"]) for row in rows] == [
+        *(
+            (f"reports/{category}", group, figure, dollars(value))
+            for category, group in zip(REPORTS, "123", strict=True)
+            for figure, value in (("calls", "1"), ("payout", "20"), ("revenue", "30"))
+        ),
+        ("stats/status", "finished", "cost", dollars("0.045")),
+        ("stats/status", "finished", "count", dollars("1")),
+        ("stats/status", "finished", "profit", dollars("10")),
+        ("stats/status", "finished", "revenue", dollars("30")),
+    ]
+    assert all(row["api_value"] == row["calls_value"] for row in rows)
+    assert {(row["date"], row["verdict"], row["difference"]) for row in rows} == {(DAY, "agrees", 0)}
+    assert {(row["calls_read_at"], row["api_read_at"]) for row in rows} == {(AFTERWARDS, AFTERWARDS)}
+
+
+def test_intervals_of_a_day_are_added_up(tmp_path: Path) -> None:
+    halves = [an_interval("finished", 1, "30", "0.045", "10"), an_interval("finished", 1, "5", "0.045", "1")]
+    rows = reconciled(tmp_path, [SALE, a_sale("5", "4")], stats=halves)
+    assert set(verdicts(rows).values()) == {"agrees"}
+
+
+def test_a_group_that_only_one_side_has_is_zero_on_the_other(tmp_path: Path) -> None:
+    rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("7", 2, "9", "8")]})
+    revenue = {row["group_value"]: row for row in rows if row["figure"] == "revenue"}
+    assert (revenue["1"]["calls_value"], revenue["1"]["api_value"]) == (30, 0)
+    assert (revenue["7"]["calls_value"], revenue["7"]["api_value"]) == (0, 9)
+    assert set(verdicts(rows).values()) == {"differs"}
+
+
+def test_calls_without_a_buyer_are_compared_where_the_report_lists_them(tmp_path: Path) -> None:
+    calls = [SALE, a_call()]
+    assert set(verdicts(reconciled(tmp_path, calls, BUYERS))) == {
+        ("1", n) for n in ("calls", "payout", "revenue")
+    }
+    for nameless in (None, ""):
+        listed = {"buyer_id": [*BUYERS["buyer_id"], a_total(nameless, 2, "0", "0")]}
+        found = verdicts(reconciled(tmp_path, calls, listed))
+        assert (found[None, "calls"], found[None, "revenue"]) == ("differs", "agrees")
+
+
+def test_calls_without_a_status_are_compared_always(tmp_path: Path) -> None:
+    rows = reconciled(tmp_path, [SALE, a_call(status=""), a_call(status=None)], stats=STATUSES)
+    (count,) = (row for row in rows if (row["group_value"], row["figure"]) == (None, "count"))
+    assert (count["calls_value"], count["api_value"], count["verdict"]) == (2, 0, "differs")
+
+
+def test_a_day_that_one_side_says_was_empty_is_zero_there(tmp_path: Path) -> None:
+    assert verdicts(reconciled(tmp_path, [], BUYERS))["1", "revenue"] == "differs"
+    assert verdicts(reconciled(tmp_path, [SALE], {"buyer_id": []}))["1", "revenue"] == "differs"
+    assert reconciled(tmp_path, [], {"buyer_id": []}) == []
+
+
+def test_one_day_is_asked_for_by_its_date(tmp_path: Path) -> None:
+    reconciled(tmp_path, [SALE], BUYERS)
+    lake = Lake(tmp_path)
+    write(lake, "calls", [SALE], day=date(2024, 6, 20))
+    for day, verdict in (("2024-06-19", "agrees"), ("2024-06-20", "cannot be read")):
+        question = f"FROM reconciliation WHERE date = '{day}' AND source = 'reports/buyer_id'"
+        assert {row["verdict"] for row in ask(lake, question)} == {verdict}
+
+
+# differs
+
+
+def test_a_count_that_is_one_off_differs(tmp_path: Path) -> None:
+    rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("1", 2, "30", "20")]})
+    assert verdicts(rows) == {
+        ("1", "calls"): "differs",
+        ("1", "payout"): "agrees",
+        ("1", "revenue"): "agrees",
+    }
+    (count,) = (row for row in rows if row["figure"] == "calls")
+    assert count["difference"] == -1
+
+
+@pytest.mark.parametrize(
+    ("revenue", "verdict"),
+    [("30.005", "agrees"), ("29.995", "agrees"), ("30.0051", "differs"), ("29.99", "differs")],
+)
+def test_money_may_be_rounded_to_cents(tmp_path: Path, revenue: str, verdict: str) -> None:
+    rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("1", 1, revenue, "20")]})
+    assert verdicts(rows)["1", "revenue"] == verdict
+
+
+@pytest.mark.parametrize(("intervals", "verdict"), [(2, "differs"), (3, "agrees")])
+def test_each_interval_of_the_statistics_may_be_rounded(tmp_path: Path, intervals: int, verdict: str) -> None:
+    # 1.5 cents away, in so many numbers of half a cent of leeway each.
+    shares = ["30.015", *["0"] * (intervals - 1)]
+    statistics = [an_interval("finished", int(n == 0), share, "0", "0") for n, share in enumerate(shares)]
+    rows = reconciled(tmp_path, [SALE], stats=statistics)
+    assert verdicts(rows)["finished", "revenue"] == verdict
+
+
+def test_a_count_is_never_rounded(tmp_path: Path) -> None:
+    many = [an_interval("finished", int(n < 2), "0", "0", "0") for n in range(288)]
+    rows = reconciled(tmp_path, [SALE], stats=many)
+    assert verdicts(rows)["finished", "count"] == "differs"
+
+
+# read at another moment
+
+WRONG = {"buyer_id": [a_total("1", 1, "31", "20")]}
+
+
+@pytest.mark.parametrize("apart", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_difference_between_readings_of_more_than_an_hour_apart_may_be_a_change(
+    tmp_path: Path, apart: timedelta
+) -> None:
+    within = reconciled(tmp_path / "within", [SALE], WRONG, api_read_at=AFTERWARDS + apart)
+    beyond = reconciled(tmp_path / "beyond", [SALE], WRONG, api_read_at=AFTERWARDS + apart * 1.001)
+    assert verdicts(within)["1", "revenue"] == "differs"
+    assert verdicts(beyond)["1", "revenue"] == "read at another moment"
+    assert verdicts(beyond)["1", "calls"] == "agrees"
+
+
+def test_a_difference_on_a_day_that_was_not_over_may_be_a_call_that_came(tmp_path: Path) -> None:
+    end = datetime(2024, 6, 20, 4, tzinfo=UTC)
+    before = end - timedelta(seconds=1)
+
+    def verdict(calls_read_at: datetime, api_read_at: datetime) -> str:
+        rows = reconciled(
+            tmp_path / f"{calls_read_at:%H}{api_read_at:%H}",
+            [SALE],
+            WRONG,
+            calls_read_at=calls_read_at,
+            api_read_at=api_read_at,
+            time_zone="America/New_York",
+        )
+        return verdicts(rows)["1", "revenue"]
+
+    assert verdict(end, end) == "differs"
+    assert verdict(before, end) == verdict(end, before) == "read at another moment"
+
+
+def test_nobody_knows_when_files_of_older_versions_were_read(tmp_path: Path) -> None:
+    reconciled(tmp_path, [SALE], WRONG)
+    lake = Lake(tmp_path)
+    pq.write_table(pa.Table.from_pylist([SALE], CALLS.schema), lake.file("calls", DAY))
+    rows = ask(lake, "FROM reconciliation WHERE source = 'reports/buyer_id'")
+    assert verdicts(rows)["1", "revenue"] == "read at another moment"
+    assert {row["calls_read_at"] for row in rows} == {None}
+
+
+# cannot be read
+
+
+def test_a_source_that_was_not_read_is_a_row_for_each_of_its_figures(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "calls", [SALE], read_at=AFTERWARDS)
+    rows = ask(lake, "FROM reconciliation")
+    assert {(row["source"], row["figure"]) for row in rows} == {
+        *(
+            (f"reports/{category}", figure)
+            for category in REPORTS
+            for figure in ("calls", "revenue", "payout")
+        ),
+        *(("stats/status", figure) for figure in ("count", "revenue", "cost", "profit")),
+    }
+    assert len(rows) == 13
+    assert {(row["verdict"], row["group_value"], row["api_read_at"]) for row in rows} == {
+        ("cannot be read", None, None)
+    }
+
+
+def test_days_without_calls_are_not_compared(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "reports", BUYERS["buyer_id"], category="buyer_id")
+    assert ask(lake, "FROM reconciliation") == []
+
+
+def test_a_number_that_the_api_does_not_give_cannot_be_compared(tmp_path: Path) -> None:
+    rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("1", 1, "30", None)]})
+    assert verdicts(rows) == {
+        ("1", "calls"): "agrees",
+        ("1", "payout"): "cannot be read",
+        ("1", "revenue"): "agrees",
+    }
+
+
+def test_a_figure_that_the_api_gives_of_no_group_is_not_zero_for_the_others(tmp_path: Path) -> None:
+    calls = [SALE, SALE | {"buyer_id": 2}]
+    found = verdicts(reconciled(tmp_path, calls, {"buyer_id": [a_total("1", 1, "30", None)]}))
+    assert (found["2", "payout"], found["2", "revenue"]) == ("cannot be read", "differs")
+
+
+def test_a_sum_of_which_an_interval_is_missing_cannot_be_compared(tmp_path: Path) -> None:
+    halves = [an_interval("finished", 1, None, "0.045", "10"), an_interval("finished", 0, "30", "0", "0")]
+    found = verdicts(reconciled(tmp_path, [SALE], stats=halves))
+    assert (found["finished", "revenue"], found["finished", "profit"]) == ("cannot be read", "agrees")
+
+
+def test_money_that_the_account_may_not_see_cannot_be_compared(tmp_path: Path) -> None:
+    hidden = dict.fromkeys(("revenue", "payout", "trackdrive_cost", "provider_cost"))
+    totals = [*STATUSES, an_interval("no-answer", 1, "1", "1", "1")]
+    found = verdicts(reconciled(tmp_path, [SALE | hidden], stats=totals))
+    assert found["finished", "count"] == "agrees"
+    assert {
+        found[group, name] for group in ("finished", "no-answer") for name in ("revenue", "cost", "profit")
+    } == {"cannot be read"}
+    assert found["no-answer", "count"] == "differs"
+
+
+@pytest.mark.parametrize("category", REPORTS)
+def test_groups_that_the_older_api_does_not_tell_apart_cannot_be_compared(
+    tmp_path: Path, category: str
+) -> None:
+    calls = [SALE | {category: None}, SALE | {category: None}]
+    found = verdicts(
+        reconciled(tmp_path, calls, {category: [*TOTALS[category], a_total(None, 1, "30", "20")]})
+    )
+    assert len(found) == 6
+    assert set(found.values()) == {"cannot be read"}
+
+
+def test_the_analysts_own_time_zone_changes_nothing(tmp_path: Path) -> None:
+    reconciled(tmp_path, [SALE], WRONG, calls_read_at=datetime(2024, 6, 20, 0, 30, tzinfo=UTC))
+    lake = Lake(tmp_path)
+    question = "FROM reconciliation WHERE figure = 'revenue'"
+    assert ask(lake, question, setting="SET TimeZone = 'Asia/Tokyo'") == ask(lake, question)
+
+
+# On the sandbox, whose totals are those of its calls
+
+
+@pytest.mark.parametrize("partition", ["2024-11-18", "2024-11-03"], ids=["usual", "of 25 hours"])
+def test_the_totals_of_a_day_agree(tmp_path: Path, partition: str) -> None:
+    rows = agreement(tmp_path, "current", partition)
+    assert {(row["verdict"], row["source"]) for row in rows} == {
+        ("agrees", source) for source in ("stats/status", *(f"reports/{category}" for category in REPORTS))
+    }
+
+
+def test_of_the_older_api_what_can_be_compared_agrees(tmp_path: Path) -> None:
+    rows = agreement(tmp_path, "legacy", "2024-11-18")
+    assert {(row["verdict"], row["source"]) for row in rows} == {
+        ("agrees", "stats/status"),
+        *(("cannot be read", f"reports/{category}") for category in REPORTS),
+    }
+
+
+def agreement(folder: Path, generation: Literal["current", "legacy"], partition: str) -> list[dict[str, Any]]:
+    """What the view says of a day in New York that has calls worth comparing."""
+    lake, day = Lake(folder), exact_day(date.fromisoformat(partition), ZoneInfo("America/New_York"))
+    with (
+        Sandbox(
+            seed=7, calls_per_day=40, first_day=date(2024, 11, 1), now=lambda: NOW, generation=generation
+        ) as account,
+        Client(
+            account.base_url, KeyPair(account.public_key, account.private_key), requests_per_second=0
+        ) as client,
+    ):
+        ingest_calls(client, lake, day)
+        ingest_stats(client, lake, day, "status", minutes=360, now=datetime.now(UTC))
+        for category in REPORTS:
+            ingest_report(client, lake, day, category)
+    rows = ask(lake, "FROM reconciliation", time_zone="America/New_York")
+    assert len(rows) > 40
+    assert sum(row["api_value"] for row in rows if row["figure"] == "revenue") > 0
+    return rows
