@@ -4,9 +4,12 @@ Each error says what was asked, what came back and what to do. `permanent` tells
 help; the decision to ask again is not made here (`retry.py`).
 """
 
+import html
+import json
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
+from urllib.parse import quote, quote_plus
 
 EXCERPT_LENGTH = 300
 # In base64 the letters after "tdpub" are I before a digit, J before a letter.
@@ -129,9 +132,15 @@ def excerpt(body: bytes, secrets: Iterable[str]) -> str:
 
 def redact(text: str, secrets: Iterable[str]) -> str:
     """`text` without `secrets`, and without anything that has the form of a Trackdrive key."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "[redacted]")
+    spelled = {spelling for secret in filter(None, secrets) for spelling in _spellings(secret)}
+    for spelling in sorted(spelled, key=len, reverse=True):
+        text = text.replace(spelling, "[redacted]")
     return _SECRET_SHAPES.sub("[redacted]", text)
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """A secret as it is, and as a server may say it back: in a URL, on a web page, in JSON."""
+    return secret, quote(secret), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1]
 
 
 def _phrase(status: int) -> str:

@@ -58,6 +58,8 @@ class Endpoints:
         refused_categories: Report categories that this account may not ask for, with the words of the
             refusal.
         ties_lost: Whether calls of the same millisecond are lost at the edge of a page.
+        echoes_auth_token: Whether `metadata.params` says the token back. Captured answers leave it out under
+            its own name, and say back whatever was sent under another.
         report_shape: The body of reports, of those that it may have.
         stats_shape: The body of stats, of those that it may have.
     """
@@ -75,6 +77,7 @@ class Endpoints:
         refuse_page_over: int | None = 10,
         refused_categories: Mapping[str, str] | None = None,
         ties_lost: bool = False,
+        echoes_auth_token: bool = False,
         report_shape: ReportShape = "objects",
         stats_shape: StatsShape = "map",
     ) -> None:
@@ -86,6 +89,7 @@ class Endpoints:
         self.refuse_page_over = refuse_page_over
         self.refused_categories = dict(refused_categories or {})
         self.ties_lost = ties_lost
+        self.echoes_auth_token = echoes_auth_token
         self.report_shape = report_shape
         self.stats_shape = stats_shape
         self.rewrite: Callable[[Row], Row] | None = None
@@ -118,11 +122,11 @@ class Endpoints:
         total = self._search.count(criteria, now)
         live = self._live(criteria, now)
         counters = {"in_progress_count": live, "active_cc_count": live, "max_cc_count": max(3, live)}
-        about = {**counters, **wire.metadata(params, "calls", page, total, following)}
+        about = {**counters, **self._metadata(params, "calls", page, total, following)}
         return Answer(200, {"status": 200, "metadata": about, "calls": rows}, rows)
 
-    def report(self, params: Mapping[str, str]) -> Answer:
-        """`GET /calls/reports`."""
+    def report(self, params: Mapping[str, str], spoiled: str | None = None) -> Answer:
+        """`GET /calls/reports`. A page may be `short`, as one of calls."""
         category = params.get("category", "")
         if category in self.refused_categories:
             raise Refused("category", self.refused_categories[category])
@@ -130,8 +134,10 @@ class Endpoints:
             raise Refused("category", f"Must be one of: {', '.join(REPORT_CATEGORIES)}.")
         page = wire.asked_page({**params, "cursor": ""}, self.per_page_limit)
         rows = wire.report_rows(self._facts(params), category)
-        about = wire.metadata(params, "reports", page, len(rows), None)
+        about = self._metadata(params, "reports", page, len(rows), None)
         shown = rows[(page.number - 1) * page.size :][: page.size]
+        if spoiled == "short":
+            shown = shown[: len(shown) // 2]
         shape = self.report_shape
         if "root" in params and not filters.parse_flag("root", params["root"]):
             shape = "bare"
@@ -167,6 +173,14 @@ class Endpoints:
 
     def _criteria(self, params: Mapping[str, str]) -> Criteria:
         return filters.criteria(params, self.now(), inclusive_end=self.inclusive_end)
+
+    def _metadata(
+        self, params: Mapping[str, str], root: str, page: Page, total: int, following: float | None
+    ) -> Row:
+        about = wire.metadata(params, root, page, total, following)
+        if self.echoes_auth_token and "auth_token" in params:
+            about["params"]["auth_token"] = params["auth_token"]
+        return about
 
     def _facts(self, params: Mapping[str, str]) -> list[Facts]:
         return list(self._search.facts(self._criteria(params), milliseconds(self.now())))

@@ -10,10 +10,14 @@ KINDS = {
     "429": "Too many requests, with Retry-After",
     "429-bare": "Too many requests, without Retry-After",
     "500": "500 with a JSON body",
-    "502": "502 with an HTML body, as from a proxy",
+    "502": "502 with an HTML body, as from a proxy; it repeats the URL that was asked",
     "drop": "the connection is closed in the middle of the body",
     "truncated": "200, but the JSON stops half way",
+    "html": "200 with a web page for a body, as from a proxy; it repeats the URL that was asked",
+    "empty": "200 without a body",
     "slow": "the answer comes two seconds late",
+    "stall": "half of the body comes, and the other half two seconds late",
+    "401": "the key is refused, as one that was just revoked",
     "short": "a page with half of its rows, and a cursor that skips the others",
     "repeat-cursor": "a page whose next_cursor is the cursor that was asked for",
     "body-422": "200, but the body says status 422",
@@ -31,7 +35,7 @@ class Fault:
         every: It happens on every so-manieth matching request.
         path: Only for this path, written without `.json` or `.csv`; none: for any.
         retry_after: Seconds, for `429`.
-        delay: Seconds, for `slow`.
+        delay: Seconds, for `slow` and `stall`.
     """
 
     kind: str

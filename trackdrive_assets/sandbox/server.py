@@ -5,6 +5,7 @@ What is answered is `endpoints.py`.
 
 import asyncio
 import base64
+import html
 import secrets
 import socket
 import threading
@@ -33,7 +34,19 @@ from trackdrive_assets.sandbox.world import Change
 
 _HOST = "127.0.0.1"
 _REQUESTS_KEPT = 100_000
-_PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+_PAGE = """<html><head><title>{title}</title></head>
+<body><h1>{title}</h1><p>No answer to {url}</p></body></html>"""
+
+_PAGES = {"502": (502, "502 Bad Gateway"), "html": (200, "Please try again")}
+_DENIED = failure(401, authorization="Access denied: the key pair or the auth_token is not valid.")
+_BUSY = failure(429, base="Too many requests.")
+_REFUSALS = {
+    "401": _DENIED,
+    "429": _BUSY,
+    "429-bare": _BUSY,
+    "500": failure(500, base="Something went wrong."),
+    "body-422": Answer(200, failure(422, base="The request could not be processed.").body),
+}
 
 
 @dataclass(frozen=True)
@@ -155,6 +168,12 @@ class Sandbox(Endpoints):
         with self._lock:
             self._faults.append(Fault(kind, times, every, path, retry_after, delay))
 
+    def recover(self) -> None:
+        """Nothing goes wrong any more: every fault is over, and the keys open again."""
+        with self._lock:
+            self._faults.clear()
+            self.revoked = False
+
     def __enter__(self) -> Self:
         listener = _listen(self._port)
         self.base_url = f"http://{_HOST}:{listener.getsockname()[1]}"
@@ -203,8 +222,8 @@ class Sandbox(Endpoints):
     def _list(self, request: Request, spoiled: str | None) -> Answer:
         return self.list_calls(request.query_params, spoiled)
 
-    def _report(self, request: Request, _: str | None) -> Answer:
-        return self.report(request.query_params)
+    def _report(self, request: Request, spoiled: str | None) -> Answer:
+        return self.report(request.query_params, spoiled)
 
     def _stats(self, request: Request, _: str | None) -> Answer:
         return self.stats(request.query_params)
@@ -222,7 +241,7 @@ class Sandbox(Endpoints):
             asked_path = path or request.url.path
             fault = next((each for each in self._faults if each.strikes(asked_path)), None)
             kind = fault.kind if fault else None
-            response = _refusal(fault) if fault else None
+            response = _refusal(fault, request) if fault else None
             if response is None:
                 response = _response(request, self._authorized(request, answer, kind))
             self._asked.append(
@@ -234,15 +253,11 @@ class Sandbox(Endpoints):
                     _authorization(request),
                 )
             )
-        if fault and kind == "slow":
-            await asyncio.sleep(fault.delay)
-        if kind == "truncated":
-            return Response(_half(response), response.status_code, media_type=response.media_type)
-        return _Dropped(response) if kind == "drop" else response
+        return await _spoiled(response, fault) if fault else response
 
     def _authorized(self, request: Request, answer: _Answering, spoiled: str | None) -> Answer:
         if self.revoked or not self._knows(request):
-            return failure(401, authorization="Access denied: the key pair or the auth_token is not valid.")
+            return _DENIED
         try:
             return answer(request, spoiled)
         except Refused as refused:
@@ -273,15 +288,23 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
-class _Dropped(Response):
-    """Announces the whole body, sends half of it, and leaves: the server then closes the connection."""
+class _Halting(Response):
+    """Announces the whole body and sends half of it. Then it leaves, and the server closes the connection.
 
-    def __init__(self, whole: Response) -> None:
+    With a `delay` it stays for so many seconds, and sends the other half.
+    """
+
+    def __init__(self, whole: Response, delay: float | None = None) -> None:
         super().__init__(whole.body, whole.status_code, media_type=whole.media_type)
+        self._delay = delay
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        first = _half(self)
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": _half(self), "more_body": True})
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        if self._delay is not None:
+            await asyncio.sleep(self._delay)
+            await send({"type": "http.response.body", "body": bytes(self.body[len(first) :])})
 
 
 def _listen(port: int) -> socket.socket:
@@ -308,20 +331,33 @@ def _authorization(request: Request) -> Literal["basic", "auth_token", "other", 
     return "auth_token" if "auth_token" in request.query_params else "none"
 
 
-def _refusal(fault: Fault) -> Response | None:
+def _refusal(fault: Fault, request: Request) -> Response | None:
     """The answer of a fault that lets nobody through; none if the request is answered."""
+    if fault.kind == "empty":
+        return Response(b"", 200, media_type="application/json")
+    if page := _PAGES.get(fault.kind):
+        status, title = page
+        text = _PAGE.format(title=title, url=html.escape(str(request.url)))
+        return Response(text, status, media_type="text/html")
+    if answer := _REFUSALS.get(fault.kind):
+        return _json(answer, {"Retry-After": str(fault.retry_after)} if fault.kind == "429" else None)
+    return None
+
+
+async def _spoiled(response: Response, fault: Fault) -> Response:
+    """The answer of a request that was let through, as it comes over the wire."""
     match fault.kind:
-        case "429" | "429-bare":
-            headers = {"Retry-After": str(fault.retry_after)} if fault.kind == "429" else None
-            return _json(failure(429, base="Too many requests."), headers)
-        case "500":
-            return _json(failure(500, base="Something went wrong."))
-        case "502":
-            return Response(_PROXY_PAGE, 502, media_type="text/html")
-        case "body-422":
-            return _json(Answer(200, failure(422, base="The request could not be processed.").body))
+        case "slow":
+            await asyncio.sleep(fault.delay)
+            return response
+        case "stall":
+            return _Halting(response, fault.delay)
+        case "truncated":
+            return Response(_half(response), response.status_code, media_type=response.media_type)
+        case "drop":
+            return _Halting(response)
         case _:
-            return None
+            return response
 
 
 def _response(request: Request, answer: Answer) -> Response:

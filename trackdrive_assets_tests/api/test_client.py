@@ -401,7 +401,7 @@ def test_hanging_up_is_asked_exactly_once_whatever_happens(
 
 # What goes wrong on the way.
 
-PASSING = ["429", "429-bare", "500", "502", "drop", "truncated"]
+PASSING = ["429", "429-bare", "500", "502", "html", "empty", "drop", "truncated"]
 
 
 @pytest.mark.parametrize("kind", PASSING)
@@ -426,8 +426,9 @@ def test_reports_and_statistics_outlast_it_too(sandbox: Sandbox, client: Client,
     assert client.usage.retries == 2
 
 
-def test_an_answer_that_does_not_come_is_asked_for_again(sandbox: Sandbox) -> None:
-    sandbox.inject("slow", delay=0.3)
+@pytest.mark.parametrize("kind", ["slow", "stall"])
+def test_an_answer_that_does_not_come_is_asked_for_again(sandbox: Sandbox, kind: str) -> None:
+    sandbox.inject(kind, delay=0.3)
     with asking(sandbox.base_url, keys_of(sandbox), read_timeout=0.1) as client:
         assert [plain(row) for row in client.calls(SPAN)] == truth(sandbox)
         assert client.usage.retries == 1
@@ -470,7 +471,7 @@ def test_an_error_in_the_body_of_a_good_answer_is_an_error(sandbox: Sandbox, cli
 
 
 def test_every_fault_of_the_sandbox_is_tried_here() -> None:
-    assert {*PASSING, "slow", "short", "repeat-cursor", "body-422"} == set(KINDS)
+    assert {*PASSING, "slow", "stall", "short", "repeat-cursor", "body-422", "401"} == set(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -489,7 +490,7 @@ def test_what_does_not_pass_is_asked_once(status: int, kind: type[TrackdriveErro
 def test_a_key_that_is_revoked_is_an_access_denied_that_says_what_to_check(
     sandbox: Sandbox, client: Client
 ) -> None:
-    sandbox.revoked = True
+    sandbox.inject("401")
     with pytest.raises(AccessDenied, match="Check in the Trackdrive profile that this key is active"):
         client.call(5)
 

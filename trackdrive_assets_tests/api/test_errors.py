@@ -120,6 +120,11 @@ def test_secrets_and_what_has_the_form_of_one_are_redacted(text: str, kept: str)
     assert redact(text, PLAIN_PAIR.secrets) == kept
 
 
+@pytest.mark.parametrize("spelled", ['a/b&"c', "a/b%26%22c", "a%2Fb%26%22c", "a/b&amp;&quot;c", 'a/b&\\"c'])
+def test_a_secret_that_is_spelled_otherwise_is_redacted_too(spelled: str) -> None:
+    assert redact(f"It is {spelled}.", ('a/b&"c',)) == "It is [redacted]."
+
+
 def test_a_secret_that_is_part_of_another_leaves_nothing_of_the_longer_one() -> None:
     assert redact("door and door-key", ("door", "door-key")) == "[redacted] and [redacted]"
 

@@ -138,6 +138,57 @@ def test_a_broken_proxy_answers_html(sandbox: Sandbox, visitor: Visitor) -> None
     assert (answer.status_code, answer.text[:6]) == (502, "<html>")
 
 
+@pytest.mark.parametrize("kind", ["502", "html"])
+def test_a_web_page_repeats_the_url_that_was_asked(sandbox: Sandbox, kind: str) -> None:
+    sandbox.inject(kind)
+    url = f"{sandbox.base_url}/api/v1/calls?auth_token=a%2Fb"
+    assert f"<p>No answer to {url}</p>" in requests.get(url, timeout=10).text
+
+
+def test_an_answer_can_be_without_a_body(sandbox: Sandbox, visitor: Visitor) -> None:
+    sandbox.inject("empty")
+    answer = visitor.get()
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_the_rest_of_a_body_can_come_late(sandbox: Sandbox, visitor: Visitor) -> None:
+    whole = visitor.get().content
+    sandbox.inject("stall", delay=0.0)
+    assert visitor.get().content == whole
+    sandbox.inject("stall", delay=0.5)
+    with pytest.raises(requests.exceptions.ConnectionError, match="Read timed out"):
+        requests.get(f"{sandbox.base_url}/api/v1/calls", auth=PAIR, timeout=0.1)
+
+
+def test_a_key_can_be_refused_from_a_request_on(sandbox: Sandbox, visitor: Visitor) -> None:
+    sandbox.inject("401", every=2)
+    assert [visitor.get().status_code for _ in range(2)] == [200, 401]
+
+
+def test_a_sandbox_that_has_recovered_answers_as_ever(sandbox: Sandbox, visitor: Visitor) -> None:
+    sandbox.inject("500", times=None)
+    sandbox.revoked = True
+    sandbox.recover()
+    assert visitor.get().status_code == 200
+
+
+@pytest.mark.parametrize("echoes", [True, False])
+def test_the_token_is_said_back_only_by_a_server_that_does_so(echoes: object) -> None:
+    with Sandbox(calls_per_day=1, echoes_auth_token=echoes) as served:
+        for path in ("calls", "calls/reports"):
+            asked = {"auth_token": served.auth_token, "category": "status"}
+            body = requests.get(f"{served.base_url}/api/v1/{path}", params=asked, timeout=10).json()
+            assert ("auth_token" in body["metadata"]["params"]) is echoes
+
+
+def test_a_short_page_of_a_report_lacks_groups_that_the_total_counts(
+    sandbox: Sandbox, visitor: Visitor
+) -> None:
+    sandbox.inject("short")
+    body = visitor.get("/calls/reports", category="status").json()
+    assert len(body["reports"]) == body["metadata"]["total_count"] // 2
+
+
 def test_a_dropped_connection_breaks_in_the_middle(sandbox: Sandbox, visitor: Visitor) -> None:
     sandbox.inject("drop")
     with pytest.raises(requests.exceptions.ChunkedEncodingError):

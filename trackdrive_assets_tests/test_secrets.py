@@ -1,0 +1,161 @@
+"""No credential is told or stored: not by a run that ends well, nor by one in which everything goes wrong.
+
+Real processes, as a user starts them, on a sandbox with keys that nothing else could be taken for. Then the
+whole Dagster home, the whole lake and both outputs are searched. What a single error says stands in
+`api/test_client.py`.
+"""
+
+import base64
+import html
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import trackdrive_assets
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.conftest import NOW
+from trackdrive_assets_tests.soak import CALLS, STATS
+
+DAY, NEXT_DAY = "2024-03-10", "2024-03-11"
+PROJECT = Path(trackdrive_assets.__file__).parent.parent
+
+# Without the form of a Trackdrive key, by which alone they could be known; and other in a URL than in text.
+PUBLIC, PRIVATE, TOKEN = "open/the+public=half", "open/the+private=half", "open/the+older&token=so"
+BASIC = base64.b64encode(f"{PUBLIC}:{PRIVATE}".encode()).decode()
+
+WAYS = {
+    "key pair": {"TRACKDRIVE_PUBLIC_KEY": PUBLIC, "TRACKDRIVE_PRIVATE_KEY": PRIVATE},
+    "token": {"TRACKDRIVE_AUTH_TOKEN": TOKEN},
+}
+SECRETS = {"key pair": (PUBLIC, PRIVATE, BASIC), "token": (TOKEN,)}
+
+
+@pytest.fixture
+def talkative() -> Iterator[Sandbox]:
+    """An account that says back every secret that it is told, wherever it may say something."""
+    with Sandbox(
+        seed=7,
+        calls_per_day=40,
+        first_day=date(2024, 3, 1),
+        now=lambda: NOW,
+        public_key=PUBLIC,
+        private_key=PRIVATE,
+        auth_token=TOKEN,
+        echoes_auth_token=True,
+    ) as sandbox:
+        yield sandbox
+
+
+def start(sandbox: Sandbox, folder: Path, way: str, partition: str) -> subprocess.Popen[str]:
+    """Materialize everything of a day, with a Dagster home and a lake in `folder`."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    shutil.copy(PROJECT / "dagster.yaml", home)
+    command = ["asset", "materialize", "-m", "trackdrive_assets.definitions", "--select", "*"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "DAGSTER_HOME": str(home),
+        "TRACKDRIVE_BASE_URL": sandbox.base_url,
+        "TRACKDRIVE_LAKE": str(folder / "lake"),
+        "TRACKDRIVE_REQUESTS_PER_SECOND": "0",
+        "TRACKDRIVE_STATS_INTERVAL": "1d",
+        "TRACKDRIVE_PER_PAGE": "20",
+        **WAYS[way],
+    }
+    with (folder / f"{partition}.out").open("w") as out, (folder / f"{partition}.err").open("w") as err:
+        return subprocess.Popen(
+            [sys.executable, "-m", "dagster", *command, "--partition", partition],
+            cwd=PROJECT,
+            env=environment,
+            stdout=out,
+            stderr=err,
+            text=True,
+        )
+
+
+def test_a_run_keeps_its_secrets_whatever_happens(talkative: Sandbox, tmp_path: Path) -> None:
+    folders = {way: tmp_path / way for way in WAYS}
+    for folder in folders.values():
+        folder.mkdir()
+
+    for kind in ("500", "502", "html", "drop", "truncated", "429-bare"):
+        talkative.inject(kind, every=5)
+    well = [start(talkative, folder, way, DAY) for way, folder in folders.items()]
+    assert [run.wait() for run in well] == [0, 0]
+
+    said_back = ", ".join(spelling for secrets in SECRETS.values() for spelling in spellings(secrets))
+    talkative.refused_categories["contact_id"] = f"Not for {said_back}."
+    talkative.inject("html", times=2, path=CALLS)
+    talkative.inject("401", times=None, every=4, path=STATS)
+    badly = [start(talkative, folder, way, NEXT_DAY) for way, folder in folders.items()]
+    assert all(run.wait() for run in badly)
+
+    assert {asked.authorization for asked in talkative.requests} == {"basic", "auth_token"}
+    for way, folder in folders.items():
+        told = (folder / f"{NEXT_DAY}.err").read_text()
+        for proof in ("Please try again", "Not for", "401 Unauthorized"):
+            assert proof in told, way
+        assert len(list((folder / "lake").rglob(f"date={DAY}"))) >= 1 + 16 + 3
+        assert (folder / "lake" / "trackdrive.duckdb").exists()
+        assert leaks_in(folder, SECRETS[way]) == []
+
+
+def spellings(secrets: Iterable[str]) -> set[str]:
+    """Secrets as they are, in a URL, in JSON and on a web page."""
+    ways: tuple[Callable[[str], str], ...] = (
+        str,
+        quote,
+        quote_plus,
+        html.escape,
+        lambda text: json.dumps(text)[1:-1],
+    )
+    return {spell(secret) for secret in secrets for spell in ways}
+
+
+def leaks_in(folder: Path, secrets: Iterable[str]) -> list[str]:
+    """Where a secret stands, in whatever spelling."""
+    return [
+        f"{file.relative_to(folder)} has {spelling}"
+        for file in folder.rglob("*")
+        if file.is_file()
+        for content in contents_of(file)
+        for spelling in spellings(secrets)
+        if spelling.encode() in content
+    ]
+
+
+def contents_of(file: Path) -> Iterator[bytes]:
+    """The bytes of a file; and what they say, where they are compressed."""
+    yield file.read_bytes()
+    if file.suffix == ".parquet":
+        table = pq.ParquetFile(file).read()
+        yield repr([table.to_pylist(), table.schema.metadata]).encode()
+    if file.suffix == ".duckdb":
+        with duckdb.connect(str(file), read_only=True) as connection:
+            for (view,) in connection.sql(
+                "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+            ).fetchall():
+                yield repr(connection.sql(f'FROM "{view}"').fetchall()).encode()
+            yield repr(connection.sql("SELECT sql, comment FROM duckdb_views()").fetchall()).encode()
+
+
+@pytest.mark.parametrize("spelling", sorted(spellings([PRIVATE, BASIC, TOKEN])))
+def test_the_search_finds_a_secret_wherever_it_stands(tmp_path: Path, spelling: str) -> None:
+    (tmp_path / "runs.db").write_bytes(b"\x00\xff" + spelling.encode())
+    pq.write_table(pa.table({"said": [spelling] * 2}), tmp_path / "day.parquet", compression="zstd")
+    with duckdb.connect(str(tmp_path / "trackdrive.duckdb")) as connection:
+        connection.sql("CREATE VIEW said AS SELECT $$" + spelling + "$$ AS words")
+    found = {leak.partition(" ")[0] for leak in leaks_in(tmp_path, [PRIVATE, BASIC, TOKEN])}
+    assert found == {"runs.db", "day.parquet", "trackdrive.duckdb"}
