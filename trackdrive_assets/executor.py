@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -26,16 +27,29 @@ _alive: dict[Path, int] = {}
 def one_process(context: dg.InitExecutorContext) -> dg.Executor:
     """All steps in the run's own process: one for each would cost more than a small day takes to read."""
     end_killed_runs(context.instance)
-    return dg.in_process_executor.executor_creation_fn(context)  # type: ignore[misc]  # it has one
+    return _Living(dg.in_process_executor.executor_creation_fn(context))  # type: ignore[misc]  # it has one
+
+
+class _Living(dg.Executor):
+    """An executor that shows that its process lives, from before the first step."""
+
+    def __init__(self, steps: dg.Executor) -> None:
+        self._steps = steps
+
+    # Dagster's own types of these are private.
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
+        _show_life(plan_context.instance, plan_context.run_id)
+        return self._steps.execute(plan_context, execution_plan)
+
+    @property
+    def retries(self) -> Any:
+        return self._steps.retries
 
 
 @contextmanager
-def turn_to_ask(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) -> Iterator[None]:
-    """Wait until no other run of this home asks the API. From here on the process shows that it lives."""
-    folder = _folder(instance)
-    folder.mkdir(parents=True, exist_ok=True)
-    _show_life(folder, run_id)
-    with (folder / _TURN).open("w") as turn:
+def turn_to_ask(instance: dg.DagsterInstance, log: logging.Logger) -> Iterator[None]:
+    """Wait until no other run of this home asks the API."""
+    with (_folder(instance) / _TURN).open("w") as turn:
         try:
             fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -46,27 +60,41 @@ def turn_to_ask(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) 
 
 def end_killed_runs(instance: dg.DagsterInstance) -> None:
     """Mark runs as failed whose process is gone."""
-    for file in _folder(instance).glob(f"*{_ALIVE}"):
-        # Locked where its process lives; gone where somebody else has just looked.
-        with suppress(BlockingIOError, FileNotFoundError), file.open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            run = instance.get_run_by_id(file.stem)
-            if run is not None and not run.is_finished:
-                instance.report_run_failed(run, "The run's process is gone: killed, or the machine stopped.")
-            file.unlink()
+    with _nobody_else_looking(instance) as folder:
+        for file in folder.glob(f"*{_ALIVE}"):
+            with suppress(BlockingIOError), file.open() as lock:  # locked where its process lives
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                run = instance.get_run_by_id(file.stem)
+                if run is not None and not run.is_finished:
+                    instance.report_run_failed(
+                        run, "The run's process is gone: killed, or the machine stopped."
+                    )
+                file.unlink()
 
 
-def _show_life(folder: Path, run_id: str) -> None:
+def _show_life(instance: dg.DagsterInstance, run_id: str) -> None:
     """Hold a lock under the run's name until this process ends. Only `end_killed_runs` removes the file."""
-    file = folder / f"{run_id}{_ALIVE}"
-    if file in _alive:
-        return
-    # Locked before it gets the name that others look for, so that nobody finds it free.
-    new = folder / f"{run_id}.new"
-    lock = os.open(new, os.O_CREAT | os.O_WRONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    _alive[new.rename(file)] = lock
+    with _nobody_else_looking(instance) as folder:
+        file = folder / f"{run_id}{_ALIVE}"
+        if file not in _alive:
+            lock = os.open(file, os.O_CREAT | os.O_WRONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _alive[file] = lock
+
+
+@contextmanager
+def _nobody_else_looking(instance: dg.DagsterInstance) -> Iterator[Path]:
+    """The folder of the locks, one process at a time: a file that is there and not yet locked looks dead."""
+    folder = _folder(instance)
+    look = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(look, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(look)
 
 
 def _folder(instance: dg.DagsterInstance) -> Path:
-    return Path(instance.root_directory) / _FOLDER
+    folder = Path(instance.root_directory) / _FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

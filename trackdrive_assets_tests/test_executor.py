@@ -7,12 +7,24 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from trackdrive_assets.executor import end_killed_runs
+from trackdrive_assets.executor import end_killed_runs, one_process
 
 
 @dg.job
 def nothing() -> None:
     """A job to have a run of."""
+
+
+@dg.op
+def look_for_dead_runs(context: dg.OpExecutionContext) -> None:
+    """As another run does when it begins."""
+    end_killed_runs(context.instance)
+
+
+@dg.job(executor_def=one_process)
+def anything() -> None:
+    """A job that does not ask the API."""
+    look_for_dead_runs()
 
 
 @pytest.fixture
@@ -77,3 +89,10 @@ def test_a_home_without_runs_has_none_to_end(tmp_path: Path) -> None:
     fresh.mkdir()
     with dg.DagsterInstance.local_temp(str(fresh)) as instance:
         end_killed_runs(instance)
+
+
+def test_a_run_shows_that_it_lives_whatever_it_does(instance: dg.DagsterInstance) -> None:
+    with dg.execute_job(dg.reconstructable(anything), instance=instance) as result:
+        assert result.success
+    shown = Path(instance.root_directory) / "trackdrive_runs" / f"{result.run_id}.alive"
+    assert shown.exists()

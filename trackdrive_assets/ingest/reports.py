@@ -27,7 +27,7 @@ def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> Writte
         UnreadableAnswer: The report has a shape that is not known.
         MalformedRow: A row names no group, or a number cannot be understood.
     """
-    return until_whole(lambda: _read_day(client, lake, day, category), f"the report {category} of {day}")
+    return until_whole(lambda _: _read_day(client, lake, day, category), f"the report {category} of {day}")
 
 
 def _read_day(client: Client, lake: Lake, day: Day, category: str) -> Written:

@@ -97,6 +97,18 @@ def test_a_repeating_cursor_fails_the_day_after_the_last_reading(
     assert lake.days("calls") == []
 
 
+@pytest.mark.parametrize("edge", [7, -7], ids=["oldest first", "newest first"])
+def test_calls_lost_at_a_tie_at_the_edge_of_a_page_are_found_with_other_edges(
+    client: Client, lake: Lake, sandbox: Sandbox, edge: int
+) -> None:
+    sandbox.ties_lost = True
+    rows = sandbox.calls(DAY.start, DAY.end)
+    at_the_edge = rows[edge if edge < 0 else edge - 1]
+    sandbox.place(datetime.fromisoformat(str(at_the_edge["created_at"])))
+    ingest_calls(client, lake, DAY)
+    assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(sandbox)))
+
+
 def test_calls_lost_at_a_tie_are_noticed(client: Client, lake: Lake, sandbox: Sandbox) -> None:
     sandbox.ties_lost = True
     for _ in range(20):
