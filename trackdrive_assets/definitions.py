@@ -14,18 +14,20 @@ from trackdrive_assets.assets.calls import build_calls
 from trackdrive_assets.assets.reports import build_reports
 from trackdrive_assets.assets.stats import build_stats
 from trackdrive_assets.assets.views import build_views
+from trackdrive_assets.checks import build_checks
 from trackdrive_assets.executor import one_process
 from trackdrive_assets.io_manager import IO_MANAGER_KEY, LakeIOManager
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.partitions import daily_partitions
 from trackdrive_assets.resources import LakeResource, TrackdriveResource
+from trackdrive_assets.schedules import build_schedules
 from trackdrive_assets.settings import Settings, variable
 
 SECRETS = ("public_key", "private_key", "auth_token")
 
 
 def build_definitions(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Assets and resources of one account and one lake.
+    """Assets, schedules and resources of one account and one lake.
 
     Args:
         settings: What the deployment decides.
@@ -44,6 +46,8 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
             build_stats(settings, partitions),
             build_views(settings),
         ],
+        asset_checks=build_checks(settings),
+        schedules=build_schedules(settings),
         resources={
             "trackdrive": account(settings),
             "lake": LakeResource(path=settings.lake),

@@ -16,12 +16,10 @@ import dagster as dg
 
 from trackdrive_assets.api.catalog import SEED_GROUP_BYS, STATS
 from trackdrive_assets.executor import end_killed_runs
+from trackdrive_assets.findings import DUE_HOUR
 from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
 
 NIGHTLY_DAYS = 7
-MORNING = 6
-"""The hour until which the intraday schedule reads yesterday too: its last calls end after midnight."""
-
 # By key and not by group, which assets that others merge into these definitions may share with ours.
 _CALLS_AND_REPORTS = 'key:calls or key:call_changes or key:"reports/*" or key:"views/*"'
 _EVERYTHING = f'{_CALLS_AND_REPORTS} or key:"stats/*"'
@@ -48,9 +46,11 @@ class Days:
 
 
 def days_under_way(now: datetime) -> Days:
-    """Today, and in the early morning yesterday too. `now` is on the account's clock."""
-    today = now.date()
-    return Days(_before(today, 1) if now.hour < MORNING else today, today)
+    """Today, and yesterday too until it is due: its last calls end after midnight.
+
+    `now` is on the account's clock.
+    """
+    return Days((now.replace(tzinfo=None) - timedelta(hours=DUE_HOUR)).date(), now.date())
 
 
 def finished_days(count: int, now: datetime) -> Days:
@@ -89,7 +89,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             settings,
             "intraday",
             cron="0 * * * *" if every == 60 else f"*/{every} * * * *",  # noqa: PLR2004 (minutes of an hour)
-            reads=f"Every {every} minutes: all tables of today, and until {MORNING:02}:00 of yesterday too.",
+            reads=f"Every {every} minutes: all tables of today, and until {DUE_HOUR:02}:00 of yesterday too.",
             days=days_under_way,
             most=2,
             stats=True,

@@ -97,9 +97,12 @@ class Trial(Pipeline):
                 pq.write_table(_schema(key).empty_table(), file)
             self.old[file] = file.read_bytes()
         definitions = build_definitions(self.settings, resources={"trackdrive": self.account})
-        return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        job = definitions.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection={dg.AssetKey.from_user_string(key) for key in keys},
+            asset_check_selection=set(),
+        )
+        return job.execute_in_process(
             instance=self.instance,
-            asset_selection=[dg.AssetKey.from_user_string(key) for key in keys],
             raise_on_error=False,
             tags={
                 "dagster/asset_partition_range_start": partitions[0],

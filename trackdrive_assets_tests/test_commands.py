@@ -125,6 +125,7 @@ def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None
     assert "make dev" in process.stdout.splitlines()[-1]
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
         ".dagster",
+        "call_changes",
         "calls",
         "reports",
         "stats",

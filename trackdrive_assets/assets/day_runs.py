@@ -5,7 +5,7 @@ Shared by the three families that are read from the API. Not here: what is read 
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ import dagster as dg
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
 from trackdrive_assets.executor import turn_to_ask
+from trackdrive_assets.findings import DUE_HOUR
 from trackdrive_assets.ingest.days import Day, exact_day, not_begun
 from trackdrive_assets.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.lake.store import Lake, LakeError, Written
@@ -32,7 +33,7 @@ Ingest = Callable[[Client, Lake, Day, dg.AssetKey], Mapping[dg.AssetKey, Metadat
 """Reads one day of one asset and stores it; tells of every asset that was stored with it."""
 
 WAITS = (60, 180)
-"""Seconds before a step is tried again, for what has outlasted the retries of single requests and can pass still.
+"""Seconds before a step is tried again, for what outlasted the retries of single requests and can still pass.
 
 Asked for failure by failure, and not by a policy: that would repeat whatever went wrong, a missing credential
 too.
@@ -62,7 +63,7 @@ def daily_assets(
 
     @dg.multi_asset(
         name=name,
-        specs=specs,
+        specs=[spec.replace_attributes(freshness_policy=_due_every_morning(settings)) for spec in specs],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,
@@ -106,6 +107,18 @@ def api_spec(
     ).with_io_manager_key(IO_MANAGER_KEY)
 
 
+def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
+    """Every asset is read between midnight and the hour when yesterday is due.
+
+    It is content with any day. The check `yesterday_is_there` looks for the right one.
+    """
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=f"0 {DUE_HOUR} * * *",
+        lower_bound_delta=timedelta(hours=DUE_HOUR),
+        timezone=settings.time_zone,
+    )
+
+
 def column_schema(table: Table) -> dg.TableSchema:
     """The columns of a table with their types and meanings, those of the folders included."""
     return dg.TableSchema(
@@ -125,19 +138,19 @@ def run_days(
 ) -> Mapping[dg.AssetKey, dg.Failure]:
     """Ingest every selected asset for every day of the run. Gives the readings that were refused, and why.
 
-    In a range run each day is recorded at once, so that the UI shows progress, and a run that dies or is
-    retried keeps what it finished. What the account refuses for one asset (a category, say) ends that asset
-    and not the others.
+    A step that makes more than one file records each at once, so that the UI shows progress, and a run that
+    dies or is retried keeps what it finished. What the account refuses for one asset (a category, say) ends
+    that asset and not the others.
 
     Raises:
         dg.Failure: A day failed. It names the day; later days keep their old files.
     """
     days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
     readings = sorted({read_as(key) for key in context.selected_asset_keys})
-    is_range = len(days) > 1
-    finished = _finished(context, read_as) if is_range and context.retry_number else {}
+    at_once = len(days) * len(readings) > 1
+    finished = _finished(context, read_as) if context.retry_number else {}
     refused: dict[dg.AssetKey, dg.Failure] = {}
-    with turn_to_ask(context.instance, context.run.run_id, context.log):
+    with turn_to_ask(context.instance, context.log):
         for number, day in enumerate(days, start=1):
             for key in [key for key in readings if key not in refused]:
                 if stored := finished.get((str(day), key)):
@@ -154,7 +167,7 @@ def run_days(
                     context.log.error(said)  # noqa: TRY400 (a refusal is an answer: it has no traceback)
                     refused[key] = failure
                 else:
-                    _record(context, day, stored, at_once=is_range)
+                    _record(context, day, stored, at_once=at_once)
             if len(refused) == len(readings):
                 break
             context.log.info("%s is done: day %d of %d.", day, number, len(days))

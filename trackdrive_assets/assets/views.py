@@ -12,7 +12,7 @@ from trackdrive_assets.lake.duckdb import rebuild, views
 from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.resources import LakeResource
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import TABLES
+from trackdrive_assets.tables.columns import SCHEMAS, TABLES
 
 
 def build_views(settings: Settings) -> dg.AssetsDefinition:
@@ -31,7 +31,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
         try:
             rebuilt = rebuild(
                 lake.open(),
-                {table.name: table.schema for table in TABLES},
+                SCHEMAS,
                 time_zone=settings.time_zone,
                 meanings={table.name: table.meanings for table in TABLES},
             )

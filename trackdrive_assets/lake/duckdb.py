@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from graphlib import TopologicalSorter
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from urllib.parse import unquote
@@ -21,6 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, refused
+from trackdrive_assets.lake.queries import queries_in
 from trackdrive_assets.lake.store import LAYOUT, Lake
 
 FILE = "trackdrive.duckdb"
@@ -64,21 +64,8 @@ class Rebuilt:
 
 @cache
 def views() -> Mapping[str, View]:
-    """Every view by name, each after those it reads.
-
-    A part that several share, in `views/parts`, stands where they say `${part}`.
-    """
-    folder = files("trackdrive_assets.lake") / "views"
-    parts = {
-        part.name.removesuffix(".sql"): part.read_text("utf-8").partition("\n")[2].strip()
-        for part in (folder / "parts").iterdir()
-    }
-    found = {}
-    for file in folder.iterdir():
-        if file.name.endswith(".sql"):
-            answers, _, sql = file.read_text("utf-8").partition("\n")
-            name = file.name.removesuffix(".sql")
-            found[name] = View(name, answers.removeprefix("-- "), Template(sql).safe_substitute(parts))
+    """Every view by name, each after those it reads."""
+    found = {name: View(name, query.says, query.sql) for name, query in queries_in("views").items()}
     order = TopologicalSorter(
         {name: sorted(view.reads & found.keys()) for name, view in sorted(found.items())}
     )
@@ -202,7 +189,7 @@ def _create_views(
             failures.append(f"{name}: {error}")
     if failures:
         raise LakeError(
-            f"{len(failures)} of {len(rendered)} views failed, {lake.root} is unchanged.\n"
+            f"{len(failures)} of {len(rendered)} views over {lake.root} failed, and no file was changed.\n"
             + "\n".join(failures)
         )
     return list(rendered)

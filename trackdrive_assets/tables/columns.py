@@ -266,3 +266,4 @@ CALL_CHANGES = Table(
 )
 
 TABLES = (CALLS, REPORTS, STATS, CALL_CHANGES)
+SCHEMAS = {table.name: table.schema for table in TABLES}

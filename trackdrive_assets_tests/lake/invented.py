@@ -9,12 +9,11 @@ import pyarrow as pa
 
 from trackdrive_assets.lake.duckdb import querying
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import TABLES
+from trackdrive_assets.tables.columns import SCHEMAS
 
 Row = dict[str, object]
 
 DAY = date(2024, 6, 19)
-SCHEMAS = {table.name: table.schema for table in TABLES}
 
 
 def write(

@@ -9,7 +9,8 @@ import pytest
 
 from trackdrive_assets.lake.duckdb import querying
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets_tests.lake.invented import DAY, SCHEMAS, a_call, ask, write
+from trackdrive_assets.tables.columns import SCHEMAS
+from trackdrive_assets_tests.lake.invented import DAY, a_call, ask, write
 
 EVENING = datetime(2024, 6, 19, 22, tzinfo=UTC)
 NEXT_WEEK = datetime(2024, 6, 26, 3, 0, 0, 5, tzinfo=UTC)

@@ -1,0 +1,4 @@
+-- The API's statistics by status have the same count, revenue, cost and profit as the calls.
+SELECT
+    ${disagreements}
+    AND source = 'stats/status'

@@ -1,0 +1,29 @@
+-- Whoever converted has an amount: the buyer owes something, or the traffic source is owed something.
+WITH amounts AS (
+    SELECT
+        date,
+        uuid,
+        buyer_converted,
+        coalesce(revenue, buyer_revenue) AS owed_by_buyer,
+        -- On a day without any amount they are hidden from the account's key, and nothing can be said.
+        count(coalesce(revenue, buyer_revenue)) OVER (PARTITION BY date) > 0 AS revenue_is_shown,
+        traffic_source_converted,
+        coalesce(payout, traffic_source_payout) AS owed_to_traffic_source,
+        count(coalesce(payout, traffic_source_payout)) OVER (PARTITION BY date) > 0 AS payout_is_shown
+    FROM calls
+)
+SELECT
+    date,
+    'The buyer converted and owes nothing.' AS finding,
+    uuid,
+    owed_by_buyer AS amount
+FROM amounts
+WHERE buyer_converted AND revenue_is_shown AND coalesce(owed_by_buyer, 0) = 0
+UNION ALL
+SELECT
+    date,
+    'The traffic source converted and is owed nothing.' AS finding,
+    uuid,
+    owed_to_traffic_source AS amount
+FROM amounts
+WHERE traffic_source_converted AND payout_is_shown AND coalesce(owed_to_traffic_source, 0) = 0
