@@ -44,7 +44,8 @@ definitions: install
 	@$(BIN)/python -W ignore -m dagster definitions validate -w workspace.yaml --log-level warning
 
 tests: install
-	@$(BIN)/python -m pytest
+# By file, because some start a process that all of their tests use.
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 soak: install  ## Random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))

@@ -1,11 +1,14 @@
-"""The README's table of settings is the code's."""
+"""What the README and the security page name is what the code has."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from trackdrive_assets.settings import Settings, variable
+from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets.tables.parse import Exclusion
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
 
@@ -28,3 +31,21 @@ def test_the_readme_names_every_example_variable() -> None:
     assert named
     for name in named:
         assert name in {variable(field.name) for field in dataclasses.fields(Settings)}
+
+
+SECURITY = Path(__file__).parents[1].joinpath("SECURITY.md").read_text("utf-8")
+
+
+def test_the_security_page_names_columns_that_there_are() -> None:
+    stored = SECURITY.partition("## Keeping columns out")[0]
+    rows = re.findall(r"^\|[^|]+\| `calls`: ([^.|]*)", stored, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named
+    assert named <= set(CALLS.schema.names)
+
+
+def test_the_security_page_lists_columns_to_keep_out_that_can_be_kept_out() -> None:
+    (example,) = re.findall(r"^TRACKDRIVE_EXCLUDE_COLUMNS=(.*)$", SECURITY, re.MULTILINE)
+    exclusion = Exclusion(Settings.read({variable("exclude_columns"): example}).exclude_columns)
+    assert exclusion.unlisted == ()
+    assert all(exclusion.hides(name) for name in ("caller_number", "name", "token_values", "token-email"))
