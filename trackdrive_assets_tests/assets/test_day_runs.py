@@ -70,6 +70,13 @@ def test_days_that_an_earlier_try_finished_are_not_read_again(pipeline: Pipeline
         assert "requests" in shown
 
 
+def test_what_was_stored_before_a_failure_is_recorded(pipeline: Pipeline) -> None:
+    pipeline.sandbox.inject("401", every=2)
+    pipeline.materialize('key:"reports/buyer_id" or key:"reports/status"', "2024-03-10", fails=True)
+    assert list(pipeline.materialized("reports/buyer_id")) == ["2024-03-10"]
+    assert list(pipeline.materialized("reports/status")) == []
+
+
 @pytest.mark.parametrize("select", ["key:calls", 'key:"stats/status"'])
 def test_what_cannot_pass_is_asked_once(pipeline: Pipeline, select: str) -> None:
     pipeline.sandbox.revoked = True

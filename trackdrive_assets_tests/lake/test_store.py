@@ -1,5 +1,7 @@
 """Where days lie, and that each is replaced whole, in order, or not at all."""
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -168,6 +170,24 @@ def test_small_pages_share_a_row_group_with_statistics(tmp_path: Path) -> None:
     assert column.compression == "ZSTD"
     assert column.statistics is not None
     assert column.statistics.has_min_max
+
+
+def test_nobody_else_replaces_a_day_between_a_look_at_both_files_and_the_swap(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(1))
+    seen = []
+
+    def look(old: DayFile | None, new: DayFile) -> None:
+        seen.append((old and old.rows, new.rows))
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    folder = os.open(lake.file("calls", DAY).parent, os.O_RDONLY)
+    with lake.replace("calls", SCHEMA, DAY, beforehand=look) as writer:
+        writer.write(page(1, 2))
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(folder)
+    assert seen == [(1, 2)]
 
 
 def test_an_error_leaves_the_old_day_and_no_litter(tmp_path: Path) -> None:
