@@ -4,8 +4,9 @@ What is asked, and how it is answered, is in `findings`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -43,9 +44,11 @@ _DAYS_NAMED = 5
 
 def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """Two steps of a run: one that the views wait for, and one that comes last and stops nothing."""
+    reports = {f"agrees_with_reports_{category}" for category in settings.report_categories}
+    warning = [name for name in WARNING if not name.startswith("agrees_with_reports_") or name in reports]
     return [
         _step("calls_are_right", BLOCKING, settings, dg.AssetCheckSeverity.ERROR, blocking=True),
-        _step("calls_are_plausible", WARNING, settings, dg.AssetCheckSeverity.WARN, op_tags=_LAST),
+        _step("calls_are_plausible", warning, settings, dg.AssetCheckSeverity.WARN, op_tags=_LAST),
     ]
 
 
@@ -72,13 +75,26 @@ def _step(
         everything = stored.days(CALLS.name)
         # A check that is launched alone is about no day.
         partitioned = context.has_partition_key or context.has_partition_key_range
-        days = [date.fromisoformat(key) for key in context.partition_keys] if partitioned else everything
+        days = everything
+        if partitioned:
+            read = {date.fromisoformat(key) for key in context.partition_keys}
+            days = sorted(read | set(recent(everything, settings, datetime.now(UTC))))
         selected = {key.name for key in context.selected_asset_check_keys}
         for check, answer in answers([name for name in checks if name in selected], stored, settings, days):
             looked_at = "every day in the lake" if answer.days is everything else named(answer.days)
             yield _result(check, answer, severity, looked_at)
 
     return step
+
+
+def recent(days: Sequence[date], settings: Settings, now: datetime) -> list[date]:
+    """The days that the look-back reads again, and those since.
+
+    A run is judged by these too. Dagster shows only the last evaluation of a check, and a run of today must
+    not hide what is wrong with yesterday.
+    """
+    today = now.astimezone(ZoneInfo(settings.time_zone)).date()
+    return [day for day in days if day >= today - timedelta(days=settings.lookback_days)]
 
 
 def _result(

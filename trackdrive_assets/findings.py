@@ -145,7 +145,9 @@ def answers(
 @contextmanager
 def _querying(lake: Lake, settings: Settings, days: Sequence[date]) -> Iterator[duckdb.DuckDBPyConnection]:
     """The views over these days, and over those before that some questions compare them with."""
-    seen = sorted({day - timedelta(days=before) for day in days for before in range(_DAYS_BEFORE + 1)})
+    wanted = {day - timedelta(days=before) for day in days for before in range(_DAYS_BEFORE + 1)}
+    # A damaged day is a finding of that day. It must not hide those of the others.
+    seen = sorted(day for day in wanted if not any(_looked_into(lake, day)))
     with querying(lake, SCHEMAS, time_zone=settings.time_zone, days=seen) as connection:
         # What is found shows its instants on the account's clock.
         connection.execute(f"SET TimeZone = {ConstantExpression(settings.time_zone)}")
@@ -155,7 +157,7 @@ def _querying(lake: Lake, settings: Settings, days: Sequence[date]) -> Iterator[
 def _found(
     connection: duckdb.DuckDBPyConnection, query: Query, settings: Settings, days: Sequence[date]
 ) -> pa.Table:
-    """What a query finds from the first to the last of these days."""
+    """What a query finds on these days."""
     if not days:
         return _rows([])
     question = Template(query.sql).substitute(
@@ -163,10 +165,10 @@ def _found(
         known_statuses=ConstantExpression(list(STATUSES)),
         days_before=_DAYS_BEFORE,
     )
-    span = f"{ConstantExpression(min(days))} AND {ConstantExpression(max(days))}"
+    wanted = ", ".join(str(ConstantExpression(day)) for day in days)
     try:
         return connection.sql(
-            f"SELECT * FROM ({question}) WHERE date BETWEEN {span} ORDER BY ALL"  # noqa: S608  quoted
+            f"SELECT * FROM ({question}) WHERE date IN ({wanted}) ORDER BY ALL"  # noqa: S608  quoted
         ).to_arrow_table()
     except duckdb.Error as error:
         return _rows([_unreadable(error)])

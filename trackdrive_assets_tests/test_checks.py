@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.checks import ASSET, BLOCKING, WARNING
+from trackdrive_assets.checks import ASSET, BLOCKING, WARNING, recent
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.findings import questions
 from trackdrive_assets.settings import Settings
@@ -116,6 +116,29 @@ def test_a_refused_report_is_told_of_in_the_run_that_was_refused_it(pipeline: Pi
     # What came in the same run is compared: the check waited for it.
     assert told["agrees_with_reports_offer_id"].passed
     assert told["agrees_with_stats"].passed
+
+
+def test_a_run_of_today_does_not_hide_what_is_wrong_with_the_days_before() -> None:
+    days = [date(2024, 6, 19) + timedelta(days=n) for n in range(10)]
+    settings = Settings(time_zone="America/New_York", lookback_days=3)
+    # In New York it is still the 27th.
+    assert recent(days, settings, datetime(2024, 6, 28, 3, tzinfo=UTC)) == days[5:]
+
+
+def test_recent_days_are_looked_at_with_every_run(pipeline: Pipeline) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    call = {"uuid": "call", "created_at": yesterday, "ended_at": yesterday, "total_duration": -1.0}
+    with pipeline.lake.replace("calls", CALLS.schema, yesterday.date()) as writer:
+        writer.write(pa.RecordBatch.from_pylist([call], schema=CALLS.schema))
+    told = evaluations(pipeline.materialize("calls", "2024-11-12", checked=True))
+    assert told["durations_not_negative"].metadata["days"].value == [yesterday.date().isoformat()]
+
+
+def test_a_report_that_is_not_configured_is_not_checked() -> None:
+    graph = build_definitions(Settings(report_categories=("offer_id",))).resolve_asset_graph()
+    names = {key.name for key in graph.asset_check_keys}
+    assert "agrees_with_reports_offer_id" in names
+    assert "agrees_with_reports_buyer_id" not in names
 
 
 def test_launched_alone_a_check_looks_at_every_day(pipeline: Pipeline) -> None:

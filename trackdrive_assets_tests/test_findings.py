@@ -103,13 +103,12 @@ def test_a_file_that_cannot_be_read_is_a_finding_of_every_question(lake: Lake) -
         assert finding.says.startswith("A file cannot be read. Run its partition again.")
 
 
-def test_a_damaged_file_of_the_weeks_before_is_named(lake: Lake) -> None:
+def test_a_damaged_file_of_the_weeks_before_is_no_finding_of_this_day(lake: Lake) -> None:
     store(lake, [a_call()])
     store(lake, [a_call()], day=DAY - timedelta(days=7))
     lake.file("calls", DAY - timedelta(days=7)).write_bytes(b"no Parquet")
-    answer = ask(lake, "volume_as_in_weeks_before")
-    assert not answer.holds
-    assert "date=2024-06-12" in says(answer)
+    assert ask(lake, "volume_as_in_weeks_before").holds
+    assert ask(lake, "uuid_once").holds
 
 
 def test_a_file_whose_middle_is_damaged_is_a_finding(lake: Lake) -> None:
@@ -203,7 +202,9 @@ def test_a_sale_for_one_side_alone_is_in_order(lake: Lake) -> None:
 @pytest.mark.parametrize("hidden", ["revenue", "payout"])
 def test_amounts_that_the_account_may_not_see_are_not_missing(lake: Lake, hidden: str) -> None:
     store(lake, [a_sale(number, "10", "5") | {hidden: None} for number in range(3)])
-    assert ask(lake, "conversions_are_paid").holds
+    answer = ask(lake, "conversions_are_paid")
+    assert answer.holds
+    assert "nothing can be said" in says(answer)
 
 
 def test_the_older_names_of_amounts_count(lake: Lake) -> None:
@@ -359,8 +360,10 @@ def calls_at(count: int, day: date, *, hour: int) -> list[dict[str, object]]:
         ([166, 100, 100, 100, 100], ""),
         ([167, 100, 100, 100, 100], "Far more calls than"),
         # Few calls vary by chance.
-        ([0, 9], ""),
-        ([0, 10], "Far fewer calls than"),
+        ([0, 4], ""),
+        ([0, 5], "Far fewer calls than"),
+        ([2, 9], ""),
+        ([1, 9], "Far fewer calls than"),
         ([4, 1, 1], ""),
     ],
 )

@@ -18,10 +18,11 @@ from trackdrive_assets.executor import turn_to_ask
 from trackdrive_assets.findings import DUE_HOUR
 from trackdrive_assets.ingest.days import Day, exact_day, not_begun
 from trackdrive_assets.io_manager import IO_MANAGER_KEY
+from trackdrive_assets.lake.duckdb import rebuild
 from trackdrive_assets.lake.store import Lake, LakeError, Written
 from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import Table
+from trackdrive_assets.tables.columns import MEANINGS, SCHEMAS, Table
 from trackdrive_assets.tables.parse import MalformedRow
 
 POOL = "trackdrive_api"
@@ -79,6 +80,11 @@ def daily_assets(
             if key in context.selected_asset_keys and read_as(key) not in refused:
                 yield dg.MaterializeResult(asset_key=key)
         if refused:
+            # Dagster abandons the views of this run with the step. What was stored is to be seen in them.
+            try:
+                rebuild(files, SCHEMAS, time_zone=settings.time_zone, meanings=MEANINGS)
+            except LakeError as error:
+                context.log.warning(str(error))
             raise _again_or_not(context, _refusal(refused, of=len(context.selected_asset_keys)))
 
     return family

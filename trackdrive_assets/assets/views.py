@@ -12,7 +12,7 @@ from trackdrive_assets.lake.duckdb import rebuild, views
 from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.resources import LakeResource
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import SCHEMAS, TABLES
+from trackdrive_assets.tables.columns import MEANINGS, SCHEMAS, TABLES
 
 
 def build_views(settings: Settings) -> dg.AssetsDefinition:
@@ -33,7 +33,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
                 lake.open(),
                 SCHEMAS,
                 time_zone=settings.time_zone,
-                meanings={table.name: table.meanings for table in TABLES},
+                meanings=MEANINGS,
             )
         except LakeError as error:
             raise dg.Failure(str(error), allow_retries=False) from None

@@ -6,6 +6,7 @@ because the process died in between, the changes it was to bring are later than 
 taken back by the next reading, which finds them again. What counts as a change is in `tables.changes`.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,12 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.lake.store import DayFile, Lake, Written
+from trackdrive_assets.lake.day_file import DamagedFileError, DayFile
+from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES
 from trackdrive_assets.tables.parse import Exclusion
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,7 @@ def record_changes(
         LakeError: The changes cannot be written; then the calls must not be replaced either.
     """
     seen_at = read_at(after)
-    found = CALL_CHANGES.schema.empty_table()
-    if before is not None:
-        found = call_changes(
-            before.column,
-            after.column,
-            [name for name in after.schema.names if name in before.schema.names],
-            read_before=read_at(before),
-            seen_at=seen_at,
-            exclude=exclude,
-        )
+    found = _found(before, after, seen_at, exclude)
     kept = _kept(lake, day, before, exclude)
     with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, read_at=seen_at) as writer:
         for batch in pa.concat_tables([kept, found]).to_batches():
@@ -68,18 +62,41 @@ def record_changes(
 
 
 def read_at(file: DayFile) -> datetime:
-    """When a day was read. Files of older versions don't tell: they are older than anything."""
+    """When a day was read. A file that doesn't tell is older than anything."""
     return file.reading.read_at if file.reading else _NEVER
+
+
+def _found(before: DayFile | None, after: DayFile, seen_at: datetime, exclude: Exclusion) -> pa.Table:
+    """What is different now; nothing where there is nothing to compare with."""
+    if before is not None:
+        try:
+            return call_changes(
+                before.column,
+                after.column,
+                [name for name in after.schema.names if name in before.schema.names],
+                read_before=read_at(before),
+                seen_at=seen_at,
+                exclude=exclude,
+            )
+        except DamagedFileError as error:
+            _log.warning("%s It is replaced now, without comparing.", error)
+    return CALL_CHANGES.schema.empty_table()
 
 
 def _kept(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> pa.Table:
     """The changes that the standing file of calls shows, without those that never came to stand."""
-    if not lake.file(CALL_CHANGES.name, day.date).exists():
+    file = lake.file(CALL_CHANGES.name, day.date)
+    if not file.exists():
         return CALL_CHANGES.schema.empty_table()
-    stored = lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, [day.date])
+    try:
+        stored = lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, [day.date])
+    except DamagedFileError as error:
+        aside = file.replace(file.with_name(f"{file.name}.damaged"))
+        _log.warning("%s Its changes cannot be had from the API again, so it is kept as %s.", error, aside)
+        return CALL_CHANGES.schema.empty_table()
     hidden = [field for field in pc.unique(stored["field"]).to_pylist() if exclude.hides(field)]
     shown = stored.filter(pc.invert(pc.is_in(stored["field"], value_set=pa.array(hidden, pa.string()))))
-    if before is None:
-        # The calls are gone, and only they could tell. What was once recorded is not thrown away.
+    if before is None or before.reading is None:
+        # Only the file of calls could tell; it is gone, or somebody else wrote it. Nothing is thrown away.
         return shown
     return shown.filter(pc.less_equal(shown["seen_at"], pa.scalar(read_at(before), shown["seen_at"].type)))

@@ -3,7 +3,8 @@
 Where it lies and how it is replaced is in `store`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.aside import refusals_explained
+from trackdrive_assets.lake.aside import LakeError, refused
 
 _PREFIX = "trackdrive."
 _TICK = timedelta(microseconds=1)
@@ -64,16 +65,39 @@ class Reading:
         return {f"{_PREFIX}{name}": text for name, text in (texts | count).items()}
 
 
+class DamagedFileError(LakeError):
+    """A file is there and holds no table."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Tell a damaged file from one that the file system refuses.
+
+    Raises:
+        DamagedFileError: What the file holds can't be read.
+        LakeError: The file can't be read.
+    """
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        # Arrow has no number for what it finds in a file; the file system has one for all that it refuses.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise refused("read", path, error.strerror or str(error)) from error
+        raise DamagedFileError(
+            f"{path} is damaged: {error}. Run its partition again, which replaces it."
+        ) from error
+
+
 class DayFile:
     """A day as it stands in a file, for as long as the `with` block lasts.
 
     Raises:
-        LakeError: It can't be read.
+        LakeError: It can't be read, or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with refusals_explained("read", path):
+        with reading(path):
             self._parquet = pq.ParquetFile(path)
 
     @property
@@ -93,7 +117,7 @@ class DayFile:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column, whole."""
-        with refusals_explained("read", self.path):
+        with reading(self.path):
             return self._parquet.read(columns=[name])[name]
 
     def __enter__(self) -> Self:

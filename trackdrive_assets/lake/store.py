@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, turn_in
-from trackdrive_assets.lake.day_file import DayFile, Reading
+from trackdrive_assets.lake.day_file import DamagedFileError, DayFile, Reading, reading
 
 __all__ = ["LAYOUT", "DayFile", "Lake", "LakeError", "Layout", "Written"]
 
@@ -272,9 +272,9 @@ class Lake:
                 yield writer
                 new = folder / "day"
                 with turn_in(place.parent), _opened(place) as old:
-                    reading = Reading(began, began, writer.api_count).following(old.reading if old else None)
+                    noted = Reading(began, began, writer.api_count).following(old.reading if old else None)
                     with refusals_explained("write", place):
-                        writer._store(new, reading)  # noqa: SLF001  only the lake may end a day
+                        writer._store(new, noted)  # noqa: SLF001  only the lake may end a day
                         size = new.stat().st_size
                     with DayFile(new) as complete:
                         _check(complete, schema, writer.rows)
@@ -336,9 +336,9 @@ def _opened(place: Path) -> Iterator[DayFile | None]:
     """The file, where there is one that can be read."""
     try:
         found = DayFile(place) if place.exists() else None
-    except pa.ArrowInvalid as error:
+    except DamagedFileError as error:
         # Reading the day again is how a damaged file is mended, so it must not stand in the way.
-        _log.warning("%s can't be read (%s) and is replaced without comparing.", place, error)
+        _log.warning("%s It is replaced now, without comparing.", error)
         found = None
     with found or nullcontext():
         yield found
@@ -351,7 +351,7 @@ def _check(file: DayFile, schema: pa.Schema, rows: int) -> None:
 
 
 def _read(file: Path, wanted: pa.Schema) -> pa.Table:
-    with refusals_explained("read", file), pq.ParquetFile(file) as parquet:
+    with reading(file), pq.ParquetFile(file) as parquet:
         present = [name for name in wanted.names if name in parquet.schema_arrow.names]
         found = parquet.read(columns=present)
     return pa.Table.from_arrays(

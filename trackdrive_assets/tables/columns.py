@@ -267,3 +267,4 @@ CALL_CHANGES = Table(
 
 TABLES = (CALLS, REPORTS, STATS, CALL_CHANGES)
 SCHEMAS = {table.name: table.schema for table in TABLES}
+MEANINGS = {table.name: table.meanings for table in TABLES}

@@ -50,6 +50,13 @@ def test_a_refused_category_fails_alone_with_the_servers_words(pipeline: Pipelin
     assert len(refused) == 1
 
 
+def test_a_refused_category_does_not_keep_the_others_from_the_views(pipeline: Pipeline) -> None:
+    pipeline.sandbox.refused_categories["contact_id"] = "reports by contact are not part of this plan"
+    pipeline.materialize("key:calls or key:reports/* or key:views/*", "2024-03-10", fails=True)
+    (number,) = pipeline.ask("SELECT count(DISTINCT category) FROM reports")
+    assert number == (len(REPORT_CATEGORIES) - 1,)
+
+
 def test_a_revoked_key_ends_every_category_at_once(pipeline: Pipeline) -> None:
     pipeline.sandbox.revoked = True
     result = pipeline.materialize("key:reports/*", "2024-03-10", "2024-03-12", fails=True)

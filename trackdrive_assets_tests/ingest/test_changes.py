@@ -128,8 +128,45 @@ def test_a_damaged_file_of_calls_is_replaced_without_comparing_and_said_so(
     lake.file("calls", DAY.date).write_bytes(b"not Parquet")
     with caplog.at_level(logging.WARNING):
         read_day(lake, "8", next(moments))
-    assert "replaced without comparing" in caplog.text
+    assert "replaced now, without comparing" in caplog.text
     assert recorded(lake) == [("revenue", "5.000000", "7.000000")]
+
+
+def test_a_file_of_calls_whose_middle_is_damaged_is_replaced_too(
+    lake: Lake, moments: Iterator[datetime]
+) -> None:
+    read_day(lake, "5", next(moments))
+    file = lake.file("calls", DAY.date)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:4] + bytes(3000) + whole[3004:])
+    read_day(lake, "7", next(moments))
+    assert lake.read("calls", CALLS.schema, [DAY.date])["revenue"].to_pylist() == [7]
+    assert recorded(lake) == []
+
+
+def test_damaged_changes_are_kept_aside_and_do_not_hold_up_their_day(
+    lake: Lake, moments: Iterator[datetime], caplog: pytest.LogCaptureFixture
+) -> None:
+    for revenue in ("5", "7"):
+        read_day(lake, revenue, next(moments))
+    changes = lake.file("call_changes", DAY.date)
+    changes.write_bytes(b"not Parquet")
+    with caplog.at_level(logging.WARNING):
+        read_day(lake, "8", next(moments))
+    assert recorded(lake) == [("revenue", "7.000000", "8.000000")]
+    assert changes.with_name("changes.parquet.damaged").read_bytes() == b"not Parquet"
+    assert "changes.parquet.damaged" in caplog.text
+
+
+def test_what_was_recorded_outlives_a_file_of_calls_that_somebody_wrote_anew(
+    lake: Lake, moments: Iterator[datetime]
+) -> None:
+    for revenue in ("5", "7"):
+        read_day(lake, revenue, next(moments))
+    file = lake.file("calls", DAY.date)
+    pq.write_table(pq.read_table(file), file)
+    read_day(lake, "8", next(moments))
+    assert recorded(lake) == [("revenue", "5.000000", "7.000000"), ("revenue", "7.000000", "8.000000")]
 
 
 def test_a_file_of_an_older_version_is_compared_too(lake: Lake) -> None:

@@ -306,6 +306,12 @@ def test_groups_that_the_older_api_does_not_tell_apart_cannot_be_compared(
     assert set(found.values()) == {"cannot be read"}
 
 
+def test_a_day_on_which_no_call_reached_a_buyer_agrees(tmp_path: Path) -> None:
+    rows = reconciled(tmp_path, [SALE | {"buyer_id": None}], {"buyer_id": [a_total(None, 1, "30", "20")]})
+    assert len(rows) == 3
+    assert set(verdicts(rows).values()) == {"agrees"}
+
+
 def test_the_analysts_own_time_zone_changes_nothing(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], WRONG, calls_read_at=datetime(2024, 6, 20, 0, 30, tzinfo=UTC))
     lake = Lake(tmp_path)

@@ -191,6 +191,11 @@ def test_calls_that_were_live_or_had_no_duration_are_unfinished(tmp_path: Path) 
     }
 
 
+def test_calls_are_unfinished_too_on_a_day_that_has_no_others(tmp_path: Path) -> None:
+    rows = answer(tmp_path, "unfinished_calls", [a_call(uuid="live", ended_at=None, total_duration=None)])
+    assert [row["uuid"] for row in rows] == ["live"]
+
+
 @pytest.mark.parametrize("column", ["ended_at", "total_duration"])
 def test_a_column_that_the_account_may_not_see_leaves_no_call_unfinished(tmp_path: Path, column: str) -> None:
     calls = [a_call(uuid="a") | {column: None}, a_call(uuid="b") | {column: None}]

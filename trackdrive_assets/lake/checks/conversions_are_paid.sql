@@ -15,6 +15,7 @@ WITH amounts AS (
 SELECT
     date,
     'The buyer converted and owes nothing.' AS finding,
+    true AS fails,
     uuid,
     owed_by_buyer AS amount
 FROM amounts
@@ -23,7 +24,18 @@ UNION ALL
 SELECT
     date,
     'The traffic source converted and is owed nothing.' AS finding,
+    true AS fails,
     uuid,
     owed_to_traffic_source AS amount
 FROM amounts
 WHERE traffic_source_converted AND payout_is_shown AND coalesce(owed_to_traffic_source, 0) = 0
+UNION ALL
+SELECT
+    date,
+    'Calls converted and no call of the day has an amount, so nothing can be said: the account''s key may not see them.' AS finding,
+    false AS fails,
+    min(uuid) AS uuid,
+    NULL AS amount
+FROM amounts
+WHERE (buyer_converted AND NOT revenue_is_shown) OR (traffic_source_converted AND NOT payout_is_shown)
+GROUP BY date

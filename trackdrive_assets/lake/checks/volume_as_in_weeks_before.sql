@@ -4,8 +4,10 @@ WITH limits AS (
         -- Below 60 % of the same time last week is where companies of the trade set their alarms. Above, the same ratio.
         0.6 AS ratio,
         -- Calls come independently of each other, so their number strays by its square root: where 9 are usual, 6 or
-        -- 12 come on many a day. Three times as far is chance on one day of some 370.
-        3 AS deviations
+        -- 12 come on many a day. Measured in square roots (Freeman and Tukey's), small numbers stray no further than
+        -- large ones. So far from the usual is chance on one day of a hundred at most, and on far fewer in a large
+        -- account.
+        3.5 AS deviations
 ),
 days AS (
     SELECT
@@ -57,4 +59,4 @@ SELECT
 FROM volumes, limits
 WHERE weeks_compared = 0
     OR (calls NOT BETWEEN mean_of_weeks_before * ratio AND mean_of_weeks_before / ratio)
-        AND abs(calls - mean_of_weeks_before) > deviations * sqrt(mean_of_weeks_before)
+        AND abs(sqrt(calls) + sqrt(calls + 1) - sqrt(4 * mean_of_weeks_before + 1)) > deviations

@@ -47,7 +47,7 @@ totals_of_calls AS (
         date,
         source,
         group_value,
-        -- Where no call of a day has the group, the account's API doesn't say it of any.
+        -- Where no call of a day has a group and the API's total names one, the calls don't say theirs.
         count(group_value) OVER (PARTITION BY date, source) > 0 AS told_apart,
         ${measures}
     FROM (
@@ -78,8 +78,8 @@ numbers AS (
         group_value,
         figure,
         side,
+        told_apart,
         CASE
-            WHEN NOT told_apart THEN NULL
             WHEN figure = 'revenue' THEN revenue
             WHEN figure = 'payout' THEN payout
             WHEN figure = 'cost' THEN cost
@@ -120,6 +120,7 @@ sums AS (
         figure,
         bool_or(side = 'calls') AS in_calls,
         bool_or(side = 'api') AS in_api,
+        bool_or(told_apart) FILTER (side = 'calls') AS told_apart,
         CASE
             WHEN bool_and(number IS NOT NULL) FILTER (side = 'calls') THEN sum(number) FILTER (side = 'calls')
         END AS calls_sum,
@@ -141,6 +142,8 @@ compared AS (
         -- Half a cent for each number of the API, which may be rounded to cents. Counts agree exactly or not at all.
         CASE WHEN figure IN ('calls', 'count') THEN 0 ELSE 0.005 * greatest(api_numbers, 1) END AS leeway,
         CASE
+            WHEN NOT bool_or(told_apart) OVER of_the_day AND bool_or(in_api AND group_value IS NOT NULL) OVER of_the_day
+            THEN NULL
             WHEN in_calls THEN calls_sum
             WHEN count(calls_sum) OVER of_the_day > 0 OR NOT bool_or(in_calls) OVER of_the_day THEN 0
         END AS calls_value,

@@ -12,9 +12,11 @@ SELECT
     fetched_at
 FROM calls
 JOIN (
-    -- A day on which no call has an end, or a duration, is one of an account whose API doesn't tell.
+    -- A day on which no call has an end is one of an account whose API doesn't tell; likewise of a duration. One on
+    -- which no call has either is one of live calls only.
     SELECT date, count(ended_at) > 0 AS ends_told, count(total_duration) > 0 AS durations_told
     FROM calls
     GROUP BY date
 ) AS days USING (date)
-WHERE (ends_told AND ended_at IS NULL) OR (durations_told AND total_duration IS NULL)
+WHERE (ended_at IS NULL AND (ends_told OR NOT durations_told))
+    OR (total_duration IS NULL AND (durations_told OR NOT ends_told))

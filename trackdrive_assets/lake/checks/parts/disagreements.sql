@@ -6,7 +6,7 @@
         WHEN verdict = 'read at another moment'
         THEN 'The calls and ' || source || ' differ, but were read at another moment. Materialize both together to compare.'
         WHEN api_read_at IS NULL
-        THEN source || ' cannot be read: the day has no file. Materialize it, and see in its run what the API refused.'
+        THEN source || ' cannot be read: the day has no file. Materialize it; if its run failed, that run says why.'
         WHEN api_value IS NULL
         THEN source || ' has no such figure. The account''s key may not see it.'
         ELSE 'The calls have no such figure. The older API may not send it, the account''s key may not see it, or TRACKDRIVE_EXCLUDE_COLUMNS keeps it out.'
