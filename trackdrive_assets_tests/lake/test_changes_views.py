@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,6 +14,11 @@ from trackdrive_assets_tests.lake.invented import DAY, Row, a_call, a_sale, ask,
 
 MIDNIGHT = datetime(2024, 6, 20, tzinfo=UTC)
 """The end of `DAY` in UTC."""
+
+SIX = MIDNIGHT + timedelta(hours=6)
+"""The next morning: what was seen before it belongs to `DAY`."""
+
+A_SECOND = timedelta(seconds=1)
 
 FIRST = MIDNIGHT - timedelta(hours=2)
 LAST = MIDNIGHT + timedelta(days=31)
@@ -66,6 +72,7 @@ def test_revenue_that_never_changed_was_known_on_the_day(tmp_path: Path) -> None
         "user_buyer_id": "A1",
         "buyer": "Acme",
         "calls": 2,
+        "settled_calls": 2,
         "final_revenue": dollars("30"),
         "known_after_0_days": 1.0,
         "known_after_1_days": 1.0,
@@ -75,17 +82,55 @@ def test_revenue_that_never_changed_was_known_on_the_day(tmp_path: Path) -> None
     }
 
 
-def test_revenue_that_came_later_is_known_from_the_evening_it_was_seen(tmp_path: Path) -> None:
+def test_revenue_that_came_later_is_known_from_the_day_it_was_seen(tmp_path: Path) -> None:
     calls = [a_sale("30", None, uuid="late", buyer_id=1), a_sale("10", None, uuid="at once", buyer_id=1)]
-    came = a_change("late", "revenue", None, "30.000000", MIDNIGHT + timedelta(days=1, hours=1))
+    came = a_change("late", "revenue", None, "30.000000", MIDNIGHT + timedelta(days=1, hours=12))
     assert shares(lag(observed(tmp_path, calls, [came]))[1]) == [0.25, 0.25, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 7, 30])
+def test_what_was_seen_early_in_the_morning_was_known_the_day_before(tmp_path: Path, days: int) -> None:
+    calls = [a_sale("30", None, uuid="a", buyer_id=1)]
+    six = SIX + timedelta(days=days)
+    for seen_at, known in ((six - A_SECOND, 1.0), (six, 0.0)):
+        came = a_change("a", "revenue", None, "30.000000", seen_at)
+        (row,) = lag(observed(tmp_path, calls, [came])).values()
+        assert row[f"known_after_{days}_days"] == known
+
+
+def test_with_the_schedules_a_days_lag_is_known_after_the_last_look_back(tmp_path: Path) -> None:
+    midnight = datetime(2024, 6, 19, tzinfo=ZoneInfo("America/New_York"))
+    came = [
+        (midnight + timedelta(hours=20), Decimal(10)),
+        (midnight + timedelta(days=1, hours=15), Decimal(20)),
+        (midnight + timedelta(days=5, hours=12), Decimal(30)),
+        (midnight + timedelta(days=20, hours=12), Decimal(40)),
+        (midnight + timedelta(days=29, hours=18), Decimal(50)),
+    ]
+    lake = Lake(tmp_path)
+    changes: list[Row] = []
+    before: Decimal | None = None
+    for mornings in range(1, 36):
+        for hour, looks_back in ((3, 7), (4, 30)):
+            if mornings > looks_back:
+                continue
+            read_at = midnight + timedelta(days=mornings, hours=hour)
+            revenue = max(amount for since, amount in came if since < read_at)
+            if before is not None and revenue != before:
+                changes.append(a_change("a", "revenue", f"{before}.000000", f"{revenue}.000000", read_at))
+            before = revenue
+            write(lake, "calls", [a_sale(str(revenue), None, uuid="a", buyer_id=1)], read_at=read_at)
+            write(lake, "call_changes", changes, read_at=read_at)
+    (row,) = lag(lake, "America/New_York").values()
+    assert (row["settled_calls"], row["final_revenue"]) == (1, dollars("50"))
+    assert shares(row) == [0.2, 0.4, 0.4, 0.6, 1.0]
 
 
 def test_of_several_changes_the_next_one_tells_what_was_known(tmp_path: Path) -> None:
     changes = [
         a_change("a", "revenue", "20.000000", "40.000000", MIDNIGHT + timedelta(days=5)),
-        a_change("a", "revenue", None, "10.000000", MIDNIGHT + timedelta(hours=1)),
-        a_change("a", "revenue", "10.000000", "20.000000", MIDNIGHT + timedelta(days=1, hours=1)),
+        a_change("a", "revenue", None, "10.000000", MIDNIGHT + timedelta(hours=12)),
+        a_change("a", "revenue", "10.000000", "20.000000", MIDNIGHT + timedelta(days=1, hours=12)),
     ]
     lake = observed(tmp_path, [a_sale("40", None, uuid="a", buyer_id=1)], changes)
     assert shares(lag(lake)[1]) == [0.0, 0.25, 0.5, 1.0, 1.0]
@@ -127,16 +172,41 @@ def test_of_two_names_of_revenue_todays_decides(tmp_path: Path) -> None:
     assert shares(lag(lake)[1]) == [0.25, 0.25, 0.25, 1.0, 1.0]
 
 
-def test_a_day_first_read_later_says_nothing_of_the_days_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("first", "known"),
+    [
+        (SIX + timedelta(days=2) - A_SECOND, [None, None, 1.0, 1.0, 1.0]),
+        (SIX + timedelta(days=2), [None, None, None, 1.0, 1.0]),
+        (SIX + timedelta(days=100), [None] * 5),
+    ],
+)
+def test_a_day_first_read_later_says_nothing_of_the_days_before(
+    tmp_path: Path, first: datetime, known: list[float | None]
+) -> None:
     calls = [a_sale("30", None, uuid="a", buyer_id=1)]
-    lake = observed(tmp_path, calls, first=MIDNIGHT + timedelta(days=2))
-    assert shares(lag(lake)[1]) == [None, None, 1.0, 1.0, 1.0]
+    (row,) = lag(observed(tmp_path, calls, first=first, last=first + timedelta(days=30))).values()
+    assert (row["settled_calls"], row["final_revenue"], shares(row)) == (1, dollars("30"), known)
 
 
-def test_a_day_says_nothing_of_what_has_not_been_looked_at_since(tmp_path: Path) -> None:
+def test_a_day_is_settled_when_it_was_read_thirty_days_later(tmp_path: Path) -> None:
     calls = [a_sale("30", None, uuid="a", buyer_id=1)]
-    lake = observed(tmp_path, calls, last=MIDNIGHT + timedelta(days=2))
-    assert shares(lag(lake)[1]) == [1.0, 1.0, None, None, None]
+    thirty_days_later = MIDNIGHT + timedelta(days=29)
+    (row,) = lag(observed(tmp_path, calls, last=thirty_days_later - A_SECOND)).values()
+    assert (row["calls"], row["settled_calls"], row["final_revenue"]) == (1, 0, None)
+    assert shares(row) == [None] * 5
+    (row,) = lag(observed(tmp_path, calls, last=thirty_days_later)).values()
+    assert (row["calls"], row["settled_calls"], row["final_revenue"]) == (1, 1, dollars("30"))
+    assert shares(row) == [1.0] * 5
+
+
+def test_a_day_that_has_not_settled_counts_in_no_share(tmp_path: Path) -> None:
+    came = a_change("a", "revenue", "15.000000", "30.000000", MIDNIGHT + timedelta(days=4))
+    observed(tmp_path, [a_sale("30", None, uuid="a", buyer_id=1)], [came])
+    sales = [a_sale("1000", None, uuid="b", buyer_id=1), a_call(buyer_id=1)]
+    lake = observed(tmp_path, sales, day=date(2024, 7, 10))
+    (row,) = lag(lake).values()
+    assert (row["calls"], row["settled_calls"], row["final_revenue"]) == (3, 1, dollars("30"))
+    assert shares(row) == [0.5, 0.5, 0.5, 1.0, 1.0]
 
 
 def test_shares_are_of_the_revenue_of_the_same_days(tmp_path: Path) -> None:
@@ -150,11 +220,17 @@ def test_shares_are_of_the_revenue_of_the_same_days(tmp_path: Path) -> None:
     assert shares(row) == [0.5, 0.5, 0.5, 1.0, 1.0]
 
 
-def test_an_evening_is_the_accounts(tmp_path: Path) -> None:
-    came = a_change("a", "revenue", None, "30.000000", MIDNIGHT + timedelta(hours=3))
+def test_a_morning_is_the_accounts(tmp_path: Path) -> None:
+    came = a_change("a", "revenue", None, "30.000000", SIX + timedelta(hours=3))
     lake = observed(tmp_path, [a_sale("30", None, uuid="a", buyer_id=1)], [came])
     assert shares(lag(lake, "UTC")[1])[:2] == [0.0, 1.0]
     assert shares(lag(lake, "America/New_York")[1])[:2] == [1.0, 1.0]
+
+
+def test_the_day_on_which_a_day_settles_is_the_accounts(tmp_path: Path) -> None:
+    lake = observed(tmp_path, [a_call(buyer_id=1)], last=MIDNIGHT + timedelta(days=29, hours=3))
+    assert lag(lake, "UTC")[1]["settled_calls"] == 1
+    assert lag(lake, "America/New_York")[1]["settled_calls"] == 0
 
 
 def test_a_call_belongs_to_its_present_buyer(tmp_path: Path) -> None:

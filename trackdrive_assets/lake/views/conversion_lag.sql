@@ -1,30 +1,41 @@
--- How many days after the call is its revenue known? Share of the final revenue at the end of each day, by buyer.
-WITH days_of_buyers AS MATERIALIZED (
-    SELECT date, buyer_id, user_buyer_id, buyer, calls, revenue
+-- What share of a buyer's final revenue was known 0, 1, 2, 7 and 30 days after the call? Of days read 30 days later.
+WITH settled_days AS MATERIALIZED (
+    -- Revenue comes and is taken back for a month. The look-back reads a day for the last time on the morning of the
+    -- 30th day after it; what it finds then is final.
+    SELECT date, first_read_at
+    FROM readings
+    WHERE table_name = 'calls' AND read_at >= timezone(${time_zone}, CAST(date + 30 AS TIMESTAMP))
+),
+days_of_buyers AS MATERIALIZED (
+    SELECT
+        date,
+        buyer_id,
+        user_buyer_id,
+        buyer,
+        calls,
+        revenue,
+        date IN (SELECT date FROM settled_days) AS settled
     FROM buyer_performance
 ),
-evenings AS MATERIALIZED (
-    -- The moments of which the lake can tell what was known of a day's calls. It had read them by then: what a
-    -- backfill of weeks later found may have been there all the time. And it has read them since, so that what
-    -- changed later is known to be later.
-    SELECT date, days, evening
+day_ends AS MATERIALIZED (
+    -- When the day so many days after the call was over for whoever reads it, where the lake had read the call's day
+    -- by then: what a backfill of weeks later found may have been there all the time.
+    SELECT date, days, day_end
     FROM (
         SELECT
             date,
             days,
-            timezone(${time_zone}, CAST(date + days + 1 AS TIMESTAMP)) AS evening,
-            first_read_at,
-            read_at
-        FROM readings
+            -- A day is read early the next morning, and what is found then happened on the day before, but for a few
+            -- hours of night. So a day ends at six.
+            timezone(${time_zone}, CAST(date + days + 1 AS TIMESTAMP) + INTERVAL 6 HOUR) AS day_end,
+            first_read_at
+        FROM settled_days
         CROSS JOIN (VALUES (0), (1), (2), (7), (30)) AS after_the_call(days)
-        WHERE table_name = 'calls'
     )
-    WHERE first_read_at <= evening
-        AND read_at > evening
-        AND date IN (SELECT date FROM days_of_buyers WHERE revenue IS NOT NULL)
+    WHERE first_read_at < day_end AND date IN (SELECT date FROM days_of_buyers WHERE revenue IS NOT NULL)
 ),
 replaced AS (
-    -- What the first change after an evening replaced was known on it. In a list, so that null is a value too.
+    -- What the first change after the end of a day replaced was known on it. In a list, so that null is a value too.
     SELECT
         date,
         uuid,
@@ -32,8 +43,8 @@ replaced AS (
         arg_min([CAST(old_value AS DECIMAL(18, 6))], seen_at) FILTER (field = 'revenue') AS revenues,
         arg_min([CAST(old_value AS DECIMAL(18, 6))], seen_at) FILTER (field = 'buyer_revenue') AS buyer_revenues
     FROM call_changes
-    JOIN evenings USING (date)
-    WHERE field IN ('revenue', 'buyer_revenue') AND seen_at > evening
+    JOIN day_ends USING (date)
+    WHERE field IN ('revenue', 'buyer_revenue') AND seen_at >= day_end
     GROUP BY date, uuid, days
 )
 SELECT
@@ -41,7 +52,8 @@ SELECT
     arg_max(user_buyer_id, date) FILTER (days IS NULL) AS user_buyer_id,
     arg_max(buyer, date) FILTER (days IS NULL) AS buyer,
     CAST(sum(calls) AS BIGINT) AS calls,
-    sum(revenue) FILTER (days IS NULL) AS final_revenue,
+    CAST(coalesce(sum(calls) FILTER (settled), 0) AS BIGINT) AS settled_calls,
+    sum(revenue) FILTER (settled) AS final_revenue,
     -- More than all of it, where conversions were taken back.
     sum(known) FILTER (days = 0) / nullif(sum(revenue) FILTER (days = 0), 0) AS known_after_0_days,
     sum(known) FILTER (days = 1) / nullif(sum(revenue) FILTER (days = 1), 0) AS known_after_1_days,
@@ -52,10 +64,10 @@ FROM (
     SELECT *
     FROM days_of_buyers
     UNION ALL BY NAME
-    -- What was known on an evening: all of the final revenue,
+    -- What was known at the end of a day: all of the final revenue,
     SELECT date, days, buyer_id, user_buyer_id, buyer, revenue, revenue AS known
     FROM days_of_buyers
-    JOIN evenings USING (date)
+    JOIN day_ends USING (date)
     UNION ALL BY NAME
     -- but for the calls whose revenue has changed since. Each belongs to its present buyer. One that has vanished
     -- belongs to nobody and has no final revenue to be a share of: it counts nowhere.
