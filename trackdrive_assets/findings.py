@@ -23,9 +23,10 @@ from duckdb import ConstantExpression
 
 from trackdrive_assets.api.catalog import STATUSES
 from trackdrive_assets.ingest.days import exact_day
+from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.duckdb import querying
 from trackdrive_assets.lake.queries import Query, queries_in
-from trackdrive_assets.lake.store import DayFile, Lake, LakeError
+from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS, SCHEMAS
 
@@ -132,9 +133,13 @@ def answers(
     for name, question in asked.items():
         if isinstance(question, Look):
             yield name, question.find(lake, settings, days)
-    unusable = _rows(row for day in days for row in _looked_into(lake, day))
+    compared = {day - timedelta(days=before) for day in days for before in range(_DAYS_BEFORE + 1)}
+    faults = {day: list(_looked_into(lake, day)) for day in sorted(compared)}
+    unusable = _rows(row for day in days for row in faults[day])
+    # A damaged day is a finding of that day. It must not hide those of the others.
+    usable = [day for day, found in faults.items() if not found]
     try:
-        with _querying(lake, settings, days) as connection:
+        with _querying(lake, settings, usable) as connection:
             for name, query in queries.items():
                 yield name, Answer(days, _joined(unusable, _found(connection, query, settings, days)))
     except LakeError as error:
@@ -144,11 +149,8 @@ def answers(
 
 @contextmanager
 def _querying(lake: Lake, settings: Settings, days: Sequence[date]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The views over these days, and over those before that some questions compare them with."""
-    wanted = {day - timedelta(days=before) for day in days for before in range(_DAYS_BEFORE + 1)}
-    # A damaged day is a finding of that day. It must not hide those of the others.
-    seen = sorted(day for day in wanted if not any(_looked_into(lake, day)))
-    with querying(lake, SCHEMAS, time_zone=settings.time_zone, days=seen) as connection:
+    """The views over these days."""
+    with querying(lake, SCHEMAS, time_zone=settings.time_zone, days=days) as connection:
         # What is found shows its instants on the account's clock.
         connection.execute(f"SET TimeZone = {ConstantExpression(settings.time_zone)}")
         yield connection

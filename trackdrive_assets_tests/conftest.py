@@ -63,26 +63,32 @@ class Pipeline:
         fails: bool = False,
         checked: bool = False,
     ) -> dg.ExecuteInProcessResult:
-        """Run a selection for one partition, or for a range as `--partition-range` and backfills do.
+        """Run a selection for one partition, or for a range as `--partition-range` and backfills do."""
+        result = self.run(dg.AssetSelection.from_string(select), first, last, checked=checked)
+        assert result.success is not fails, why(result)
+        return result
+
+    def run(
+        self, selection: dg.AssetSelection, first: str, last: str | None, *, checked: bool = False
+    ) -> dg.ExecuteInProcessResult:
+        """Run it, however it ends.
 
         The checks of the assets are left out, to save their time, unless they are asked for.
         """
         ours = build_definitions(self.settings, resources={"trackdrive": self.account})
         definitions = dg.Definitions.merge(ours, dg.Definitions(assets=self.extra))
-        keys = dg.AssetSelection.from_string(select).resolve(definitions.resolve_asset_graph())
+        keys = selection.resolve(definitions.resolve_asset_graph())
         span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or ""}
         job = definitions.resolve_implicit_global_asset_job_def().get_subset(
             asset_selection=keys, asset_check_selection=None if checked else set()
         )
-        result = job.execute_in_process(
+        return job.execute_in_process(
             instance=self.instance,
             raise_on_error=False,
             partition_key=None if last else first,
             tags=span if last else {},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
-        assert result.success is not fails, why(result)
-        return result
 
     @property
     def account(self) -> TrackdriveResource:

@@ -27,7 +27,6 @@ import pyarrow.parquet as pq
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.assets import day_runs
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.lake.store import LAYOUT, Lake
 from trackdrive_assets.resources import TrackdriveResource
 from trackdrive_assets.sandbox.faults import KINDS, Fault
@@ -96,20 +95,7 @@ class Trial(Pipeline):
                 file.parent.mkdir(parents=True)
                 pq.write_table(_schema(key).empty_table(), file)
             self.old[file] = file.read_bytes()
-        definitions = build_definitions(self.settings, resources={"trackdrive": self.account})
-        job = definitions.resolve_implicit_global_asset_job_def().get_subset(
-            asset_selection={dg.AssetKey.from_user_string(key) for key in keys},
-            asset_check_selection=set(),
-        )
-        return job.execute_in_process(
-            instance=self.instance,
-            raise_on_error=False,
-            tags={
-                "dagster/asset_partition_range_start": partitions[0],
-                "dagster/asset_partition_range_end": partitions[-1],
-            },
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
+        return self.run(dg.AssetSelection.assets(*keys), partitions[0], partitions[-1])
 
     def wrong(self, result: dg.ExecuteInProcessResult, keys: Sequence[str], *partitions: str) -> list[str]:
         """What is not as it must be after an attempt; nothing, if all is well.

@@ -19,6 +19,7 @@ from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 
 BIN = Path(sys.executable).parent
+MATERIALIZE = ("asset", "materialize", "-m", "trackdrive_assets.definitions", "--select")
 QUIET = {"PYTHONWARNINGS": "ignore", "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
 
 
@@ -61,11 +62,7 @@ def test_a_range_from_the_shell_ends_in_numbers_that_duckdb_reads(
         "TRACKDRIVE_REQUESTS_PER_SECOND": "0",
     }
     process = dagster(
-        "asset",
-        "materialize",
-        "-m",
-        "trackdrive_assets.definitions",
-        "--select",
+        *MATERIALIZE,
         'key:calls or key:"reports/status" or key:"views/*"',
         "--partition-range",
         "2024-03-09...2024-03-11",
@@ -81,11 +78,7 @@ def test_a_range_from_the_shell_ends_in_numbers_that_duckdb_reads(
 
 def test_a_future_partition_is_refused_in_the_shell(account: dict[str, str], tmp_path: Path) -> None:
     process = dagster(
-        "asset",
-        "materialize",
-        "-m",
-        "trackdrive_assets.definitions",
-        "--select",
+        *MATERIALIZE,
         "calls",
         "--partition",
         "2099-01-01",
@@ -167,11 +160,7 @@ def test_the_sandbox_is_for_those_who_name_no_account_at_all(
 def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text((Path(__file__).parents[1] / "dagster.yaml").read_text())
     command = [
-        "asset",
-        "materialize",
-        "-m",
-        "trackdrive_assets.definitions",
-        "--select",
+        *MATERIALIZE,
         "calls",
         "--partition-range",
         "2024-03-09...2024-03-12",
@@ -217,11 +206,7 @@ def test_a_run_waits_for_another_that_is_asking_the_api(account: dict[str, str],
         process = subprocess.Popen(
             [
                 BIN / "dagster",
-                "asset",
-                "materialize",
-                "-m",
-                "trackdrive_assets.definitions",
-                "--select",
+                *MATERIALIZE,
                 "calls",
                 "--partition",
                 "2024-03-09",

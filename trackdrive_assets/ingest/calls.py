@@ -9,7 +9,8 @@ from trackdrive_assets.api.query import Query
 from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.ingest.days import Day
 from trackdrive_assets.ingest.readings import until_whole
-from trackdrive_assets.lake.store import DayFile, Lake, Written
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch, instant
 

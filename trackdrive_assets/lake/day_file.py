@@ -14,7 +14,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.aside import LakeError, refused
+from trackdrive_assets.lake.aside import LakeError, refusals_explained
 
 _PREFIX = "trackdrive."
 _TICK = timedelta(microseconds=1)
@@ -70,22 +70,23 @@ class DamagedFileError(LakeError):
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def damage_explained(path: Path) -> Iterator[None]:
     """Tell a damaged file from one that the file system refuses.
 
     Raises:
         DamagedFileError: What the file holds can't be read.
         LakeError: The file can't be read.
     """
-    try:
-        yield
-    except (pa.ArrowInvalid, OSError) as error:
-        # Arrow has no number for what it finds in a file; the file system has one for all that it refuses.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise refused("read", path, error.strerror or str(error)) from error
-        raise DamagedFileError(
-            f"{path} is damaged: {error}. Run its partition again, which replaces it."
-        ) from error
+    with refusals_explained("read", path):
+        try:
+            yield
+        except (pa.ArrowInvalid, OSError) as error:
+            # Arrow has no number for what it finds in a file; the file system has one for what it refuses.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise DamagedFileError(
+                f"{path} is damaged: {error}. Run its partition again, which replaces it."
+            ) from error
 
 
 class DayFile:
@@ -97,7 +98,7 @@ class DayFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with reading(path):
+        with damage_explained(path):
             self._parquet = pq.ParquetFile(path)
 
     @property
@@ -117,7 +118,7 @@ class DayFile:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column, whole."""
-        with reading(self.path):
+        with damage_explained(self.path):
             return self._parquet.read(columns=[name])[name]
 
     def __enter__(self) -> Self:

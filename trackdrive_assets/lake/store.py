@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, turn_in
-from trackdrive_assets.lake.day_file import DamagedFileError, DayFile, Reading, reading
+from trackdrive_assets.lake.day_file import DamagedFileError, DayFile, Reading, damage_explained
 
-__all__ = ["LAYOUT", "DayFile", "Lake", "LakeError", "Layout", "Written"]
+__all__ = ["LAYOUT", "Lake", "LakeError", "Layout", "Written"]
 
 _log = logging.getLogger(__name__)
 
@@ -351,7 +351,7 @@ def _check(file: DayFile, schema: pa.Schema, rows: int) -> None:
 
 
 def _read(file: Path, wanted: pa.Schema) -> pa.Table:
-    with reading(file), pq.ParquetFile(file) as parquet:
+    with damage_explained(file), pq.ParquetFile(file) as parquet:
         present = [name for name in wanted.names if name in parquet.schema_arrow.names]
         found = parquet.read(columns=present)
     return pa.Table.from_arrays(

@@ -179,9 +179,10 @@ def _tags(tokens: list[tuple[str, str | None]] | None) -> dict[str, str | None]:
 def _unlisted(extra: str | None) -> dict[str, str | None]:
     """The fields that have no column: strings as they are, everything else as JSON."""
     fields = msgspec.json.decode(extra, type=dict[str, msgspec.Raw]) if extra else {}
+    texts = {name: bytes(raw).decode() for name, raw in fields.items()}
     return {
-        name: msgspec.json.decode(raw) if raw[:1] == b'"' else None if raw == b"null" else bytes(raw).decode()
-        for name, raw in ((name, bytes(raw)) for name, raw in fields.items())
+        name: msgspec.json.decode(text) if text.startswith('"') else None if text == "null" else text
+        for name, text in texts.items()
         # An older version may have kept here what has a column now.
         if name not in CALLS.schema.names
     }

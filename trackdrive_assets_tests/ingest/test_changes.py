@@ -11,7 +11,8 @@ import pytest
 
 from trackdrive_assets.ingest.changes import record_changes
 from trackdrive_assets.ingest.days import exact_day
-from trackdrive_assets.lake.store import DayFile, Lake, LakeError
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch
 

@@ -12,10 +12,9 @@ import pytest
 from trackdrive_assets.lake import duckdb as lake_duckdb
 from trackdrive_assets.lake.duckdb import Rebuilt, View, querying, rebuild, views
 from trackdrive_assets.lake.store import Lake, LakeError
-from trackdrive_assets.tables.columns import CALLS, SCHEMAS, TABLES
+from trackdrive_assets.tables.columns import CALLS, MEANINGS, SCHEMAS
 
 DAY = date(2024, 6, 19)
-MEANINGS = {table.name: table.meanings for table in TABLES}
 
 
 def build(lake: Lake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC") -> Rebuilt:

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trackdrive_assets.lake import store
-from trackdrive_assets.lake.store import LAYOUT, DayFile, Lake, LakeError, Span, overlapping
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.store import LAYOUT, Lake, LakeError, Span, overlapping
 from trackdrive_assets.tables.columns import CALLS, TABLES
 
 DAY = date(2024, 6, 19)
@@ -231,7 +232,7 @@ def test_a_file_that_is_not_what_was_written_is_refused(tmp_path: Path, rows: in
 
 KILLED_WHILE_WRITING = """
 import os, signal, sys
-from trackdrive_assets.lake.store import DayFile, Lake
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA, page
 with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
     writer.write(page(2))
@@ -240,7 +241,7 @@ with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as wr
 
 ON_A_FULL_DISK = """
 import resource, sys
-from trackdrive_assets.lake.store import DayFile, Lake, LakeError
+from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA, page
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
@@ -287,7 +288,7 @@ def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
 TWO_DAYS_OF_MANY_PAGES = """
 import resource, sys
 import pyarrow as pa
-from trackdrive_assets.lake.store import DayFile, Lake
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA
 
 def peak_after(pages):
