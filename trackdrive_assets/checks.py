@@ -36,7 +36,7 @@ WARNING = (
 
 # After the reports and statistics of the same run, which it compares with, also when one of them was refused.
 # A dependency would not do: Dagster abandons what depends on a step that failed.
-_LAST = {"dagster/priority": "-1"}
+_LAST = {"dagster/priority": "-2"}
 
 _EXAMPLES = 50
 _DAYS_NAMED = 5

@@ -49,6 +49,7 @@ def daily_assets(
     partitions: dg.PartitionsDefinition[str],
     *,
     read_as: Callable[[dg.AssetKey], dg.AssetKey] = lambda key: key,
+    priority: int = 0,
 ) -> dg.AssetsDefinition:
     """One family of assets that are read from the API day by day, any of them alone or all together.
 
@@ -59,6 +60,7 @@ def daily_assets(
         settings: Of the deployment.
         partitions: The days.
         read_as: Gives the asset that an asset is read with; by default, itself.
+        priority: Of the step among those of a run that need not wait for each other; the greater comes first.
     """
     family_keys = [spec.key for spec in specs]
 
@@ -69,6 +71,7 @@ def daily_assets(
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,
         pool=POOL,
+        op_tags={"dagster/priority": str(priority)},
     )
     def family(
         context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource

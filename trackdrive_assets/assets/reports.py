@@ -28,4 +28,6 @@ def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) 
         lambda client, lake, day, key: {key: metadata_of(ingest_report(client, lake, day, key.path[-1]))},
         settings,
         partitions,
+        # A refused category fails the step, which then builds the views itself: over all that the run reads.
+        priority=-1,
     )
