@@ -35,6 +35,7 @@ from trackdrive_assets.sandbox.wire import Generation
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import TABLES
 from trackdrive_assets_tests.conftest import NOW, Pipeline
+from trackdrive_assets_tests.hurry import Hurry
 
 CALLS, REPORTS, STATS = "/api/v1/calls", "/api/v1/calls/reports", "/api/v1/calls/stats"
 KEYS = ("calls", "reports/status", "reports/buyer_converted", "stats/status")
@@ -62,7 +63,7 @@ class Unhurried(TrackdriveResource):
             requests_per_second=0,
             read_timeout=READ_TIMEOUT,
             retry_budget=_RETRY_BUDGET,
-            sleep=lambda _: None,
+            clock=Hurry(),
         ) as client:
             yield client
 

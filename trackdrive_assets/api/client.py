@@ -5,7 +5,6 @@ page (`paging.py`), how undocumented bodies are read (`shapes.py`), and what the
 """
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,10 +14,12 @@ from typing import Any, Self, TypeVar
 
 from trackdrive_assets.api import catalog, shapes
 from trackdrive_assets.api.credentials import Credentials
-from trackdrive_assets.api.envelope import Envelope, Row, encode
+from trackdrive_assets.api.envelope import Envelope, encode
 from trackdrive_assets.api.errors import QueryError, UnreadableAnswer
+from trackdrive_assets.api.pace import Clock
 from trackdrive_assets.api.paging import Page, Paging, report_ends, walk
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
+from trackdrive_assets.api.rows import Row, RowDecoder
 from trackdrive_assets.api.transport import ROOT, Transport, Usage
 
 CONNECT_TIMEOUT = 10.0
@@ -58,7 +59,7 @@ class Client:
         connect_timeout: Seconds until a connection must stand.
         read_timeout: Seconds in which the server must send something.
         retry_budget: Seconds that one request may take with all its retries.
-        sleep: How to wait between retries.
+        clock: What to wait by; by default, real time.
 
     Every method raises an error of `errors.py`. GET is asked again while that can help; DELETE never is.
     """
@@ -74,9 +75,11 @@ class Client:
         connect_timeout: float = CONNECT_TIMEOUT,
         read_timeout: float = READ_TIMEOUT,
         retry_budget: float = RETRY_BUDGET,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock | None = None,
     ) -> None:
         self.per_page = per_page
+        self.max_concurrency = max_concurrency
+        self._calls = RowDecoder()
         self._transport = Transport(
             base_url,
             credentials,
@@ -85,7 +88,7 @@ class Client:
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             retry_budget=retry_budget,
-            sleep=sleep,
+            clock=clock,
         )
 
     def __repr__(self) -> str:
@@ -107,6 +110,11 @@ class Client:
     def usage(self) -> Usage:
         """Requests and retries so far."""
         return self._transport.usage
+
+    @property
+    def usage_of_thread(self) -> Usage:
+        """Requests and retries of the calling thread so far."""
+        return self._transport.usage_of_thread
 
     def calls(self, query: Query = ANY, *, paging: Paging | None = None) -> Iterator[Row]:
         """Every call that matches, newest first, each once; see `call_pages`."""
@@ -137,6 +145,15 @@ class Client:
             per_page=per_page,
             start=start,
         )
+
+    def page_of_calls(self, query: Query, position: dict[str, str]) -> Page:
+        """One page of the calls that match, for whoever goes from page to page with a `Chain`.
+
+        Args:
+            query: Which calls.
+            position: The chain's `parameters`.
+        """
+        return self._page_of_calls(query.parameters(Endpoint.CALLS) | position)
 
     def calls_csv(self, query: Query = ANY) -> str:
         """One page of calls as CSV text, as the server writes it.
@@ -232,7 +249,7 @@ class Client:
         raise self._unreadable(f"{method} {ROOT}calls/{uuid}", content, "one call is an object")
 
     def _page_of_calls(self, parameters: dict[str, str]) -> Page:
-        envelope = self._transport.json("GET", Endpoint.CALLS, parameters)
+        envelope = self._transport.json("GET", Endpoint.CALLS, parameters, self._calls.decode)
         return Page(self._by_shape(Endpoint.CALLS, envelope, shapes.call_rows), envelope.metadata)
 
     def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:

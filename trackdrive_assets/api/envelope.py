@@ -8,20 +8,18 @@ or what stands under a root of that name. Not here: what the rows of reports and
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-Row = dict[str, Any]
-"""One JSON object. Whole numbers are int; all others are Decimal, with the digits that were sent."""
-
 _ENVELOPE_KEYS = frozenset({"status", "metadata", "errors", "checksum"})
 _STATUS_TEXT = re.compile(r"[0-9]{3}")
 _COUNT_TEXT = re.compile(r"[0-9]{1,18}")
-_values = msgspec.json.Decoder(float_hook=Decimal)
+any_value = msgspec.json.Decoder(float_hook=Decimal).decode
+"""Decodes JSON of any form, numbers with the digits that were sent."""
 _tokens = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -64,8 +62,12 @@ class Envelope:
     errors: Any = None
 
 
-def open_envelope(body: bytes) -> Envelope:
+def open_envelope(body: bytes, read: Callable[[msgspec.Raw | bytes], Any] = any_value) -> Envelope:
     """Decode a body.
+
+    Args:
+        body: As it came.
+        read: Decodes the content, where the envelope says which that is.
 
     Raises:
         NotJson: It is not JSON.
@@ -73,13 +75,13 @@ def open_envelope(body: bytes) -> Envelope:
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         if not body.lstrip().startswith(b"{"):
-            return Envelope(_values.decode(body), Metadata())
+            return Envelope(read(body), Metadata())
         members = _tokens.decode(body)
         metadata = _tokens.decode(members["metadata"]) if _is_object(members.get("metadata")) else {}
         status = _own_status(members.get("status"))
-        errors = _values.decode(members["errors"]) if "errors" in members else None
+        errors = any_value(members["errors"]) if "errors" in members else None
         return Envelope(
-            content=_content(members, _named_root(metadata), status),
+            content=_content(members, _named_root(metadata), status, read),
             metadata=_read_metadata(metadata),
             status=status,
             errors=errors or None,
@@ -93,11 +95,16 @@ def encode(value: object) -> bytes:
     return msgspec.json.Encoder(decimal_format="number").encode(value)
 
 
-def _content(members: Mapping[str, msgspec.Raw], root: str | None, status: int | None) -> Any:
+def _content(
+    members: Mapping[str, msgspec.Raw],
+    root: str | None,
+    status: int | None,
+    read: Callable[[msgspec.Raw | bytes], Any],
+) -> Any:
     if root is not None and root in members:
-        return _values.decode(members[root])
+        return read(members[root])
     inside = {
-        name: _values.decode(token)
+        name: any_value(token)
         for name, token in members.items()
         if name not in _ENVELOPE_KEYS or (name == "status" and status is None)
     }
@@ -114,14 +121,14 @@ def _is_object(token: msgspec.Raw | None) -> bool:
 
 def _own_status(token: msgspec.Raw | None) -> int | None:
     """The status of the envelope; None where there is none, or where `status` is content."""
-    status = None if token is None else _values.decode(token)
+    status = None if token is None else any_value(token)
     if isinstance(status, str) and _STATUS_TEXT.fullmatch(status):
         return int(status)
     return status if isinstance(status, int) and not isinstance(status, bool) else None
 
 
 def _named_root(metadata: Mapping[str, msgspec.Raw]) -> str | None:
-    root = _values.decode(metadata["root"]) if "root" in metadata else None
+    root = any_value(metadata["root"]) if "root" in metadata else None
     return root if isinstance(root, str) else None
 
 
@@ -136,7 +143,7 @@ def _read_metadata(metadata: Mapping[str, msgspec.Raw]) -> Metadata:
 
 def _count(token: msgspec.Raw | None) -> int | None:
     """A count, written as a number or as a text of digits; None for anything else."""
-    count = None if token is None else _values.decode(token)
+    count = None if token is None else any_value(token)
     if isinstance(count, str) and _COUNT_TEXT.fullmatch(count):
         return int(count)
     return int(count) if isinstance(count, int | Decimal) and not isinstance(count, bool) else None
@@ -145,4 +152,4 @@ def _count(token: msgspec.Raw | None) -> int | None:
 def _digits(token: msgspec.Raw) -> str:
     """A number as it was written, because a float could lose digits; a text as it is meant."""
     written = bytes(token).decode().strip()
-    return str(_values.decode(token)) if written.startswith('"') else written
+    return str(any_value(token)) if written.startswith('"') else written

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from trackdrive_assets.api import catalog
-from trackdrive_assets.api.envelope import Row
+from trackdrive_assets.api.rows import Row, Rows
 
 _ROOTS = ("reports", "report", "stats", "calls", "data", "rows", "results")
 _GROUP_KEYS = ("group", "group_value", "name", "label", "key", "id")
@@ -28,7 +28,7 @@ class UnknownShape(ValueError):
     """Content that none of the readers recognizes. The message says what was met."""
 
 
-def call_rows(content: Any) -> list[Row]:
+def call_rows(content: Any) -> Rows:
     """The rows of a page of calls.
 
     Args:
@@ -39,9 +39,11 @@ def call_rows(content: Any) -> list[Row]:
         UnknownShape: Anything but a list of objects.
     """
     rows = content.get("calls") if isinstance(content, dict) else content
+    if isinstance(rows, Rows):
+        return rows
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnknownShape("a page of calls is a list of objects")
-    return rows
+    return Rows.of(rows)
 
 
 def report_rows(content: Any, category: str) -> list[Row]:

@@ -7,19 +7,21 @@ The one place that opens connections. Not here: what the endpoints are (`client.
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
 from importlib.metadata import version
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
+import msgspec
 import requests
 import tenacity
 
 from trackdrive_assets.api import retry
 from trackdrive_assets.api.credentials import Credentials
-from trackdrive_assets.api.envelope import Envelope, NotJson, encode, open_envelope
+from trackdrive_assets.api.envelope import Envelope, NotJson, any_value, encode, open_envelope
 from trackdrive_assets.api.errors import (
     RequestFailed,
     TrackdriveError,
@@ -28,7 +30,7 @@ from trackdrive_assets.api.errors import (
     failure,
     redact,
 )
-from trackdrive_assets.api.pace import shared_pace
+from trackdrive_assets.api.pace import Clock, shared_pace
 
 ROOT = "/api/v1/"
 
@@ -70,16 +72,18 @@ class Transport:
         connect_timeout: float,
         read_timeout: float,
         retry_budget: float,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Clock | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.credentials = credentials
         self.usage = Usage()
         self._timeout = (connect_timeout, read_timeout)
         self._retry_budget = retry_budget
-        self._sleep = sleep
+        self._clock = clock or Clock()
+        self._closed = False
         self._pace = shared_pace(self.base_url, requests_per_second, max_concurrency)
         self._counting = threading.Lock()
+        self._of_thread = threading.local()
         self._session = requests.Session()
         self._session.auth = credentials.auth
         self._session.headers["User-Agent"] = f"trackdrive-assets/{version('trackdrive-assets')}"
@@ -90,12 +94,26 @@ class Transport:
         self._session.mount(self.base_url, requests.adapters.HTTPAdapter(pool_maxsize=max_concurrency))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections. Whoever still asks, in another thread, gets an error."""
+        self._closed = True
+        self._clock.wake()
         self._session.close()
 
-    def json(self, method: str, path: str, parameters: dict[str, str]) -> Envelope:
-        """Ask for JSON, and open its envelope."""
-        return self._send(method, path, parameters, self._decoded)
+    @property
+    def usage_of_thread(self) -> Usage:
+        """What this thread has sent so far."""
+        usage: Usage = getattr(self._of_thread, "usage", Usage())
+        return usage
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        parameters: dict[str, str],
+        read: Callable[[msgspec.Raw | bytes], Any] = any_value,
+    ) -> Envelope:
+        """Ask for JSON, and open its envelope; `read` decodes the content."""
+        return self._send(method, path, parameters, partial(self._decoded, read=read))
 
     def text(self, path: str, parameters: dict[str, str]) -> str:
         """Ask for text, such as CSV."""
@@ -127,7 +145,7 @@ class Transport:
                     self._retry_budget,
                 )
             ),
-            sleep=self._sleep,
+            sleep=self._clock.sleep,
             before_sleep=self._note_retry,
             retry_error_callback=self._give_up,
         )
@@ -144,7 +162,9 @@ class Transport:
     ) -> Read:
         asked = f"{method} {ROOT}{path}"
         lost: requests.RequestException | None = None
-        with self._pace.turn():
+        with self._pace.turn(self._clock) as sent_at:
+            if self._closed:
+                raise RequestFailed(f"{asked} was not sent: the client is closed.", asked=asked)
             self._count(Usage(requests=1))
             try:
                 response = self._session.request(
@@ -169,7 +189,12 @@ class Transport:
                 f"Check the network, and that {self.base_url} is the account's address.",
                 asked=asked,
             )
-        return read(response, asked)
+        try:
+            return read(response, asked)
+        except Unavailable as refused:
+            if refused.status == HTTPStatus.TOO_MANY_REQUESTS:
+                self._pace.refused(sent_at, refused.retry_after, self._clock.now())
+            raise
 
     def _checked(self, response: requests.Response, asked: str) -> bytes:
         """The body of an answer whose HTTP status is good."""
@@ -189,13 +214,15 @@ class Transport:
             retry_after=retry.parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
         )
 
-    def _decoded(self, response: requests.Response, asked: str) -> Envelope:
+    def _decoded(
+        self, response: requests.Response, asked: str, read: Callable[[msgspec.Raw | bytes], Any]
+    ) -> Envelope:
         body = self._checked(response, asked)
         if not body.strip() and response.request.method == "DELETE":
             # To hang up there is nothing to say; to a question an empty body is a broken answer.
             body = b"{}"
         try:
-            envelope = open_envelope(body)
+            envelope = open_envelope(body, read)
         except NotJson as broken:
             why = str(broken)
         else:
@@ -244,6 +271,7 @@ class Transport:
     def _count(self, more: Usage) -> None:
         with self._counting:
             self.usage += more
+        self._of_thread.usage = self.usage_of_thread + more
 
 
 def _without_token(record: logging.LogRecord) -> bool:

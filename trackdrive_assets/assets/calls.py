@@ -10,9 +10,10 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.query import UnlistedValueWarning
-from trackdrive_assets.assets.day_runs import Metadata, api_spec, daily_assets, metadata_of
-from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.assets.day_runs import Family, Metadata, api_spec, daily_assets, metadata_of
+from trackdrive_assets.ingest.calls import CallsRead, calls_task
 from trackdrive_assets.ingest.days import Day
+from trackdrive_assets.ingest.readings import Task
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import SettingError, Settings, variable
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
@@ -26,8 +27,10 @@ def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     """The assets, for a deployment's settings."""
     exclude = excluded(settings)
 
-    def ingest(client: Client, lake: Lake, day: Day, _: dg.AssetKey) -> Mapping[dg.AssetKey, Metadata]:
-        read = ingest_calls(client, lake, day, exclude=exclude)
+    def task_of(client: Client, lake: Lake, day: Day, key: dg.AssetKey) -> Task[CallsRead]:
+        return calls_task(client, lake, day, exclude, subject=(day, key))
+
+    def told(_: dg.AssetKey, read: CallsRead) -> Mapping[dg.AssetKey, Metadata]:
         found = {"changes_found": read.changes.new}
         return {
             _CALLS: {**metadata_of(read.written), **found},
@@ -56,7 +59,8 @@ def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
             ),
         ),
     ]
-    return daily_assets("calls", specs, ingest, settings, partitions, read_as=lambda _: _CALLS)
+    family = Family("calls", specs, task_of, told, read_as=lambda _: _CALLS)
+    return daily_assets(family, settings, partitions)
 
 
 def excluded(settings: Settings) -> Exclusion:

@@ -3,11 +3,12 @@
 Shared by the three families that are read from the API. Not here: what is read (`ingest/`).
 """
 
-import time
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from typing import Any
+from itertools import product
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -17,21 +18,42 @@ from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavaila
 from trackdrive_assets.executor import turn_to_ask
 from trackdrive_assets.findings import DUE_HOUR
 from trackdrive_assets.ingest.days import Day, exact_day, not_begun
+from trackdrive_assets.ingest.readings import Outcome, Task, side_by_side
 from trackdrive_assets.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.lake.duckdb import rebuild
 from trackdrive_assets.lake.store import Lake, LakeError, Written
 from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import MEANINGS, SCHEMAS, Table
-from trackdrive_assets.tables.parse import MalformedRow
 
 POOL = "trackdrive_api"
 OWNERS = ["team:trackdrive"]
 
 Metadata = Mapping[str, Any]
 
-Ingest = Callable[[Client, Lake, Day, dg.AssetKey], Mapping[dg.AssetKey, Metadata]]
-"""Reads one day of one asset and stores it; tells of every asset that was stored with it."""
+Stored = TypeVar("Stored")
+
+
+@dataclass(frozen=True)
+class Family(Generic[Stored]):
+    """Assets that are read from the API day by day.
+
+    Attributes:
+        name: Of the step.
+        specs: The assets, each after those of the family that it depends on.
+        task_of: How a day of one of them is read. The task's subject is the day and the asset.
+        told: What Dagster is to show of what was stored: of the asset, and of others that came with it.
+        read_as: Gives the asset that an asset is read with; by default, itself.
+        priority: Of the step among those of a run that need not wait for each other; the greater comes first.
+    """
+
+    name: str
+    specs: Sequence[dg.AssetSpec]
+    task_of: Callable[[Client, Lake, Day, dg.AssetKey], Task[Stored]]
+    told: Callable[[dg.AssetKey, Stored], Mapping[dg.AssetKey, Metadata]]
+    read_as: Callable[[dg.AssetKey], dg.AssetKey] = lambda key: key
+    priority: int = 0
+
 
 WAITS = (60, 180)
 """Seconds before a step is tried again, for what outlasted the retries of single requests and can still pass.
@@ -42,45 +64,28 @@ too.
 
 
 def daily_assets(
-    name: str,
-    specs: Sequence[dg.AssetSpec],
-    ingest: Ingest,
-    settings: Settings,
-    partitions: dg.PartitionsDefinition[str],
-    *,
-    read_as: Callable[[dg.AssetKey], dg.AssetKey] = lambda key: key,
-    priority: int = 0,
+    family: Family[Any], settings: Settings, partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
-    """One family of assets that are read from the API day by day, any of them alone or all together.
-
-    Args:
-        name: Of the step.
-        specs: The assets, each after those of the family that it depends on.
-        ingest: Reads one of them.
-        settings: Of the deployment.
-        partitions: The days.
-        read_as: Gives the asset that an asset is read with; by default, itself.
-        priority: Of the step among those of a run that need not wait for each other; the greater comes first.
-    """
-    family_keys = [spec.key for spec in specs]
+    """The assets of a family, any of them alone or all together."""
+    due = _due_every_morning(settings)
 
     @dg.multi_asset(
-        name=name,
-        specs=[spec.replace_attributes(freshness_policy=_due_every_morning(settings)) for spec in specs],
+        name=family.name,
+        specs=[spec.replace_attributes(freshness_policy=due) for spec in family.specs],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,
         pool=POOL,
-        op_tags={"dagster/priority": str(priority)},
+        op_tags={"dagster/priority": str(family.priority)},
     )
-    def family(
+    def read_days(
         context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
         files = lake.open()
         with trackdrive.client() as client:
-            refused = run_days(context, settings, client, partial(ingest, client, files), read_as)
-        for key in family_keys:
-            if key in context.selected_asset_keys and read_as(key) not in refused:
+            refused = run_days(context, settings, client, files, family)
+        for key in [spec.key for spec in family.specs]:
+            if key in context.selected_asset_keys and family.read_as(key) not in refused:
                 yield dg.MaterializeResult(asset_key=key)
         if refused:
             # Dagster abandons the views of this run with the step. What was stored is to be seen in them.
@@ -90,7 +95,7 @@ def daily_assets(
                 context.log.warning(str(error))
             raise _again_or_not(context, _refusal(refused, of=len(context.selected_asset_keys)))
 
-    return family
+    return read_days
 
 
 def api_spec(
@@ -142,45 +147,81 @@ def run_days(
     context: dg.AssetExecutionContext,
     settings: Settings,
     client: Client,
-    ingest: Callable[[Day, dg.AssetKey], Mapping[dg.AssetKey, Metadata]],
-    read_as: Callable[[dg.AssetKey], dg.AssetKey],
+    lake: Lake,
+    family: Family[Stored],
 ) -> Mapping[dg.AssetKey, dg.Failure]:
     """Ingest every selected asset for every day of the run. Gives the readings that were refused, and why.
 
-    A step that makes more than one file records each at once, so that the UI shows progress, and a run that
-    dies or is retried keeps what it finished. What the account refuses for one asset (a category, say) ends
-    that asset and not the others.
+    Days and assets are read side by side. A step that makes more than one file records each at once, so that
+    the UI shows progress, and a run that dies or is retried keeps what it finished. What the account refuses
+    for one asset (a category, say) ends that asset and not the others.
 
     Raises:
-        dg.Failure: A day failed. It names the day; later days keep their old files.
+        dg.Failure: A day failed. It names the day; days that were not read keep their old files.
     """
     days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
-    readings = sorted({read_as(key) for key in context.selected_asset_keys})
+    readings = sorted({family.read_as(key) for key in context.selected_asset_keys})
     at_once = len(days) * len(readings) > 1
-    finished = _finished(context, read_as) if context.retry_number else {}
+    finished = _finished(context, family.read_as) if context.retry_number else {}
     refused: dict[dg.AssetKey, dg.Failure] = {}
+    progress = _Progress(context.log, days, len(readings))
+
+    def tasks() -> Iterator[Task[Stored]]:
+        for day, key in product(days, readings):
+            if stored := finished.get((str(day), key)):
+                _record(context, day, stored, at_once=False)
+                progress.ended(day)
+            elif key in refused:
+                progress.ended(day)
+            else:
+                yield family.task_of(client, lake, day, key)
+
+    def ends_all(error: Exception) -> bool:
+        return not concerns_one_asset(error) or len(readings) == 1
+
     with turn_to_ask(context.instance, context.log):
-        for number, day in enumerate(days, start=1):
-            for key in [key for key in readings if key not in refused]:
-                if stored := finished.get((str(day), key)):
-                    _record(context, day, stored, at_once=False)
-                    continue
-                try:
-                    stored = _measured(client, key, partial(ingest, day, key))
-                except (TrackdriveError, MalformedRow, LakeError) as error:
-                    said = f"{key.to_user_string()} of {day}: {error}"
-                    failure = dg.Failure(said, allow_retries=may_pass(error))
-                    if not concerns_one_asset(error) or len(readings) == 1:
-                        # The sentence says it all; the way to it through other people's code would bury it.
-                        raise _again_or_not(context, failure) from None
-                    context.log.error(said)  # noqa: TRY400 (a refusal is an answer: it has no traceback)
-                    refused[key] = failure
-                else:
-                    _record(context, day, stored, at_once=at_once)
-            if len(refused) == len(readings):
-                break
-            context.log.info("%s is done: day %d of %d.", day, number, len(days))
+        for outcome in side_by_side(client, tasks(), ends_all=ends_all):
+            day, key = outcome.task.subject
+            if outcome.stored is not None:
+                metadata = _with_cost(family.told(key, outcome.stored), key, outcome)
+                _record(context, day, metadata, at_once=at_once)
+            elif outcome.error is not None:
+                said = f"{key.to_user_string()} of {day}: {outcome.error}"
+                failure = dg.Failure(said, allow_retries=may_pass(outcome.error))
+                if ends_all(outcome.error):
+                    # The sentence says it all; the way to it through other people's code would bury it.
+                    raise _again_or_not(context, failure) from None
+                context.log.error(said)
+                refused.setdefault(key, failure)
+            progress.ended(day)
     return refused
+
+
+class _Progress:
+    """Tells the log of each day of which all readings have ended."""
+
+    def __init__(self, log: logging.Logger, days: Sequence[Day], readings: int) -> None:
+        self._log = log
+        self._left = dict.fromkeys(days, readings)
+        self._done = 0
+
+    def ended(self, day: Day) -> None:
+        self._left[day] -= 1
+        if not self._left[day]:
+            self._done += 1
+            self._log.info("%s is done: day %d of %d.", day, self._done, len(self._left))
+
+
+def _with_cost(
+    metadata: Mapping[dg.AssetKey, Metadata], key: dg.AssetKey, outcome: Outcome[Any]
+) -> Mapping[dg.AssetKey, Metadata]:
+    """What was stored, and what it cost to read."""
+    spent = {
+        "requests": outcome.usage.requests,
+        "retries": outcome.usage.retries,
+        "seconds": outcome.seconds,
+    }
+    return {**metadata, key: {**metadata[key], **spent}}
 
 
 def _again_or_not(context: dg.AssetExecutionContext, failure: dg.Failure) -> Exception:
@@ -262,21 +303,6 @@ def metadata_of(written: Written) -> Metadata:
         "bytes": written.bytes,
         "path": dg.MetadataValue.path(written.path),
     }
-
-
-def _measured(
-    client: Client, key: dg.AssetKey, work: Callable[[], Mapping[dg.AssetKey, Metadata]]
-) -> Mapping[dg.AssetKey, Metadata]:
-    """What was stored, and what it cost to read."""
-    usage, started = client.usage, time.monotonic()
-    stored = work()
-    cost = client.usage - usage
-    spent = {
-        "requests": cost.requests,
-        "retries": cost.retries,
-        "seconds": round(time.monotonic() - started, 3),
-    }
-    return {**stored, key: {**stored[key], **spent}}
 
 
 def _record(

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from trackdrive_assets.assets.day_runs import api_spec, daily_assets, metadata_of
-from trackdrive_assets.ingest.reports import ingest_report
+from trackdrive_assets.assets.day_runs import Family, api_spec, daily_assets, metadata_of
+from trackdrive_assets.ingest.reports import report_task
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import REPORTS
 
@@ -22,12 +22,12 @@ def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) 
         )
         for category in settings.report_categories
     ]
-    return daily_assets(
+    family = Family(
         "reports",
         specs,
-        lambda client, lake, day, key: {key: metadata_of(ingest_report(client, lake, day, key.path[-1]))},
-        settings,
-        partitions,
+        lambda client, lake, day, key: report_task(client, lake, day, key.path[-1], subject=(day, key)),
+        lambda key, written: {key: metadata_of(written)},
         # A refused category fails the step, which then builds the views itself: over all that the run reads.
         priority=-1,
     )
+    return daily_assets(family, settings, partitions)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from trackdrive_assets.api.catalog import SEED_GROUP_BYS
-from trackdrive_assets.assets.day_runs import api_spec, daily_assets, metadata_of
-from trackdrive_assets.ingest.stats import ingest_stats
+from trackdrive_assets.assets.day_runs import Family, api_spec, daily_assets, metadata_of
+from trackdrive_assets.ingest.stats import stats_task
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 from trackdrive_assets.tables.columns import STATS
 
@@ -27,14 +27,12 @@ def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
         )
         for group_by in SEED_GROUP_BYS
     ]
-    return daily_assets(
+    family = Family(
         "stats",
         specs,
-        lambda client, lake, day, key: {
-            key: metadata_of(
-                ingest_stats(client, lake, day, key.path[-1], minutes=minutes, now=datetime.now(UTC))
-            )
-        },
-        settings,
-        partitions,
+        lambda client, lake, day, key: stats_task(
+            client, lake, day, key.path[-1], minutes=minutes, now=datetime.now(UTC), subject=(day, key)
+        ),
+        lambda key, written: {key: metadata_of(written)},
     )
+    return daily_assets(family, settings, partitions)

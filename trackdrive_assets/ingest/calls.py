@@ -1,22 +1,30 @@
-"""One day of calls: read page by page, kept inside the day, each once, and counted against the API."""
+"""One day of calls: read page by page, kept inside the day, each once, and counted against the API.
 
+A long day is divided by time, and its parts are read side by side.
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
+
+import pyarrow as pa
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.envelope import Row
+from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.paging import Chain, Paging, identities, shortage
 from trackdrive_assets.api.query import Query
+from trackdrive_assets.api.rows import Rows
+from trackdrive_assets.api.windows import Window, below, divided, how_many_parts, newest_first
 from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import until_whole
+from trackdrive_assets.ingest.readings import READINGS, Question, Task, alone
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.store import Lake, Written
+from trackdrive_assets.lake.store import DayWriter, Lake, Written
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch, instant
-
-# Whether the API counts `created_at_to` in, and what it does with fractions of a second, is not documented.
-# Asking wider than the day on both sides makes it not matter.
-MARGIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -42,42 +50,200 @@ def ingest_calls(client: Client, lake: Lake, day: Day, *, exclude: Exclusion = N
 
     On any error the day's old file stays as it was.
     """
-    return until_whole(lambda reading: _read_day(client, lake, day, exclude, reading), f"the calls of {day}")
+    return alone(client, calls_task(client, lake, day, exclude))
 
 
-def _read_day(client: Client, lake: Lake, day: Day, exclude: Exclusion, reading: int) -> CallsRead:
-    recorded: list[Recorded] = []
-
-    def record(before: DayFile | None, after: DayFile) -> None:
-        recorded.append(record_changes(lake, day, before, after, exclude))
-
-    outside = 0
-    asked = Query(
-        created_at_from=day.start - MARGIN,
-        created_at_to=day.end + MARGIN,
-        # The older API loses calls of one instant that a page's edge divides. Next time, edges lie elsewhere.
-        per_page=max(1, client.per_page - (reading - 1)),
-    )
-    with lake.replace(CALLS.name, CALLS.schema, day.date, sort_by="created_at", beforehand=record) as writer:
-        for number, page in enumerate(client.call_pages(asked)):
-            if number == 0:
-                writer.api_count = page.metadata.total_count
-            rows = [row for row in page.rows if within(row, day)]
-            outside += len(page.rows) - len(rows)
-            writer.write(call_batch(rows, fetched_at=datetime.now(UTC), exclude=exclude))
-        if writer.api_count is not None:
-            writer.api_count -= outside
-    return CallsRead(writer.written, recorded[0])
+def calls_task(
+    client: Client, lake: Lake, day: Day, exclude: Exclusion = NOTHING, subject: object = None
+) -> Task[CallsRead]:
+    """The reading of a day of calls, for `side_by_side`."""
+    return Task(subject, f"the calls of {day}", partial(CallsReading, client, lake, day, exclude))
 
 
-def within(row: Row, day: Day) -> bool:
-    """Whether a call was created from the day's first instant to before its end.
+@dataclass
+class Part:
+    """A part of a day, which is read from its newest call to its oldest.
 
-    Decided before the row is typed, so that a malformed call of a neighbouring day is that day's affair. When
-    a call was created that does not say so is for the typing to complain of.
+    Attributes:
+        window: Which calls belong to it.
+        chain: How far it has been read.
+        known: The calls of its newest moment that were read before it was divided off.
+        oldest: When the last call so far was created; None where that does not tell what is left.
+        oldest_calls: The calls of that moment.
     """
+
+    window: Window
+    chain: Chain
+    known: frozenset[str | None] = frozenset()
+    oldest: datetime | None = None
+    oldest_calls: frozenset[str | None] = frozenset()
+
+    def reach(self, names: Sequence[str | None], moments: Sequence[datetime | None]) -> None:
+        """Note how far a page goes, if its calls come newest first."""
+        told = [moment for moment in moments if moment is not None]
+        before = [] if self.oldest is None else [self.oldest]
+        if not told or len(told) < len(moments) or not newest_first([*before, *told]):
+            self.oldest, self.oldest_calls = None, frozenset()
+            return
+        last = told[-1]
+        earlier = self.oldest_calls if self.oldest == last else frozenset()
+        self.oldest = last
+        self.oldest_calls = earlier.union(
+            name for name, moment in zip(names, moments, strict=True) if moment == last
+        )
+
+
+@dataclass(frozen=True)
+class PartRead:
+    """A page of a part.
+
+    Attributes:
+        batch: Its calls, typed.
+        outside: Those that belong to a neighbouring day.
+        total_count: How many calls the API counts in the part.
+    """
+
+    batch: pa.RecordBatch
+    outside: frozenset[str | None]
+    total_count: int | None
+
+
+class CallsReading:
+    """A day of calls while it is read.
+
+    Args:
+        client: Asks the API.
+        lake: Takes the day.
+        day: Which day.
+        exclude: What is not stored.
+        reading: For the how-manieth time the day is read, from 1. The older API loses calls of one instant
+            that a page's edge divides, so the next time edges lie elsewhere; and the last time the day is
+            read as the one list that it is.
+    """
+
+    def __init__(self, client: Client, lake: Lake, day: Day, exclude: Exclusion, reading: int) -> None:
+        self._client = client
+        self._lake = lake
+        self._day = day
+        self._exclude = exclude
+        self._per_page = max(1, client.per_page - (reading - 1))
+        self._divides = client.max_concurrency > 1 and reading < READINGS
+        self._whole = Window(day.start, day.end)
+        self._ready = [Part(self._whole, self._chain())]
+        self._first = True
+        self._expected: int | None = None
+        self._outside: set[str | None] = set()
+        self._recorded: list[Recorded] = []
+        self._storing = ExitStack()
+        self._writer: DayWriter | None = None
+
+    def questions(self, places: int) -> Sequence[Question]:
+        """The next page of each part; parts are divided where that fills more places."""
+        asked: list[Part] = []
+        while self._ready and len(asked) < places:
+            part, *others = self._pieces(self._ready.pop(0), places - len(asked))
+            asked.append(part)
+            self._ready[:0] = others
+        return [Question(partial(self._read, part), partial(self._take, part)) for part in asked]
+
+    def store(self) -> CallsRead:
+        """See that the day is whole, and put it into the lake."""
+        writer = self._begun()
+        received = writer.rows + len(self._outside)
+        if missing := shortage(self._expected, received):
+            raise IncompleteAnswer(
+                f"The API counted {self._expected} calls but sent {received} in parts: {missing} are missing."
+            )
+        if self._expected is not None:
+            writer.api_count = self._expected - len(self._outside)
+        self._storing.close()
+        return CallsRead(writer.written, self._recorded[0])
+
+    def abandon(self) -> None:
+        """Forget what was read; the day's old file stays."""
+        self._storing.__exit__(_GivenUp, _GivenUp(), None)
+
+    def _chain(self) -> Chain:
+        return Chain(paging=Paging.CURSOR, per_page=self._per_page)
+
+    def _begun(self) -> DayWriter:
+        """The day's writer; nothing is made in the lake before the API has answered."""
+        if self._writer is None:
+            self._writer = self._storing.enter_context(
+                self._lake.replace(
+                    CALLS.name, CALLS.schema, self._day.date, sort_by="created_at", beforehand=self._record
+                )
+            )
+        return self._writer
+
+    def _record(self, before: DayFile | None, after: DayFile) -> None:
+        self._recorded.append(record_changes(self._lake, self._day, before, after, self._exclude))
+
+    def _pieces(self, part: Part, places: int) -> list[Part]:
+        """The part, or what is left of it in pieces."""
+        if not self._divides or part.oldest is None or part.chain.left is None:
+            return [part]
+        if part.oldest not in part.window:
+            return [part]
+        pages_left = math.ceil(part.chain.left / part.chain.granted)
+        windows = divided(below(part.window, part.oldest), how_many_parts(pages_left, places))
+        if len(windows) == 1:
+            return [part]
+        newest, *older = windows
+        return [
+            Part(newest, self._chain(), known=part.oldest_calls),
+            *(Part(window, self._chain()) for window in older),
+        ]
+
+    def _read(self, part: Part) -> PartRead:
+        """Ask for the next page of a part. In a thread of its own: nobody else is at this part."""
+        first, last = part.window.asked
+        query = Query(created_at_from=first, created_at_to=last)
+        page = part.chain.take(self._client.page_of_calls(query, part.chain.parameters))
+        names, moments = identities(page.rows), created(page.rows)
+        part.reach(names, moments)
+        outside = frozenset(
+            name
+            for name, moment in zip(names, moments, strict=True)
+            if moment is not None and moment not in self._whole
+        )
+        kept = [
+            position
+            for position, moment in enumerate(moments)
+            # When a call was created that does not say so is for the typing to complain of.
+            if (moment is None or moment in part.window) and names[position] not in part.known
+        ]
+        rows = page.rows if len(kept) == len(page.rows) else page.rows.at(kept)
+        batch = call_batch(rows.columns, len(rows), fetched_at=datetime.now(UTC), exclude=self._exclude)
+        return PartRead(batch, outside, page.metadata.total_count)
+
+    def _take(self, part: Part, read: PartRead) -> None:
+        writer = self._begun()
+        if self._first:
+            self._first = False
+            self._expected = read.total_count
+        self._outside |= read.outside
+        writer.write(read.batch)
+        if part.chain.position is None:
+            part.chain.finish()
+        else:
+            self._ready.insert(0, part)
+
+
+class _GivenUp(Exception):
+    """What was written of a day is not to be kept."""
+
+
+def created(rows: Rows) -> list[datetime | None]:
+    """When each call was created, in UTC; None for one that does not say so in a way that can be understood.
+
+    Looked at before the calls are typed, so that a malformed call of a neighbouring day is that day's affair.
+    """
+    return [_created(value) for value in rows.column("created_at")]
+
+
+def _created(value: object) -> datetime | None:
     try:
-        created_at = instant(row.get("created_at"))
+        return instant(value)
     except (TypeError, ValueError, OverflowError):
-        return True
-    return created_at is None or day.start <= created_at < day.end
+        return None

@@ -1,32 +1,273 @@
-"""Reading a day again when it comes short: most shortages pass by themselves."""
+"""Reading many days side by side: as many requests in flight as allowed, the oldest day's first.
+
+What a day asks, and what it does with the answers, is its own affair: `calls.py`, `reports.py`, `stats.py`.
+Everything but asking and storing happens in the caller's thread, so that a day needs no locks.
+"""
 
 import logging
-from collections.abc import Callable
-from typing import TypeVar
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
 
-from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.errors import IncompleteAnswer, TrackdriveError
+from trackdrive_assets.api.transport import Usage
+from trackdrive_assets.lake.store import LakeError
+from trackdrive_assets.tables.parse import MalformedRow
 
 READINGS = 3
-"""How often a day that comes short is read before it fails."""
+"""How often a day that comes short is read before it fails: most shortages pass by themselves."""
 
-Whole = TypeVar("Whole")
+_TELLING = (TrackdriveError, MalformedRow, LakeError)
+"""Errors that say what is wrong with a day. Any other is a mistake of ours, and ends everything."""
+
+# Days that have been read and wait to be stored hold no places, so some more may be open than are read.
+_MOST_WAITING = 2
+
+Stored = TypeVar("Stored")
+Stored_co = TypeVar("Stored_co", covariant=True)
 _log = logging.getLogger(__name__)
 
 
-def until_whole(read: Callable[[int], Whole], what: str) -> Whole:
-    """What `read` gives, as soon as it is whole.
+@dataclass(frozen=True)
+class Question:
+    """One thing to ask the API.
+
+    Attributes:
+        ask: Asks it, in a thread of its own.
+        take: Given the answer, in the caller's thread.
+    """
+
+    ask: Callable[[], Any]
+    take: Callable[[Any], None]
+
+
+class Reading(Protocol[Stored_co]):
+    """One day of one asset while it is read."""
+
+    def questions(self, places: int) -> Sequence[Question]:
+        """What can be asked now, at most `places` of it.
+
+        Nothing, while no answer is outstanding, means that all has been read.
+        """
+
+    def store(self) -> Stored_co:
+        """Put what was read into the lake; in a thread of its own.
+
+        Raises:
+            IncompleteAnswer: It is not whole.
+            LakeError: The file system refuses.
+        """
+
+    def abandon(self) -> None:
+        """Let go of what was read."""
+
+
+@dataclass(frozen=True)
+class Task(Generic[Stored]):
+    """A day to be read.
+
+    Attributes:
+        subject: What it is known by to the caller.
+        name: What it is called in the log, like "the calls of 2024-06-19".
+        begin: Begins to read it, and is told for the how-manieth time, from 1.
+    """
+
+    subject: Any
+    name: str
+    begin: Callable[[int], Reading[Stored]]
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Stored]):
+    """What became of a task.
+
+    Attributes:
+        task: The task.
+        stored: What its reading stored; None where it failed.
+        error: Why it failed.
+        usage: The requests that it took.
+        seconds: From its first request until it was stored.
+    """
+
+    task: Task[Stored]
+    stored: Stored | None
+    error: Exception | None
+    usage: Usage
+    seconds: float
+
+
+@dataclass(eq=False)
+class _Open(Generic[Stored]):
+    """A task that has begun."""
+
+    task: Task[Stored]
+    reading: Reading[Stored]
+    reads: int = 1
+    storing: bool = False
+    usage: Usage = field(default_factory=Usage)
+    began: float = field(default_factory=time.monotonic)
+
+    def outcome(self, stored: Any = None, error: Exception | None = None) -> Outcome[Stored]:
+        return Outcome(self.task, stored, error, self.usage, round(time.monotonic() - self.began, 3))
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """What a thread is at: asking a question of a reading, or, without one, storing it."""
+
+    of: _Open[Any]
+    reading: Reading[Any]
+    question: Question | None = None
+
+
+def side_by_side(
+    client: Client,
+    tasks: Iterable[Task[Stored]],
+    *,
+    ends_all: Callable[[Exception], bool] = lambda _: True,
+) -> Iterator[Outcome[Stored]]:
+    """Read days, as many requests at a time as the client may have in flight.
+
+    Places go to the oldest task first. A later one is begun only when the earlier have nothing to ask, so
+    memory is bounded by the requests in flight and not by the tasks.
 
     Args:
-        read: Reads everything from the beginning, and is told for the how-manieth time, from 1; its effect
-            is undone when it raises.
-        what: Names the day, for the log.
+        client: Asks the API.
+        tasks: In the order of their importance; the next is fetched when there is a place for it.
+        ends_all: Whether an error of one task concerns all. Then nothing more is asked; what is being stored
+            is still told of, and the failure last.
+
+    Returns:
+        The outcomes, as they come.
+    """
+    crew = _Crew(client, tasks, ends_all)
+    try:
+        yield from crew.work()
+    finally:
+        crew.dismiss()
+
+
+class _Crew(Generic[Stored]):
+    """The threads, and who is at what."""
+
+    def __init__(
+        self, client: Client, tasks: Iterable[Task[Stored]], ends_all: Callable[[Exception], bool]
+    ) -> None:
+        self._client = client
+        self._coming = iter(tasks)
+        self._ends_all = ends_all
+        self._asking = ThreadPoolExecutor(client.max_concurrency, "asking")
+        # One after another: the files are small, and a large one takes both the processor and the disk.
+        self._storing = ThreadPoolExecutor(1, "storing")
+        self._open: list[_Open[Stored]] = []
+        self._flights: dict[Future[Any], _Flight] = {}
+        self._end: Outcome[Stored] | None = None
+
+    def work(self) -> Iterator[Outcome[Stored]]:
+        while awaited := self._awaited():
+            landed, _ = wait(awaited, return_when=FIRST_COMPLETED)
+            for future in landed:
+                if outcome := self._land(self._flights.pop(future), future):
+                    yield outcome
+        if self._end is not None:
+            yield self._end
+
+    def dismiss(self) -> None:
+        """Leave nothing half done. Requests in flight are not waited for."""
+        self._asking.shutdown(wait=False, cancel_futures=True)
+        self._storing.shutdown(wait=True, cancel_futures=True)
+        for one in self._open:
+            one.reading.abandon()
+
+    def _awaited(self) -> list[Future[Any]]:
+        """Send off all that can be, and give what is in flight; at the end, only what is being stored."""
+        if self._end is None:
+            self._send()
+            return list(self._flights)
+        return [future for future, flight in self._flights.items() if flight.question is None]
+
+    def _send(self) -> None:
+        places = self._client.max_concurrency - sum(
+            flight.question is not None for flight in self._flights.values()
+        )
+        for one in self._open:
+            places -= self._ask(one, places)
+        while places > 0 and len(self._open) < self._client.max_concurrency + _MOST_WAITING:
+            if (task := next(self._coming, None)) is None:
+                return
+            one = _Open(task, task.begin(1))
+            self._open.append(one)
+            places -= self._ask(one, places)
+
+    def _ask(self, one: _Open[Stored], places: int) -> int:
+        """Ask what can be asked, or store what has been read. Gives how many places that takes."""
+        if one.storing or places <= 0:
+            return 0
+        questions = one.reading.questions(places)
+        for question in questions:
+            future = self._asking.submit(self._metered, question)
+            self._flights[future] = _Flight(one, one.reading, question)
+        if not any(flight.reading is one.reading for flight in self._flights.values()):
+            one.storing = True
+            self._flights[self._storing.submit(one.reading.store)] = _Flight(one, one.reading)
+        return len(questions)
+
+    def _metered(self, question: Question) -> tuple[Any, Exception | None, Usage]:
+        """The answer, or what there is instead of one, and what it cost."""
+        before = self._client.usage_of_thread
+        answer: Any = None
+        error: Exception | None = None
+        try:
+            answer = question.ask()
+        except _TELLING as failed:
+            error = failed
+        return answer, error, self._client.usage_of_thread - before
+
+    def _land(self, flight: _Flight, future: Future[Any]) -> Outcome[Stored] | None:
+        one = flight.of
+        try:
+            if flight.question is None:
+                stored = future.result()
+                self._open.remove(one)
+                return one.outcome(stored)
+            answer, error, usage = future.result()
+            one.usage += usage
+            if one not in self._open or flight.reading is not one.reading:
+                return None  # of a reading that was given up
+            if error is not None:
+                raise error
+            flight.question.take(answer)
+        except _TELLING as error:
+            return self._fail(one, error)
+        return None
+
+    def _fail(self, one: _Open[Stored], error: Exception) -> Outcome[Stored] | None:
+        """Read again what came short; tell of any other failure now, or at the end if it is the end."""
+        one.reading.abandon()
+        if isinstance(error, IncompleteAnswer) and one.reads < READINGS:
+            one.reads += 1
+            _log.warning("Reading %s once more, %d of %d: %s", one.task.name, one.reads, READINGS, error)
+            one.reading = one.task.begin(one.reads)
+            one.storing = False
+            return None
+        self._open.remove(one)
+        failed = one.outcome(error=error)
+        if not self._ends_all(error):
+            return failed
+        self._end = self._end or failed
+        return None
+
+
+def alone(client: Client, task: Task[Stored]) -> Stored:
+    """Read one day.
 
     Raises:
-        IncompleteAnswer: Even the last reading was short.
+        TrackdriveError, MalformedRow, LakeError: The day failed.
     """
-    for reading in range(1, READINGS):
-        try:
-            return read(reading)
-        except IncompleteAnswer as short:
-            _log.warning("Reading %s once more, %d of %d: %s", what, reading + 1, READINGS, short)
-    return read(READINGS)
+    (outcome,) = side_by_side(client, [task])
+    if outcome.stored is None:
+        raise outcome.error or LakeError(f"Nothing was stored of {task.name}.")
+    return outcome.stored

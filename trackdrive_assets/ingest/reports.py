@@ -1,15 +1,17 @@
 """One day of one report: the API's totals by a category."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.client import Client, Report
 from trackdrive_assets.api.errors import IncompleteAnswer
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import until_whole
+from trackdrive_assets.ingest.readings import Question, Task, alone
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import REPORTS
 from trackdrive_assets.tables.parse import report_batch
@@ -27,22 +29,55 @@ def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> Writte
         UnreadableAnswer: The report has a shape that is not known.
         MalformedRow: A row names no group, or a number cannot be understood.
     """
-    return until_whole(lambda _: _read_day(client, lake, day, category), f"the report {category} of {day}")
+    return alone(client, report_task(client, lake, day, category))
 
 
-def _read_day(client: Client, lake: Lake, day: Day, category: str) -> Written:
-    read_at = datetime.now(UTC)
-    report = client.reports(category, Query(created_at_from=day.start, created_at_to=day.end))
-    batch = report_batch(report.rows, category=category)
-    if missing := groups_missing(batch, report.total_count):
-        raise IncompleteAnswer(
-            f"The API counted {report.total_count} rows but sent {batch.num_rows}: {missing} are missing. "
-            f"Asking again usually brings them."
-        )
-    with lake.replace(REPORTS.name, REPORTS.schema, day.date, read_at=read_at, category=category) as writer:
-        writer.api_count = report.total_count
-        writer.write(batch)
-    return writer.written
+def report_task(client: Client, lake: Lake, day: Day, category: str, subject: object = None) -> Task[Written]:
+    """The reading of a day of a report, for `side_by_side`."""
+    return Task(
+        subject,
+        f"the report {category} of {day}",
+        lambda _: ReportReading(client, lake, day, category),
+    )
+
+
+class ReportReading:
+    """A day of a report while it is read."""
+
+    def __init__(self, client: Client, lake: Lake, day: Day, category: str) -> None:
+        self._client = client
+        self._lake = lake
+        self._day = day
+        self._category = category
+        self._read_at: datetime | None = None
+        self._reports: list[Report] = []
+
+    def questions(self, places: int) -> Sequence[Question]:  # noqa: ARG002  one place is enough
+        """The report, once: where it has pages, one leads to the next."""
+        if self._read_at is not None:
+            return []
+        self._read_at = datetime.now(UTC)
+        asked = Query(created_at_from=self._day.start, created_at_to=self._day.end)
+        return [Question(partial(self._client.reports, self._category, asked), self._reports.append)]
+
+    def store(self) -> Written:
+        """See that the report is whole, and put it into the lake."""
+        (report,) = self._reports
+        batch = report_batch(report.rows, category=self._category)
+        if missing := groups_missing(batch, report.total_count):
+            raise IncompleteAnswer(
+                f"The API counted {report.total_count} rows but sent {batch.num_rows}: {missing} are "
+                f"missing. Asking again usually brings them."
+            )
+        with self._lake.replace(
+            REPORTS.name, REPORTS.schema, self._day.date, read_at=self._read_at, category=self._category
+        ) as writer:
+            writer.api_count = report.total_count
+            writer.write(batch)
+        return writer.written
+
+    def abandon(self) -> None:
+        """Forget it. Nothing of it is in the lake."""
 
 
 def groups_missing(batch: pa.RecordBatch, total_count: int | None) -> int:

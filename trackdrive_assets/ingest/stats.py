@@ -1,10 +1,15 @@
 """One day of statistics: a row per interval and group, with the four statistics side by side."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from itertools import islice
 
 from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.ingest.days import Day
+from trackdrive_assets.ingest.readings import Question, Task, alone
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import STATS
 from trackdrive_assets.tables.parse import stats_batch
@@ -30,11 +35,69 @@ def ingest_stats(
         Rejected: The account refuses the grouping.
         UnreadableAnswer: The statistics have a shape that is not known.
     """
-    series = [
-        (start, end, {stat: client.stats(group_by, stat, start, end) for stat in EVERY_STAT})
-        for start, end in day.intervals(minutes)
-        if start <= now
-    ]
-    with lake.replace(STATS.name, STATS.schema, day.date, read_at=now, group_by=group_by) as writer:
-        writer.write(stats_batch(series))
-    return writer.written
+    return alone(client, stats_task(client, lake, day, group_by, minutes=minutes, now=now))
+
+
+def stats_task(
+    client: Client,
+    lake: Lake,
+    day: Day,
+    group_by: str,
+    *,
+    minutes: int,
+    now: datetime,
+    subject: object = None,
+) -> Task[Written]:
+    """The reading of a day of a series, for `side_by_side`."""
+    return Task(
+        subject,
+        f"the statistics by {group_by} of {day}",
+        lambda _: StatsReading(client, lake, day, group_by, minutes=minutes, now=now),
+    )
+
+
+class StatsReading:
+    """A day of a series while it is read: each statistic of each interval is a question of its own."""
+
+    def __init__(
+        self, client: Client, lake: Lake, day: Day, group_by: str, *, minutes: int, now: datetime
+    ) -> None:
+        self._client = client
+        self._lake = lake
+        self._day = day
+        self._group_by = group_by
+        self._now = now
+        begun = [(start, end) for start, end in day.intervals(minutes) if start <= now]
+        self._series: list[tuple[datetime, datetime, dict[str, Mapping[str | None, Decimal | None]]]] = [
+            (start, end, {}) for start, end in begun
+        ]
+        self._to_ask = iter([(number, stat) for number in range(len(begun)) for stat in EVERY_STAT])
+
+    def questions(self, places: int) -> Sequence[Question]:
+        """The next so many of them; they need not wait for each other."""
+        return [self._question(number, stat) for number, stat in islice(self._to_ask, places)]
+
+    def _question(self, number: int, stat: str) -> Question:
+        start, end, values = self._series[number]
+        return Question(
+            partial(self._client.stats, self._group_by, stat, start, end), partial(values.__setitem__, stat)
+        )
+
+    def store(self) -> Written:
+        """Put the series into the lake."""
+        with self._lake.replace(
+            STATS.name, STATS.schema, self._day.date, read_at=self._now, group_by=self._group_by
+        ) as writer:
+            # In the order of the documentation, not of the answers.
+            writer.write(
+                stats_batch(
+                    [
+                        (start, end, {stat: values[stat] for stat in EVERY_STAT})
+                        for start, end, values in self._series
+                    ]
+                )
+            )
+        return writer.written
+
+    def abandon(self) -> None:
+        """Forget it. Nothing of it is in the lake."""

@@ -114,14 +114,8 @@ NOTHING = Exclusion()
 # One value
 
 
-class _Absent:
-    """Stands for a key that the row lacks."""
-
-    def __repr__(self) -> str:
-        return "missing"
-
-
-ABSENT = _Absent()
+ABSENT = msgspec.UNSET
+"""Stands for a key that the row lacks."""
 
 _FLAGS: dict[object, bool | None] = {
     ABSENT: None,
@@ -207,7 +201,10 @@ def instant(value: object) -> datetime | None:
         raise TypeError(value)
     if not (text_ := value.strip()):
         return None
-    moment = datetime.fromisoformat(_SPACE_BEFORE_OFFSET.sub("", _UTC_NAME.sub("Z", text_)))
+    try:
+        moment = datetime.fromisoformat(text_)
+    except ValueError:
+        moment = datetime.fromisoformat(_SPACE_BEFORE_OFFSET.sub("", _UTC_NAME.sub("Z", text_)))
     if moment.tzinfo is None:
         raise ValueError(value)
     return moment.astimezone(UTC)
@@ -237,53 +234,48 @@ class _Reading:
     Attributes:
         one: Reads a single value or raises.
         expected: What a value should have looked like, for people.
-        swift: Reads a column of the usual values at once; raises or returns None to leave them to `one`.
+        usual: The types of values that `swift` reads, besides None. True and false are no numbers here.
+        swift: Reads a column of such values at once; raises or returns None to leave them to `one`.
     """
 
     one: Callable[[object], object]
     expected: str
-    swift: Callable[[Sequence[object]], Values | None]
+    usual: frozenset[type]
+    swift: Callable[[Sequence[Any]], Values | None]
 
 
-def _only(values: Sequence[object], *types: type) -> bool:
-    """Whether every value is of one of the types, or absent. True and false are no numbers here."""
-    return set(map(type, values)) <= {*types, type(None)}
+def _swift_text(values: Sequence[Any]) -> Values:
+    return pa.array(values, TEXT)
 
 
-def _swift_text(values: Sequence[object]) -> Values | None:
-    return pa.array(values, TEXT) if _only(values, str) else None
+def _swift_whole(values: Sequence[Any]) -> Values:
+    return pa.array(values, COUNT)
 
 
-def _swift_whole(values: Sequence[object]) -> Values | None:
-    return pa.array(values, COUNT) if _only(values, int) else None
+def _swift_money(values: Sequence[Any]) -> Values:
+    # Arrow refuses an amount with more decimals than there is room for; then all are rounded. What is no
+    # finite number or too large it refuses in either case, and `money` says which.
+    amounts = [value if type(value) is not str else Decimal(value) if value else None for value in values]
+    try:
+        return pa.array(amounts, MONEY)
+    except pa.ArrowInvalid:
+        quantize, context = Decimal.quantize, _MONEY_CONTEXT
+        rounded = [
+            None if value is None else quantize(Decimal(value), _CENTS, context=context) for value in amounts
+        ]
+        return pa.array(rounded, MONEY)
 
 
-def _swift_money(values: Sequence[object]) -> Values | None:
-    if not _only(values, int, float, Decimal):
-        return None
-    # Arrow refuses what is no finite number or too large, and `money` then says which.
-    quantize, context = Decimal.quantize, _MONEY_CONTEXT
-    amounts = [
-        None if value is None else quantize(Decimal(str(value)), _CENTS, context=context) for value in values
-    ]
-    return pa.array(amounts, MONEY)
-
-
-def _swift_seconds(values: Sequence[object]) -> Values | None:
-    if not _only(values, int, float, Decimal):
-        return None
-    # _only has seen that each is a number or None.
-    column = pa.array([None if value is None else float(value) for value in values], SECONDS)  # type: ignore[arg-type]
+def _swift_seconds(values: Sequence[Any]) -> Values | None:
+    column = pa.array([None if value is None or value == "" else float(value) for value in values], SECONDS)
     return column if pc.all(pc.is_finite(column)).as_py() is not False else None
 
 
-def _swift_flags(values: Sequence[object]) -> Values | None:
+def _swift_flags(values: Sequence[Any]) -> Values:
     return pa.array([_FLAGS[value] for value in values], FLAG)
 
 
-def _swift_instants(values: Sequence[object]) -> Values | None:
-    if not _only(values, str):
-        return None
+def _swift_instants(values: Sequence[Any]) -> Values | None:
     column = pa.array(values, TEXT).cast(INSTANT)
     span = pc.min_max(column.cast(pa.int64()))
     inside = span["min"].as_py() is None or (
@@ -299,13 +291,23 @@ _LAST_INSTANT = (
 )
 
 _READINGS: dict[pa.DataType, _Reading] = {
-    TEXT: _Reading(text, "text", _swift_text),
-    COUNT: _Reading(whole, "a whole number of at most 64 bits", _swift_whole),
-    MONEY: _Reading(money, "an amount of money below a trillion", _swift_money),
-    SECONDS: _Reading(seconds, "a number of seconds", _swift_seconds),
-    FLAG: _Reading(flag, "Converted, Repeat, true, false or nothing", _swift_flags),
+    TEXT: _Reading(text, "text", frozenset({str}), _swift_text),
+    COUNT: _Reading(whole, "a whole number of at most 64 bits", frozenset({int}), _swift_whole),
+    MONEY: _Reading(
+        money, "an amount of money below a trillion", frozenset({int, Decimal, str}), _swift_money
+    ),
+    SECONDS: _Reading(seconds, "a number of seconds", frozenset({int, float, Decimal, str}), _swift_seconds),
+    FLAG: _Reading(
+        flag,
+        "Converted, Repeat, true, false or nothing",
+        frozenset({str, bool, int, type(ABSENT)}),
+        _swift_flags,
+    ),
     INSTANT: _Reading(
-        instant, "a date and time with its offset, like 2016-01-01 12:25:15 -0500", _swift_instants
+        instant,
+        "a date and time with its offset, like 2016-01-01 12:25:15 -0500",
+        frozenset({str}),
+        _swift_instants,
     ),
 }
 
@@ -317,8 +319,14 @@ def _column(
 ) -> Values:
     """The values of one column, typed. `malformed` makes the error from a position and what was expected."""
     reading = _READINGS[column.type]
+    kinds = set(map(type, values)) - {type(None)}
+    if column.type != FLAG and type(ABSENT) in kinds:
+        kinds.remove(type(ABSENT))
+        values = [None if value is ABSENT else value for value in values] if kinds else [None] * len(values)
+    if column.type != FLAG and not kinds:
+        return pa.nulls(len(values), column.type)
     try:
-        swift = reading.swift(values)
+        swift = reading.swift(values) if kinds <= reading.usual else None
     except (pa.ArrowException, KeyError, TypeError, ValueError, ArithmeticError):
         # Something unusual is among them; read one by one, and say which if it can't be read.
         swift = None
@@ -343,12 +351,17 @@ def _one_by_one(
 
 
 def call_batch(
-    rows: Sequence[Mapping[str, object]], *, fetched_at: datetime, exclude: Exclusion = NOTHING
+    columns: Mapping[str, Sequence[object]],
+    length: int,
+    *,
+    fetched_at: datetime,
+    exclude: Exclusion = NOTHING,
 ) -> pa.RecordBatch:
     """Type a page of calls.
 
     Args:
-        rows: Calls as decoded from JSON.
+        columns: By key, its value in each call, as decoded from JSON; `ABSENT` where the call lacks it.
+        length: How many calls there are.
         fetched_at: When they were read; must know its zone.
         exclude: Columns to leave null, and tags and unknown keys to leave out.
 
@@ -358,35 +371,40 @@ def call_batch(
     Raises:
         MalformedRow: A value can't be read, or a call lacks its uuid or created_at.
     """
-    _refuse_other_than_objects(rows, "Call")
-    keys = set().union(*rows)
     added = {
-        "tokens": _tokens(rows, [key for key in keys if key.startswith(TOKEN) and not exclude.hides(key)]),
-        "extra": _extra(
-            rows, [key for key in keys - _KNOWN if not key.startswith(TOKEN) and not exclude.hides(key)]
+        "tokens": lambda: _tokens(
+            {key: columns[key] for key in columns if key.startswith(TOKEN) and not exclude.hides(key)},
+            length,
         ),
-        "fetched_at": pa.repeat(pa.scalar(fetched_at, INSTANT), len(rows)),
+        "extra": lambda: _extra(
+            {
+                key: columns[key]
+                for key in columns.keys() - _KNOWN
+                if not key.startswith(TOKEN) and not exclude.hides(key)
+            },
+            length,
+        ),
+        "fetched_at": lambda: pa.repeat(pa.scalar(fetched_at, INSTANT), length),
     }
     return pa.RecordBatch.from_arrays(
         [
-            pa.array([None] * len(rows), column.type)
+            pa.nulls(length, column.type)
             if exclude.hides(column.name)
-            else added[column.name]
+            else added[column.name]()
             if column.name in added
-            else _call_column(column, rows)
+            else _call_column(column, columns, length)
             for column in CALLS.columns
         ],
         schema=CALLS.schema,
     )
 
 
-def _call_column(column: Column, rows: Sequence[Mapping[str, object]]) -> Values:
+def _call_column(column: Column, columns: Mapping[str, Sequence[object]], length: int) -> Values:
     """One column of the calls. Only a flag tells a missing key from null."""
-    missing = ABSENT if column.type == FLAG else None
-    values = [row.get(column.name, missing) for row in rows]
+    values = columns.get(column.name) or [ABSENT] * length
 
     def malformed(position: int, expected: str) -> MalformedRow:
-        uuid = rows[position].get("uuid")
+        uuid = columns["uuid"][position] if "uuid" in columns else None
         known = isinstance(uuid, str) and uuid
         return MalformedRow(
             f"Call {uuid}" if known else f"Call {position + 1} of the page",
@@ -398,22 +416,41 @@ def _call_column(column: Column, rows: Sequence[Mapping[str, object]]) -> Values
 
     if column.name in _REQUIRED:
         for position, value in enumerate(values):
-            if value is None or value == "":
+            if value is None or value is ABSENT or value == "":
                 raise malformed(position, f"a value, because every call has a {column.name}")
     return _column(column, values, malformed)
 
 
-def _tokens(rows: Sequence[Mapping[str, object]], keys: Iterable[str]) -> Values:
+def _tokens(tags: Mapping[str, Sequence[object]], length: int) -> Values:
     """The tags of each row as a map, in order of name."""
-    named = [(key, key.removeprefix(TOKEN)) for key in sorted(keys)]
-    found = ([(name, text(row[key])) for key, name in named if key in row] for row in rows)
-    return pa.array([tags or None for tags in found], TOKENS)
+    keys = sorted(tags)
+    named = [key.removeprefix(TOKEN) for key in keys]
+    names: list[str] = []
+    values: list[str | None] = []
+    ends: list[int | None] = [0]
+    for row in zip(*(tags[key] for key in keys), strict=True):
+        for name, value in zip(named, row, strict=True):
+            if value is not ABSENT:
+                names.append(name)
+                values.append(value if type(value) is str else text(value))
+        # A row without tags has no map, which an offset says by being missing before it ends.
+        if ends[-1] == len(names):
+            ends[-1] = None
+        ends.append(len(names))
+    if not keys:
+        return pa.nulls(length, TOKENS)
+    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), pa.array(names, TEXT), pa.array(values, TEXT))
 
 
-def _extra(rows: Sequence[Mapping[str, object]], keys: Iterable[str]) -> Values:
+def _extra(unknown: Mapping[str, Sequence[object]], length: int) -> Values:
     """The keys that have no column, as JSON text."""
-    unknown = sorted(keys)
-    found = ({key: row[key] for key in unknown if key in row} for row in rows)
+    if not unknown:
+        return pa.nulls(length, TEXT)
+    keys = sorted(unknown)
+    found = (
+        {key: value for key, value in zip(keys, row, strict=True) if value is not ABSENT}
+        for row in zip(*(unknown[key] for key in keys), strict=True)
+    )
     return pa.array([_JSON.encode(values).decode() if values else None for values in found], TEXT)
 
 

@@ -10,6 +10,7 @@ import pytest
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.hurry import Hurry
 
 NOON = datetime(2024, 3, 20, 12, tzinfo=UTC)
 FIRST_DAY = date(2024, 3, 15)
@@ -53,19 +54,19 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def pauses() -> list[float]:
-    """What the client of this test has waited, in seconds; in truth it has not."""
-    return []
+def clock() -> Hurry:
+    """What the client of this test waits by."""
+    return Hurry()
 
 
 @pytest.fixture
-def client(sandbox: Sandbox, pauses: list[float]) -> Iterator[Client]:
+def client(sandbox: Sandbox, clock: Hurry) -> Iterator[Client]:
     """Asks the changing sandbox."""
     with Client(
         sandbox.base_url,
         KeyPair(sandbox.public_key, sandbox.private_key),
         requests_per_second=0,
-        sleep=pauses.append,
+        clock=clock,
     ) as client:
         yield client
 

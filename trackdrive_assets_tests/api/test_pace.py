@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trackdrive_assets.api.pace import Pace, shared_pace
+from trackdrive_assets.api.pace import Clock, Pace, shared_pace
 from trackdrive_assets_tests.api.conftest import Doorkeeper
 
 
@@ -16,7 +16,7 @@ def test_as_many_are_in_flight_as_allowed_and_never_more(allowed: int) -> None:
     full = threading.Barrier(allowed, timeout=10)
 
     def ask(_: int) -> None:
-        with pace.turn():
+        with pace.turn(Clock()):
             doorkeeper.enter()
             full.wait()
             doorkeeper.leave()
@@ -30,21 +30,21 @@ def test_as_many_are_in_flight_as_allowed_and_never_more(allowed: int) -> None:
 def test_an_error_gives_the_place_back() -> None:
     pace = Pace(0, 1)
     for _ in range(3):
-        with pytest.raises(RuntimeError), pace.turn():
+        with pytest.raises(RuntimeError), pace.turn(Clock()):
             raise RuntimeError
 
 
 def test_a_paced_turn_is_a_turn_too() -> None:
     pace, taken = Pace(1000, 2), []
     for number in range(5):
-        with pace.turn():
+        with pace.turn(Clock()):
             taken.append(number)
     assert taken == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("rate", [0.5, 1000, 2001, 1e9])
 def test_any_rate_is_a_pace(rate: float) -> None:
-    with Pace(rate, 1).turn():
+    with Pace(rate, 1).turn(Clock()):
         pass
 
 

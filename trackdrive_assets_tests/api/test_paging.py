@@ -19,6 +19,7 @@ from trackdrive_assets.api.paging import (
     shortage,
     walk,
 )
+from trackdrive_assets.api.rows import Rows
 
 END_TOKENS = ["0", "0.0", "-0", "0E0", "null", "false", "", FIRST_CURSOR, None]
 
@@ -58,10 +59,10 @@ class Account:
         shown = found[:size]
         rows: list[dict[str, Any]] = [{"uuid": f"call {number}"} for number in shown]
         if self.silent:
-            return Page(rows, Metadata())
+            return Page(Rows.of(rows), Metadata())
         over = not shown or (self.early_zero and len(found) <= size)
         return Page(
-            rows,
+            Rows.of(rows),
             Metadata(
                 next_cursor="0" if over else self.exact(shown[-1]),
                 total_count=len(self.calls) if self.counts else None,
@@ -139,7 +140,7 @@ def test_a_server_that_loses_rows_is_never_believed(
 
     def forgetful(position: dict[str, str]) -> Page:
         page = account(position)
-        return Page([row for row in page.rows if row["uuid"] != f"call {lost}"], page.metadata)
+        return Page(Rows.of([row for row in page.rows if row["uuid"] != f"call {lost}"]), page.metadata)
 
     whole = lost > len(account.calls)
     try:
@@ -169,17 +170,20 @@ def test_rows_that_come_again_are_counted_and_left_out() -> None:
 
 
 def test_rows_without_a_name_all_count_as_new() -> None:
-    page = Page([{"status": "finished"}, {"status": "finished"}], Metadata("0", 2, 1, 250))
+    page = Page(Rows.of([{"status": "finished"}, {"status": "finished"}]), Metadata("0", 2, 1, 250))
     (walked,) = walk(lambda _: page, paging=Paging.CURSOR, per_page=250)
     assert len(walked.rows) == 2
 
 
 def test_a_row_is_known_by_its_number_where_it_has_no_uuid() -> None:
     pages = iter(
-        [Page([{"id": 2}, {"id": 1}], Metadata("2", 2)), Page([{"id": 1}, {"id": 0}], Metadata("0", 2))]
+        [
+            Page(Rows.of([{"id": 2}, {"id": 1}]), Metadata("2", 2)),
+            Page(Rows.of([{"id": 1}, {"id": 0}]), Metadata("0", 2)),
+        ]
     )
     walked = list(walk(lambda _: next(pages), paging=Paging.CURSOR, per_page=2))
-    assert [page.rows for page in walked] == [[{"id": 2}, {"id": 1}], [{"id": 0}]]
+    assert [list(page.rows) for page in walked] == [[{"id": 2}, {"id": 1}], [{"id": 0}]]
 
 
 def test_a_cursor_is_sent_back_digit_for_digit() -> None:
@@ -207,7 +211,7 @@ def test_any_other_cursor_goes_on(token: str) -> None:
 
 
 def _page(numbers: Sequence[int], **metadata: Any) -> Page:
-    return Page([{"uuid": f"call {number}"} for number in numbers], Metadata(**metadata))
+    return Page(Rows.of([{"uuid": f"call {number}"} for number in numbers]), Metadata(**metadata))
 
 
 def test_a_cursor_that_repeats_is_an_error() -> None:

@@ -10,8 +10,8 @@ import pytest
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.changes import ALWAYS_MOVING
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS
-from trackdrive_assets.tables.parse import NOTHING, call_batch
 from trackdrive_assets_tests.conftest import NOW, Pipeline, days_between
+from trackdrive_assets_tests.typed import typed
 
 FIRST, LAST = "2024-11-12", "2024-11-18"
 
@@ -60,12 +60,13 @@ def test_a_week_looked_back_on_after_three_days_is_the_truth_and_every_change_st
     assert Counter((row["uuid"], row["field"]) for row in stored) == Counter(
         (change.uuid, change.field) for change in moved
     )
-    typed = {row["uuid"]: row for row in call_batch(list(before.values()), fetched_at=NOW).to_pylist()}
+    stored_before = {row["uuid"]: row for row in typed(list(before.values()), fetched_at=NOW).to_pylist()}
     for change in stored:
-        was = typed[change["uuid"]][change["field"]]
+        was = stored_before[change["uuid"]][change["field"]]
         assert change["old_value"] == (str(was).lower() if isinstance(was, bool) else was and str(was))
     for partition, day in zip(days, week, strict=True):
-        truth = call_batch(pipeline.sandbox.calls(day.start, day.end), fetched_at=NOW, exclude=NOTHING)
+        rows = pipeline.sandbox.calls(day.start, day.end)
+        truth = typed(rows, fetched_at=NOW)
         held = pipeline.lake.read("calls", CALLS.schema, [day.date])
         assert held.drop_columns(["fetched_at"]).to_pylist() == [
             {name: value for name, value in row.items() if name != "fetched_at"} for row in truth.to_pylist()

@@ -10,12 +10,14 @@ import pytest
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.errors import IncompleteAnswer, Unavailable
-from trackdrive_assets.ingest.calls import ingest_calls, within
+from trackdrive_assets.api.rows import Rows
+from trackdrive_assets.ingest.calls import created, ingest_calls
 from trackdrive_assets.ingest.days import exact_day
 from trackdrive_assets.ingest.readings import READINGS
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets_tests.hurry import Hurry
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 
@@ -29,7 +31,7 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
         per_page=7,
         requests_per_second=0,
         retry_budget=20,
-        sleep=lambda _: None,
+        clock=Hurry(),
     ) as made:
         yield made
 
@@ -92,8 +94,12 @@ def test_a_repeating_cursor_fails_the_day_after_the_last_reading(
     sandbox.inject("repeat-cursor", times=None, path="/api/v1/calls")
     with pytest.raises(IncompleteAnswer):
         ingest_calls(client, lake, DAY)
-    starts = [asked for asked in sandbox.requests if asked.params["cursor"] == "-1"]
-    assert len(starts) == READINGS
+    whole_days = [
+        asked
+        for asked in sandbox.requests
+        if (asked.params["cursor"], asked.params["created_at_to"]) == ("-1", "2024-03-13 00:00:01 +0000")
+    ]
+    assert len(whole_days) == READINGS
     assert lake.days("calls") == []
 
 
@@ -118,21 +124,21 @@ def test_calls_lost_at_a_tie_are_noticed(client: Client, lake: Lake, sandbox: Sa
 
 
 @pytest.mark.parametrize(
-    ("created_at", "inside"),
+    ("created_at", "moment"),
     [
-        ("2024-03-12T00:00:00.000+00:00", True),
-        ("2024-03-11T23:59:59.999+00:00", False),
-        ("2024-03-12T23:59:59.999+00:00", True),
-        ("2024-03-13T00:00:00.000+00:00", False),
-        ("2024-03-11T20:00:00.000-05:00", True),
-        ("yesterday", True),
-        (None, True),
+        ("2024-03-12T00:00:00.000+00:00", DAY.start),
+        ("2024-03-11T19:00:00.000-05:00", DAY.start),
+        ("2024-03-11 19:00:00 -0500", DAY.start),
+        ("2024-03-12T00:00:00Z", DAY.start),
+        ("yesterday", None),
+        (None, None),
+        (17, None),
     ],
 )
-def test_a_call_is_inside_a_day_or_not_or_its_typing_complains(
-    created_at: str | None, *, inside: bool
+def test_when_a_call_was_created_is_known_or_left_to_its_typing(
+    created_at: object, moment: datetime | None
 ) -> None:
-    assert within({"created_at": created_at}, DAY) is inside
+    assert created(Rows.of([{"created_at": created_at}])) == [moment]
 
 
 def test_a_call_says_when_it_was_read(client: Client, lake: Lake) -> None:

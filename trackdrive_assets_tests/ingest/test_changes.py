@@ -14,7 +14,8 @@ from trackdrive_assets.ingest.days import exact_day
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
-from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch
+from trackdrive_assets.tables.parse import NOTHING, Exclusion
+from trackdrive_assets_tests.typed import typed
 
 DAY = exact_day(date(2024, 6, 19), ZoneInfo("UTC"))
 CREATED = "2024-06-19T12:00:00Z"
@@ -55,7 +56,7 @@ def read_day(
 
     row = {"uuid": "a", "created_at": CREATED, "revenue": revenue, **fields}
     with lake.replace("calls", CALLS.schema, DAY.date, read_at=read_at, beforehand=record) as writer:
-        writer.write(call_batch([row], fetched_at=read_at, exclude=exclude))
+        writer.write(typed([row], fetched_at=read_at, exclude=exclude))
 
 
 def recorded(lake: Lake) -> list[Change]:

@@ -9,7 +9,8 @@ import pytest
 
 from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
-from trackdrive_assets.tables.parse import Exclusion, call_batch
+from trackdrive_assets.tables.parse import Exclusion
+from trackdrive_assets_tests.typed import typed
 
 CREATED = datetime(2024, 6, 19, 12, tzinfo=UTC)
 FIRST = datetime(2024, 6, 20, 3, tzinfo=UTC)
@@ -27,7 +28,7 @@ def call(uuid: str = "a", **fields: object) -> Row:
 
 
 def table(rows: list[Row], at: datetime) -> pa.Table:
-    return pa.Table.from_batches([call_batch(rows, fetched_at=at)], schema=CALLS.schema)
+    return pa.Table.from_batches([typed(rows, fetched_at=at)], schema=CALLS.schema)
 
 
 def compare(before: list[Row], after: list[Row], *exclude: str) -> pa.Table:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from trackdrive_assets.tables import parse
 from trackdrive_assets.tables.columns import CALLS, REPORTS, STATS
-from trackdrive_assets.tables.parse import Exclusion, MalformedRow, call_batch, report_batch, stats_batch
+from trackdrive_assets.tables.parse import Exclusion, MalformedRow, report_batch, stats_batch
+from trackdrive_assets_tests.typed import typed
 
 UUID = "5cc8897c-ad0f-44cb-8ea7-8f7736ae76f1"
 NOW = datetime(2024, 6, 30, 12, tzinfo=UTC)
@@ -23,7 +24,7 @@ def a_call(**fields: object) -> dict[str, object]:
 
 
 def read(*rows: dict[str, object], exclude: Exclusion = parse.NOTHING) -> list[dict[str, Any]]:
-    batch = call_batch(rows, fetched_at=NOW, exclude=exclude)
+    batch = typed(rows, fetched_at=NOW, exclude=exclude)
     assert batch.schema == CALLS.schema
     found: list[dict[str, Any]] = batch.to_pylist()
     return found
@@ -265,8 +266,8 @@ def test_a_call_without_uuid_is_named_by_its_place() -> None:
 
 
 def test_a_row_that_is_no_object_is_malformed() -> None:
-    with pytest.raises(MalformedRow, match="Call 1: the row is 'oops'"):
-        call_batch(["oops"], fetched_at=NOW)  # type: ignore[list-item]  # what a broken server may send
+    with pytest.raises(MalformedRow, match="Report row 1: the row is 'oops'"):
+        report_batch(["oops"], category="buyer")  # type: ignore[list-item]  # what a broken server may send
 
 
 def test_a_long_value_is_cut_in_the_message() -> None:
