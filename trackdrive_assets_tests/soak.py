@@ -44,7 +44,7 @@ READ_TIMEOUT = 0.25
 LONGER_THAN_THAT = 0.4
 
 # Holds two pauses of the client's own, whatever is drawn for them, and never three.
-_RETRY_BUDGET = 3.25
+RETRY_BUDGET = 3.25
 _OVER_THE_BUDGET = 30
 _MONEY = ("buyer_revenue", "traffic_source_payout", "trackdrive_cost", "provider_cost")
 _STORED_DIGITS = Decimal("0.000001")
@@ -52,6 +52,8 @@ _STORED_DIGITS = Decimal("0.000001")
 
 class Unhurried(TrackdriveResource):
     """Counts its pauses against the budget, and waits none of them."""
+
+    retry_budget: float = RETRY_BUDGET
 
     @contextmanager
     def client(self) -> Iterator[Client]:
@@ -61,8 +63,9 @@ class Unhurried(TrackdriveResource):
             KeyPair(str(self.public_key), str(self.private_key)),
             per_page=self.per_page,
             requests_per_second=0,
+            max_concurrency=self.max_concurrency,
             read_timeout=READ_TIMEOUT,
-            retry_budget=_RETRY_BUDGET,
+            retry_budget=self.retry_budget,
             clock=Hurry(),
         ) as client:
             yield client
@@ -74,10 +77,14 @@ class Trial(Pipeline):
 
     Attributes:
         per_page: Rows a page.
+        max_concurrency: Requests in flight.
+        retry_budget: Seconds for one request.
         old: The files of before the last attempt.
     """
 
     per_page: int = 20
+    max_concurrency: int = 4
+    retry_budget: float = RETRY_BUDGET
     old: dict[Path, bytes] = field(default_factory=dict)
 
     @property
@@ -87,6 +94,8 @@ class Trial(Pipeline):
             public_key=self.sandbox.public_key,
             private_key=self.sandbox.private_key,
             per_page=self.per_page,
+            max_concurrency=self.max_concurrency,
+            retry_budget=self.retry_budget,
         )
 
     def attempt(self, keys: Sequence[str], *partitions: str) -> dg.ExecuteInProcessResult:
@@ -187,6 +196,7 @@ class Mix:
         seed: All the rest is drawn from it.
         generation: Of the API.
         per_page: Rows a page.
+        max_concurrency: Requests in flight.
         keys: The assets of both runs.
         partitions: Their days.
         faults: What goes wrong in the first run.
@@ -197,6 +207,7 @@ class Mix:
     seed: int
     generation: Generation
     per_page: int
+    max_concurrency: int
     keys: tuple[str, ...]
     partitions: tuple[str, ...]
     faults: tuple[Fault, ...]
@@ -213,6 +224,7 @@ def drawn_from(seed: int) -> Mix:
         seed=seed,
         generation=draw.choice(get_args(Generation)),
         per_page=draw.choice((7, 20, 250)),
+        max_concurrency=draw.choice((1, 4, 16)),
         keys=tuple(key for key in KEYS if draw.random() < 0.75) or KEYS,
         partitions=partitions,
         faults=tuple(_fault(draw) for _ in range(draw.randint(2, 5))),
@@ -243,7 +255,14 @@ def run(mix: Mix, instance: dg.DagsterInstance, folder: Path) -> list[str]:
         generation=mix.generation,
         faults=mix.faults,
     ) as sandbox:
-        trial = Trial(sandbox, instance, Lake(folder), settings_of(folder), per_page=mix.per_page)
+        trial = Trial(
+            sandbox,
+            instance,
+            Lake(folder),
+            settings_of(folder),
+            per_page=mix.per_page,
+            max_concurrency=mix.max_concurrency,
+        )
         # The pauses between tries are drawn from this one.
         random.seed(mix.seed)
         spoiled = trial.attempt(mix.keys, *mix.partitions)

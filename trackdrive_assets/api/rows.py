@@ -5,6 +5,7 @@ row would cost more than all of that. Not here: the envelope around the rows (`e
 columns mean (`tables/`).
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,6 +19,9 @@ Row = dict[str, Any]
 
 ABSENT = msgspec.UNSET
 """Stands in a column for a key that the row lacks."""
+
+# Keys that JSON writes otherwise than they are; the decoder knows keys by how they are written.
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 # Rows that differ in so many keys are none that a decoder could be made for.
 _MOST_KEYS = 1_000
@@ -102,7 +106,7 @@ class RowDecoder:
 
     def _learn(self, names: Iterable[str]) -> None:
         known = tuple(dict.fromkeys([*self._swift[0], *names]))
-        if len(known) <= _MOST_KEYS:
+        if len(known) <= _MOST_KEYS and not any(map(_ESCAPED.search, known)):
             self._swift = (known, _decoder_for(known))
 
 

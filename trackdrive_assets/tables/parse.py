@@ -11,7 +11,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
@@ -285,10 +285,9 @@ def _swift_instants(values: Sequence[Any]) -> Values | None:
 
 
 # Arrow counts beyond the years of Python's datetime; whoever read such a value back would fail.
-_FIRST_INSTANT = pa.scalar(datetime(1, 1, 1, tzinfo=UTC), INSTANT).cast(pa.int64()).as_py()
-_LAST_INSTANT = (
-    pa.scalar(datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), INSTANT).cast(pa.int64()).as_py()
-)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_INSTANT = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST_INSTANT = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 _READINGS: dict[pa.DataType, _Reading] = {
     TEXT: _Reading(text, "text", frozenset({str}), _swift_text),

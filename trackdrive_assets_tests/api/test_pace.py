@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trackdrive_assets.api.pace import Clock, Pace, shared_pace
+from trackdrive_assets.api.pace import Clock, Pace, Tempo, faster, shared_pace, slower
 from trackdrive_assets_tests.api.conftest import Doorkeeper
+from trackdrive_assets_tests.hurry import Hurry
 
 
 @pytest.mark.parametrize("allowed", [1, 2, 4])
@@ -51,3 +52,107 @@ def test_any_rate_is_a_pace(rate: float) -> None:
 def test_clients_of_one_account_share_a_pace() -> None:
     assert shared_pace("https://acme.example", 5, 4) is shared_pace("https://acme.example", 5, 4)
     assert shared_pace("https://acme.example", 5, 4) is not shared_pace("https://other.example", 5, 4)
+
+
+# What a refusal does.
+
+CONFIGURED = 5.0
+
+
+def refused(tempo: Tempo, now: float, *, sent: int = 5, refused: int = 1) -> Tempo:
+    return slower(tempo, CONFIGURED, sent=sent, refused=refused, now=now)
+
+
+def test_a_single_refusal_may_be_chance_and_changes_no_rate() -> None:
+    assert refused(Tempo(CONFIGURED), 100).rate == CONFIGURED
+
+
+def test_a_second_refusal_soon_after_shows_a_limit_just_above_what_was_let_through() -> None:
+    twice = refused(refused(Tempo(CONFIGURED), 100), 105)
+    assert 3.5 < twice.rate < 4
+
+
+def test_a_second_refusal_much_later_is_chance_again() -> None:
+    assert refused(refused(Tempo(CONFIGURED), 100), 1000).rate == CONFIGURED
+
+
+def test_speed_comes_back_by_itself_and_never_beyond_what_is_configured() -> None:
+    tempo, now = Tempo(1.0, since=0), 0.0
+    rates = []
+    while tempo.rate < CONFIGURED:
+        now += tempo.patience
+        tempo = faster(tempo, CONFIGURED, now)
+        rates.append(tempo.rate)
+    assert rates == sorted(set(rates))
+    assert tempo.rate == CONFIGURED == faster(tempo, CONFIGURED, now + 1e9).rate
+
+
+def test_nothing_is_faster_before_it_has_been_quiet_for_a_while() -> None:
+    tempo = Tempo(1.0, patience=60, since=100)
+    assert faster(tempo, CONFIGURED, 159) == tempo
+
+
+def test_a_limit_that_stays_is_run_into_ever_more_seldom() -> None:
+    patience = []
+    tempo = Tempo(3.0, since=0)
+    for now in range(10):
+        tempo = refused(tempo, float(now))
+        patience.append(tempo.patience)
+    assert patience == sorted(patience)
+    assert patience[-1] > 8 * patience[0]
+
+
+def test_a_refusal_holds_everybody_back_for_as_long_as_the_server_asks() -> None:
+    pace, clock = Pace(0, 4), Hurry()
+    with pace.turn(clock) as sent_at:
+        pace.refused(sent_at, 9, clock.now())
+    with pace.turn(clock) as another:
+        assert another - sent_at >= 9
+
+
+def test_who_was_waiting_for_a_turn_when_another_was_refused_waits_again() -> None:
+    pace = Pace(1, 4)
+
+    class RefusedMeanwhile(Hurry):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if len(self.pauses) == 1:
+                pace.refused(0.0, 30, self.now())
+
+    clock = RefusedMeanwhile()
+    for _ in range(2):
+        with pace.turn(clock):
+            pass
+    assert clock.now() >= 31
+
+
+def test_several_refusals_of_one_moment_count_as_one() -> None:
+    pace, clock = Pace(CONFIGURED, 16), Hurry()
+    moments = []
+    for _ in range(20):
+        with pace.turn(clock) as sent_at:
+            moments.append(sent_at)
+    for sent_at in moments[-4:]:
+        pace.refused(sent_at, 1, clock.now())
+    before = clock.now()
+    for _ in range(6):
+        with pace.turn(clock):
+            pass
+    # A second's pause, and then five more at the configured pace: taken for chance.
+    assert clock.now() - before == pytest.approx(1 + 5 / CONFIGURED)
+
+
+def test_a_server_that_allows_fewer_than_configured_refuses_twice_and_no_more() -> None:
+    """A bucket of four that fills by four a second, and a hundred requests at five."""
+    pace, clock = Pace(CONFIGURED, 8), Hurry()
+    tokens, filled, refusals, sent = 4.0, 0.0, 0, 0
+    while sent < 100:
+        with pace.turn(clock) as now:
+            tokens, filled = min(4.0, tokens + 4 * (now - filled)), now
+            if tokens >= 1:
+                tokens, sent = tokens - 1, sent + 1
+            else:
+                refusals += 1
+                pace.refused(now, 1, clock.now())
+    assert refusals <= 2
+    assert clock.now() < 1.15 * 100 / 4

@@ -1,6 +1,6 @@
 """Reading a day of calls without Dagster: what counts as inside, and what a fault in the middle leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,29 +10,38 @@ import pytest
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.errors import IncompleteAnswer, Unavailable
+from trackdrive_assets.api.paging import Chain, Paging
 from trackdrive_assets.api.rows import Rows
-from trackdrive_assets.ingest.calls import created, ingest_calls
+from trackdrive_assets.api.windows import Window
+from trackdrive_assets.ingest.calls import Part, created, ingest_calls
 from trackdrive_assets.ingest.days import exact_day
 from trackdrive_assets.ingest.readings import READINGS
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.sandbox.endpoints import Answer
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets_tests.conftest import NOW
 from trackdrive_assets_tests.hurry import Hurry
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 
 
-@pytest.fixture
-def client(sandbox: Sandbox) -> Iterator[Client]:
+def asking(sandbox: Sandbox, max_concurrency: int = 16, per_page: int = 7) -> Client:
     """Small pages, so that a day has many, and no waiting."""
-    with Client(
+    return Client(
         sandbox.base_url,
         KeyPair(sandbox.public_key, sandbox.private_key),
-        per_page=7,
+        per_page=per_page,
         requests_per_second=0,
+        max_concurrency=max_concurrency,
         retry_budget=20,
         clock=Hurry(),
-    ) as made:
+    )
+
+
+@pytest.fixture(params=[1, 16], ids=["one request at a time", "sixteen"])
+def client(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Client]:
+    with asking(sandbox, request.param) as made:
         yield made
 
 
@@ -146,3 +155,100 @@ def test_a_call_says_when_it_was_read(client: Client, lake: Lake) -> None:
     ingest_calls(client, lake, DAY)
     fetched = lake.read("calls", CALLS.schema, [DAY.date]).column("fetched_at").to_pylist()
     assert all(before <= moment <= datetime.now(UTC) for moment in fetched)
+
+
+# A day in parts.
+
+
+def first_pages(sandbox: Sandbox) -> list[tuple[str, str]]:
+    """The spans that were asked for, without their further pages."""
+    return [
+        (asked.params["created_at_from"], asked.params["created_at_to"])
+        for asked in sandbox.requests
+        if asked.params["cursor"] == "-1"
+    ]
+
+
+def test_a_day_of_many_pages_is_read_in_parts(lake: Lake, sandbox: Sandbox) -> None:
+    with asking(sandbox) as client:
+        ingest_calls(client, lake, DAY)
+    assert len(set(first_pages(sandbox))) > 2
+    assert uuids(lake) == truth(sandbox)
+
+
+def test_one_request_at_a_time_reads_a_day_as_the_one_list_that_it_is(lake: Lake, sandbox: Sandbox) -> None:
+    with asking(sandbox, max_concurrency=1) as client:
+        ingest_calls(client, lake, DAY)
+    assert len(first_pages(sandbox)) == 1
+
+
+def test_a_small_day_is_one_request(lake: Lake, sandbox: Sandbox) -> None:
+    with asking(sandbox, per_page=250) as client:
+        ingest_calls(client, lake, DAY)
+    assert len(sandbox.requests) == 1
+
+
+def test_calls_of_one_moment_are_in_one_part_and_each_once(lake: Lake, sandbox: Sandbox) -> None:
+    for hour in range(24):
+        for _ in range(9):
+            sandbox.place(DAY.start + timedelta(hours=hour, milliseconds=500))
+    with asking(sandbox) as client:
+        ingest_calls(client, lake, DAY)
+    assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(sandbox)))
+    assert len(set(uuids(lake))) == len(uuids(lake))
+
+
+def test_hundreds_of_calls_in_one_second_are_whole(lake: Lake, sandbox: Sandbox) -> None:
+    for number in range(300):
+        sandbox.place(DAY.start + timedelta(hours=12, milliseconds=number))
+    with asking(sandbox) as client:
+        ingest_calls(client, lake, DAY)
+    assert uuids(lake) == truth(sandbox)
+
+
+@pytest.mark.parametrize("neighbour", [timedelta(0), timedelta(milliseconds=500), timedelta(seconds=1)])
+def test_calls_around_midnight_are_counted_to_their_own_day(
+    lake: Lake, sandbox: Sandbox, neighbour: timedelta
+) -> None:
+    for _ in range(10):
+        sandbox.place(DAY.start - neighbour - timedelta(milliseconds=1))
+        sandbox.place(DAY.end + neighbour)
+    with asking(sandbox) as client:
+        written = ingest_calls(client, lake, DAY).written
+    assert uuids(lake) == truth(sandbox)
+    assert written.rows == written.api_count
+
+
+class Rough(Sandbox):
+    """Reads a time to the hour, for everybody who asks for less than a day."""
+
+    def list_calls(self, params: Mapping[str, str], spoiled: str | None = None) -> Answer:
+        since = datetime.strptime(params["created_at_from"], "%Y-%m-%d %H:%M:%S %z")
+        until = datetime.strptime(params["created_at_to"], "%Y-%m-%d %H:%M:%S %z")
+        if until - since < timedelta(days=1):
+            until = until.replace(minute=0, second=0)
+        return super().list_calls({**params, "created_at_to": str(until)}, spoiled)
+
+
+def test_a_server_that_loses_calls_between_parts_is_noticed_and_read_as_one_list(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        Rough(seed=7, calls_per_day=300, first_day=date(2024, 3, 1), now=lambda: NOW) as rough,
+        asking(rough) as client,
+    ):
+        ingest_calls(client, lake, DAY)
+        assert uuids(lake) == truth(rough)
+    assert "in parts" in caplog.text
+
+
+def test_only_a_part_that_comes_newest_first_tells_what_is_left() -> None:
+    part = Part(Window(DAY.start, DAY.end), Chain(paging=Paging.CURSOR, per_page=2))
+    noon = DAY.start + timedelta(hours=12)
+    part.reach(["a", "b"], [noon, noon - timedelta(hours=1)])
+    assert part.oldest == noon - timedelta(hours=1)
+    assert part.oldest_calls == {"b"}
+    part.reach(["c", "d"], [noon - timedelta(hours=1), noon - timedelta(hours=1)])
+    assert part.oldest_calls == {"b", "c", "d"}
+    part.reach(["e"], [noon])
+    assert part.oldest is None
