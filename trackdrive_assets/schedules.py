@@ -77,7 +77,7 @@ def cost(settings: Settings, *, days: int, stats: bool) -> str:
     time = f"; at {pace:g} a second they take {math.ceil(requests / pace / 60)} min" if pace else ""
     return (
         f"A run costs up to {requests:,} requests, {a_day:,} a day{time}. The calls come on top: "
-        f"a request for every {settings.per_page}, and one more a day."
+        f"about a request for every {settings.per_page}, and at least one a day."
     )
 
 

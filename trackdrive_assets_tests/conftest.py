@@ -96,6 +96,7 @@ class Pipeline:
             base_url=self.sandbox.base_url,
             public_key=self.sandbox.public_key,
             private_key=self.sandbox.private_key,
+            max_concurrency=self.settings.max_concurrency,
             requests_per_second=0,
             retry_budget=5,
         )

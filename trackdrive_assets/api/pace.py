@@ -21,8 +21,6 @@ _STEP_UP = 1.1
 _FIRST_PATIENCE = 60.0
 _LONGEST_PATIENCE = 3600.0
 _PAUSE_WITHOUT_A_WORD = 1.0
-# Whoever is told to wait for longer does so, but the others may find out for themselves.
-_LONGEST_PAUSE = 60.0
 
 # More than are sent in the second that a refusal looks back on.
 _MOST_REMEMBERED = 1_000
@@ -135,7 +133,7 @@ class Pace:
         """
         with self._changing:
             self._refused.append(sent_at)
-            self._next = now + min(retry_after or _PAUSE_WITHOUT_A_WORD, _LONGEST_PAUSE)
+            self._next = now + (retry_after or _PAUSE_WITHOUT_A_WORD)
             self._slowings += 1
             if sent_at > self._tempo.since:
                 self._before = self._tempo

@@ -192,7 +192,9 @@ class Transport:
         try:
             return read(response, asked)
         except Unavailable as refused:
-            if refused.status == HTTPStatus.TOO_MANY_REQUESTS:
+            # Nobody waits for longer than the budget, and whoever asks next finds out for himself.
+            too_many = refused.status == HTTPStatus.TOO_MANY_REQUESTS
+            if too_many and (refused.retry_after or 0) <= self._retry_budget:
                 self._pace.refused(sent_at, refused.retry_after, self._clock.now())
             raise
 

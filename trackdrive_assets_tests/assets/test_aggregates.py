@@ -63,7 +63,7 @@ def test_a_revoked_key_ends_every_category_at_once(pipeline: Pipeline) -> None:
     pipeline.sandbox.revoked = True
     result = pipeline.materialize("key:reports/*", "2024-03-10", "2024-03-12", fails=True)
     assert "Trackdrive profile" in why(result)
-    assert len(pipeline.sandbox.requests) == 1
+    assert len(pipeline.sandbox.requests) <= pipeline.settings.max_concurrency
 
 
 def test_a_category_that_the_documentation_does_not_list_can_be_configured(pipeline: Pipeline) -> None:

@@ -124,6 +124,7 @@ def test_a_failure_in_the_middle_of_a_range_keeps_what_is_done(pipeline: Pipelin
 
 
 def test_days_are_recorded_as_they_finish(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
     pipeline.sandbox.place(pipeline.day("2024-03-11").start, total_duration="two minutes")
     pipeline.materialize("calls", "2024-03-09", "2024-03-12", fails=True)
     recorded = pipeline.materialized("calls")
@@ -135,7 +136,7 @@ def test_days_are_recorded_as_they_finish(pipeline: Pipeline) -> None:
 def test_a_range_shows_each_day_its_own_numbers(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
     recorded = pipeline.materialized("calls")
-    assert list(recorded) == days_between("2024-03-09", "2024-03-11")
+    assert sorted(recorded) == days_between("2024-03-09", "2024-03-11")
     for partition, shown in recorded.items():
         assert shown["dagster/partition_row_count"] == len(pipeline.truth(partition))
         assert shown["path"] == str(pipeline.lake.file("calls", date.fromisoformat(partition)))
@@ -148,7 +149,7 @@ def test_a_range_asks_for_every_day_once(pipeline: Pipeline) -> None:
         for asked in pipeline.sandbox.requests
         if asked.params["cursor"] == "-1"
     ]
-    assert first_pages == [
+    assert sorted(first_pages) == [
         "2024-03-09 04:59:59 +0000",
         "2024-03-10 04:59:59 +0000",
         "2024-03-11 03:59:59 +0000",
@@ -212,7 +213,7 @@ def test_excluded_columns_are_stored_as_null(pipeline: Pipeline) -> None:
 def test_a_revoked_key_fails_the_run_at_once_and_says_what_to_check(pipeline: Pipeline) -> None:
     pipeline.sandbox.revoked = True
     result = pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
-    assert len(pipeline.sandbox.requests) == 1
+    assert len(pipeline.sandbox.requests) <= pipeline.settings.max_concurrency
     for word in ("401", "/api/v1/calls", "key begins with tdpub", "Trackdrive profile"):
         assert word in why(result)
     assert pipeline.sandbox.private_key not in why(result)

@@ -1,6 +1,7 @@
 """Which failures end one asset or all of them, and what is tried again, by whom and how often."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -57,7 +58,8 @@ def test_a_step_is_tried_three_times_and_then_fails_with_the_reason(pipeline: Pi
 
 
 def test_days_that_an_earlier_try_finished_are_not_read_again(pipeline: Pipeline) -> None:
-    pipeline.sandbox.inject("429", every=3, retry_after=3600)
+    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
+    pipeline.sandbox.inject("429", every=2, retry_after=3600)
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
     starts = [
         asked.params["created_at_from"][:10]
@@ -71,6 +73,7 @@ def test_days_that_an_earlier_try_finished_are_not_read_again(pipeline: Pipeline
 
 
 def test_what_was_stored_before_a_failure_is_recorded(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
     pipeline.sandbox.inject("401", every=2)
     pipeline.materialize('key:"reports/buyer_id" or key:"reports/status"', "2024-03-10", fails=True)
     assert list(pipeline.materialized("reports/buyer_id")) == ["2024-03-10"]
@@ -81,7 +84,8 @@ def test_what_was_stored_before_a_failure_is_recorded(pipeline: Pipeline) -> Non
 def test_what_cannot_pass_is_asked_once(pipeline: Pipeline, select: str) -> None:
     pipeline.sandbox.revoked = True
     pipeline.materialize(select, "2024-03-10", fails=True)
-    assert len(pipeline.sandbox.requests) == 1
+    asked = [str(request.params) for request in pipeline.sandbox.requests]
+    assert len(asked) == len(set(asked)) <= pipeline.settings.max_concurrency
 
 
 def test_a_missing_credential_is_not_tried_again(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
