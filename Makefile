@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test lint types contract definitions tests soak lock clean
+.PHONY: demo dev install test lint types contract definitions tests soak bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -50,9 +50,22 @@ tests: install
 soak: install  ## Random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-lock:  ## Write requirements.lock anew from pyproject.toml (needs uv)
-	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-annotate --no-header --quiet --output-file requirements.lock
+bench: install benchmarks/.venv/installed  ## Compare with other programs: RUNS=5, and one scenario with ONLY=one-day
+	@$(BIN)/python -m benchmarks.bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
-clean:  ## Remove .venv and the demo's data
-	@rm -rf .venv demo
+# What is compared with stays out of .venv.
+benchmarks/.venv/installed: benchmarks/requirements.lock
+	@echo "Installing the programs to compare with into benchmarks/.venv."
+	@$(PYTHON) -m venv benchmarks/.venv
+	@benchmarks/.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r benchmarks/requirements.lock
+	@touch $@
+
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
+
+lock:  ## Write both requirements.lock anew from pyproject.toml (needs uv)
+	@$(LOCK) pyproject.toml --group dev --output-file requirements.lock
+	@$(LOCK) --group pyproject.toml:peers --output-file benchmarks/requirements.lock
+
+clean:  ## Remove .venv, the one of the benchmarks, and the demo's data
+	@rm -rf .venv benchmarks/.venv demo

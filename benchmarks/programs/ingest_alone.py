@@ -1,0 +1,30 @@
+"""Ours without Dagster: the product's own reading of some days of calls into a lake.
+
+    ingest_alone.py FIRST_DAY DAYS
+
+The account and the lake are those of the TRACKDRIVE_* variables.
+"""
+
+import os
+import sys
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.ingest.days import exact_day
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.settings import Settings
+
+settings = Settings.read(os.environ)
+first, days = date.fromisoformat(sys.argv[1]), int(sys.argv[2])
+with Client(
+    settings.address,
+    settings.credentials,
+    per_page=settings.per_page,
+    requests_per_second=settings.requests_per_second,
+    max_concurrency=settings.max_concurrency,
+) as client:
+    for number in range(days):
+        day = exact_day(first + timedelta(days=number), ZoneInfo(settings.time_zone))
+        ingest_calls(client, Lake(settings.lake), day)
