@@ -20,7 +20,7 @@ from benchmarks.scenarios import SCENARIOS, Case, Job, Outcome, Scenario, Servic
 
 _PROJECT = Path(__file__).parents[1]
 _STRANGERS = ("TRACKDRIVE_", "DAGSTER_", "DLT_")
-_COUNTS = tuple[Cost, Traffic | None]
+_Run = tuple[Cost, Traffic | None]
 
 
 class WrongDataError(Exception):
@@ -69,9 +69,9 @@ def dagster_home(home: Path) -> Path:
 
 def measure(
     scenario: Scenario, runs: int, home: Path, folder: Path
-) -> tuple[dict[str, list[_COUNTS]], dict[str, str]]:
+) -> tuple[dict[str, list[_Run]], dict[str, str]]:
     """What each run of each case took; and what is wrong, by the case's name."""
-    measured: dict[str, list[_COUNTS]] = {case.name: [] for case in scenario.cases}
+    measured: dict[str, list[_Run]] = {case.name: [] for case in scenario.cases}
     wrong: dict[str, str] = {}
     with ExitStack() as servers:
         services = {case.service for case in scenario.cases if case.service}
@@ -88,7 +88,7 @@ def measure(
     return measured, wrong
 
 
-def _one_run(case: Case, served: dict[Service, Served], home: Path, place: Path) -> _COUNTS:
+def _one_run(case: Case, served: dict[Service, Served], home: Path, place: Path) -> _Run:
     lake, state = place / "lake", place / "state"
     lake.mkdir(parents=True)
     shutil.copytree(home, state)
@@ -114,7 +114,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_STRANGERS)}
 
 
-def outcome(runs: Sequence[_COUNTS]) -> Outcome:
+def outcome(runs: Sequence[_Run]) -> Outcome:
     """What the runs of a case come to."""
     costs, seen = [cost for cost, _ in runs], [traffic for _, traffic in runs if traffic]
     return Outcome(
@@ -131,7 +131,7 @@ def outcome(runs: Sequence[_COUNTS]) -> Outcome:
 
 
 def report(
-    scenario: Scenario, runs: int, measured: dict[str, list[_COUNTS]], wrong: dict[str, str]
+    scenario: Scenario, runs: int, measured: dict[str, list[_Run]], wrong: dict[str, str]
 ) -> Iterator[str]:
     """The table of a scenario, with its goals, line by line."""
     yield f"\n### {scenario.name}\n\n{scenario.asks} Medians of {runs}.\n"

@@ -7,14 +7,14 @@ The account is that of the TRACKDRIVE_* variables.
 
 import os
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.settings import Settings
 
 settings = Settings.read(os.environ)
-first, days = datetime.fromisoformat(sys.argv[1]).replace(tzinfo=UTC), int(sys.argv[2])
+first, days = date.fromisoformat(sys.argv[1]), int(sys.argv[2])
 with Client(
     settings.address,
     settings.credentials,
@@ -23,7 +23,7 @@ with Client(
     max_concurrency=settings.max_concurrency,
 ) as client:
     for number in range(days):
-        start = first + timedelta(days=number)
-        end = start + timedelta(days=1) - timedelta(milliseconds=1)
-        for _ in client.call_pages(Query(created_at_from=start, created_at_to=end)):
+        day = first + timedelta(days=number)
+        whole = Query(created_at_from=f"{day} 00:00:00 UTC", created_at_to=f"{day} 23:59:59.999 UTC")
+        for _ in client.call_pages(whole):
             pass
