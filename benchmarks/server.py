@@ -26,7 +26,7 @@ from uuid import UUID
 
 import msgspec
 
-from trackdrive_assets.api.catalog import GROUP_BYS, REPORT_CATEGORIES, STATS
+from trackdrive_assets.api.catalog import GROUP_BYS, REPORT_CATEGORIES, SEED_CALL_COLUMNS, STATS
 from trackdrive_assets.sandbox import filters, wire
 from trackdrive_assets.sandbox.call import DAY, TICKS, Facts, midnight, timestamp
 from trackdrive_assets.sandbox.filters import Refused
@@ -72,7 +72,7 @@ class Account:
                 created = since + position
                 uuid = UUID(int=draw.getrandbits(128), version=4)
                 self._heads.append(
-                    f',{{"id":{_FIRST_ID + len(self._heads)},"legacy_id":null,"type":"Call","uuid":"{uuid}",'
+                    f',{{"id":{_FIRST_ID + len(self._heads)},"uuid":"{uuid}",'
                     f'"created_at":"{timestamp(created // TICKS)}'.encode()
                 )
                 self._positions.append(created)
@@ -164,7 +164,7 @@ class _Model:
         self._calls = [drawn[index * len(drawn) // size] for index in range(size)]
         self.tails = []
         for call in self._calls:
-            encoded = msgspec.json.encode(self._world.row(call, self._now))
+            encoded = msgspec.json.encode(_shown(self._world.row(call, self._now)))
             self.tails.append(encoded.partition(timestamp(call.created).encode())[2])
         self.positions: list[int] = []
         begins = [0, *(call.position - start * TICKS for call in self._calls)]
@@ -182,6 +182,12 @@ class _Model:
     def facts(self, index: int) -> Facts:
         """All that is known of a call."""
         return self._world.facts(self._calls[self.model_of(index)], self._now)
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A call of 40 columns: its id, those of the older documentation, and its tags."""
+    others = [name for name in row if name in SEED_CALL_COLUMNS or name.startswith("token-")]
+    return {name: row[name] for name in dict.fromkeys(["id", "uuid", "created_at", *others])}
 
 
 @dataclass(frozen=True)
