@@ -12,14 +12,18 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from graphlib import TopologicalSorter
+from io import SEEK_END
+from itertools import chain
 from pathlib import Path
 from string import Template
 from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, refused
+from trackdrive_assets.lake.day_file import damage_explained
 from trackdrive_assets.lake.queries import queries_in
 from trackdrive_assets.lake.store import LAYOUT, Lake
 
@@ -212,25 +216,55 @@ def _table_sql(
     types = connection.from_arrow(schema.empty_table()).types
     columns = {name: str(kind) for name, kind in zip(schema.names, types, strict=True)}
     hive = {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
+    casts = {name: f"CAST({{}} AS {kind}) AS {_identifier(name)}" for name, kind in (columns | hive).items()}
+    nothing = f"SELECT {', '.join(cast.format('NULL') for cast in casts.values())} WHERE false"
     folder = lake.root / table
-    patterns = [pattern for day in days if any(folder.glob(pattern := _pattern(table, day)))]
+    files = {pattern: list(folder.glob(pattern)) for pattern in (_pattern(table, day) for day in days)}
+    patterns = [pattern for pattern, found in files.items() if found]
     if not patterns:
-        nothing = ", ".join(
-            f"CAST(NULL AS {kind}) AS {_identifier(name)}" for name, kind in (columns | hive).items()
-        )
-        return f"SELECT {nothing} WHERE false"
+        return nothing
     hive_types = ", ".join(f"{_literal(key)}: {kind}" for key, kind in hive.items())
-    # By name, because days written by an older version may lack columns that later ones have.
-    options = f"hive_partitioning = true, hive_types = {{{hive_types}}}, union_by_name = true"
-    source = f"read_parquet({_files_literal(folder, patterns)}, {options})"
-    present = _columns(connection, source)
-    selected = [
-        _identifier(name)
-        if present.get(name) == kind
-        else f"CAST({_identifier(name) if name in present else 'NULL'} AS {kind}) AS {_identifier(name)}"
-        for name, kind in columns.items()
-    ]
-    return f"SELECT {', '.join([*selected, *map(_identifier, hive)])} FROM {source}"  # noqa: S608  quoted
+    options = f"hive_partitioning = true, hive_types = {{{hive_types}}}"
+    if not _all_hold(schema, chain.from_iterable(files.values())):
+        # Then DuckDB opens every file before it can plan, even for a question about one day.
+        options += ", union_by_name = true"
+    source = f"SELECT * FROM read_parquet({_files_literal(folder, patterns)}, {options})"  # noqa: S608  quoted
+    selected = ", ".join(cast.format(_identifier(name)) for name, cast in casts.items())
+    # A column that no file has is one of nothing.
+    return f"SELECT {selected} FROM ({source} UNION ALL BY NAME {nothing})"  # noqa: S608  quoted
+
+
+def _all_hold(schema: pa.Schema, files: Iterable[Path]) -> bool:
+    """Whether every file has all columns of a schema with their types.
+
+    Days written by an older version may not, nor those by somebody else.
+    """
+    note = _schema_note(schema)
+    return all(note in _tail(file) or _holds(schema, file) for file in files)
+
+
+def _schema_note(schema: pa.Schema) -> bytes:
+    """What Arrow notes of a schema in the metadata of a Parquet file."""
+    empty = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), empty)
+    return bytes(pq.read_metadata(pa.BufferReader(empty.getvalue())).metadata[b"ARROW:schema"])
+
+
+# Notes stand behind everything else. Decoding what is before them in each of some thousand files takes a second.
+_NOTES = 16 * 1024
+
+
+def _tail(file: Path) -> bytes:
+    with file.open("rb", buffering=0) as opened:
+        opened.seek(max(0, opened.seek(0, SEEK_END) - _NOTES))
+        return opened.read()
+
+
+def _holds(schema: pa.Schema, file: Path) -> bool:
+    """The same of one file, whoever wrote it."""
+    with damage_explained(file):
+        found = pq.read_schema(file)
+    return all(field.name in found.names and found.field(field.name).type == field.type for field in schema)
 
 
 def _notes_sql(lake: Lake, days: Collection[date | str]) -> str:

@@ -8,17 +8,17 @@
     -- A call without an amount brought nothing, unless the account's key may not see the amounts at all. That is so
     -- for a day on which calls converted and none has an amount; then the sum stays unknown.
     CASE
-        WHEN count(revenue_sum) OVER (PARTITION BY date) > 0 OR sum(converted) OVER (PARTITION BY date) = 0
+        WHEN count(revenue_sum) OVER (PARTITION BY date ORDER BY date) > 0 OR sum(converted) OVER (PARTITION BY date ORDER BY date) = 0
         THEN coalesce(revenue_sum, 0)
     END AS revenue,
     CASE
-        WHEN count(payout_sum) OVER (PARTITION BY date) > 0
-            OR sum(traffic_source_conversions) OVER (PARTITION BY date) = 0
+        WHEN count(payout_sum) OVER (PARTITION BY date ORDER BY date) > 0
+            OR sum(traffic_source_conversions) OVER (PARTITION BY date ORDER BY date) = 0
         THEN coalesce(payout_sum, 0)
     END AS payout,
     -- Every ended call costs something, so a day without any cost is one whose costs are hidden.
-    CASE WHEN count(trackdrive_cost_sum) OVER (PARTITION BY date) > 0 THEN coalesce(trackdrive_cost_sum, 0) END
-        + CASE WHEN count(provider_cost_sum) OVER (PARTITION BY date) > 0 THEN coalesce(provider_cost_sum, 0) END
+    CASE WHEN count(trackdrive_cost_sum) OVER (PARTITION BY date ORDER BY date) > 0 THEN coalesce(trackdrive_cost_sum, 0) END
+        + CASE WHEN count(provider_cost_sum) OVER (PARTITION BY date ORDER BY date) > 0 THEN coalesce(provider_cost_sum, 0) END
         AS cost,
     revenue - payout AS profit,
     profit / nullif(revenue, 0) AS margin,

@@ -1,0 +1,264 @@
+"""Builds a lake as an account of 20,000 calls a day has it after a year: `python -m benchmarks.year FOLDER`.
+
+The rows are the sandbox's, of one week; the other weeks repeat them later, under other ids. Everything is
+written by the product's own `Lake.replace`, so the files are laid out as in a deployment: of every day the calls,
+a report for each category, each series of statistics, and what the look-back of 30 days found changed.
+What is measured on it is in `views`.
+"""
+
+import argparse
+import secrets
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.sandbox.call import Call, milliseconds
+from trackdrive_assets.sandbox.world import World
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS
+from trackdrive_assets.tables.parse import call_batch
+
+# Of a zone whose clocks are never moved, any week is another one later.
+TIME_ZONE = "America/Phoenix"
+CALLS_PER_DAY = 20_000
+LAST_DAY = date(2026, 6, 30)
+LOOK_BACK = 30
+
+_FIRST_WEEK = date(2024, 1, 1)
+_NIGHT = time(3, tzinfo=ZoneInfo(TIME_ZONE))
+_MIDNIGHT = time(tzinfo=ZoneInfo(TIME_ZONE))
+_WEEK = timedelta(weeks=1)
+_IDS_OF_A_WEEK = 7 * 100_000
+# With all that the sandbox changes afterwards, a day would have thousands of rows.
+_CHANGING = 10
+_CHANGED = (
+    "buyer_converted",
+    "revenue",
+    "buyer_revenue",
+    "traffic_source_converted",
+    "payout",
+    "traffic_source_payout",
+)
+
+# What stands in for the categories that are no column of a call.
+_COLUMNS = {
+    "direction": "type",
+    "sub_status": "status",
+    "provider_configuration_id": "provider",
+    "contact_id": "caller_number",
+    "placed_on_hold": "hold_duration > 0",
+    "contact_state": "tokens['state']",
+    "contact_country": "caller_country",
+    "offer_converted": "traffic_source_converted",
+    "in_progress": "ended_at IS NULL",
+}
+_NAMES = {"buyer_id": "buyer", "offer_id": "offer", "traffic_source_id": "traffic_source"}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A day of the week, as tables of the first one.
+
+    Attributes:
+        calls: Ascending by `created_at`.
+        changed: Of each row of `changes`, the position of its call in `calls`.
+        changes: What was found on the 30 days after.
+        reports: By category.
+        stats: By what the series groups by.
+    """
+
+    calls: pa.RecordBatch
+    changed: pa.Array
+    changes: pa.RecordBatch
+    reports: dict[str, pa.RecordBatch]
+    stats: dict[str, pa.RecordBatch]
+
+
+def build(lake: Lake, days: int) -> None:
+    """Write as many days, the last of which is `LAST_DAY`."""
+    world = World(7, CALLS_PER_DAY, _FIRST_WEEK - timedelta(days=1))
+    templates = [_template(world, _FIRST_WEEK + timedelta(days=n)) for n in range(7)]
+
+    def write(day: date) -> None:
+        _write_day(lake, day, templates[day.weekday()])
+
+    with ThreadPoolExecutor() as pool:
+        for done, _ in enumerate(pool.map(write, (LAST_DAY - timedelta(days=n) for n in range(days))), 1):
+            print(f"\r{done} of {days} days", end="", file=sys.stderr)  # noqa: T201  progress
+    print(file=sys.stderr)  # noqa: T201
+
+
+def _template(world: World, day: date) -> Template:
+    """A day of the sandbox."""
+    start = datetime.combine(day, _MIDNIGHT)
+    found = list(world.oldest_first(milliseconds(start), milliseconds(start + timedelta(days=1))))
+    calls = _seen(world, found, _read(day, LOOK_BACK))
+    changed, changes = _changes(world, day, found)
+    with duckdb.connect() as connection:
+        connection.register("calls", calls)
+        reports = {category: _report(connection, category) for category in REPORT_CATEGORIES}
+        stats = {group_by: _series(connection, group_by) for group_by in SEED_GROUP_BYS}
+    return Template(calls, changed, changes, reports, stats)
+
+
+def _read(day: date, days_after: int) -> datetime:
+    """When a day is read, so many days after it began."""
+    return datetime.combine(day + timedelta(days=days_after), _NIGHT)
+
+
+def _seen(world: World, calls: list[Call], moment: datetime) -> pa.RecordBatch:
+    """What the API shows of calls at a moment."""
+    return call_batch([world.row(call, milliseconds(moment)) for call in calls], fetched_at=moment)
+
+
+def _changes(world: World, day: date, calls: list[Call]) -> tuple[pa.Array, pa.RecordBatch]:
+    """What one night after the other finds changed, and at which positions."""
+    positions: list[int] = []
+    rows: list[dict[str, Any]] = []
+    for night in range(1, LOOK_BACK):
+        before, after = _read(day, night), _read(day, night + 1)
+        moved = [
+            position
+            for position in range(0, len(calls), _CHANGING)
+            if calls[position].next_change(milliseconds(before)) <= milliseconds(after)
+        ]
+        olds, news = (_seen(world, [calls[p] for p in moved], moment) for moment in (before, after))
+        for field in _CHANGED:
+            texts = zip(
+                moved, *(batch[field].cast(pa.string()).to_pylist() for batch in (olds, news)), strict=True
+            )
+            for position, old, new in texts:
+                if old != new:
+                    created_at = datetime.fromtimestamp(calls[position].created / 1000, UTC)
+                    positions.append(position)
+                    rows.append(
+                        {
+                            "created_at": created_at,
+                            "field": field,
+                            "old_value": old,
+                            "new_value": new,
+                            "seen_at": after,
+                        }
+                    )
+    return pa.array(positions, pa.int64()), pa.RecordBatch.from_pylist(rows, CALL_CHANGES.schema)
+
+
+def _report(connection: duckdb.DuckDBPyConnection, category: str) -> pa.RecordBatch:
+    return _asked(
+        connection,
+        REPORTS.schema,
+        f"""
+        SELECT *, CAST(to_json(figures) AS VARCHAR) AS row FROM (
+            SELECT
+                CAST({_COLUMNS.get(category, category)} AS VARCHAR) AS group_value,
+                any_value({_NAMES.get(category, "NULL")}) AS group_name,
+                count(*) AS calls,
+                count(*) FILTER (buyer_converted) AS buyer_conversions,
+                count(*) FILTER (traffic_source_converted) AS traffic_source_conversions,
+                coalesce(sum(revenue), 0) AS revenue,
+                coalesce(sum(payout), 0) AS payout,
+                sum(trackdrive_cost + provider_cost) AS cost,
+                coalesce(sum(revenue), 0) - coalesce(sum(payout), 0) AS profit,
+                avg(total_duration) AS average_duration
+            FROM calls
+            GROUP BY 1
+        ) AS figures
+        """,  # noqa: S608  names of this module
+    )
+
+
+def _series(connection: duckdb.DuckDBPyConnection, group_by: str) -> pa.RecordBatch:
+    return _asked(
+        connection,
+        STATS.schema,
+        f"""
+        SELECT
+            time_bucket(INTERVAL 1 HOUR, created_at) AS interval_start,
+            interval_start + INTERVAL 1 HOUR AS interval_end,
+            CAST({_COLUMNS.get(group_by, group_by)} AS VARCHAR) AS group_value,
+            count(*) AS count,
+            coalesce(sum(revenue), 0) AS revenue,
+            coalesce(sum(revenue), 0) - coalesce(sum(payout), 0) AS profit,
+            sum(trackdrive_cost + provider_cost) AS cost
+        FROM calls
+        GROUP BY ALL
+        ORDER BY ALL
+        """,  # noqa: S608  names of this module
+    )
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, schema: pa.Schema, question: str) -> pa.RecordBatch:
+    found = connection.sql(question).to_arrow_table().select(schema.names).cast(schema)
+    return found.combine_chunks().to_batches()[0]
+
+
+def _write_day(lake: Lake, day: date, template: Template) -> None:
+    weeks = (day - _FIRST_WEEK) // _WEEK
+    first = {"read_at": _read(day, 1)}
+    # The look-back has not come to the days of the last month for the last time yet.
+    last = {"read_at": min(_read(day, LOOK_BACK), _read(LAST_DAY, 1))}
+    uuids = _uuids(template.calls.num_rows)
+    calls = _later(template.calls, weeks)
+    calls = _with(calls, "uuid", uuids)
+    calls = _with(calls, "id", pc.add(calls["id"], weeks * _IDS_OF_A_WEEK))
+    changes = _with(_later(template.changes, weeks), "uuid", uuids.take(template.changed))
+    with lake.replace(CALLS.name, CALLS.schema, day, **first):
+        pass
+    with lake.replace(CALLS.name, CALLS.schema, day, sort_by="created_at", **last) as writer:
+        writer.api_count = calls.num_rows
+        for offset in range(0, calls.num_rows, 1000):
+            writer.write(calls.slice(offset, 1000))
+    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day, **last) as writer:
+        writer.write(changes)
+    for category, report in template.reports.items():
+        with lake.replace(REPORTS.name, REPORTS.schema, day, category=category, **last) as writer:
+            writer.write(report)
+    for group_by, series in template.stats.items():
+        with lake.replace(STATS.name, STATS.schema, day, group_by=group_by, **first) as writer:
+            writer.write(_later(series, weeks))
+
+
+def _later(batch: pa.RecordBatch, weeks: int) -> pa.RecordBatch:
+    """The same, with every instant so many weeks later."""
+    shift = pa.scalar(weeks * _WEEK, pa.duration("us"))
+    moved = [
+        pc.add(column, shift) if pa.types.is_timestamp(column.type) else column for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(moved, schema=batch.schema)
+
+
+def _with(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
+    return batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), values)
+
+
+def _uuids(count: int) -> pa.Array:
+    digits = np.frombuffer(secrets.token_bytes(16 * count).hex().encode(), "S1").reshape(count, 32)
+    dash = np.full((count, 1), b"-")
+    parts: list[Any] = []
+    for start, end in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)):
+        parts += [digits[:, start:end], dash]
+    texts = np.ascontiguousarray(np.hstack(parts[:-1])).view("S36").ravel()
+    return pa.array(texts).cast(pa.string())
+
+
+def _arguments() -> Iterator[Any]:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="the lake, made anew")
+    parser.add_argument("--days", type=int, default=365)
+    yield from vars(parser.parse_args()).values()
+
+
+if __name__ == "__main__":
+    folder, how_many = _arguments()
+    build(Lake(folder), how_many)
