@@ -250,7 +250,7 @@ def _schema_note(schema: pa.Schema) -> bytes:
     return bytes(pq.read_metadata(pa.BufferReader(empty.getvalue())).metadata[b"ARROW:schema"])
 
 
-# Notes stand behind everything else. Decoding what is before them in each of some thousand files takes a second.
+# Notes stand behind the rest. To decode what is before them in each of some thousand files takes a second.
 _NOTES = 16 * 1024
 
 

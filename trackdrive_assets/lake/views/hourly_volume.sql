@@ -1,20 +1,4 @@
 -- When do calls come, and what are they worth? Per hour of the account's time zone.
-WITH quarters AS (
-    -- Clocks differ from UTC by whole quarters of an hour. So it is enough to ask for the local time once a quarter;
-    -- asking for every call would take most of the query's time.
-    SELECT
-        quarter,
-        date_trunc('hour', local_time) AS local_hour,
-        local_time - utc_time AS utc_offset
-    FROM (
-        SELECT
-            epoch_us(created_at) // 900000000 AS quarter,
-            timezone(${time_zone}, min(created_at)) AS local_time,
-            timezone('UTC', min(created_at)) AS utc_time
-        FROM calls
-        GROUP BY quarter
-    )
-)
 SELECT
     date,
     -- An instant: tells the two hours apart that share a number when the clocks go back.
@@ -24,10 +8,21 @@ SELECT
 FROM (
     SELECT
         date,
-        local_hour,
-        utc_offset,
-        ${tally}
-    FROM calls
-    JOIN quarters ON epoch_us(created_at) // 900000000 = quarter
+        date_trunc('hour', local_time) AS local_hour,
+        local_time - utc_time AS utc_offset,
+        ${total}
+    FROM (
+        SELECT *, timezone(${time_zone}, first_call) AS local_time, timezone('UTC', first_call) AS utc_time
+        FROM (
+            -- Clocks differ from UTC by whole quarters of an hour. So it is enough to ask for the local time once a
+            -- quarter; asking for every call would take most of the query's time.
+            SELECT
+                date,
+                min(created_at) AS first_call,
+                ${tally}
+            FROM calls
+            GROUP BY date, epoch_us(created_at) // 900000000
+        )
+    )
     GROUP BY date, local_hour, utc_offset
 )

@@ -15,13 +15,20 @@ WITH figures(source, figure) AS (
         ('reports/traffic_source_id', 'revenue'),
         ('reports/traffic_source_id', 'payout')
 ),
+read AS MATERIALIZED (
+    SELECT date, concat_ws('/', table_name, grouped_by) AS source, read_at
+    FROM readings
+    WHERE table_name = 'calls'
+        OR (table_name = 'stats' AND grouped_by = 'status')
+        OR (table_name = 'reports' AND grouped_by IN ('buyer_id', 'offer_id', 'traffic_source_id'))
+),
 moments AS (
     SELECT
         date,
         source,
         of_calls.read_at AS calls_read_at,
         of_api.read_at AS api_read_at,
-        of_api.rows IS NOT NULL AS api_was_read,
+        of_api.source IS NOT NULL AS api_was_read,
         -- Calls change for weeks, and most on their first day. Within an hour after the day is the same moment: that
         -- is longer than a run over a few days takes, and far less than from one nightly run to the next. Files of
         -- older versions don't tell when they were read.
@@ -31,16 +38,11 @@ moments AS (
             AS at_one_moment
     FROM (
         SELECT date, read_at, timezone(${time_zone}, CAST(date + 1 AS TIMESTAMP)) AS day_end
-        FROM readings
-        WHERE table_name = 'calls'
+        FROM read
+        WHERE source = 'calls'
     ) AS of_calls
     CROSS JOIN (SELECT DISTINCT source FROM figures)
-    LEFT JOIN (
-        SELECT date, concat(table_name, '/', grouped_by) AS source, read_at, rows
-        FROM readings
-        WHERE (table_name = 'stats' AND grouped_by = 'status')
-            OR (table_name = 'reports' AND grouped_by IN ('buyer_id', 'offer_id', 'traffic_source_id'))
-    ) AS of_api USING (date, source)
+    LEFT JOIN read AS of_api USING (date, source)
 ),
 totals_of_calls AS (
     SELECT
@@ -66,8 +68,18 @@ totals_of_calls AS (
                 CAST(offer_id AS VARCHAR),
                 CAST(traffic_source_id AS VARCHAR)
             ) AS group_value,
-            ${tally}
-        FROM calls
+            ${total}
+        FROM (
+            SELECT
+                date,
+                status,
+                buyer_id,
+                offer_id,
+                traffic_source_id,
+                ${tally}
+            FROM calls
+            GROUP BY date, status, buyer_id, offer_id, traffic_source_id
+        )
         GROUP BY GROUPING SETS ((date, status), (date, buyer_id), (date, offer_id), (date, traffic_source_id))
     )
 ),

@@ -10,7 +10,12 @@ SELECT
     ended_at,
     total_duration,
     fetched_at
-FROM calls
+FROM (
+    -- Apart, because then DuckDB skips the files without any.
+    SELECT * FROM calls WHERE ended_at IS NULL
+    UNION ALL
+    SELECT * FROM calls WHERE ended_at IS NOT NULL AND total_duration IS NULL
+)
 JOIN (
     -- A day on which no call has an end is one of an account whose API doesn't tell; likewise of a duration. One on
     -- which no call has either is one of live calls only.

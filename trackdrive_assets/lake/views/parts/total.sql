@@ -1,0 +1,15 @@
+-- What groups of calls add up to. Goes into the SELECT list of a query on their tallies.
+    CAST(sum(calls) AS BIGINT) AS calls,
+    CAST(sum(connected) AS BIGINT) AS connected,
+    CAST(sum(converted) AS BIGINT) AS converted,
+    CAST(sum(traffic_source_conversions) AS BIGINT) AS traffic_source_conversions,
+    CAST(sum(repeat_calls) AS BIGINT) AS repeat_calls,
+    CAST(sum(no_buyer) AS BIGINT) AS no_buyer,
+    sum(revenue_sum) AS revenue_sum,
+    sum(payout_sum) AS payout_sum,
+    sum(trackdrive_cost_sum) AS trackdrive_cost_sum,
+    sum(provider_cost_sum) AS provider_cost_sum,
+    sum(handle_time) AS handle_time,
+    CAST(sum(handled) AS BIGINT) AS handled,
+    sum(answered_time) AS answered_time,
+    CAST(sum(answered) AS BIGINT) AS answered
