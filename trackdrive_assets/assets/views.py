@@ -37,6 +37,8 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
             )
         except LakeError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
+        if not rebuilt.swapped:
+            context.log.info("%s is up to date: its SQL and the lake's layout are as before.", rebuilt.path)
         # The file is always whole: a view alone cannot be rebuilt, only recorded.
         # In the order of building, because Dagster wants a view recorded after what it reads.
         for name, columns in rebuilt.views.items():

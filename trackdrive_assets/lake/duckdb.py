@@ -6,12 +6,13 @@ so that any analyst's DuckDB opens it.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from graphlib import TopologicalSorter
+from hashlib import sha256
 from io import SEEK_END
 from itertools import chain
 from pathlib import Path
@@ -23,7 +24,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, refused
-from trackdrive_assets.lake.day_file import damage_explained
 from trackdrive_assets.lake.queries import queries_in
 from trackdrive_assets.lake.store import LAYOUT, Lake
 
@@ -55,15 +55,17 @@ class View:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What was swapped in.
+    """The DuckDB file as it stands now.
 
     Attributes:
-        path: The DuckDB file.
+        path: The file.
         views: Of each view, its columns and their DuckDB types, in order.
+        swapped: Whether a new file was swapped in. False: the old one was up to date.
     """
 
     path: Path
     views: Mapping[str, Mapping[str, str]]
+    swapped: bool
 
 
 @cache
@@ -83,7 +85,9 @@ def rebuild(
     time_zone: str,
     meanings: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Rebuilt:
-    """Build trackdrive.duckdb aside and swap it in. Whoever has the old one open keeps it.
+    """Build trackdrive.duckdb aside and swap it in, unless what stands there was built from the same SQL.
+
+    Whoever has the old one open keeps it.
 
     Args:
         lake: Where the Parquet files lie and the DuckDB file goes.
@@ -96,6 +100,9 @@ def rebuild(
             intact.
     """
     place = lake.root / FILE
+    rendered = _render(lake, schemas, time_zone, _EVERY_DAY, meanings or {})
+    if columns := _standing(place, rendered):
+        return Rebuilt(place, columns, swapped=False)
     with folder_beside(place) as folder:
         new = folder / "views"
         try:
@@ -103,19 +110,19 @@ def rebuild(
                 # Newer formats would lock out everybody with an older DuckDB.
                 connection.execute(f"ATTACH {_literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
                 connection.execute("USE trackdrive")
-                names = _create_views(connection, lake, schemas, time_zone, _EVERY_DAY)
-                built = {name: _columns(connection, _identifier(name)) for name in names}
-                for table, columns in (meanings or {}).items():
-                    _comment(connection, table, columns)
+                _create_views(connection, lake, rendered)
+                for statement in _note_of(rendered):
+                    connection.execute(statement)
+                columns = _columns(connection, rendered)
                 connection.execute("USE memory")
                 connection.execute("DETACH trackdrive")
         except (duckdb.IOException, duckdb.TransactionException) as error:
             raise refused("write", place, str(error)) from error
         with refusals_explained("replace", place):
             # What somebody wrote into the old file, still waiting to be merged, must not reach the new one.
-            place.with_name(f"{FILE}.wal").unlink(missing_ok=True)
+            _unmerged(place).unlink(missing_ok=True)
         move_over(new, place)
-    return Rebuilt(place, built)
+    return Rebuilt(place, columns, swapped=True)
 
 
 @contextmanager
@@ -137,7 +144,9 @@ def querying(
         LakeError: Views failed, and the message lists every one.
     """
     with duckdb.connect(config=_OFFLINE) as connection:
-        _create_views(connection, lake, schemas, time_zone, _EVERY_DAY if days is None else days)
+        _create_views(
+            connection, lake, _render(lake, schemas, time_zone, _EVERY_DAY if days is None else days, {})
+        )
         yield connection
 
 
@@ -166,27 +175,46 @@ _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 _EVERY_DAY = ("*",)
 
 
-def _create_views(
-    connection: duckdb.DuckDBPyConnection,
+Rendered = Mapping[str, Sequence[str]]
+"""Of each view, after those it reads, the statements that make it."""
+
+
+def _render(
     lake: Lake,
     schemas: Mapping[str, pa.Schema],
     time_zone: str,
     days: Collection[date | str],
-) -> list[str]:
-    """Create every view, each after those it reads; complain of all that fail together."""
-    rendered = {table: View(table, "", "") for table in schemas} | dict(views())
+    meanings: Mapping[str, Mapping[str, str]],
+) -> Rendered:
+    """Every view, as far as the lake and its files decide it."""
     known = {"time_zone": _literal(time_zone), "notes": _notes_sql(lake, days)}
+    tables = {table: [_create(table, _table_sql(lake, table, schemas[table], days))] for table in schemas}
+    for table, columns in meanings.items():
+        tables[table] += [
+            f"COMMENT ON COLUMN {_identifier(table)}.{_identifier(column)} IS {_literal(meaning)}"
+            for column, meaning in columns.items()
+        ]
+    questions = {
+        name: [
+            _create(name, Template(view.sql).substitute(known)),
+            f"COMMENT ON VIEW {_identifier(name)} IS {_literal(view.answers)}",
+        ]
+        for name, view in views().items()
+    }
+    return tables | questions
+
+
+def _create(view: str, sql: str) -> str:
+    return f"CREATE VIEW {_identifier(view)} AS {sql}"
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, rendered: Rendered) -> None:
+    """Create every view; complain of all that fail together."""
     failures: list[str] = []
-    for name, view in rendered.items():
+    for name, statements in rendered.items():
         try:
-            sql = (
-                _table_sql(connection, lake, name, schemas[name], days)
-                if name in schemas
-                else Template(view.sql).substitute(known)
-            )
-            connection.execute(f"CREATE VIEW {_identifier(name)} AS {sql}")
-            if view.answers:
-                connection.execute(f"COMMENT ON VIEW {_identifier(name)} IS {_literal(view.answers)}")
+            for statement in statements:
+                connection.execute(statement)
         except duckdb.TransactionException:
             raise  # no fault of the view: the disk is full
         except duckdb.Error as error:
@@ -196,24 +224,61 @@ def _create_views(
             f"{len(failures)} of {len(rendered)} views over {lake.root} failed, and no file was changed.\n"
             + "\n".join(failures)
         )
-    return list(rendered)
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, source: str) -> dict[str, str]:
-    """Names and types of the columns of what stands behind a FROM, in order."""
-    found = connection.execute(f"SELECT * FROM {source} LIMIT 0")  # noqa: S608  quoted
-    return {column[0]: str(column[1]) for column in found.description or ()}
+# Holds the note of what a file was built from: apart, because it is no question of an analyst.
+_NOTE = "trackdrive_assets.built_from"
 
 
-def _table_sql(
-    connection: duckdb.DuckDBPyConnection,
-    lake: Lake,
-    table: str,
-    schema: pa.Schema,
-    days: Collection[date | str],
-) -> str:
+def _note_of(rendered: Rendered) -> list[str]:
+    """What notes in a file that it was built from these statements."""
+    return [
+        f"CREATE SCHEMA {_NOTE.partition('.')[0]}",
+        f"CREATE VIEW {_NOTE} AS SELECT {_literal(_fingerprint(rendered))} AS fingerprint",
+        f"COMMENT ON VIEW {_NOTE} IS 'By which the next run knows whether these views are up to date.'",
+    ]
+
+
+def _fingerprint(rendered: Rendered) -> str:
+    # Another version of DuckDB may derive other columns.
+    statements = chain.from_iterable(rendered.values())
+    return sha256("\0".join([duckdb.__version__, *statements]).encode()).hexdigest()
+
+
+def _standing(place: Path, rendered: Rendered) -> Mapping[str, Mapping[str, str]] | None:
+    """The columns of the views that stand there; None where they are not these, or not these alone."""
+    if not place.exists() or _unmerged(place).exists():
+        return None
+    try:
+        with duckdb.connect(str(place), read_only=True, config=_OFFLINE) as connection:
+            noted = connection.execute(f"SELECT fingerprint FROM {_NOTE}").fetchone()  # noqa: S608  constant
+            columns = _columns(connection, rendered)
+    except duckdb.Error:
+        return None  # somebody is writing into it, or it is no such file
+    return columns if noted == (_fingerprint(rendered),) and columns.keys() == rendered.keys() else None
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, rendered: Rendered) -> dict[str, dict[str, str]]:
+    """Names and types of the columns of everything in a file, in order; first of what was rendered."""
+    found = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE NOT internal AND schema_name = 'main' ORDER BY column_index"
+    ).fetchall()
+    columns: dict[str, dict[str, str]] = {name: {} for name in rendered}
+    for view, column, kind in found:
+        columns.setdefault(view, {})[column] = kind
+    return columns
+
+
+def _unmerged(place: Path) -> Path:
+    """Where DuckDB keeps what is not yet in a file."""
+    return place.with_name(f"{place.name}.wal")
+
+
+def _table_sql(lake: Lake, table: str, schema: pa.Schema, days: Collection[date | str]) -> str:
     """A table's files as one, its columns in order with their types, then the hive keys."""
-    types = connection.from_arrow(schema.empty_table()).types
+    with duckdb.connect(config=_OFFLINE) as connection:
+        types = connection.from_arrow(schema.empty_table()).types
     columns = {name: str(kind) for name, kind in zip(schema.names, types, strict=True)}
     hive = {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
     casts = {name: f"CAST({{}} AS {kind}) AS {_identifier(name)}" for name, kind in (columns | hive).items()}
@@ -255,15 +320,17 @@ _NOTES = 16 * 1024
 
 
 def _tail(file: Path) -> bytes:
-    with file.open("rb", buffering=0) as opened:
+    with refusals_explained("read", file), file.open("rb", buffering=0) as opened:
         opened.seek(max(0, opened.seek(0, SEEK_END) - _NOTES))
         return opened.read()
 
 
 def _holds(schema: pa.Schema, file: Path) -> bool:
     """The same of one file, whoever wrote it."""
-    with damage_explained(file):
+    try:
         found = pq.read_schema(file)
+    except pa.ArrowInvalid:
+        return False  # DuckDB opens every file then, and says what is wrong with it
     return all(field.name in found.names and found.field(field.name).type == field.type for field in schema)
 
 
@@ -292,13 +359,6 @@ def _notes_sql(lake: Lake, days: Collection[date | str]) -> str:
                 f"SELECT {names}, NULL, NULL, num_rows FROM parquet_file_metadata({files})",  # noqa: S608  quoted
             ]
     return " UNION ALL ".join(selects)
-
-
-def _comment(connection: duckdb.DuckDBPyConnection, table: str, meanings: Mapping[str, str]) -> None:
-    for column, meaning in meanings.items():
-        connection.execute(
-            f"COMMENT ON COLUMN {_identifier(table)}.{_identifier(column)} IS {_literal(meaning)}"
-        )
 
 
 # What DuckDB reads as a pattern in a path; a folder may be named so.

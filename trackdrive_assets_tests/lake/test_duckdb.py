@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.lake import duckdb as lake_duckdb
@@ -202,6 +203,115 @@ def test_views_come_after_those_they_read() -> None:
     for name, view in views().items():
         assert not (view.reads & views().keys()) - seen
         seen.add(name)
+
+
+# When it is rebuilt
+
+
+def identity(path: Path) -> tuple[int, int]:
+    return path.stat().st_ino, path.stat().st_mtime_ns
+
+
+def test_a_file_that_is_up_to_date_is_left_alone_and_described_the_same(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "a")
+    first = build(lake)
+    before = identity(first.path)
+    write(lake, "b", day=date(2024, 6, 20))
+    second = build(lake)
+    assert (first.swapped, second.swapped) == (True, False)
+    assert second.views == first.views
+    assert identity(second.path) == before
+
+
+def test_other_sql_rebuilds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(tmp_path)
+    build(lake)
+    more = {**views(), "added": View("added", "What was added?", "SELECT 1 AS one")}
+    monkeypatch.setattr(lake_duckdb, "views", lambda: more)
+    assert build(lake).swapped
+    assert ask(tmp_path / "trackdrive.duckdb", "FROM added") == [(1,)]
+
+
+def test_other_words_for_a_column_rebuild_it(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    build(lake)
+    assert rebuild(lake, SCHEMAS, time_zone="UTC", meanings={"calls": {"uuid": "Other words."}}).swapped
+
+
+def test_another_time_zone_rebuilds_it(tmp_path: Path) -> None:
+    build(Lake(tmp_path))
+    assert build(Lake(tmp_path), time_zone="America/New_York").swapped
+
+
+def test_the_first_day_of_a_table_rebuilds_it(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    build(lake)
+    write(lake, "a")
+    assert build(lake).swapped
+    assert ask(tmp_path / "trackdrive.duckdb", "SELECT uuid FROM calls") == [("a",)]
+
+
+def test_a_new_category_rebuilds_it(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for category in ("buyer_id", "offer_id"):
+        with lake.replace("reports", SCHEMAS["reports"], DAY, category=category):
+            pass
+        assert build(lake).swapped
+    assert ask(tmp_path / "trackdrive.duckdb", "SELECT grouped_by FROM readings ORDER BY ALL") == [
+        ("buyer_id",),
+        ("offer_id",),
+    ]
+
+
+def test_a_day_that_lacks_a_column_rebuilds_it_wherever_it_lies(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    older = pa.schema([field for field in CALLS.schema if field.name != "hangup_cause"])
+    write(lake, "new")
+    build(lake)
+    write(lake, "old", day=date(2024, 6, 20), schema=older)
+    assert build(lake).swapped
+    question = "SELECT uuid, hangup_cause FROM calls ORDER BY uuid"
+    assert ask(tmp_path / "trackdrive.duckdb", question) == [("new", None), ("old", None)]
+
+
+def test_a_day_that_another_program_wrote_whole_needs_no_rebuild(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "a")
+    build(lake)
+    file = lake.file("calls", date(2024, 6, 20))
+    file.parent.mkdir(parents=True)
+    rows = pa.Table.from_pylist([{"uuid": "b"}], schema=CALLS.schema)
+    pq.write_table(rows, file, store_schema=False)
+    assert not build(lake).swapped
+    assert ask(tmp_path / "trackdrive.duckdb", "SELECT uuid FROM calls ORDER BY uuid") == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize("damage", ["", "nothing that could be read"])
+def test_a_damaged_file_is_rebuilt(tmp_path: Path, damage: str) -> None:
+    path = build(Lake(tmp_path)).path
+    path.write_text(damage)
+    assert build(Lake(tmp_path)).swapped
+    assert ask(path, "FROM calls") == []
+
+
+def test_a_missing_file_is_rebuilt(tmp_path: Path) -> None:
+    build(Lake(tmp_path)).path.unlink()
+    assert build(Lake(tmp_path)).path.exists()
+
+
+def test_a_file_to_which_somebody_added_something_is_rebuilt(tmp_path: Path) -> None:
+    path = build(Lake(tmp_path)).path
+    with duckdb.connect(path) as analyst:
+        analyst.execute("CREATE TABLE notes AS SELECT 1 AS note")
+    assert build(Lake(tmp_path)).swapped
+    assert ask(path, "SELECT count(*) FROM duckdb_tables()") == [(0,)]
+
+
+def test_a_file_of_the_same_name_that_is_not_ours_is_rebuilt(tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "trackdrive.duckdb") as other:
+        other.execute("CREATE VIEW calls AS SELECT 1 AS uuid")
+    assert build(Lake(tmp_path)).swapped
 
 
 # Asking without it
