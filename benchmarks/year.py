@@ -1,8 +1,8 @@
 """Builds a lake as an account of 20,000 calls a day has it after a year: `python -m benchmarks.year FOLDER`.
 
 The rows are the sandbox's, of one week; the other weeks repeat them later, under other ids. Everything is
-written by the product's own `Lake.replace`, so the files are laid out as in a deployment: of every day the calls,
-a report for each category, each series of statistics, and what the look-back of 30 days found changed.
+written by the product's own `Lake.replace`, so the files are laid out as in a deployment: of every day the
+calls, a report for each category, each series of statistics, and what the look-back of 30 days found changed.
 What is measured on it is in `views`.
 """
 
@@ -205,27 +205,27 @@ def _asked(connection: duckdb.DuckDBPyConnection, schema: pa.Schema, question: s
 
 def _write_day(lake: Lake, day: date, template: Template) -> None:
     weeks = (day - _FIRST_WEEK) // _WEEK
-    first = {"read_at": _read(day, 1)}
+    first = _read(day, 1)
     # The look-back has not come to the days of the last month for the last time yet.
-    last = {"read_at": min(_read(day, LOOK_BACK), _read(LAST_DAY, 1))}
+    last = min(_read(day, LOOK_BACK), _read(LAST_DAY, 1))
     uuids = _uuids(template.calls.num_rows)
     calls = _later(template.calls, weeks)
     calls = _with(calls, "uuid", uuids)
     calls = _with(calls, "id", pc.add(calls["id"], weeks * _IDS_OF_A_WEEK))
     changes = _with(_later(template.changes, weeks), "uuid", uuids.take(template.changed))
-    with lake.replace(CALLS.name, CALLS.schema, day, **first):
+    with lake.replace(CALLS.name, CALLS.schema, day, read_at=first):
         pass
-    with lake.replace(CALLS.name, CALLS.schema, day, sort_by="created_at", **last) as writer:
+    with lake.replace(CALLS.name, CALLS.schema, day, sort_by="created_at", read_at=last) as writer:
         writer.api_count = calls.num_rows
         for offset in range(0, calls.num_rows, 1000):
             writer.write(calls.slice(offset, 1000))
-    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day, **last) as writer:
+    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day, read_at=last) as writer:
         writer.write(changes)
     for category, report in template.reports.items():
-        with lake.replace(REPORTS.name, REPORTS.schema, day, category=category, **last) as writer:
+        with lake.replace(REPORTS.name, REPORTS.schema, day, category=category, read_at=last) as writer:
             writer.write(report)
     for group_by, series in template.stats.items():
-        with lake.replace(STATS.name, STATS.schema, day, group_by=group_by, **first) as writer:
+        with lake.replace(STATS.name, STATS.schema, day, group_by=group_by, read_at=first) as writer:
             writer.write(_later(series, weeks))
 
 
