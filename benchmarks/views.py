@@ -58,8 +58,8 @@ def main(lake: Lake) -> None:
     def build() -> None:
         rebuild(lake, SCHEMAS, time_zone=TIME_ZONE, meanings=MEANINGS)
 
-    print("| what | fresh process | wall | CPU | goal of 1 s | files of a day |")  # noqa: T201
-    print("|---|---|---|---|---|---|")  # noqa: T201
+    print("| what | fresh process | wall | CPU | goal of 1 s | files of a day |")
+    print("|---|---|---|---|---|---|")
     _line("trackdrive.duckdb: built", None, taken(build))
     _line("trackdrive.duckdb: up to date", None, _median([taken(build) for _ in range(RUNS)]))
     for name, question in _questions().items():
@@ -116,7 +116,7 @@ def _median(runs: list[Taken]) -> Taken:
 def _line(name: str, first: Taken | None, later: Taken, files: str = "") -> None:
     verdict = "met" if later.wall < GOAL else f"short by {later.wall - GOAL:.2f} s"
     shown = f"{first.wall:.2f}" if first else ""
-    print(f"| {name} | {shown} | {later.wall:.2f} | {later.cpu:.2f} | {verdict} | {files} |")  # noqa: T201
+    print(f"| {name} | {shown} | {later.wall:.2f} | {later.cpu:.2f} | {verdict} | {files} |")
     sys.stdout.flush()
 
 

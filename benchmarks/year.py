@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
+from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.call import Call, milliseconds
 from trackdrive_assets.sandbox.world import World
@@ -95,8 +96,8 @@ def build(lake: Lake, days: int) -> None:
 
     with ThreadPoolExecutor() as pool:
         for done, _ in enumerate(pool.map(write, (LAST_DAY - timedelta(days=n) for n in range(days))), 1):
-            print(f"\r{done} of {days} days", end="", file=sys.stderr)  # noqa: T201  progress
-    print(file=sys.stderr)  # noqa: T201
+            print(f"\r{done} of {days} days", end="", file=sys.stderr)
+    print(file=sys.stderr)
 
 
 def _template(world: World, day: date) -> Template:
@@ -119,7 +120,8 @@ def _read(day: date, days_after: int) -> datetime:
 
 def _seen(world: World, calls: list[Call], moment: datetime) -> pa.RecordBatch:
     """What the API shows of calls at a moment."""
-    return call_batch([world.row(call, milliseconds(moment)) for call in calls], fetched_at=moment)
+    rows = Rows.of([world.row(call, milliseconds(moment)) for call in calls])
+    return call_batch(rows.columns, len(rows), fetched_at=moment)
 
 
 def _changes(world: World, day: date, calls: list[Call]) -> tuple[pa.Array, pa.RecordBatch]:

@@ -77,7 +77,8 @@ def pages(day: date) -> Iterator[pa.Table]:
         if rows := page["calls"]:
             for row in rows:
                 for name in MIXED:
-                    row[name] = float(row[name]) if row[name] else None
+                    if name in row:
+                        row[name] = float(row[name]) if row[name] else None
             sent, stored = schemas(rows[0])
             yield pa.Table.from_pylist(rows, schema=sent).rename_columns(stored.names).cast(stored)
         cursor = page["metadata"]["next_cursor"]

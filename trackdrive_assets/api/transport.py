@@ -39,6 +39,12 @@ _LOGS_OF_URLS = ("urllib3.connection", "urllib3.connectionpool")
 _log = logging.getLogger(__name__)
 Read = TypeVar("Read")
 
+# Python decodes one body at a time anyway. Threads that take turns don't spend their time on fighting for it.
+_DECODING = threading.Lock()
+
+# Bytes read at once. Ten kilobytes, as requests takes, are hundreds of steps for a page of calls.
+_CHUNK = 1 << 20
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -57,6 +63,21 @@ class Usage:
 
     def __sub__(self, earlier: "Usage") -> "Usage":
         return Usage(self.requests - earlier.requests, self.retries - earlier.retries)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came back.
+
+    Attributes:
+        response: Status and headers.
+        body: All of it.
+        asked: What was asked, for people.
+    """
+
+    response: requests.Response
+    body: bytes
+    asked: str
 
 
 class Transport:
@@ -132,7 +153,7 @@ class Transport:
         method: str,
         path: str,
         parameters: dict[str, str],
-        read: Callable[[requests.Response, str], Read],
+        read: Callable[[Answered], Read],
     ) -> Read:
         """Ask, and ask again for as long as that is allowed and can help."""
         retrying = tenacity.Retrying(
@@ -158,7 +179,7 @@ class Transport:
         method: str,
         path: str,
         parameters: dict[str, str],
-        read: Callable[[requests.Response, str], Read],
+        read: Callable[[Answered], Read],
     ) -> Read:
         asked = f"{method} {ROOT}{path}"
         lost: requests.RequestException | None = None
@@ -173,7 +194,9 @@ class Transport:
                     params=parameters | self.credentials.parameters,
                     timeout=self._timeout,
                     allow_redirects=False,
+                    stream=True,
                 )
+                body = b"".join(response.iter_content(_CHUNK))
             except requests.RequestException as error:
                 lost = error
         # Raised out here: the original names the URL, and with it the token, wherever its text is shown.
@@ -190,7 +213,7 @@ class Transport:
                 asked=asked,
             )
         try:
-            return read(response, asked)
+            return read(Answered(response, body, asked))
         except Unavailable as refused:
             # Nobody waits for longer than the budget, and whoever asks next finds out for himself.
             too_many = refused.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -198,43 +221,46 @@ class Transport:
                 self._pace.refused(sent_at, refused.retry_after, self._clock.now())
             raise
 
-    def _checked(self, response: requests.Response, asked: str) -> bytes:
+    def _checked(self, answered: Answered) -> bytes:
         """The body of an answer whose HTTP status is good."""
+        response = answered.response
         if response.is_redirect:
             words = "it redirects, as an account does that is not at this address"
-            raise self._failure(response, asked, response.status_code, words)
+            raise self._failure(answered, response.status_code, words)
         if response.status_code >= _FIRST_ERROR_STATUS:
-            raise self._failure(response, asked, response.status_code, self._words(response.content))
-        return response.content
+            raise self._failure(answered, response.status_code, self._words(answered.body))
+        return answered.body
 
-    def _failure(self, response: requests.Response, asked: str, status: int, words: str) -> RequestFailed:
+    def _failure(self, answered: Answered, status: int, words: str) -> RequestFailed:
         return failure(
-            asked=asked,
+            asked=answered.asked,
             status=status,
             words=words,
             credentials=str(self.credentials),
-            retry_after=retry.parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC)),
+            retry_after=retry.parse_retry_after(
+                answered.response.headers.get("Retry-After"), datetime.now(UTC)
+            ),
         )
 
-    def _decoded(
-        self, response: requests.Response, asked: str, read: Callable[[msgspec.Raw | bytes], Any]
-    ) -> Envelope:
-        body = self._checked(response, asked)
-        if not body.strip() and response.request.method == "DELETE":
+    def _decoded(self, answered: Answered, read: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:
+        body = self._checked(answered)
+        if not body.strip() and answered.response.request.method == "DELETE":
             # To hang up there is nothing to say; to a question an empty body is a broken answer.
             body = b"{}"
         try:
-            envelope = open_envelope(body, read)
+            with _DECODING:
+                envelope = open_envelope(body, read)
         except NotJson as broken:
             why = str(broken)
         else:
             if envelope.status is not None and envelope.status >= _FIRST_ERROR_STATUS:
-                raise self._failure(response, asked, envelope.status, self._words(body))
+                raise self._failure(answered, envelope.status, self._words(body))
             return envelope
         raise Unavailable(
-            f"{asked} was answered with something that is not JSON ({why}). It begins: {self.excerpt(body)}",
-            asked=asked,
-            status=response.status_code,
+            f"{answered.asked} was answered with something that is not JSON ({why}). "
+            f"It begins: {self.excerpt(body)}",
+            asked=answered.asked,
+            status=answered.response.status_code,
         )
 
     def _words(self, body: bytes) -> str:

@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-import pyarrow as pa
-
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteAnswer
-from trackdrive_assets.api.paging import Chain, Paging, identities, shortage
+from trackdrive_assets.api.paging import Chain, Page, Paging, identities, shortage
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.api.windows import Window, below, divided, how_many_parts, newest_first
 from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import READINGS, Question, Task, alone
+from trackdrive_assets.ingest.readings import READINGS, Question, Task, Work, alone
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import DayWriter, Lake, Written
 from trackdrive_assets.tables.columns import CALLS
@@ -93,21 +91,6 @@ class Part:
         )
 
 
-@dataclass(frozen=True)
-class PartRead:
-    """A page of a part.
-
-    Attributes:
-        batch: Its calls, typed.
-        outside: Those that belong to a neighbouring day.
-        total_count: How many calls the API counts in the part.
-    """
-
-    batch: pa.RecordBatch
-    outside: frozenset[str | None]
-    total_count: int | None
-
-
 class CallsReading:
     """A day of calls while it is read.
 
@@ -144,7 +127,7 @@ class CallsReading:
             part, *others = self._pieces(self._ready.pop(0), places - len(asked))
             asked.append(part)
             self._ready[:0] = others
-        return [Question(partial(self._read, part), partial(self._take, part)) for part in asked]
+        return [Question(partial(self._ask, part), partial(self._take, part)) for part in asked]
 
     def store(self) -> CallsRead:
         """See that the day is whole, and put it into the lake."""
@@ -195,14 +178,23 @@ class CallsReading:
             *(Part(window, self._chain()) for window in older),
         ]
 
-    def _read(self, part: Part) -> PartRead:
-        """Ask for the next page of a part. In a thread of its own: nobody else is at this part."""
+    def _ask(self, part: Part) -> Page:
         first, last = part.window.asked
         query = Query(created_at_from=first, created_at_to=last)
-        page = part.chain.take(self._client.page_of_calls(query, part.chain.parameters))
+        return self._client.page_of_calls(query, part.chain.parameters)
+
+    def _take(self, part: Part, answer: Page) -> Work:
+        page = part.chain.take(answer)
+        if self._first:
+            self._first = False
+            self._expected = page.metadata.total_count
         names, moments = identities(page.rows), created(page.rows)
         part.reach(names, moments)
-        outside = frozenset(
+        if part.chain.position is None:
+            part.chain.finish()
+        else:
+            self._ready.insert(0, part)
+        self._outside.update(
             name
             for name, moment in zip(names, moments, strict=True)
             if moment is not None and moment not in self._whole
@@ -214,20 +206,11 @@ class CallsReading:
             if (moment is None or moment in part.window) and names[position] not in part.known
         ]
         rows = page.rows if len(kept) == len(page.rows) else page.rows.at(kept)
-        batch = call_batch(rows.columns, len(rows), fetched_at=datetime.now(UTC), exclude=self._exclude)
-        return PartRead(batch, outside, page.metadata.total_count)
+        return partial(self._write, rows, datetime.now(UTC))
 
-    def _take(self, part: Part, read: PartRead) -> None:
-        writer = self._begun()
-        if self._first:
-            self._first = False
-            self._expected = read.total_count
-        self._outside |= read.outside
-        writer.write(read.batch)
-        if part.chain.position is None:
-            part.chain.finish()
-        else:
-            self._ready.insert(0, part)
+    def _write(self, rows: Rows, fetched_at: datetime) -> None:
+        batch = call_batch(rows.columns, len(rows), fetched_at=fetched_at, exclude=self._exclude)
+        self._begun().write(batch)
 
 
 class _GivenUp(Exception):

@@ -1,11 +1,13 @@
 """Reading many days side by side: as many requests in flight as allowed, the oldest day's first.
 
 What a day asks, and what it does with the answers, is its own affair: `calls.py`, `reports.py`, `stats.py`.
-Everything but asking and storing happens in the caller's thread, so that a day needs no locks.
+Everything but asking and storing happens in the caller's thread, so that a day needs no locks. What takes
+time there is put off until all places are filled again.
 """
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -26,9 +28,15 @@ _TELLING = (TrackdriveError, MalformedRow, LakeError)
 # Days that have been read and wait to be stored hold no places, so some more may be open than are read.
 _MOST_WAITING = 2
 
+# Answers in memory, for each that may be in flight: so many that a burst of them holds nobody up.
+_MOST_ANSWERS = 2
+
 Stored = TypeVar("Stored")
 Stored_co = TypeVar("Stored_co", covariant=True)
 _log = logging.getLogger(__name__)
+
+
+Work = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -37,11 +45,11 @@ class Question:
 
     Attributes:
         ask: Asks it, in a thread of its own.
-        take: Given the answer, in the caller's thread.
+        take: Given the answer, at once. May give back what else is to be done with it, where that takes time.
     """
 
     ask: Callable[[], Any]
-    take: Callable[[Any], None]
+    take: Callable[[Any], Work | None]
 
 
 class Reading(Protocol[Stored_co]):
@@ -164,14 +172,17 @@ class _Crew(Generic[Stored]):
         self._storing = ThreadPoolExecutor(1, "storing")
         self._open: list[_Open[Stored]] = []
         self._flights: dict[Future[Any], _Flight] = {}
+        self._put_off: deque[tuple[_Flight, Work]] = deque()
         self._end: Outcome[Stored] | None = None
 
     def work(self) -> Iterator[Outcome[Stored]]:
-        while awaited := self._awaited():
-            landed, _ = wait(awaited, return_when=FIRST_COMPLETED)
+        while (awaited := self._awaited()) or self._put_off:
+            landed, _ = wait(awaited, timeout=0 if self._put_off else None, return_when=FIRST_COMPLETED)
             for future in landed:
                 if outcome := self._land(self._flights.pop(future), future):
                     yield outcome
+            if not landed and self._put_off and (outcome := self._work_off(*self._put_off.popleft())):
+                yield outcome
         if self._end is not None:
             yield self._end
 
@@ -187,12 +198,20 @@ class _Crew(Generic[Stored]):
         if self._end is None:
             self._send()
             return list(self._flights)
+        self._put_off.clear()
+        return self._stores()
+
+    def _stores(self) -> list[Future[Any]]:
         return [future for future, flight in self._flights.items() if flight.question is None]
 
+    def _of_readings(self) -> Iterator[_Flight]:
+        """What is asked, stored or put off."""
+        yield from self._flights.values()
+        yield from (flight for flight, _ in self._put_off)
+
     def _send(self) -> None:
-        places = self._client.max_concurrency - sum(
-            flight.question is not None for flight in self._flights.values()
-        )
+        most, asked = self._client.max_concurrency, len(self._flights) - len(self._stores())
+        places = min(most - asked, _MOST_ANSWERS * most - asked - len(self._put_off))
         for one in self._open:
             places -= self._ask(one, places)
         while places > 0 and len(self._open) < self._client.max_concurrency + _MOST_WAITING:
@@ -210,7 +229,7 @@ class _Crew(Generic[Stored]):
         for question in questions:
             future = self._asking.submit(self._metered, question)
             self._flights[future] = _Flight(one, one.reading, question)
-        if not any(flight.reading is one.reading for flight in self._flights.values()):
+        if not any(flight.reading is one.reading for flight in self._of_readings()):
             one.storing = True
             self._flights[self._storing.submit(one.reading.store)] = _Flight(one, one.reading)
         return len(questions)
@@ -235,14 +254,27 @@ class _Crew(Generic[Stored]):
                 return one.outcome(stored)
             answer, error, usage = future.result()
             one.usage += usage
-            if one not in self._open or flight.reading is not one.reading:
-                return None  # of a reading that was given up
+            if not self._is_current(flight):
+                return None
             if error is not None:
                 raise error
-            flight.question.take(answer)
+            if work := flight.question.take(answer):
+                self._put_off.append((flight, work))
         except _TELLING as error:
             return self._fail(one, error)
         return None
+
+    def _work_off(self, flight: _Flight, work: Work) -> Outcome[Stored] | None:
+        if self._is_current(flight):
+            try:
+                work()
+            except _TELLING as error:
+                return self._fail(flight.of, error)
+        return None
+
+    def _is_current(self, flight: _Flight) -> bool:
+        """Whether its reading has not been given up."""
+        return flight.of in self._open and flight.reading is flight.of.reading
 
     def _fail(self, one: _Open[Stored], error: Exception) -> Outcome[Stored] | None:
         """Read again what came short; tell of any other failure now, or at the end if it is the end."""

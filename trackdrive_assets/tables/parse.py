@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fnmatch import fnmatchcase
+from itertools import accumulate, chain, compress, pairwise
 from typing import Any, TypeAlias
 
 import msgspec
@@ -267,7 +268,10 @@ def _swift_money(values: Sequence[Any]) -> Values:
 
 
 def _swift_seconds(values: Sequence[Any]) -> Values | None:
-    column = pa.array([None if value is None or value == "" else float(value) for value in values], SECONDS)
+    numbers = [
+        None if value is None or (type(value) is str and not value) else float(value) for value in values
+    ]
+    column = pa.array(numbers, SECONDS)
     return column if pc.all(pc.is_finite(column)).as_py() is not False else None
 
 
@@ -332,7 +336,10 @@ def _column(
     if swift is None:
         swift = pa.array(list(_one_by_one(reading, values, malformed)), column.type)
     if column.escaped and pc.any(pc.match_substring(swift, "&")).as_py():
-        swift = pa.array([None if name is None else html.unescape(name) for name in swift.to_pylist()], TEXT)
+        # Few names stand in many rows.
+        names = swift.dictionary_encode()
+        spoken = [None if name is None else html.unescape(name) for name in names.dictionary.to_pylist()]
+        swift = pa.array(spoken, TEXT).take(names.indices)
     return swift
 
 
@@ -400,6 +407,8 @@ def call_batch(
 
 def _call_column(column: Column, columns: Mapping[str, Sequence[object]], length: int) -> Values:
     """One column of the calls. Only a flag tells a missing key from null."""
+    if column.name not in columns and column.name not in _REQUIRED:
+        return pa.nulls(length, column.type)
     values = columns.get(column.name) or [ABSENT] * length
 
     def malformed(position: int, expected: str) -> MalformedRow:
@@ -422,23 +431,21 @@ def _call_column(column: Column, columns: Mapping[str, Sequence[object]], length
 
 def _tokens(tags: Mapping[str, Sequence[object]], length: int) -> Values:
     """The tags of each row as a map, in order of name."""
-    keys = sorted(tags)
-    named = [key.removeprefix(TOKEN) for key in keys]
-    names: list[str] = []
-    values: list[str | None] = []
-    ends: list[int | None] = [0]
-    for row in zip(*(tags[key] for key in keys), strict=True):
-        for name, value in zip(named, row, strict=True):
-            if value is not ABSENT:
-                names.append(name)
-                values.append(value if type(value) is str else text(value))
-        # A row without tags has no map, which an offset says by being missing before it ends.
-        if ends[-1] == len(names):
-            ends[-1] = None
-        ends.append(len(names))
-    if not keys:
+    if not tags:
         return pa.nulls(length, TOKENS)
-    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), pa.array(names, TEXT), pa.array(values, TEXT))
+    keys = sorted(tags)
+    names = [key.removeprefix(TOKEN) for key in keys] * length
+    rows = list(zip(*(tags[key] for key in keys), strict=True))
+    values = list(chain.from_iterable(rows))
+    there = [value is not ABSENT for value in values]
+    ends = list(accumulate((len(keys) - row.count(ABSENT) for row in rows), initial=0))
+    # A row without tags has no map, which an offset says by being missing.
+    offsets = [None if end == following else end for end, following in pairwise([*ends, -1])]
+    return pa.MapArray.from_arrays(
+        pa.array(offsets, pa.int32()),
+        pa.array(list(compress(names, there)), TEXT),
+        pa.array([value if type(value) is str else text(value) for value in compress(values, there)], TEXT),
+    )
 
 
 def _extra(unknown: Mapping[str, Sequence[object]], length: int) -> Values:
