@@ -6,6 +6,7 @@ which end with their process, however that ends. They lie in the Dagster home an
 """
 
 import fcntl
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -39,7 +40,13 @@ class _Living(dg.Executor):
     # Dagster's own types of these are private.
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         _show_life(plan_context.instance, plan_context.run_id)
-        return self._steps.execute(plan_context, execution_plan)
+        # What Dagster has loaded stays loaded, and is large. Looking through it again and again for garbage
+        # takes a tenth of a run.
+        gc.freeze()
+        try:
+            yield from self._steps.execute(plan_context, execution_plan)
+        finally:
+            gc.unfreeze()
 
     @property
     def retries(self) -> Any:
