@@ -8,7 +8,7 @@ queries and stand here: what the files themselves declare, and what is due by no
 Not here: how severe a finding is, and how Dagster tells of it (`checks`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -24,7 +24,7 @@ from duckdb import ConstantExpression
 from trackdrive_assets.api.catalog import STATUSES
 from trackdrive_assets.ingest.days import exact_day
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.duckdb import querying
+from trackdrive_assets.lake.duckdb import querying, sources
 from trackdrive_assets.lake.queries import Query, queries_in
 from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.settings import Settings
@@ -139,7 +139,8 @@ def answers(
     # A damaged day is a finding of that day. It must not hide those of the others.
     usable = [day for day, found in faults.items() if not found]
     try:
-        with _querying(lake, settings, usable) as connection:
+        names = frozenset[str]().union(*(sources(query.sql) for query in queries.values()))
+        with _querying(lake, settings, usable, names) as connection:
             for name, query in queries.items():
                 yield name, Answer(days, _joined(unusable, _found(connection, query, settings, days)))
     except LakeError as error:
@@ -148,9 +149,11 @@ def answers(
 
 
 @contextmanager
-def _querying(lake: Lake, settings: Settings, days: Sequence[date]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The views over these days."""
-    with querying(lake, SCHEMAS, time_zone=settings.time_zone, days=days) as connection:
+def _querying(
+    lake: Lake, settings: Settings, days: Sequence[date], names: Collection[str]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What the questions ask about, over these days."""
+    with querying(lake, SCHEMAS, time_zone=settings.time_zone, days=days, names=names) as connection:
         # What is found shows its instants on the account's clock.
         connection.execute(f"SET TimeZone = {ConstantExpression(settings.time_zone)}")
         yield connection

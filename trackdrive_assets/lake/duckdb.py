@@ -17,6 +17,7 @@ from io import SEEK_END
 from itertools import chain
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from urllib.parse import unquote
 
 import duckdb
@@ -48,9 +49,7 @@ class View:
     @property
     def reads(self) -> frozenset[str]:
         """Names of what it selects from, other views among them."""
-        if "${notes}" in self.sql:
-            return frozenset(LAYOUT)
-        return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", self.sql, re.IGNORECASE))
+        return frozenset(LAYOUT) if "${notes}" in self.sql else sources(self.sql)
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,21 @@ class Rebuilt:
     path: Path
     views: Mapping[str, Mapping[str, str]]
     swapped: bool
+
+
+def sources(sql: str) -> frozenset[str]:
+    """Names of what a query selects from; its own parts are among them."""
+    return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", sql, re.IGNORECASE))
+
+
+def with_sources(names: Iterable[str]) -> set[str]:
+    """Views, and all that they read, and what those read."""
+    found = set(names)
+    # Each stands after those it reads, so backwards every reader comes first.
+    for name, view in reversed(list(views().items())):
+        if name in found:
+            found |= view.reads
+    return found
 
 
 @cache
@@ -100,7 +114,7 @@ def rebuild(
             intact.
     """
     place = lake.root / FILE
-    rendered = _render(lake, schemas, time_zone, _EVERY_DAY, meanings or {})
+    rendered = _render(lake, schemas, time_zone, _EVERY_DAY, meanings=meanings or {})
     if columns := _standing(place, rendered):
         return Rebuilt(place, columns, swapped=False)
     with folder_beside(place) as folder:
@@ -127,7 +141,12 @@ def rebuild(
 
 @contextmanager
 def querying(
-    lake: Lake, schemas: Mapping[str, pa.Schema], *, time_zone: str, days: Collection[date] | None = None
+    lake: Lake,
+    schemas: Mapping[str, pa.Schema],
+    *,
+    time_zone: str,
+    days: Collection[date] | None = None,
+    names: Collection[str] | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Ask the lake as it stands. Needs no trackdrive.duckdb and touches none.
 
@@ -136,17 +155,19 @@ def querying(
         schemas: Of the tables in the lake, by name. A table without any file is an empty view.
         time_zone: IANA name of the account's time zone.
         days: The only ones to be seen, so that a question about few doesn't take longer in a large lake.
+        names: What is asked about; by default, every table and view.
 
     Returns:
-        A connection with every table and view, for as long as the `with` block lasts.
+        A connection with these tables and views, and what they read, for as long as the `with` block lasts.
 
     Raises:
         LakeError: Views failed, and the message lists every one.
     """
     with duckdb.connect(config=_OFFLINE) as connection:
-        _create_views(
-            connection, lake, _render(lake, schemas, time_zone, _EVERY_DAY if days is None else days, {})
-        )
+        wanted = with_sources({*schemas, *views()} if names is None else names)
+        asked = {table: schema for table, schema in schemas.items() if table in wanted}
+        rendered = _render(lake, asked, time_zone, _EVERY_DAY if days is None else days, wanted=wanted)
+        _create_views(connection, lake, rendered)
         yield connection
 
 
@@ -184,10 +205,15 @@ def _render(
     schemas: Mapping[str, pa.Schema],
     time_zone: str,
     days: Collection[date | str],
-    meanings: Mapping[str, Mapping[str, str]],
+    *,
+    meanings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    wanted: Collection[str] | None = None,
 ) -> Rendered:
-    """Every view, as far as the lake and its files decide it."""
-    known = {"time_zone": _literal(time_zone), "notes": _notes_sql(lake, days)}
+    """The views, as far as the lake and its files decide them."""
+    chosen = {name: view for name, view in views().items() if wanted is None or name in wanted}
+    known = {"time_zone": _literal(time_zone)}
+    if any("${notes}" in view.sql for view in chosen.values()):
+        known["notes"] = _notes_sql(lake, days)
     tables = {table: [_create(table, _table_sql(lake, table, schemas[table], days))] for table in schemas}
     for table, columns in meanings.items():
         tables[table] += [
@@ -199,7 +225,7 @@ def _render(
             _create(name, Template(view.sql).substitute(known)),
             f"COMMENT ON VIEW {_identifier(name)} IS {_literal(view.answers)}",
         ]
-        for name, view in views().items()
+        for name, view in chosen.items()
     }
     return tables | questions
 
@@ -277,11 +303,11 @@ def _unmerged(place: Path) -> Path:
 
 def _table_sql(lake: Lake, table: str, schema: pa.Schema, days: Collection[date | str]) -> str:
     """A table's files as one, its columns in order with their types, then the hive keys."""
-    with duckdb.connect(config=_OFFLINE) as connection:
-        types = connection.from_arrow(schema.empty_table()).types
-    columns = {name: str(kind) for name, kind in zip(schema.names, types, strict=True)}
+    columns = _types(schema)
     hive = {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
-    casts = {name: f"CAST({{}} AS {kind}) AS {_identifier(name)}" for name, kind in (columns | hive).items()}
+    casts = {
+        name: f"CAST({{}} AS {kind}) AS {_identifier(name)}" for name, kind in (dict(columns) | hive).items()
+    }
     nothing = f"SELECT {', '.join(cast.format('NULL') for cast in casts.values())} WHERE false"
     folder = lake.root / table
     files = {pattern: list(folder.glob(pattern)) for pattern in (_pattern(table, day) for day in days)}
@@ -297,6 +323,14 @@ def _table_sql(lake: Lake, table: str, schema: pa.Schema, days: Collection[date 
     selected = ", ".join(cast.format(_identifier(name)) for name, cast in casts.items())
     # A column that no file has is one of nothing.
     return f"SELECT {selected} FROM ({source} UNION ALL BY NAME {nothing})"  # noqa: S608  quoted
+
+
+@cache
+def _types(schema: pa.Schema) -> Mapping[str, str]:
+    """The columns of a schema with their DuckDB types."""
+    with duckdb.connect(config=_OFFLINE) as connection:
+        types = connection.from_arrow(schema.empty_table()).types
+    return {name: str(kind) for name, kind in zip(schema.names, types, strict=True)}
 
 
 def _all_hold(schema: pa.Schema, files: Iterable[Path]) -> bool:
