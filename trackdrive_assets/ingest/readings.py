@@ -28,8 +28,8 @@ _TELLING = (TrackdriveError, MalformedRow, LakeError)
 # Days that have been read and wait to be stored hold no places, so some more may be open than are read.
 _MOST_WAITING = 2
 
-# Answers in memory, for each that may be in flight: so many that a burst of them holds nobody up.
-_MOST_ANSWERS = 2
+# Answers that may wait to be worked off while all places are filled.
+_MOST_PUT_OFF = 4
 
 Stored = TypeVar("Stored")
 Stored_co = TypeVar("Stored_co", covariant=True)
@@ -211,7 +211,7 @@ class _Crew(Generic[Stored]):
 
     def _send(self) -> None:
         most, asked = self._client.max_concurrency, len(self._flights) - len(self._stores())
-        places = min(most - asked, _MOST_ANSWERS * most - asked - len(self._put_off))
+        places = most - asked - max(0, len(self._put_off) - _MOST_PUT_OFF)
         for one in self._open:
             places -= self._ask(one, places)
         while places > 0 and len(self._open) < self._client.max_concurrency + _MOST_WAITING:

@@ -161,6 +161,7 @@ class DayWriter:
         """Write everything, in order, as Parquet."""
         self._batches.close()
         self._sink.close()
+        pa.default_memory_pool().release_unused()
         # Read, not mapped: mapped pages would count as this process's memory until the day is whole in it.
         with (
             pa.OSFile(str(self._spool), "rb") as source,
@@ -168,6 +169,7 @@ class DayWriter:
         ):
             for group in _row_groups(self._ascending(pa.ipc.open_file(source))):
                 parquet.write_table(group, row_group_size=_ROW_GROUP)
+                pa.default_memory_pool().release_unused()
             parquet.add_key_value_metadata(reading.notes)
 
     def _ascending(self, spool: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
@@ -286,6 +288,8 @@ class Lake:
                 )
             finally:
                 writer.close()
+                # Arrow keeps what it has used for later. After a large day that is as much as all the rest.
+                pa.default_memory_pool().release_unused()
 
     def read(
         self,

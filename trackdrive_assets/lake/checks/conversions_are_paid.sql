@@ -9,13 +9,10 @@ WITH amounts AS (
         traffic_source_converted,
         coalesce(payout, traffic_source_payout) AS owed_to_traffic_source
     FROM calls
-), shown AS (
-    SELECT
-        date,
-        count(owed_by_buyer) > 0 AS revenue_is_shown,
-        count(owed_to_traffic_source) > 0 AS payout_is_shown
-    FROM amounts
-    GROUP BY date
+), revenue_shown AS (
+    SELECT DISTINCT date FROM amounts WHERE owed_by_buyer IS NOT NULL
+), payout_shown AS (
+    SELECT DISTINCT date FROM amounts WHERE owed_to_traffic_source IS NOT NULL
 )
 SELECT
     date,
@@ -23,8 +20,8 @@ SELECT
     true AS fails,
     uuid,
     owed_by_buyer AS amount
-FROM amounts JOIN shown USING (date)
-WHERE buyer_converted AND revenue_is_shown AND coalesce(owed_by_buyer, 0) = 0
+FROM amounts
+WHERE buyer_converted AND coalesce(owed_by_buyer, 0) = 0 AND date IN (FROM revenue_shown)
 UNION ALL
 SELECT
     date,
@@ -32,8 +29,8 @@ SELECT
     true AS fails,
     uuid,
     owed_to_traffic_source AS amount
-FROM amounts JOIN shown USING (date)
-WHERE traffic_source_converted AND payout_is_shown AND coalesce(owed_to_traffic_source, 0) = 0
+FROM amounts
+WHERE traffic_source_converted AND coalesce(owed_to_traffic_source, 0) = 0 AND date IN (FROM payout_shown)
 UNION ALL
 SELECT
     date,
@@ -41,6 +38,7 @@ SELECT
     false AS fails,
     min(uuid) AS uuid,
     NULL AS amount
-FROM amounts JOIN shown USING (date)
-WHERE (buyer_converted AND NOT revenue_is_shown) OR (traffic_source_converted AND NOT payout_is_shown)
+FROM amounts
+WHERE (buyer_converted AND date NOT IN (FROM revenue_shown))
+    OR (traffic_source_converted AND date NOT IN (FROM payout_shown))
 GROUP BY date
