@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteAnswer
 from trackdrive_assets.api.paging import Chain, Page, Paging, identities, shortage
@@ -22,7 +23,7 @@ from trackdrive_assets.ingest.readings import READINGS, Question, Task, Work, al
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import DayWriter, Lake, Written
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets.tables.parse import NOTHING, Exclusion, call_batch, instant
+from trackdrive_assets.tables.parse import NOTHING, TOKEN, Exclusion, call_batch, instant
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class CallsReading:
 
     def _ask(self, part: Part) -> Page:
         first, last = part.window.asked
-        query = Query(created_at_from=first, created_at_to=last)
+        query = Query(created_at_from=first, created_at_to=last, columns=asked_columns(self._exclude))
         return self._client.page_of_calls(query, part.chain.parameters)
 
     def _take(self, part: Part, answer: Page) -> Work:
@@ -211,6 +212,16 @@ class CallsReading:
     def _write(self, rows: Rows, fetched_at: datetime) -> None:
         batch = call_batch(rows.columns, len(rows), fetched_at=fetched_at, exclude=self._exclude)
         self._begun().write(batch)
+
+
+def asked_columns(exclude: Exclusion) -> list[str] | None:
+    """The columns to ask the API for; None for all that it has.
+
+    Whoever chooses columns gets no tags, and no key that is not documented yet. So columns are chosen only
+    where all tags are excluded as well; else what is excluded is left out after it has come.
+    """
+    wanted = [name for name in KNOWN_CALL_COLUMNS if not exclude.hides(name)]
+    return wanted if exclude.hides(TOKEN) and len(wanted) < len(KNOWN_CALL_COLUMNS) else None
 
 
 class _GivenUp(Exception):

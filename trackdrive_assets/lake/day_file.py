@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -106,7 +107,7 @@ class DayFile:
         """How many rows it holds."""
         return int(self._parquet.metadata.num_rows)
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """Its own schema, which an older version may have written."""
         return self._parquet.schema_arrow

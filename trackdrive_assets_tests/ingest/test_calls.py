@@ -20,6 +20,7 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.endpoints import Answer
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets.tables.parse import Exclusion
 from trackdrive_assets_tests.conftest import NOW
 from trackdrive_assets_tests.hurry import Hurry
 
@@ -155,6 +156,31 @@ def test_a_call_says_when_it_was_read(client: Client, lake: Lake) -> None:
     ingest_calls(client, lake, DAY)
     fetched = lake.read("calls", CALLS.schema, [DAY.date]).column("fetched_at").to_pylist()
     assert all(before <= moment <= datetime.now(UTC) for moment in fetched)
+
+
+# Only what is asked.
+
+
+@pytest.mark.parametrize(
+    ("excluded", "asked"),
+    [("", False), ("caller_number", False), ("token-*", True), ("caller_number,token-*", True)],
+)
+def test_columns_are_chosen_where_all_tags_are_excluded_too(
+    lake: Lake, sandbox: Sandbox, excluded: str, *, asked: bool
+) -> None:
+    exclude = Exclusion.of(excluded)
+    with asking(sandbox) as client:
+        ingest_calls(client, lake, DAY, exclude=exclude)
+    assert all(("columns" in request.params) is asked for request in sandbox.requests)
+    assert uuids(lake) == truth(sandbox)
+
+
+def test_what_is_excluded_is_not_asked_for(lake: Lake, sandbox: Sandbox) -> None:
+    with asking(sandbox) as client:
+        ingest_calls(client, lake, DAY, exclude=Exclusion.of("caller_*,token-*"))
+    columns = sandbox.requests[0].params["columns"].split(",")
+    assert {"uuid", "created_at", "revenue"} < set(columns)
+    assert not [name for name in columns if name.startswith("caller_")]
 
 
 # A day in parts.
