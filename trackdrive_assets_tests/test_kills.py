@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.lake.duckdb import FILE
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW, days_between
@@ -134,7 +135,9 @@ def every_day_is_the_old_or_the_new(before: Seen, after: Seen, truth: Mapping[st
 
 def every_view_answers(deployment: Deployment) -> None:
     with duckdb.connect(str(deployment.lake.root / "trackdrive.duckdb"), read_only=True) as connection:
-        views = connection.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        views = connection.sql(
+            "SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal"
+        ).fetchall()
         assert views
         for (name,) in views:
             connection.sql(f"FROM {name}").fetchall()
@@ -175,6 +178,9 @@ def test_days_that_are_read_again_are_the_old_or_the_new_when_killed(
 ) -> None:
     noon = (datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC) for day in DAYS)
     late = sorted(deployment.sandbox.place(created_at) for created_at in noon)
+    with duckdb.connect(deployment.lake.root / FILE) as standing:
+        # Else the views would be up to date, and left alone.
+        standing.execute("CREATE TABLE somebody_elses (note TEXT)")
     kill_and_run_again(deployment, DAYS, moment)
     assert sorted(uuid for uuid in appeared(deployment.lake) if uuid in late) == late
 

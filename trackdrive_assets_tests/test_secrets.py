@@ -145,7 +145,7 @@ def contents_of(file: Path) -> Iterator[bytes]:
     if file.suffix == ".duckdb":
         with duckdb.connect(str(file), read_only=True) as connection:
             for (view,) in connection.sql(
-                "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+                "SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal"
             ).fetchall():
                 yield repr(connection.sql(f'FROM "{view}"').fetchall()).encode()
             yield repr(connection.sql("SELECT sql, comment FROM duckdb_views()").fetchall()).encode()

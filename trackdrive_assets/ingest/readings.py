@@ -112,6 +112,7 @@ class _Open(Generic[Stored]):
     """A task that has begun."""
 
     task: Task[Stored]
+    number: int
     reading: Reading[Stored]
     reads: int = 1
     storing: bool = False
@@ -145,8 +146,8 @@ def side_by_side(
     Args:
         client: Asks the API.
         tasks: In the order of their importance; the next is fetched when there is a place for it.
-        ends_all: Whether an error of one task concerns all. Then nothing more is asked; what is being stored
-            is still told of, and the failure last.
+        ends_all: Whether an error of one task concerns all. Then later ones are let go; earlier ones are read
+            to their end and told of, and the failure last: of several, that of the earliest task.
 
     Returns:
         The outcomes, as they come.
@@ -173,7 +174,9 @@ class _Crew(Generic[Stored]):
         self._open: list[_Open[Stored]] = []
         self._flights: dict[Future[Any], _Flight] = {}
         self._put_off: deque[tuple[_Flight, Work]] = deque()
-        self._end: Outcome[Stored] | None = None
+        self._begun = 0
+        self._failed: _Open[Stored] | None = None
+        self._error: Exception | None = None
 
     def work(self) -> Iterator[Outcome[Stored]]:
         while (awaited := self._awaited()) or self._put_off:
@@ -183,8 +186,8 @@ class _Crew(Generic[Stored]):
                     yield outcome
             if not landed and self._put_off and (outcome := self._work_off(*self._put_off.popleft())):
                 yield outcome
-        if self._end is not None:
-            yield self._end
+        if self._failed is not None:
+            yield self._failed.outcome(error=self._error)
 
     def dismiss(self) -> None:
         """Leave nothing half done. Requests in flight are not waited for."""
@@ -194,30 +197,21 @@ class _Crew(Generic[Stored]):
             one.reading.abandon()
 
     def _awaited(self) -> list[Future[Any]]:
-        """Send off all that can be, and give what is in flight; at the end, only what is being stored."""
-        if self._end is None:
-            self._send()
-            return list(self._flights)
-        self._put_off.clear()
-        return self._stores()
-
-    def _stores(self) -> list[Future[Any]]:
-        return [future for future, flight in self._flights.items() if flight.question is None]
-
-    def _of_readings(self) -> Iterator[_Flight]:
-        """What is asked, stored or put off."""
-        yield from self._flights.values()
-        yield from (flight for flight, _ in self._put_off)
+        """Send off all that can be, and give what there is to wait for."""
+        self._send()
+        return [future for future, flight in self._flights.items() if self._is_current(flight)]
 
     def _send(self) -> None:
-        most, asked = self._client.max_concurrency, len(self._flights) - len(self._stores())
+        most = self._client.max_concurrency
+        asked = sum(flight.question is not None for flight in self._flights.values())
         places = most - asked - max(0, len(self._put_off) - _MOST_PUT_OFF)
         for one in self._open:
             places -= self._ask(one, places)
-        while places > 0 and len(self._open) < self._client.max_concurrency + _MOST_WAITING:
+        while self._failed is None and places > 0 and len(self._open) < most + _MOST_WAITING:
             if (task := next(self._coming, None)) is None:
                 return
-            one = _Open(task, task.begin(1))
+            self._begun += 1
+            one = _Open(task, self._begun, task.begin(1))
             self._open.append(one)
             places -= self._ask(one, places)
 
@@ -229,7 +223,8 @@ class _Crew(Generic[Stored]):
         for question in questions:
             future = self._asking.submit(self._metered, question)
             self._flights[future] = _Flight(one, one.reading, question)
-        if not any(flight.reading is one.reading for flight in self._of_readings()):
+        under_way = [*self._flights.values(), *(flight for flight, _ in self._put_off)]
+        if not any(flight.reading is one.reading for flight in under_way):
             one.storing = True
             self._flights[self._storing.submit(one.reading.store)] = _Flight(one, one.reading)
         return len(questions)
@@ -286,10 +281,13 @@ class _Crew(Generic[Stored]):
             one.storing = False
             return None
         self._open.remove(one)
-        failed = one.outcome(error=error)
         if not self._ends_all(error):
-            return failed
-        self._end = self._end or failed
+            return one.outcome(error=error)
+        if self._failed is None or one.number < self._failed.number:
+            self._failed, self._error = one, error
+        for later in [other for other in self._open if other.number > one.number and not other.storing]:
+            self._open.remove(later)
+            later.reading.abandon()
         return None
 
 

@@ -45,7 +45,7 @@ def folder_beside(place: Path) -> Iterator[Path]:
         LakeError: The folder can't be made.
     """
     with refusals_explained("write beside", place):
-        _remove_abandoned(place)
+        remove_abandoned(place)
         folder, lock = _locked_folder(place)
     try:
         yield folder
@@ -99,7 +99,8 @@ def _locked_folder(place: Path) -> tuple[Path, int]:
             os.close(lock)
 
 
-def _remove_abandoned(place: Path) -> None:
+def remove_abandoned(place: Path) -> None:
+    """Remove scratch folders of `place` whose writer is dead."""
     for folder in place.parent.glob(f".{place.name}.*.tmp"):
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY)

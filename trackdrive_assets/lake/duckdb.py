@@ -24,7 +24,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, refused
+from trackdrive_assets.lake.aside import (
+    LakeError,
+    folder_beside,
+    move_over,
+    refusals_explained,
+    refused,
+    remove_abandoned,
+)
 from trackdrive_assets.lake.queries import queries_in
 from trackdrive_assets.lake.store import LAYOUT, Lake
 
@@ -116,6 +123,7 @@ def rebuild(
     place = lake.root / FILE
     rendered = _render(lake, schemas, time_zone, _EVERY_DAY, meanings=meanings or {})
     if columns := _standing(place, rendered):
+        remove_abandoned(place)
         return Rebuilt(place, columns, swapped=False)
     with folder_beside(place) as folder:
         new = folder / "views"

@@ -162,6 +162,53 @@ def test_a_failure_that_concerns_all_is_told_last_and_ends_the_asking(client: Cl
     assert never.abandoned
 
 
+def test_an_earlier_task_is_read_to_its_end_when_a_later_one_fails(client: Client) -> None:
+    later_has_failed = threading.Event()
+
+    def fail() -> object:
+        later_has_failed.set()
+        raise REFUSED
+
+    earlier = Script([lambda: later_has_failed.wait(10), *numbers(1, 2, 3)], serial=True)
+    outcomes = list(side_by_side(client, [task("earlier", earlier), task("later", Script([fail]))]))
+    assert stored(outcomes) == {"earlier": [1, 2, 3, True], "later": None}
+
+
+def test_of_several_failures_that_concern_all_the_earliest_day_is_told(client: Client) -> None:
+    later_has_failed = threading.Event()
+    first, second = LakeError("first"), LakeError("second")
+
+    def fail_first() -> object:
+        later_has_failed.wait(10)
+        raise first
+
+    def fail_second() -> object:
+        later_has_failed.set()
+        raise second
+
+    tasks = [task("day 1", Script([fail_first])), task("day 2", Script([fail_second]))]
+    assert [outcome.error for outcome in side_by_side(client, tasks)] == [first]
+
+
+def test_what_takes_time_is_done_when_all_places_are_filled_again(client: Client) -> None:
+    """The second answer of the day is on its way before the first is worked off."""
+    asked_again, worked_off = threading.Event(), []
+
+    class Slow(Script):
+        def questions(self, places: int) -> Sequence[Question]:
+            return [
+                Question(question.ask, lambda _, take=question.take: take(_) or self.work)  # type: ignore[misc]
+                for question in super().questions(places)
+            ]
+
+        def work(self) -> None:
+            worked_off.append(asked_again.wait(10))
+
+    day = Slow([lambda: 1, asked_again.set], serial=True)
+    alone(client, task("day", day))
+    assert worked_off == [True, True]
+
+
 def test_a_mistake_of_ours_is_no_failure_of_a_day(client: Client) -> None:
     with pytest.raises(ZeroDivisionError):
         list(side_by_side(client, [task("day", Script([lambda: 1 // 0]))]))
