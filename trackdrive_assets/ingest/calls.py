@@ -121,6 +121,11 @@ class CallsReading:
         self._storing = ExitStack()
         self._writer: DayWriter | None = None
 
+    @property
+    def ready(self) -> int:
+        """How many parts wait for their next page."""
+        return len(self._ready)
+
     def questions(self, places: int) -> Sequence[Question]:
         """The next page of each part; parts are divided where that fills more places."""
         asked: list[Part] = []

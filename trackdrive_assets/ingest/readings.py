@@ -55,11 +55,12 @@ class Question:
 class Reading(Protocol[Stored_co]):
     """One day of one asset while it is read."""
 
-    def questions(self, places: int) -> Sequence[Question]:
-        """What can be asked now, at most `places` of it.
+    @property
+    def ready(self) -> int:
+        """How many questions can be asked now. None, while no answer is outstanding: all has been read."""
 
-        Nothing, while no answer is outstanding, means that all has been read.
-        """
+    def questions(self, places: int) -> Sequence[Question]:
+        """What is asked now, at most `places` of it. More places than are `ready` may be used by dividing."""
 
     def store(self) -> Stored_co:
         """Put what was read into the lake; in a thread of its own.
@@ -140,7 +141,7 @@ def side_by_side(
 ) -> Iterator[Outcome[Stored]]:
     """Read days, as many requests at a time as the client may have in flight.
 
-    Places go to the oldest task first. A later one is begun only when the earlier have nothing to ask, so
+    Places go to the oldest task first. A later one is begun only when the earlier leave places empty, so
     memory is bounded by the requests in flight and not by the tasks.
 
     Args:
@@ -205,26 +206,29 @@ class _Crew(Generic[Stored]):
         most = self._client.max_concurrency
         asked = sum(flight.question is not None for flight in self._flights.values())
         places = most - asked - max(0, len(self._put_off) - _MOST_PUT_OFF)
-        for one in self._open:
-            places -= self._ask(one, places)
-        while self._failed is None and places > 0 and len(self._open) < most + _MOST_WAITING:
+        # A later day rather than a part of this one: parts cost requests of their own.
+        spare = places - sum(one.reading.ready for one in self._open if not one.storing)
+        while self._failed is None and spare > 0 and len(self._open) < most + _MOST_WAITING:
             if (task := next(self._coming, None)) is None:
-                return
+                break
             self._begun += 1
             one = _Open(task, self._begun, task.begin(1))
             self._open.append(one)
-            places -= self._ask(one, places)
+            spare -= one.reading.ready
+        for one in [one for one in self._open if not one.storing]:
+            ready = one.reading.ready
+            asked = self._ask(one, min(places, ready + max(0, spare)))
+            places -= asked
+            spare -= max(0, asked - ready)
 
     def _ask(self, one: _Open[Stored], places: int) -> int:
         """Ask what can be asked, or store what has been read. Gives how many places that takes."""
-        if one.storing or places <= 0:
-            return 0
-        questions = one.reading.questions(places)
+        questions = one.reading.questions(places) if places > 0 else []
         for question in questions:
             future = self._asking.submit(self._metered, question)
             self._flights[future] = _Flight(one, one.reading, question)
         under_way = [*self._flights.values(), *(flight for flight, _ in self._put_off)]
-        if not any(flight.reading is one.reading for flight in under_way):
+        if not one.reading.ready and not any(flight.reading is one.reading for flight in under_way):
             one.storing = True
             self._flights[self._storing.submit(one.reading.store)] = _Flight(one, one.reading)
         return len(questions)

@@ -52,6 +52,11 @@ class ReportReading:
         self._read_at: datetime | None = None
         self._reports: list[Report] = []
 
+    @property
+    def ready(self) -> int:
+        """It is one question."""
+        return int(self._read_at is None)
+
     def questions(self, places: int) -> Sequence[Question]:  # noqa: ARG002  one place is enough
         """The report, once: where it has pages, one leads to the next."""
         if self._read_at is not None:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from itertools import islice
 
 from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
@@ -71,11 +70,17 @@ class StatsReading:
         self._series: list[tuple[datetime, datetime, dict[str, Mapping[str | None, Decimal | None]]]] = [
             (start, end, {}) for start, end in begun
         ]
-        self._to_ask = iter([(number, stat) for number in range(len(begun)) for stat in EVERY_STAT])
+        self._to_ask = [(number, stat) for number in range(len(begun)) for stat in EVERY_STAT]
+
+    @property
+    def ready(self) -> int:
+        """All of them: they need not wait for each other."""
+        return len(self._to_ask)
 
     def questions(self, places: int) -> Sequence[Question]:
-        """The next so many of them; they need not wait for each other."""
-        return [self._question(number, stat) for number, stat in islice(self._to_ask, places)]
+        """The next so many."""
+        asked, self._to_ask = self._to_ask[:places], self._to_ask[places:]
+        return [self._question(number, stat) for number, stat in asked]
 
     def _question(self, number: int, stat: str) -> Question:
         start, end, values = self._series[number]

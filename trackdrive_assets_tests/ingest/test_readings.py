@@ -48,8 +48,15 @@ class Script:
     abandoned: bool = False
     asked: int = 0
 
-    def questions(self, places: int) -> Sequence[Question]:
+    @property
+    def ready(self) -> int:
         if self.serial and self.asked > len(self.heard):
+            return 0
+        left = len(self.asks) - self.asked
+        return min(1, left) if self.serial else left
+
+    def questions(self, places: int) -> Sequence[Question]:
+        if not self.ready:
             return []
         now = self.asks[self.asked : self.asked + (1 if self.serial else places)]
         self.asked += len(now)
