@@ -10,9 +10,20 @@ FROM (
         date,
         buyer_id,
         -- The name is the day's latest, so that renaming doesn't split the group.
-        arg_max(user_buyer_id, created_at) AS user_buyer_id,
-        arg_max(buyer, created_at) AS buyer,
-        ${tally}
-    FROM calls
+        arg_max(user_buyer_id, last_call) AS user_buyer_id,
+        arg_max(buyer, last_call) AS buyer,
+        ${total}
+    FROM (
+        -- By the names as well, because there are few: comparing the moments of all calls would take longer.
+        SELECT
+            date,
+            buyer_id,
+            user_buyer_id,
+            buyer,
+            max(created_at) AS last_call,
+            ${tally}
+        FROM calls
+        GROUP BY date, buyer_id, user_buyer_id, buyer
+    )
     GROUP BY date, ${same_buyer}
 )
