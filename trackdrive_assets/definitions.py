@@ -6,6 +6,7 @@ works where only the installed package is there.
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -74,4 +75,10 @@ def account(settings: Settings) -> TrackdriveResource:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `-m trackdrive_assets.definitions` finds: the environment's account and lake."""
-    return build_definitions(Settings.read(os.environ))
+    return _built(Settings.read(os.environ))
+
+
+@cache
+def _built(settings: Settings) -> dg.Definitions:
+    """Once for the same settings: on its way to a run, Dagster asks for the definitions twice."""
+    return build_definitions(settings)

@@ -17,9 +17,9 @@ _CHANCE = 60.0
 # Then: a little under what the server let through in the second before.
 _PRUDENT = 0.95
 _STEP_DOWN = 0.9
-_STEP_UP = 1.1
+_STEP_UP = 1.25
 _FIRST_PATIENCE = 60.0
-_LONGEST_PATIENCE = 3600.0
+_LONGEST_PATIENCE = 600.0
 _PAUSE_WITHOUT_A_WORD = 1.0
 
 # More than are sent in the second that a refusal looks back on.
@@ -59,7 +59,10 @@ def slower(tempo: Tempo, configured: float, *, sent: int, refused: int, now: flo
     """
     if tempo.rate >= configured and now - tempo.since > _CHANCE:
         return replace(tempo, since=now)
-    allowed = max(1, sent - refused)
+    allowed = sent - refused
+    if allowed < 1:
+        # Nothing at all was let through, which tells of an outage and of no rate. The pause must do.
+        return replace(tempo, since=now)
     return Tempo(
         min(tempo.rate * _STEP_DOWN, allowed * _PRUDENT),
         patience=min(tempo.patience * 2, _LONGEST_PATIENCE),
@@ -71,7 +74,8 @@ def faster(tempo: Tempo, configured: float, now: float) -> Tempo:
     """The tempo after some time without a refusal, never above what is configured."""
     if tempo.rate >= configured or now - tempo.since < tempo.patience:
         return tempo
-    return replace(tempo, rate=min(configured, tempo.rate * _STEP_UP), since=now)
+    rate = tempo.rate * _STEP_UP
+    return replace(tempo, rate=rate, since=now) if rate < configured else Tempo(configured, since=now)
 
 
 class Clock:
@@ -109,7 +113,7 @@ class Pace:
         self._configured = requests_per_second or float("inf")
         self._changing = threading.Lock()
         self._tempo = self._before = Tempo(self._configured)
-        self._next = float("-inf")
+        self._next = self._quiet_until = float("-inf")
         self._slowings = 0
         self._sent: deque[float] = deque(maxlen=_MOST_REMEMBERED)
         self._refused: deque[float] = deque(maxlen=_MOST_REMEMBERED)
@@ -133,7 +137,8 @@ class Pace:
         """
         with self._changing:
             self._refused.append(sent_at)
-            self._next = now + (retry_after or _PAUSE_WITHOUT_A_WORD)
+            self._quiet_until = max(self._quiet_until, now + (retry_after or _PAUSE_WITHOUT_A_WORD))
+            self._next = self._quiet_until
             self._slowings += 1
             if sent_at > self._tempo.since:
                 self._before = self._tempo

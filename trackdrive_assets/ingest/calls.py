@@ -4,11 +4,15 @@ A long day is divided by time, and its parts are read side by side.
 """
 
 import math
+from array import array
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
@@ -19,11 +23,13 @@ from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.api.windows import Window, below, divided, how_many_parts, newest_first
 from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import READINGS, Question, Task, Work, alone
+from trackdrive_assets.ingest.readings import Question, Task, Work, alone
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import DayWriter, Lake, Written
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import NOTHING, TOKEN, Exclusion, call_batch, instant
+
+_BUNCHED = 0.9
 
 
 @dataclass(frozen=True)
@@ -66,23 +72,36 @@ class Part:
     Attributes:
         window: Which calls belong to it.
         chain: How far it has been read.
+        of: How many calls were left of the part that it was divided from; None for the whole day.
         known: The calls of its newest moment that were read before it was divided off.
         oldest: When the last call so far was created; None where that does not tell what is left.
         oldest_calls: The calls of that moment.
+        in_order: Whether its calls have come newest first.
     """
 
     window: Window
     chain: Chain
+    of: int | None = None
     known: frozenset[str | None] = frozenset()
     oldest: datetime | None = None
     oldest_calls: frozenset[str | None] = frozenset()
+    in_order: bool = True
+
+    @property
+    def left(self) -> datetime | None:
+        """The moment from which on calls are left, if that is known and dividing them can help."""
+        expected = self.chain.expected
+        # Where nearly all calls were in one part of several, they are bunched, and will be in the next.
+        bunched = self.of is not None and expected is not None and expected > _BUNCHED * self.of
+        return self.oldest if self.in_order and not bunched and self.oldest in self.window else None
 
     def reach(self, names: Sequence[str | None], moments: Sequence[datetime | None]) -> None:
-        """Note how far a page goes, if its calls come newest first."""
+        """Note how far a page goes, if all calls so far have come newest first."""
         told = [moment for moment in moments if moment is not None]
         before = [] if self.oldest is None else [self.oldest]
-        if not told or len(told) < len(moments) or not newest_first([*before, *told]):
-            self.oldest, self.oldest_calls = None, frozenset()
+        if len(told) < len(moments) or not newest_first([*before, *told]):
+            self.in_order = False
+        if not told:
             return
         last = told[-1]
         earlier = self.oldest_calls if self.oldest == last else frozenset()
@@ -101,8 +120,8 @@ class CallsReading:
         day: Which day.
         exclude: What is not stored.
         reading: For the how-manieth time the day is read, from 1. The older API loses calls of one instant
-            that a page's edge divides, so the next time edges lie elsewhere; and the last time the day is
-            read as the one list that it is.
+            that a page's edge divides, so the next time edges lie elsewhere, and the day is read as the one
+            list that it is.
     """
 
     def __init__(self, client: Client, lake: Lake, day: Day, exclude: Exclusion, reading: int) -> None:
@@ -111,12 +130,14 @@ class CallsReading:
         self._day = day
         self._exclude = exclude
         self._per_page = max(1, client.per_page - (reading - 1))
-        self._divides = client.max_concurrency > 1 and reading < READINGS
+        self._divides = client.max_concurrency > 1 and reading == 1
+        self._divided = False
+        self._numbers = array("q")
         self._whole = Window(day.start, day.end)
         self._ready = [Part(self._whole, self._chain())]
         self._first = True
         self._expected: int | None = None
-        self._outside: set[str | None] = set()
+        self._outside: set[object] = set()
         self._recorded: list[Recorded] = []
         self._storing = ExitStack()
         self._writer: DayWriter | None = None
@@ -138,6 +159,8 @@ class CallsReading:
     def store(self) -> CallsRead:
         """See that the day is whole, and put it into the lake."""
         writer = self._begun()
+        if repeated := self._repeated():
+            raise IncompleteAnswer(f"The API sent {repeated} calls in two parts of the day.")
         received = writer.rows + len(self._outside)
         if missing := shortage(self._expected, received):
             raise IncompleteAnswer(
@@ -165,23 +188,34 @@ class CallsReading:
             )
         return self._writer
 
+    def _repeated(self) -> int:
+        """How many calls stand in two parts. A list by itself has each once.
+
+        By their hashes, because a million uuids are a hundred megabytes. Should two calls ever share one, the
+        day is read again as one list.
+        """
+        if not self._divided:
+            return 0
+        numbers = pa.Array.from_buffers(pa.int64(), len(self._numbers), [None, pa.py_buffer(self._numbers)])
+        return len(numbers) - int(pc.count_distinct(numbers).as_py())
+
     def _record(self, before: DayFile | None, after: DayFile) -> None:
         self._recorded.append(record_changes(self._lake, self._day, before, after, self._exclude))
 
     def _pieces(self, part: Part, places: int) -> list[Part]:
         """The part, or what is left of it in pieces."""
-        if not self._divides or part.oldest is None or part.chain.left is None:
-            return [part]
-        if part.oldest not in part.window:
+        oldest = part.left
+        if not self._divides or oldest is None or part.chain.left is None:
             return [part]
         pages_left = math.ceil(part.chain.left / part.chain.granted)
-        windows = divided(below(part.window, part.oldest), how_many_parts(pages_left, places))
+        windows = divided(below(part.window, oldest), how_many_parts(pages_left, places))
         if len(windows) == 1:
             return [part]
+        self._divided = True
         newest, *older = windows
         return [
-            Part(newest, self._chain(), known=part.oldest_calls),
-            *(Part(window, self._chain()) for window in older),
+            Part(newest, self._chain(), of=part.chain.left, known=part.oldest_calls),
+            *(Part(window, self._chain(), of=part.chain.left) for window in older),
         ]
 
     def _ask(self, part: Part) -> Page:
@@ -201,7 +235,8 @@ class CallsReading:
         else:
             self._ready.insert(0, part)
         self._outside.update(
-            name
+            # One without a name is none that came before.
+            object() if name is None else name
             for name, moment in zip(names, moments, strict=True)
             if moment is not None and moment not in self._whole
         )
@@ -212,6 +247,7 @@ class CallsReading:
             if (moment is None or moment in part.window) and names[position] not in part.known
         ]
         rows = page.rows if len(kept) == len(page.rows) else page.rows.at(kept)
+        self._numbers.extend(hash(names[position]) for position in kept)
         return partial(self._write, rows, datetime.now(UTC))
 
     def _write(self, rows: Rows, fetched_at: datetime) -> None:

@@ -13,6 +13,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+import pyarrow as pa
+
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteAnswer, TrackdriveError
 from trackdrive_assets.api.transport import Usage
@@ -180,6 +182,10 @@ class _Crew(Generic[Stored]):
         self._error: Exception | None = None
 
     def work(self) -> Iterator[Outcome[Stored]]:
+        self._send()
+        # For its first array Arrow looks for pandas, which takes a third of a second. Better now, while the
+        # first answers are awaited, than when they have come.
+        pa.array([0])
         while (awaited := self._awaited()) or self._put_off:
             landed, _ = wait(awaited, timeout=0 if self._put_off else None, return_when=FIRST_COMPLETED)
             for future in landed:

@@ -99,7 +99,7 @@ def test_a_limit_that_stays_is_run_into_ever_more_seldom() -> None:
         tempo = refused(tempo, float(now))
         patience.append(tempo.patience)
     assert patience == sorted(patience)
-    assert patience[-1] > 8 * patience[0]
+    assert patience[-1] > 4 * patience[0]
 
 
 def test_a_refusal_holds_everybody_back_for_as_long_as_the_server_asks() -> None:
@@ -124,6 +124,26 @@ def test_who_was_waiting_for_a_turn_when_another_was_refused_waits_again() -> No
         with pace.turn(clock):
             pass
     assert clock.now() >= 31
+
+
+def test_a_shorter_pause_asked_for_later_ends_no_longer_one() -> None:
+    pace, clock = Pace(0, 4), Hurry()
+    for retry_after in (6, None, 0, 1):
+        pace.refused(0.0, retry_after, clock.now())
+    with pace.turn(clock) as sent_at:
+        assert sent_at >= 6
+
+
+def test_an_outage_of_refusals_tells_of_no_rate() -> None:
+    pace, clock = Pace(CONFIGURED, 4), Hurry()
+    for _ in range(300):
+        with pace.turn(clock) as sent_at:
+            pace.refused(sent_at, None, clock.now())
+    before = clock.now()
+    for _ in range(100):
+        with pace.turn(clock):
+            pass
+    assert clock.now() - before < 2 * 100 / CONFIGURED
 
 
 def test_several_refusals_of_one_moment_count_as_one() -> None:

@@ -268,6 +268,66 @@ def test_a_server_that_loses_calls_between_parts_is_noticed_and_read_as_one_list
     assert "in parts" in caplog.text
 
 
+class Muddled(Sandbox):
+    """Lists a few calls at places where they don't belong, and counts right."""
+
+    def list_calls(self, params: Mapping[str, str], _: str | None = None) -> Answer:
+        since = datetime.strptime(params["created_at_from"], "%Y-%m-%d %H:%M:%S %z")
+        until = datetime.strptime(params["created_at_to"], "%Y-%m-%d %H:%M:%S %z")
+        rows = list(self.calls(since, until + timedelta(milliseconds=1)))[::-1]
+        for here, there in ((0.8, 0.02), (0.01, 0.5)):
+            rows.insert(int(there * len(rows)), rows.pop(int(here * len(rows))))
+        page = 0 if params["cursor"] == "-1" else int(params["cursor"])
+        shown = rows[page * 7 : (page + 1) * 7]
+        metadata = {
+            "root": "calls",
+            "total_count": len(rows),
+            "per_page": 7,
+            "next_cursor": page + 1 if shown else 0,
+        }
+        return Answer(200, {"status": 200, "metadata": metadata, "calls": shown}, shown)
+
+
+def test_a_list_that_is_not_newest_first_is_exact_too(lake: Lake) -> None:
+    with (
+        Muddled(seed=7, calls_per_day=300, first_day=date(2024, 3, 1), now=lambda: NOW) as muddled,
+        asking(muddled) as client,
+    ):
+        written = ingest_calls(client, lake, DAY).written
+        assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(muddled)))
+        assert written.rows == written.api_count
+
+
+def test_calls_that_stand_in_two_parts_are_noticed_and_the_day_is_read_as_one_list(
+    lake: Lake, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    twice = sandbox.place(DAY.start + timedelta(hours=20))
+
+    first = truth(sandbox)[0]
+    sandbox.rewrite = lambda row: {**row, "uuid": twice} if row["uuid"] == first else row
+    with asking(sandbox) as client, pytest.raises(IncompleteAnswer):
+        ingest_calls(client, lake, DAY)
+    assert "in two parts of the day" in caplog.text
+    assert lake.days("calls") == []
+
+
+def test_calls_of_a_neighbouring_day_without_a_name_cost_nothing(lake: Lake, sandbox: Sandbox) -> None:
+    for number in range(3):
+        sandbox.place(DAY.start - timedelta(milliseconds=number + 1), uuid=None, id=None)
+    with asking(sandbox) as client:
+        written = ingest_calls(client, lake, DAY).written
+    assert written.rows == written.api_count == len(uuids(lake))
+
+
+def test_a_bunch_of_calls_costs_few_requests_more_than_its_pages(lake: Lake, sandbox: Sandbox) -> None:
+    for number in range(700):
+        sandbox.place(DAY.start + timedelta(hours=12, milliseconds=number))
+    with asking(sandbox) as client:
+        ingest_calls(client, lake, DAY)
+    assert uuids(lake) == truth(sandbox)
+    assert len(sandbox.requests) < 1.4 * len(uuids(lake)) / 7
+
+
 def test_only_a_part_that_comes_newest_first_tells_what_is_left() -> None:
     part = Part(Window(DAY.start, DAY.end), Chain(paging=Paging.CURSOR, per_page=2))
     noon = DAY.start + timedelta(hours=12)
@@ -276,5 +336,8 @@ def test_only_a_part_that_comes_newest_first_tells_what_is_left() -> None:
     assert part.oldest_calls == {"b"}
     part.reach(["c", "d"], [noon - timedelta(hours=1), noon - timedelta(hours=1)])
     assert part.oldest_calls == {"b", "c", "d"}
+    assert part.left == part.oldest
     part.reach(["e"], [noon])
-    assert part.oldest is None
+    assert part.left is None
+    part.reach(["f"], [noon - timedelta(hours=2)])
+    assert part.left is None
