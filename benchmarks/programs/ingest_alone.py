@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.ingest.calls import calls_task
 from trackdrive_assets.ingest.days import exact_day
+from trackdrive_assets.ingest.readings import side_by_side
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings
 
@@ -25,6 +26,9 @@ with Client(
     requests_per_second=settings.requests_per_second,
     max_concurrency=settings.max_concurrency,
 ) as client:
-    for number in range(days):
-        day = exact_day(first + timedelta(days=number), ZoneInfo(settings.time_zone))
-        ingest_calls(client, Lake(settings.lake), day)
+    lake, zone = Lake(settings.lake), ZoneInfo(settings.time_zone)
+    dates = (first + timedelta(days=number) for number in range(days))
+    tasks = (calls_task(client, lake, exact_day(date, zone)) for date in dates)
+    for outcome in side_by_side(client, tasks):
+        if outcome.error:
+            raise outcome.error
