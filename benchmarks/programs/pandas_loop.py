@@ -32,9 +32,6 @@ for number in range(int(days)):
         rows += page["calls"]
         cursor = page["metadata"]["next_cursor"]
     calls = pd.DataFrame(rows)
-    for moment in ("created_at", "updated_at", "ended_at"):
+    for moment in ("created_at", "ended_at"):
         calls[moment] = pd.to_datetime(calls[moment])
-    # Numbers, texts and empty texts are mixed in these.
-    for number_or_text in ("revenue", "payout", "attempted_duration"):
-        calls[number_or_text] = pd.to_numeric(calls[number_or_text])
     calls.to_parquet(Path(folder) / f"{day}.parquet")

@@ -1,6 +1,7 @@
 """The five endpoints over real HTTP: exact data or the right error, whatever happens on the way."""
 
 import csv
+import gzip
 import logging
 import socket
 import threading
@@ -30,6 +31,7 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     UnreadableAnswer,
 )
+from trackdrive_assets.api.pace import Clock
 from trackdrive_assets.api.paging import Paging
 from trackdrive_assets.api.query import Query, UnlistedValueWarning
 from trackdrive_assets.api.transport import Usage
@@ -607,6 +609,31 @@ def test_a_client_says_which_program_it_is() -> None:
     with serving(b'{"id": 5}') as (address, asked), asking(address) as client:
         client.call(5)
         assert asked[0].headers["User-Agent"] == f"trackdrive-assets/{version('trackdrive-assets')}"
+
+
+def test_a_compressed_answer_is_read_and_asked_for() -> None:
+    with (
+        serving(gzip.compress(b'{"id": 5}'), headers={"Content-Encoding": "gzip"}) as (address, asked),
+        asking(address) as client,
+    ):
+        assert client.call(5) == {"id": 5}
+        assert "gzip" in asked[0].headers["Accept-Encoding"]
+
+
+def test_one_connection_serves_many_requests() -> None:
+    with serving(b'{"id": 5}') as (address, asked), asking(address) as client:
+        for _ in range(5):
+            client.call(5)
+        assert len({request.client_address for request in asked}) == 1
+
+
+def test_a_client_that_is_closed_asks_nothing_and_waits_for_nothing() -> None:
+    with serving(b'{"id": 5}') as (address, asked):
+        client = asking(address, clock=Clock(), retry_budget=300)
+        client.close()
+        with pytest.raises(RequestFailed, match="the client is closed"):
+            client.call(5)
+        assert asked == []
 
 
 def test_no_more_requests_are_in_flight_than_allowed() -> None:
