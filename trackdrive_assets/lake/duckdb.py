@@ -171,7 +171,8 @@ def querying(
     Raises:
         LakeError: Views failed, and the message lists every one.
     """
-    with duckdb.connect(config=_OFFLINE) as connection:
+    # One thread, because each takes memory for itself, and a run's should not grow with the machine.
+    with duckdb.connect(config=_OFFLINE | {"threads": 1}) as connection:
         wanted = with_sources({*schemas, *views()} if names is None else names)
         asked = {table: schema for table, schema in schemas.items() if table in wanted}
         rendered = _render(lake, asked, time_zone, _EVERY_DAY if days is None else days, wanted=wanted)
