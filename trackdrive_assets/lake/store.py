@@ -48,9 +48,9 @@ LAYOUT = {
     "call_changes": Layout("changes.parquet"),
 }
 
-# A row is about a kilobyte, so a group of this many is some 15 MB in memory, and a usual day is one or two.
+# A row is about a kilobyte, so a group of this many is some 30 MB in memory, and a usual day is one or two.
 # Pages are far smaller: a row group for each of them would cost every reader.
-_ROW_GROUP = 16_384
+_ROW_GROUP = 32_768
 
 
 @dataclass(frozen=True)
