@@ -112,7 +112,7 @@ def test_whatever_asks_the_api_shares_one_pool(key: dg.AssetKey) -> None:
 def test_importing_the_package_opens_no_file_and_no_socket(tmp_path: Path) -> None:
     script = """
 import sys
-import dagster, duckdb, msgspec, pyarrow.parquet, pyrate_limiter, requests, tenacity
+import dagster, duckdb, msgspec, pyarrow.parquet, requests, tenacity
 
 def refuse(event, arguments):
     if event in {"socket.connect", "socket.bind"}:
