@@ -110,16 +110,28 @@ def test_a_day_that_stays_short_fails_and_keeps_its_old_file(pipeline: Pipeline)
 
 def test_a_failure_in_the_middle_of_a_range_keeps_what_is_done(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
-    third = pipeline.lake.file("calls", date(2024, 3, 11)).read_bytes()
+    second = pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes()
     broken = pipeline.sandbox.place(pipeline.day("2024-03-10").start, total_duration="two minutes")
     late = pipeline.sandbox.place(pipeline.day("2024-03-09").start)
-    pipeline.sandbox.place(pipeline.day("2024-03-11").start)
 
     result = pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
 
     assert "calls of 2024-03-10" in why(result)
     assert broken in why(result)
     assert late in pipeline.stored("2024-03-09")
+    assert pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes() == second
+
+
+def test_days_after_a_failed_one_are_left_as_they_were(pipeline: Pipeline) -> None:
+    # With several requests in flight a later day may be stored before the failure is known.
+    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
+    pipeline.materialize("calls", "2024-03-09", "2024-03-11")
+    third = pipeline.lake.file("calls", date(2024, 3, 11)).read_bytes()
+    pipeline.sandbox.place(pipeline.day("2024-03-10").start, total_duration="two minutes")
+    pipeline.sandbox.place(pipeline.day("2024-03-11").start)
+
+    pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
+
     assert pipeline.lake.file("calls", date(2024, 3, 11)).read_bytes() == third
 
 
