@@ -17,12 +17,10 @@ import dagster as dg
 from trackdrive_assets.api.catalog import SEED_GROUP_BYS, STATS
 from trackdrive_assets.executor import end_killed_runs
 from trackdrive_assets.findings import DUE_HOUR
+from trackdrive_assets.jobs import CALLS_AND_REPORTS, EVERYTHING
 from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
 
 NIGHTLY_DAYS = 7
-# By key and not by group, which assets that others merge into these definitions may share with ours.
-_CALLS_AND_REPORTS = 'key:calls or key:call_changes or key:"reports/*" or key:"views/*"'
-_EVERYTHING = f'{_CALLS_AND_REPORTS} or key:"stats/*"'
 
 # Without NOT_STARTED: a run is that for a moment only, or for ever where the daemon ends in that moment.
 _UNFINISHED = [
@@ -145,7 +143,7 @@ def _schedule(
 
     return dg.ScheduleDefinition(
         name=name,
-        job=dg.define_asset_job(name, selection=_EVERYTHING if stats else _CALLS_AND_REPORTS),
+        job=dg.define_asset_job(name, selection=EVERYTHING if stats else CALLS_AND_REPORTS),
         cron_schedule=cron,
         execution_timezone=settings.time_zone,
         execution_fn=tick,

@@ -1,7 +1,7 @@
 """What every test starts from: no account in the environment, a running sandbox, and a pipeline over it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -42,6 +42,23 @@ def sandbox() -> Iterator[Sandbox]:
     """Some forty calls a day since March 2024."""
     with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as running:
         yield running
+
+
+@dataclass
+class Clock:
+    """The sandbox's time, for tests to move."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock(sandbox: Sandbox) -> Clock:
+    clock = Clock(NOW)
+    sandbox.now = clock
+    return clock
 
 
 @dataclass
@@ -88,6 +105,23 @@ class Pipeline:
             partition_key=None if last else first,
             tags=span if last else {},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+    def launch(
+        self, job: str, config: Mapping[str, object], tags: Mapping[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        """Run a job as its launchpad does, with this config of its only step."""
+        definitions = build_definitions(self.settings, resources={"trackdrive": self.account})
+        found = definitions.resolve_job_def(job)
+        (step,) = [node.name for node in found.nodes]
+        return found.execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            tags=tags,
+            run_config={
+                "ops": {step: {"config": config}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
         )
 
     @property

@@ -84,7 +84,7 @@ def store(lake: Lake, table: Table, rows: int, **hive: str) -> None:
         schema=table.schema,
     )
     with lake.replace(
-        table.name, table.schema, DAY, sort_by=None, read_at=None, beforehand=None, **hive
+        table.name, table.schema, DAY, sort_by=None, read_at=None, beforehand=None, amends=False, **hive
     ) as day:
         day.write(batch)
 

@@ -52,7 +52,7 @@ def record_changes(
     Raises:
         LakeError: The changes cannot be written; then the calls must not be replaced either.
     """
-    seen_at = read_at(after)
+    seen_at = _changed_at(after)
     found = _found(before, after, seen_at, exclude)
     kept = _kept(lake, day, before, exclude)
     with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, read_at=seen_at) as writer:
@@ -61,9 +61,14 @@ def record_changes(
     return Recorded(writer.written, found.num_rows)
 
 
-def read_at(file: DayFile) -> datetime:
+def _read_at(file: DayFile) -> datetime:
     """When a day was read. A file that doesn't tell is older than anything."""
     return file.reading.read_at if file.reading else _NEVER
+
+
+def _changed_at(file: DayFile) -> datetime:
+    """Up to when its changes are recorded."""
+    return file.reading.changed_at if file.reading else _NEVER
 
 
 def _found(before: DayFile | None, after: DayFile, seen_at: datetime, exclude: Exclusion) -> pa.Table:
@@ -74,7 +79,7 @@ def _found(before: DayFile | None, after: DayFile, seen_at: datetime, exclude: E
                 before.column,
                 after.column,
                 [name for name in after.schema.names if name in before.schema.names],
-                read_before=read_at(before),
+                read_before=_read_at(before),
                 seen_at=seen_at,
                 exclude=exclude,
             )
@@ -99,4 +104,6 @@ def _kept(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> p
     if before is None or before.reading is None:
         # Only the file of calls could tell; it is gone, or somebody else wrote it. Nothing is thrown away.
         return shown
-    return shown.filter(pc.less_equal(shown["seen_at"], pa.scalar(read_at(before), shown["seen_at"].type)))
+    return shown.filter(
+        pc.less_equal(shown["seen_at"], pa.scalar(_changed_at(before), shown["seen_at"].type))
+    )

@@ -28,12 +28,20 @@ class Reading:
     Attributes:
         read_at: When the reading began.
         first_read_at: When the first reading of the day began.
-        api_count: How many rows the API counted then; None where it does not count.
+        api_count: How many rows the API counted then; None where it does not count. Rows that were added by
+            themselves since are counted too.
+        amended_at: When single rows of it were last read by themselves; None where none were.
     """
 
     read_at: datetime
     first_read_at: datetime
     api_count: int | None = None
+    amended_at: datetime | None = None
+
+    @property
+    def changed_at(self) -> datetime:
+        """When what it holds was last seen, be it the whole day or a single row."""
+        return max(self.read_at, self.amended_at or self.read_at)
 
     def following(self, earlier: "Reading | None") -> "Reading":
         """The same, as the successor of an earlier reading: later than it, whatever the clock says."""
@@ -41,8 +49,16 @@ class Reading:
             return self
         return replace(
             self,
-            read_at=max(self.read_at, earlier.read_at + _TICK),
+            read_at=max(self.read_at, earlier.changed_at + _TICK),
             first_read_at=earlier.first_read_at,
+        )
+
+    def amended(self, at: datetime, *, added: int) -> "Reading":
+        """The same, after single rows were read by themselves, some of which it had not held."""
+        return replace(
+            self,
+            amended_at=max(at, self.changed_at + _TICK),
+            api_count=None if self.api_count is None else self.api_count + added,
         )
 
     @classmethod
@@ -55,14 +71,19 @@ class Reading:
             read_at=datetime.fromisoformat(found["read_at"]),
             first_read_at=datetime.fromisoformat(found["first_read_at"]),
             api_count=int(found["api_count"]) if found["api_count"] else None,
+            amended_at=datetime.fromisoformat(found["amended_at"]) if found["amended_at"] else None,
         )
 
     @property
     def notes(self) -> dict[str, str]:
         """What a file's metadata holds of it: texts, instants in UTC."""
         count = {} if self.api_count is None else {"api_count": str(self.api_count)}
-        instants = {"read_at": self.read_at, "first_read_at": self.first_read_at}
-        texts = {name: instant.astimezone(UTC).isoformat() for name, instant in instants.items()}
+        instants = {
+            "read_at": self.read_at,
+            "first_read_at": self.first_read_at,
+            "amended_at": self.amended_at,
+        }
+        texts = {name: instant.astimezone(UTC).isoformat() for name, instant in instants.items() if instant}
         return {f"{_PREFIX}{name}": text for name, text in (texts | count).items()}
 
 

@@ -248,6 +248,7 @@ class Lake:
         sort_by: str | None = None,
         read_at: datetime | None = None,
         beforehand: Beforehand | None = None,
+        amends: bool = False,
         **hive: str,
     ) -> Iterator[DayWriter]:
         """Replace a day as a whole when the block ends well; change nothing when it doesn't.
@@ -258,6 +259,8 @@ class Lake:
             day: The partition's day.
             sort_by: The column that the file ascends by; None keeps the order of writing.
             read_at: When the reading of the API began; by default, now.
+            amends: Whether only single rows were read, and the others are those that stood there. Then the
+                day's own reading stays as it is noted.
             beforehand: Called with both files when the new one is complete. No other writer replaces the
                 day between this and the swap. If it raises, nothing is replaced.
             **hive: The table's other hive keys.
@@ -274,7 +277,10 @@ class Lake:
                 yield writer
                 new = folder / "day"
                 with turn_in(place.parent), _opened(place) as old:
-                    noted = Reading(began, began, writer.api_count).following(old.reading if old else None)
+                    standing = old.reading if old else None
+                    noted = Reading(began, began, writer.api_count).following(standing)
+                    if amends and old and standing:
+                        noted = standing.amended(began, added=writer.rows - old.rows)
                     with refusals_explained("write", place):
                         writer._store(new, noted)  # noqa: SLF001  only the lake may end a day
                         size = new.stat().st_size
@@ -284,7 +290,7 @@ class Lake:
                             beforehand(old, complete)
                     move_over(new, place)
                 writer._written = Written(  # noqa: SLF001  as above
-                    place, writer.rows, size, writer.api_count
+                    place, writer.rows, size, noted.api_count
                 )
             finally:
                 writer.close()
@@ -322,6 +328,17 @@ class Lake:
         wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
         return pa.concat_tables([wanted.empty_table(), *(_read(file, wanted) for file in files.values())])
 
+    def batches(self, table: str, schema: pa.Schema, day: date, **hive: str) -> Iterator[pa.RecordBatch]:
+        """Read a day piece by piece, as `read` does it whole.
+
+        Raises:
+            LakeError: The day can't be read.
+        """
+        file = self.file(table, day, **hive)
+        with damage_explained(file), pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(columns=_present(parquet, schema)):
+                yield from _conformed(pa.Table.from_batches([batch]), schema).to_batches()
+
     def _folder(self, table: str, hive: dict[str, str]) -> Path:
         if table not in LAYOUT:
             raise ValueError(f"The lake has no table {table!r}; it has {', '.join(LAYOUT)}.")
@@ -356,12 +373,19 @@ def _check(file: DayFile, schema: pa.Schema, rows: int) -> None:
 
 def _read(file: Path, wanted: pa.Schema) -> pa.Table:
     with damage_explained(file), pq.ParquetFile(file) as parquet:
-        present = [name for name in wanted.names if name in parquet.schema_arrow.names]
-        found = parquet.read(columns=present)
+        return _conformed(parquet.read(columns=_present(parquet, wanted)), wanted)
+
+
+def _present(parquet: pq.ParquetFile, wanted: pa.Schema) -> list[str]:
+    return [name for name in wanted.names if name in parquet.schema_arrow.names]
+
+
+def _conformed(found: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """The columns that are wanted, with their types; null where they were not found."""
     return pa.Table.from_arrays(
         [
             found[field.name].cast(field.type)
-            if field.name in present
+            if field.name in found.schema.names
             else pa.nulls(found.num_rows, field.type)
             for field in wanted
         ],

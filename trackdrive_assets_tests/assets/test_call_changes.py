@@ -1,36 +1,17 @@
 """The asset `call_changes`: going back over days that are over, and what has become of them."""
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow.parquet as pq
-import pytest
 
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.changes import ALWAYS_MOVING
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS
-from trackdrive_assets_tests.conftest import NOW, Pipeline, days_between
+from trackdrive_assets_tests.conftest import NOW, Clock, Pipeline, days_between
 from trackdrive_assets_tests.typed import typed
 
 FIRST, LAST = "2024-11-12", "2024-11-18"
-
-
-@dataclass
-class Clock:
-    """The sandbox's time, for tests to move."""
-
-    now: datetime
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock(sandbox: Sandbox) -> Clock:
-    clock = Clock(NOW)
-    sandbox.now = clock
-    return clock
 
 
 def recorded(pipeline: Pipeline, *days: str) -> list[dict[str, object]]:

@@ -1,0 +1,219 @@
+"""Single calls read again: only they change in their day's file, and what changes is recorded once."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow.parquet as pq
+import pytest
+
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.credentials import KeyPair
+from trackdrive_assets.api.errors import Unavailable
+from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.ingest.days import Day, exact_day
+from trackdrive_assets.ingest.refetch import Refetched, fetched_call, refetch_calls
+from trackdrive_assets.lake.day_file import DayFile, Reading
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
+from trackdrive_assets.tables.parse import NOTHING, Exclusion
+from trackdrive_assets_tests.conftest import NOW
+
+ZONE = ZoneInfo("America/New_York")
+DAY = exact_day(date(2024, 11, 18), ZONE)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[Client]:
+    keys = KeyPair(sandbox.public_key, sandbox.private_key)
+    with Client(sandbox.base_url, keys, requests_per_second=0, retry_budget=0.1) as asking:
+        yield asking
+
+
+def stored(lake: Lake, day: Day = DAY) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = lake.read("calls", CALLS.schema, [day.date]).to_pylist()
+    return rows
+
+
+def changes(lake: Lake) -> list[tuple[object, object]]:
+    rows = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
+    return [(row["uuid"], row["field"]) for row in rows]
+
+
+def reading(lake: Lake) -> Reading:
+    with DayFile(lake.file("calls", DAY.date)) as file:
+        assert file.reading
+        return file.reading
+
+
+def changed(sandbox: Sandbox) -> str:
+    """A call of the day that is another since: it gets a revenue of its own."""
+    uuid = str(sandbox.calls(DAY.start, DAY.end)[7]["uuid"])
+    sandbox.rewrite = lambda row: {**row, "revenue": "77.70"} if row["uuid"] == uuid else row
+    return uuid
+
+
+def refetched(client: Client, lake: Lake, *uuids: str, exclude: Exclusion = NOTHING) -> Refetched:
+    return refetch_calls(client, lake, uuids, ZONE, exclude=exclude)
+
+
+def test_the_call_is_as_the_api_shows_it_now_and_the_others_stay(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    ingest_calls(client, lake, DAY)
+    before = {row["uuid"]: row for row in stored(lake)}
+    uuid = changed(sandbox)
+
+    refetched(client, lake, uuid)
+
+    after = {row["uuid"]: row for row in stored(lake)}
+    as_now = fetched_call(client.call(uuid), ZONE, NOW, NOTHING).values
+    assert as_now["revenue"] == Decimal("77.70")
+    now = after.pop(uuid)
+    assert {name: now[name] for name in as_now if name != "fetched_at"} == {
+        name: value for name, value in as_now.items() if name != "fetched_at"
+    }
+    del before[uuid]
+    assert after == before
+
+
+def test_the_day_keeps_its_order(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    ingest_calls(client, lake, DAY)
+    order = [row["uuid"] for row in stored(lake)]
+    refetched(client, lake, changed(sandbox))
+    assert [row["uuid"] for row in stored(lake)] == order
+
+
+def test_what_changed_was_seen_later_than_the_day_was_read(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    ingest_calls(client, lake, DAY)
+    refetched(client, lake, changed(sandbox))
+    (change,) = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
+    assert change["seen_at"] > reading(lake).read_at
+
+
+def test_what_changed_is_recorded_once_also_when_the_day_is_read_again_after_it(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    ingest_calls(client, lake, DAY)
+    uuid = changed(sandbox)
+    refetched(client, lake, uuid)
+    ingest_calls(client, lake, DAY)
+    refetched(client, lake, uuid)
+    assert changes(lake) == [(uuid, "revenue")]
+
+
+def test_the_day_is_not_taken_for_read_again(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    ingest_calls(client, lake, DAY)
+    before = reading(lake)
+    refetched(client, lake, changed(sandbox))
+    after = reading(lake)
+    assert after.amended_at
+    assert (after.read_at, after.first_read_at, after.api_count) == (
+        before.read_at,
+        before.first_read_at,
+        before.api_count,
+    )
+
+
+def test_a_reading_after_it_is_later_than_what_was_put_in() -> None:
+    moment = datetime(2024, 6, 20, tzinfo=UTC)
+    amended = Reading(moment, moment).amended(moment + timedelta(hours=2), added=0)
+    assert Reading(moment, moment).following(amended).read_at > moment + timedelta(hours=2)
+
+
+def test_a_call_that_the_day_lacked_is_added_and_counted(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    ingest_calls(client, lake, DAY)
+    count = reading(lake).api_count
+    late = sandbox.place(DAY.start + timedelta(hours=3))
+    done = refetched(client, lake, late)
+    assert late in [row["uuid"] for row in stored(lake)]
+    assert reading(lake).api_count == (count or 0) + 1
+    assert [read.written.rows for _, read in done.stored.values()] == [(count or 0) + 1]
+
+
+def test_each_call_goes_into_the_file_of_its_own_day(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    next_day = exact_day(date(2024, 11, 19), ZONE)
+    for day in (DAY, next_day):
+        ingest_calls(client, lake, day)
+    late = [sandbox.place(DAY.end - timedelta(milliseconds=1)), sandbox.place(DAY.end)]
+    done = refetched(client, lake, *late)
+    assert [str(day) for day in done.stored] == ["2024-11-18", "2024-11-19"]
+    assert stored(lake)[-1]["uuid"] == late[0]
+    assert stored(lake, next_day)[0]["uuid"] == late[1]
+
+
+def test_what_the_answer_lacks_stays_as_it_is_stored(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    uuid = sandbox.place(DAY.start, revenue="12.50", payout="5.00", **{"token-state": "CO", "odd_key": 7})
+    ingest_calls(client, lake, DAY)
+    (before,) = [row for row in stored(lake) if row["uuid"] == uuid]
+    sandbox.rewrite = lambda row: {
+        "uuid": row["uuid"],
+        "created_at": row["created_at"],
+        "payout": "6.00",
+        "revenue": None,
+    }
+
+    refetched(client, lake, uuid)
+
+    (after,) = [row for row in stored(lake) if row["uuid"] == uuid]
+    differs = {name for name in after if after[name] != before[name]}
+    assert differs == {"payout", "revenue", "fetched_at"}
+    assert after["revenue"] is None
+
+
+def test_excluded_columns_stay_out(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    uuid = sandbox.place(DAY.start, caller_number="+17195550123")
+    ingest_calls(client, lake, DAY)
+    refetched(client, lake, uuid, exclude=Exclusion(("caller_number",)))
+    (after,) = [row for row in stored(lake) if row["uuid"] == uuid]
+    assert after["caller_number"] is None
+
+
+def test_a_call_that_is_unknown_or_malformed_is_refused_and_the_others_are_stored(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    ingest_calls(client, lake, DAY)
+    good = sandbox.place(DAY.start)
+    odd = sandbox.place(DAY.start, total_duration="two minutes")
+    done = refetched(client, lake, "00000000-0000-4000-8000-000000000000", "not a call!", odd, good)
+    assert set(done.refused) == {"00000000-0000-4000-8000-000000000000", "not a call!", odd}
+    assert "two minutes" in done.refused[odd]
+    assert [count for count, _ in done.stored.values()] == [1]
+
+
+def test_a_day_that_was_never_read_gets_no_file_of_single_calls(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    uuid = sandbox.place(DAY.start)
+    done = refetched(client, lake, uuid)
+    assert "Materialize calls of 2024-11-18" in done.refused[uuid]
+    assert lake.days("calls") == []
+
+
+def test_where_the_api_is_out_nothing_is_stored(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    uuid = sandbox.place(DAY.start)
+    ingest_calls(client, lake, DAY)
+    before = lake.file("calls", DAY.date).read_bytes()
+    sandbox.inject("500", times=None)
+    with pytest.raises(Unavailable):
+        refetched(client, lake, uuid)
+    assert lake.file("calls", DAY.date).read_bytes() == before
+
+
+def test_the_file_still_has_the_columns_of_the_table(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    uuid = sandbox.place(DAY.start)
+    ingest_calls(client, lake, DAY)
+    refetched(client, lake, uuid)
+    assert pq.read_schema(lake.file("calls", DAY.date)).equals(CALLS.schema)
