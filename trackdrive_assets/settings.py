@@ -84,6 +84,22 @@ def _base_url(value: Any) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _webhook(value: Any) -> str:
+    parts = urlsplit(str(value))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _Unfit("give the whole URL of the webhook, such as https://hooks.example.com/…")
+    return str(value)
+
+
+def _code_url(value: Any) -> str:
+    parts = urlsplit(str(value))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _Unfit(
+            "give the URL of the folder with README.md, such as https://git.example.com/acme/blob/main"
+        )
+    return str(value).rstrip("/")
+
+
 def _time_zone(value: Any) -> str:
     try:
         ZoneInfo(str(value))
@@ -190,6 +206,15 @@ class Settings:
         (),
         "Columns never to store, comma-separated; `token-*` for all tags.",
         _names(r"[\w-]+\*?", "caller_number,token-email"),
+    )
+
+    webhook_url: str | None = _setting(
+        None, "Where the sensor `report_failures` posts failed runs, as JSON.", _webhook, secret=True
+    )
+    code_url: str | None = _setting(
+        None,
+        "Where the code can be read in a browser, for the links of the UI. Else they name files.",
+        _code_url,
     )
 
     def __post_init__(self) -> None:

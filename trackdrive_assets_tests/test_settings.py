@@ -28,9 +28,16 @@ VARIABLES: list[tuple[str, Any, str, Any]] = [
     ("TRACKDRIVE_INTRADAY_MINUTES", 15, "60", 60),
     ("TRACKDRIVE_LOOKBACK_DAYS", 30, "7", 7),
     ("TRACKDRIVE_EXCLUDE_COLUMNS", (), "caller_number,token-*", ("caller_number", "token-*")),
+    ("TRACKDRIVE_WEBHOOK_URL", None, "https://hooks.example.com/a?b", "https://hooks.example.com/a?b"),
+    ("TRACKDRIVE_CODE_URL", None, "https://git.example.com/acme/main/", "https://git.example.com/acme/main"),
 ]
 NAMES = [row[0] for row in VARIABLES]
-SECRETS = ["TRACKDRIVE_PUBLIC_KEY", "TRACKDRIVE_PRIVATE_KEY", "TRACKDRIVE_AUTH_TOKEN"]
+SECRETS = [
+    "TRACKDRIVE_PUBLIC_KEY",
+    "TRACKDRIVE_PRIVATE_KEY",
+    "TRACKDRIVE_AUTH_TOKEN",
+    "TRACKDRIVE_WEBHOOK_URL",
+]
 
 
 def field_of(name: str) -> str:
@@ -111,6 +118,7 @@ def test_a_setting_can_be_given_as_the_value_that_it_is(name: str, value: object
         ("TRACKDRIVE_INTRADAY_MINUTES", "15m", "give one of 5, 10, 15, 20, 30, 60"),
         ("TRACKDRIVE_LOOKBACK_DAYS", "a month", "give a whole number from 1 to 366"),
         ("TRACKDRIVE_LOOKBACK_DAYS", "367", "give a whole number from 1 to 366"),
+        ("TRACKDRIVE_CODE_URL", "git@example.com:acme", "give the URL of the folder with README.md"),
         ("TRACKDRIVE_EXCLUDE_COLUMNS", "*", "'*' is not a name"),
         ("TRACKDRIVE_EXCLUDE_COLUMNS", "caller number", "'caller number' is not a name"),
     ],
@@ -219,3 +227,9 @@ def test_no_credentials_are_an_error_that_names_every_way() -> None:
         _ = Settings().credentials
     for name in SECRETS:
         assert name in str(caught.value)
+
+
+def test_a_webhook_that_is_no_url_is_refused_without_showing_it() -> None:
+    message = refusal("TRACKDRIVE_WEBHOOK_URL", "hooks.example.com/s3cr3t")
+    assert "give the whole URL of the webhook" in message
+    assert "s3cr3t" not in message
