@@ -18,17 +18,19 @@ from trackdrive_assets.assets.views import build_views
 from trackdrive_assets.checks import build_checks
 from trackdrive_assets.executor import one_process
 from trackdrive_assets.io_manager import IO_MANAGER_KEY, LakeIOManager
+from trackdrive_assets.jobs import build_jobs
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.partitions import daily_partitions
 from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.schedules import build_schedules
+from trackdrive_assets.sensors import build_sensors
 from trackdrive_assets.settings import Settings, variable
 
 SECRETS = ("public_key", "private_key", "auth_token")
 
 
 def build_definitions(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Assets, schedules and resources of one account and one lake.
+    """Assets, jobs, schedules, sensors and resources of one account and one lake.
 
     Args:
         settings: What the deployment decides.
@@ -48,7 +50,9 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
             build_views(settings),
         ],
         asset_checks=build_checks(settings),
+        jobs=build_jobs(settings),
         schedules=build_schedules(settings),
+        sensors=build_sensors(settings),
         resources={
             "trackdrive": account(settings),
             "lake": LakeResource(path=settings.lake),

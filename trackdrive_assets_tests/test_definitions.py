@@ -1,6 +1,7 @@
 """What Dagster shows of the project: keys, columns, policies; and that importing it does nothing."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+import trackdrive_assets
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
 from trackdrive_assets.api.query import UnlistedValueWarning
 from trackdrive_assets.definitions import build_definitions
@@ -47,7 +49,8 @@ def test_every_column_is_explained(key: dg.AssetKey) -> None:
 @pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=str)
 def test_an_asset_says_what_a_row_is_whose_it_is_and_what_it_is_made_of(key: dg.AssetKey) -> None:
     node = GRAPH.get(key)
-    assert node.description
+    # Two sentences: what a row is, and what to know of it.
+    assert re.fullmatch(r"[^.?!]+[.?!] [^.?!]+(\. ?[^.?!]+)*[.?!]", node.description or ""), node.description
     assert node.owners
     assert node.kinds
     assert node.group_name in {"api", "aggregates", "views"}
@@ -66,6 +69,33 @@ def test_the_partitions_are_days_of_the_accounts_zone_up_to_today() -> None:
 def test_views_come_after_what_they_read() -> None:
     assert GRAPH.get(dg.AssetKey(["views", "daily_summary"])).parent_keys == {dg.AssetKey(["views", "calls"])}
     assert GRAPH.get(dg.AssetKey(["views", "calls"])).parent_keys == {dg.AssetKey("calls")}
+
+
+PACKAGE = Path(trackdrive_assets.__file__).parent
+
+
+def code_of(key: dg.AssetKey, settings: Settings) -> list[object]:
+    node = build_definitions(settings).resolve_asset_graph().get(key)
+    links = node.metadata["dagster/code_references"]
+    assert isinstance(links, dg.CodeReferencesMetadataValue)
+    return list(links.code_references)
+
+
+@pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=str)
+def test_every_asset_leads_to_files_of_its_code(key: dg.AssetKey) -> None:
+    for link in code_of(key, Settings()):
+        assert isinstance(link, dg.LocalFileCodeReference)
+        assert Path(link.file_path).is_file()
+        assert Path(link.file_path).is_relative_to(PACKAGE)
+
+
+def test_a_view_leads_to_its_sql_where_the_settings_say_that_it_can_be_read() -> None:
+    settings = Settings(code_url="https://git.example.com/acme/blob/main")
+    (link,) = code_of(dg.AssetKey(["views", "daily_summary"]), settings)
+    assert isinstance(link, dg.UrlCodeReference)
+    assert link.url == (
+        "https://git.example.com/acme/blob/main/trackdrive_assets/lake/views/daily_summary.sql"
+    )
 
 
 def test_secrets_stay_names_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:

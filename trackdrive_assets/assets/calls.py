@@ -10,7 +10,9 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.query import UnlistedValueWarning
+from trackdrive_assets.assets.code_links import code_links
 from trackdrive_assets.assets.day_runs import Family, Metadata, api_spec, daily_assets, metadata_of
+from trackdrive_assets.assets.previews import picture_of_calls
 from trackdrive_assets.ingest.calls import CallsRead, calls_task
 from trackdrive_assets.ingest.days import Day
 from trackdrive_assets.ingest.readings import Task
@@ -19,8 +21,8 @@ from trackdrive_assets.settings import SettingError, Settings, variable
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.parse import Exclusion
 
-_CALLS = dg.AssetKey(CALLS.name)
-_CHANGES = dg.AssetKey(CALL_CHANGES.name)
+CALLS_KEY = dg.AssetKey(CALLS.name)
+CALL_CHANGES_KEY = dg.AssetKey(CALL_CHANGES.name)
 
 
 def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -30,18 +32,12 @@ def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     def task_of(client: Client, lake: Lake, day: Day, key: dg.AssetKey) -> Task[CallsRead]:
         return calls_task(client, lake, day, exclude, subject=(day, key))
 
-    def told(_: dg.AssetKey, read: CallsRead) -> Mapping[dg.AssetKey, Metadata]:
-        found = {"changes_found": read.changes.new}
-        return {
-            _CALLS: {**metadata_of(read.written), **found},
-            _CHANGES: {**metadata_of(read.changes.written), **found},
-        }
-
     specs = [
         api_spec(
             CALLS,
-            _CALLS,
+            CALLS_KEY,
             group_name="api",
+            code=code_links(settings, "ingest/calls.py", "tables/columns.py"),
             description=(
                 "A row is one phone call, as the API shows it when the day is read. "
                 "Calls of the last weeks still change, so their days are read again."
@@ -49,9 +45,10 @@ def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
         ),
         api_spec(
             CALL_CHANGES,
-            _CHANGES,
+            CALL_CHANGES_KEY,
             group_name="api",
-            deps=[_CALLS],
+            code=code_links(settings, "ingest/changes.py", "tables/changes.py"),
+            deps=[CALLS_KEY],
             description=(
                 "A row is one field of one call of the day that was different when the day was read again: "
                 "a conversion that came or was taken back, revenue that moved, a call that appeared or "
@@ -59,8 +56,28 @@ def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
             ),
         ),
     ]
-    family = Family("calls", specs, task_of, told, read_as=lambda _: _CALLS)
+    family = Family(
+        "calls",
+        specs,
+        task_of,
+        lambda _, read: told(read, settings.time_zone),
+        read_as=lambda _: CALLS_KEY,
+        counts="calls",
+    )
     return daily_assets(family, settings, partitions)
+
+
+def told(read: CallsRead, zone: str) -> Mapping[dg.AssetKey, Metadata]:
+    """What Dagster shows of a day of calls, and of what had changed in it."""
+    found = {"changes_found": read.changes.new}
+    return {
+        CALLS_KEY: {
+            **metadata_of(read.written, CALLS),
+            **found,
+            "picture": picture_of_calls(read.written.path, zone),
+        },
+        CALL_CHANGES_KEY: {**metadata_of(read.changes.written, CALL_CHANGES), **found},
+    }
 
 
 def excluded(settings: Settings) -> Exclusion:

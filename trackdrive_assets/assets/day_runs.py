@@ -3,7 +3,6 @@
 Shared by the three families that are read from the API. Not here: what is read (`ingest/`).
 """
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +14,8 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
+from trackdrive_assets.assets.previews import first_rows
+from trackdrive_assets.assets.progress import Progress
 from trackdrive_assets.executor import turn_to_ask
 from trackdrive_assets.findings import DUE_HOUR
 from trackdrive_assets.ingest.days import Day, exact_day, not_begun
@@ -44,6 +45,7 @@ class Family(Generic[Stored]):
         task_of: How a day of one of them is read. The task's subject is the day and the asset.
         told: What Dagster is to show of what was stored: of the asset, and of others that came with it.
         read_as: Gives the asset that an asset is read with; by default, itself.
+        counts: What its progress counts: `calls`, or `answers` of the API.
         priority: Of the step among those of a run that need not wait for each other; the greater comes first.
     """
 
@@ -52,6 +54,7 @@ class Family(Generic[Stored]):
     task_of: Callable[[Client, Lake, Day, dg.AssetKey], Task[Stored]]
     told: Callable[[dg.AssetKey, Stored], Mapping[dg.AssetKey, Metadata]]
     read_as: Callable[[dg.AssetKey], dg.AssetKey] = lambda key: key
+    counts: str = "answers"
     priority: int = 0
 
 
@@ -104,9 +107,10 @@ def api_spec(
     *,
     group_name: str,
     description: str,
+    code: Mapping[str, Any],
     deps: Sequence[dg.AssetKey] = (),
 ) -> dg.AssetSpec:
-    """What Dagster shows of an asset that is read from the API."""
+    """What Dagster shows of an asset that is read from the API. Its `code` are the links to it."""
     return dg.AssetSpec(
         key,
         deps=deps,
@@ -117,6 +121,7 @@ def api_spec(
         metadata={
             "dagster/table_name": ".".join(key.path),
             "dagster/column_schema": column_schema(table),
+            **code,
         },
     ).with_io_manager_key(IO_MANAGER_KEY)
 
@@ -164,7 +169,7 @@ def run_days(
     at_once = len(days) * len(readings) > 1
     finished = _finished(context, family.read_as) if context.retry_number else {}
     refused: dict[dg.AssetKey, dg.Failure] = {}
-    progress = _Progress(context.log, days, len(readings))
+    progress = Progress(context.log, family.counts, days, len(readings))
 
     def tasks() -> Iterator[Task[Stored]]:
         for day, key in product(days, readings):
@@ -180,7 +185,7 @@ def run_days(
         return not concerns_one_asset(error) or len(readings) == 1
 
     with turn_to_ask(context.instance, context.log):
-        for outcome in side_by_side(client, tasks(), ends_all=ends_all):
+        for outcome in side_by_side(client, tasks(), ends_all=ends_all, watch=progress.read):
             day, key = outcome.task.subject
             if outcome.stored is not None:
                 metadata = _with_cost(family.told(key, outcome.stored), key, outcome)
@@ -193,23 +198,8 @@ def run_days(
                     raise _again_or_not(context, failure) from None
                 context.log.error(said)
                 refused.setdefault(key, failure)
-            progress.ended(day)
+            progress.ended(day, outcome.amount.done)
     return refused
-
-
-class _Progress:
-    """Tells the log of each day of which all readings have ended."""
-
-    def __init__(self, log: logging.Logger, days: Sequence[Day], readings: int) -> None:
-        self._log = log
-        self._left = dict.fromkeys(days, readings)
-        self._done = 0
-
-    def ended(self, day: Day) -> None:
-        self._left[day] -= 1
-        if not self._left[day]:
-            self._done += 1
-            self._log.info("%s is done: day %d of %d.", day, self._done, len(self._left))
 
 
 def _with_cost(
@@ -295,13 +285,14 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, TrackdriveError) and not error.permanent
 
 
-def metadata_of(written: Written) -> Metadata:
+def metadata_of(written: Written, table: Table) -> Metadata:
     """What Dagster shows of a day's file."""
     return {
         "dagster/partition_row_count": written.rows,
         **({} if written.api_count is None else {"api_count": written.api_count}),
         "bytes": written.bytes,
         "path": dg.MetadataValue.path(written.path),
+        "first_rows": first_rows(written.path, table),
     }
 
 

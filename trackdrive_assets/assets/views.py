@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from trackdrive_assets.api.catalog import SEED_GROUP_BYS
+from trackdrive_assets.assets.code_links import code_links
 from trackdrive_assets.assets.day_runs import OWNERS, column_schema
 from trackdrive_assets.io_manager import IO_MANAGER_KEY, VIEWS
 from trackdrive_assets.lake.duckdb import rebuild, views
@@ -20,7 +21,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="views",
-        specs=[*_table_specs(settings), *_question_specs()],
+        specs=[*_table_specs(settings), *_question_specs(settings)],
         can_subset=True,
         # Not partitioned, but without it Dagster refuses a range of days that is to end in fresh views.
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -70,16 +71,19 @@ def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
             table.name,
             f"Every day of {table.name} as one table, with `date` as the partition's day.",
             sources.get(table.name, []),
-            {"dagster/column_schema": column_schema(table)},
+            {
+                "dagster/column_schema": column_schema(table),
+                **code_links(settings, "tables/columns.py", "lake/duckdb.py"),
+            },
         )
 
 
-def _question_specs() -> Iterator[dg.AssetSpec]:
+def _question_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
     built = {table.name for table in TABLES} | views().keys()
     for view in views().values():
         # What it reads may also be a part of the query itself, which is no asset.
         sources = [dg.AssetKey([VIEWS, name]) for name in sorted(view.reads & built)]
-        yield _spec(view.name, view.answers, sources, {})
+        yield _spec(view.name, view.answers, sources, code_links(settings, f"lake/views/{view.name}.sql"))
 
 
 def _spec(name: str, description: str, sources: list[dg.AssetKey], metadata: dict[str, Any]) -> dg.AssetSpec:

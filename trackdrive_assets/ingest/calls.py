@@ -23,7 +23,7 @@ from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.api.windows import Window, below, divided, how_many_parts, newest_first
 from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import Question, Task, Work, alone
+from trackdrive_assets.ingest.readings import Amount, Question, Task, Work, alone
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import DayWriter, Lake, Written
 from trackdrive_assets.tables.columns import CALLS
@@ -141,6 +141,11 @@ class CallsReading:
         self._recorded: list[Recorded] = []
         self._storing = ExitStack()
         self._writer: DayWriter | None = None
+
+    @property
+    def amount(self) -> Amount:
+        """The calls that came, those beside the day among them, for the API counts these too."""
+        return Amount(len(self._numbers) + len(self._outside), self._expected)
 
     @property
     def ready(self) -> int:

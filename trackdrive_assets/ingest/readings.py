@@ -54,8 +54,25 @@ class Question:
     take: Callable[[Any], Work | None]
 
 
+@dataclass(frozen=True)
+class Amount:
+    """How far a reading is, in what it reads: calls, or answers.
+
+    Attributes:
+        done: How many came.
+        expected: How many there are; None while nobody knows.
+    """
+
+    done: int
+    expected: int | None
+
+
 class Reading(Protocol[Stored_co]):
     """One day of one asset while it is read."""
+
+    @property
+    def amount(self) -> Amount:
+        """How far it is."""
 
     @property
     def ready(self) -> int:
@@ -99,6 +116,7 @@ class Outcome(Generic[Stored]):
         task: The task.
         stored: What its reading stored; None where it failed.
         error: Why it failed.
+        amount: How far it came.
         usage: The requests that it took.
         seconds: From its first request until it was stored.
     """
@@ -106,6 +124,7 @@ class Outcome(Generic[Stored]):
     task: Task[Stored]
     stored: Stored | None
     error: Exception | None
+    amount: Amount
     usage: Usage
     seconds: float
 
@@ -123,7 +142,8 @@ class _Open(Generic[Stored]):
     began: float = field(default_factory=time.monotonic)
 
     def outcome(self, stored: Any = None, error: Exception | None = None) -> Outcome[Stored]:
-        return Outcome(self.task, stored, error, self.usage, round(time.monotonic() - self.began, 3))
+        seconds = round(time.monotonic() - self.began, 3)
+        return Outcome(self.task, stored, error, self.reading.amount, self.usage, seconds)
 
 
 @dataclass(frozen=True)
@@ -140,6 +160,7 @@ def side_by_side(
     tasks: Iterable[Task[Stored]],
     *,
     ends_all: Callable[[Exception], bool] = lambda _: True,
+    watch: Callable[[Sequence[Amount]], None] = lambda _: None,
 ) -> Iterator[Outcome[Stored]]:
     """Read days, as many requests at a time as the client may have in flight.
 
@@ -151,11 +172,12 @@ def side_by_side(
         tasks: In the order of their importance; the next is fetched when there is a place for it.
         ends_all: Whether an error of one task concerns all. Then later ones are let go; earlier ones are read
             to their end and told of, and the failure last: of several, that of the earliest task.
+        watch: Told with every answer how far the readings are that have begun and not ended.
 
     Returns:
         The outcomes, as they come.
     """
-    crew = _Crew(client, tasks, ends_all)
+    crew = _Crew(client, tasks, ends_all, watch)
     try:
         yield from crew.work()
     finally:
@@ -166,11 +188,16 @@ class _Crew(Generic[Stored]):
     """The threads, and who is at what."""
 
     def __init__(
-        self, client: Client, tasks: Iterable[Task[Stored]], ends_all: Callable[[Exception], bool]
+        self,
+        client: Client,
+        tasks: Iterable[Task[Stored]],
+        ends_all: Callable[[Exception], bool],
+        watch: Callable[[Sequence[Amount]], None],
     ) -> None:
         self._client = client
         self._coming = iter(tasks)
         self._ends_all = ends_all
+        self._watch = watch
         self._asking = ThreadPoolExecutor(client.max_concurrency, "asking")
         # One after another: the files are small, and a large one takes both the processor and the disk.
         self._storing = ThreadPoolExecutor(1, "storing")
@@ -265,6 +292,7 @@ class _Crew(Generic[Stored]):
                 raise error
             if work := flight.question.take(answer):
                 self._put_off.append((flight, work))
+            self._watch([other.reading.amount for other in self._open])
         except _TELLING as error:
             return self._fail(one, error)
         return None

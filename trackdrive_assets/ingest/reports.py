@@ -11,7 +11,7 @@ from trackdrive_assets.api.client import Client, Report
 from trackdrive_assets.api.errors import IncompleteAnswer
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import Question, Task, alone
+from trackdrive_assets.ingest.readings import Amount, Question, Task, alone
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import REPORTS
 from trackdrive_assets.tables.parse import report_batch
@@ -51,6 +51,11 @@ class ReportReading:
         self._category = category
         self._read_at: datetime | None = None
         self._reports: list[Report] = []
+
+    @property
+    def amount(self) -> Amount:
+        """One answer."""
+        return Amount(len(self._reports), 1)
 
     @property
     def ready(self) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import Question, Task, alone
+from trackdrive_assets.ingest.readings import Amount, Question, Task, alone
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import STATS
 from trackdrive_assets.tables.parse import stats_batch
@@ -71,6 +71,11 @@ class StatsReading:
             (start, end, {}) for start, end in begun
         ]
         self._to_ask = [(number, stat) for number in range(len(begun)) for stat in EVERY_STAT]
+
+    @property
+    def amount(self) -> Amount:
+        """An answer for each statistic of each interval."""
+        return Amount(sum(len(values) for _, _, values in self._series), len(self._series) * len(EVERY_STAT))
 
     @property
     def ready(self) -> int:

@@ -10,7 +10,16 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.errors import IncompleteAnswer, Rejected
 from trackdrive_assets.api.transport import Usage
-from trackdrive_assets.ingest.readings import READINGS, Outcome, Question, Reading, Task, alone, side_by_side
+from trackdrive_assets.ingest.readings import (
+    READINGS,
+    Amount,
+    Outcome,
+    Question,
+    Reading,
+    Task,
+    alone,
+    side_by_side,
+)
 from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.sandbox.server import Sandbox
 
@@ -47,6 +56,10 @@ class Script:
     heard: list[object] = field(default_factory=list)
     abandoned: bool = False
     asked: int = 0
+
+    @property
+    def amount(self) -> Amount:
+        return Amount(len(self.heard), len(self.asks))
 
     @property
     def ready(self) -> int:
