@@ -125,8 +125,8 @@ def _hang_up_calls() -> dg.JobDefinition:
     @dg.job(
         name="hang_up_calls",
         description=(
-            "Hangs up calls that are going on. Write their uuids into the launchpad. A call that has ended is "
-            "refused, the others are hung up. Nothing but a person launches this job."
+            "Hangs up calls that are going on. Write their uuids into the launchpad. A call that has ended "
+            "is refused, the others are hung up. Nothing but a person launches this job."
         ),
         config=dg.RunConfig(ops={"hang_up": CallsToHangUp(uuids=[])}),
         # Were the process to die, nobody would know how far it had come.

@@ -32,12 +32,8 @@ VARIABLES: list[tuple[str, Any, str, Any]] = [
     ("TRACKDRIVE_CODE_URL", None, "https://git.example.com/acme/main/", "https://git.example.com/acme/main"),
 ]
 NAMES = [row[0] for row in VARIABLES]
-SECRETS = [
-    "TRACKDRIVE_PUBLIC_KEY",
-    "TRACKDRIVE_PRIVATE_KEY",
-    "TRACKDRIVE_AUTH_TOKEN",
-    "TRACKDRIVE_WEBHOOK_URL",
-]
+KEYS = ["TRACKDRIVE_PUBLIC_KEY", "TRACKDRIVE_PRIVATE_KEY", "TRACKDRIVE_AUTH_TOKEN"]
+SECRETS = [*KEYS, "TRACKDRIVE_WEBHOOK_URL"]
 
 
 def field_of(name: str) -> str:
@@ -144,10 +140,11 @@ def test_quotes_around_a_value_are_named(name: str, quoted: str) -> None:
 def test_a_secret_is_never_shown(name: str) -> None:
     assert "sesame" not in refusal(name, '"sesame"')
     assert "sesame" not in refusal(name, "sesame\N{ZERO WIDTH SPACE}sesame")
-    assert "sesame" not in repr(Settings.read({name: "sesame"}))
+    text = next(row[2] for row in VARIABLES if row[0] == name)
+    assert text not in repr(Settings.read({name: text}))
 
 
-@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("name", KEYS)
 @pytest.mark.parametrize("text", ["open sesame", "sesame\N{EM DASH}", "se\nsame"])
 def test_a_secret_with_a_character_that_no_key_has_is_refused(name: str, text: str) -> None:
     assert refusal(name, text).startswith(f"{name} cannot be understood (its value is not shown)")
@@ -225,7 +222,7 @@ def test_half_a_key_pair_is_an_error_even_beside_a_token(given: str, missing: st
 def test_no_credentials_are_an_error_that_names_every_way() -> None:
     with pytest.raises(SettingError) as caught:
         _ = Settings().credentials
-    for name in SECRETS:
+    for name in KEYS:
         assert name in str(caught.value)
 
 
