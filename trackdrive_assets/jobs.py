@@ -41,6 +41,9 @@ SHOWN = (
 )
 """What is shown of a call. Nothing that tells who called: the event log is read by many."""
 
+EXAMPLE = "write the uuid of a call here"
+"""What the launchpad opens with in the place of a uuid. Left as it is, it names no call."""
+
 LAUNCHED_BY = {"dagster/schedule_name": "schedule", "dagster/sensor_name": "sensor"}
 """Tags of a run that no person launched."""
 
@@ -55,8 +58,8 @@ def _refresh_range() -> Any:
         "refresh_range",
         selection=EVERYTHING,
         description=(
-            "Reads all tables of a range of days again and ends in fresh views. Choose the days in the "
-            "dialog: the range is one run, and every day is recorded when it is done."
+            "Reads all tables of a range of days again and ends in fresh views. Press “Materialize all” and "
+            "choose the days in the dialog: the range is one run, and every day is recorded when it is done."
         ),
     )
 
@@ -128,7 +131,7 @@ def _hang_up_calls() -> dg.JobDefinition:
             "Hangs up calls that are going on. Write their uuids into the launchpad. A call that has ended "
             "is refused, the others are hung up. Nothing but a person launches this job."
         ),
-        config=dg.RunConfig(ops={"hang_up": CallsToHangUp(uuids=[])}),
+        config=dg.RunConfig(ops={"hang_up": CallsToHangUp(uuids=[EXAMPLE])}),
         # Were the process to die, nobody would know how far it had come.
         tags={"dagster/max_retries": "0"},
     )
@@ -198,7 +201,7 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
             "Reads single calls again and puts them into the files of their days. Write their uuids into the "
             "launchpad. For whole days take refresh_range, which finds calls that nobody named."
         ),
-        config=dg.RunConfig(ops={"refetch": CallsToRefetch(uuids=[])}),
+        config=dg.RunConfig(ops={"refetch": CallsToRefetch(uuids=[EXAMPLE])}),
     )
     def refetch_calls_job() -> None:
         refetch()
@@ -208,7 +211,7 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
 
 def _given(uuids: Sequence[str]) -> list[str]:
     """What was typed, each once."""
-    named = list(dict.fromkeys(uuid.strip() for uuid in uuids if uuid.strip()))
+    named = [uuid for uuid in dict.fromkeys(map(str.strip, uuids)) if uuid not in {"", EXAMPLE}]
     if not named:
         raise _final("No call is named. Write at least one uuid into `uuids` in the launchpad.")
     return named

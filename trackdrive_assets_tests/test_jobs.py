@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.jobs import end_of, launched_by, seen_of
+from trackdrive_assets.jobs import EXAMPLE, end_of, launched_by, seen_of
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import NOW, Pipeline, why
 
@@ -100,7 +100,7 @@ def test_of_several_calls_those_that_go_on_are_hung_up_and_the_others_named(pipe
 
 @pytest.mark.parametrize("job", ["hang_up_calls", "refetch_calls"])
 def test_naming_no_call_is_a_mistake_that_says_what_to_do(pipeline: Pipeline, job: str) -> None:
-    result = pipeline.launch(job, {"uuids": [" "]})
+    result = pipeline.launch(job, {"uuids": [" ", EXAMPLE]})
     assert "Write at least one uuid" in why(result)
 
 
@@ -132,7 +132,7 @@ def test_a_run_that_died_while_hanging_up_is_not_repeated() -> None:
 @pytest.mark.parametrize(("job", "step"), [("hang_up_calls", "hang_up"), ("refetch_calls", "refetch")])
 def test_the_launchpad_opens_with_what_is_to_be_filled_in(job: str, step: str) -> None:
     found = build_definitions(Settings()).resolve_job_def(job)
-    assert (found.run_config or {})["ops"] == {step: {"config": {"uuids": []}}}
+    assert (found.run_config or {})["ops"] == {step: {"config": {"uuids": [EXAMPLE]}}}
     assert found.description
 
 

@@ -71,12 +71,10 @@ def told(read: CallsRead, zone: str) -> Mapping[dg.AssetKey, Metadata]:
     """What Dagster shows of a day of calls, and of what had changed in it."""
     found = {"changes_found": read.changes.new}
     return {
-        CALLS_KEY: {
-            **metadata_of(read.written, CALLS),
-            **found,
-            "picture": picture_of_calls(read.written.path, zone),
-        },
-        CALL_CHANGES_KEY: {**metadata_of(read.changes.written, CALL_CHANGES), **found},
+        CALLS_KEY: metadata_of(
+            read.written, CALLS, {"picture": picture_of_calls(read.written.path, zone), **found}
+        ),
+        CALL_CHANGES_KEY: metadata_of(read.changes.written, CALL_CHANGES, found),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -285,14 +286,15 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, TrackdriveError) and not error.permanent
 
 
-def metadata_of(written: Written, table: Table) -> Metadata:
-    """What Dagster shows of a day's file."""
+def metadata_of(written: Written, table: Table, besides: Metadata = MappingProxyType({})) -> Metadata:
+    """What Dagster shows of a day's file: first what people look for."""
     return {
         "dagster/partition_row_count": written.rows,
         **({} if written.api_count is None else {"api_count": written.api_count}),
-        "bytes": written.bytes,
-        "path": dg.MetadataValue.path(written.path),
+        **besides,
         "first_rows": first_rows(written.path, table),
+        "path": dg.MetadataValue.path(written.path),
+        "bytes": written.bytes,
     }
 
 

@@ -6,6 +6,7 @@ tells who called: the event log is read by more people than the lake.
 
 import base64
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -84,4 +85,6 @@ def revenue_by_buyer(calls: pa.Table) -> list[tuple[str, Decimal | None]]:
 def _shown(value: Any) -> str | int | float | bool | None:
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
     return value if value is None or isinstance(value, str | int | float) else str(value)

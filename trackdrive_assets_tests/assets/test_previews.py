@@ -109,7 +109,9 @@ def test_the_first_rows_are_those_of_the_file(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", DAY)
     table = first_rows(pipeline, "calls")
     rows = pipeline.lake.read("calls", CALLS.schema, [date.fromisoformat(DAY)]).slice(0, ROWS).to_pylist()
-    assert [record.data["created_at"] for record in table] == [str(row["created_at"]) for row in rows]
+    assert [record.data["created_at"] for record in table] == [
+        f"{row['created_at']:%Y-%m-%d %H:%M:%S}" for row in rows
+    ]
     assert [record.data["revenue"] for record in table] == [
         row["revenue"] and float(row["revenue"]) for row in rows
     ]
