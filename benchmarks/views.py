@@ -21,7 +21,7 @@ import duckdb
 from benchmarks.year import TIME_ZONE
 from trackdrive_assets.lake.duckdb import FILE, rebuild, views
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import MEANINGS, SCHEMAS
+from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS
 
 GOAL = 1.0
 RUNS = 5
@@ -56,7 +56,7 @@ def main(lake: Lake) -> None:
     path.unlink(missing_ok=True)
 
     def build() -> None:
-        rebuild(lake, SCHEMAS, time_zone=TIME_ZONE, meanings=MEANINGS)
+        rebuild(lake, SCHEMAS, time_zone=TIME_ZONE, meanings=MEANINGS, descriptions=DESCRIPTIONS)
 
     print("| what | fresh process | wall | CPU | goal of 1 s | files of a day |")
     print("|---|---|---|---|---|---|")

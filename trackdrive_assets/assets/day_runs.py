@@ -26,7 +26,7 @@ from trackdrive_assets.lake.duckdb import rebuild
 from trackdrive_assets.lake.store import Lake, LakeError, Written
 from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import MEANINGS, SCHEMAS, Table
+from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS, Table
 
 POOL = "trackdrive_api"
 OWNERS = ["team:trackdrive"]
@@ -94,7 +94,9 @@ def daily_assets(
         if refused:
             # Dagster abandons the views of this run with the step. What was stored is to be seen in them.
             try:
-                rebuild(files, SCHEMAS, time_zone=settings.time_zone, meanings=MEANINGS)
+                rebuild(
+                    files, SCHEMAS, time_zone=settings.time_zone, meanings=MEANINGS, descriptions=DESCRIPTIONS
+                )
             except LakeError as error:
                 context.log.warning(str(error))
             raise _again_or_not(context, _refusal(refused, of=len(context.selected_asset_keys)))

@@ -13,7 +13,7 @@ from trackdrive_assets.lake.duckdb import rebuild, views
 from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.resources import LakeResource
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import MEANINGS, SCHEMAS, TABLES
+from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS, TABLES
 
 
 def build_views(settings: Settings) -> dg.AssetsDefinition:
@@ -35,6 +35,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
                 SCHEMAS,
                 time_zone=settings.time_zone,
                 meanings=MEANINGS,
+                descriptions=DESCRIPTIONS,
             )
         except LakeError as error:
             raise dg.Failure(str(error), allow_retries=False) from None

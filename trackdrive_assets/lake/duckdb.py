@@ -44,9 +44,10 @@ class View:
 
     Attributes:
         name: As the analyst types it.
-        answers: What it tells, in a sentence.
+        answers: What a row is, and what it tells, in two sentences.
         sql: The query, with `${time_zone}` for the account's time zone where it matters, and `${notes}` for
-            what the files say of themselves, where it asks that.
+            what the files say of themselves, where it asks that. What a column means stands behind its
+            expression, after `--:`.
     """
 
     name: str
@@ -58,6 +59,11 @@ class View:
         """Names of what it selects from, other views among them."""
         return frozenset(LAYOUT) if "${notes}" in self.sql else sources(self.sql)
 
+    @property
+    def meanings(self) -> Mapping[str, str]:
+        """What the SQL says of columns, by name."""
+        return dict(_MEANING.findall(self.sql))
+
 
 @dataclass(frozen=True)
 class Rebuilt:
@@ -66,17 +72,24 @@ class Rebuilt:
     Attributes:
         path: The file.
         views: Of each view, its columns and their DuckDB types, in order.
+        meanings: Of each view, what its columns mean, as far as anybody says.
         swapped: Whether a new file was swapped in. False: the old one was up to date.
     """
 
     path: Path
     views: Mapping[str, Mapping[str, str]]
+    meanings: Mapping[str, Mapping[str, str]]
     swapped: bool
+
+
+# `converted / calls AS conversion_rate, --: Share of all calls that a buyer paid for.`
+_MEANING = re.compile(r"(\w+),? --: (.+)$", re.MULTILINE)
 
 
 def sources(sql: str) -> frozenset[str]:
     """Names of what a query selects from; its own parts are among them."""
-    return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", sql, re.IGNORECASE))
+    said = re.sub(r"--.*", "", sql)
+    return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", said, re.IGNORECASE))
 
 
 def with_sources(names: Iterable[str]) -> set[str]:
@@ -104,7 +117,8 @@ def rebuild(
     schemas: Mapping[str, pa.Schema],
     *,
     time_zone: str,
-    meanings: Mapping[str, Mapping[str, str]] | None = None,
+    meanings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    descriptions: Mapping[str, str] = MappingProxyType({}),
 ) -> Rebuilt:
     """Build trackdrive.duckdb aside and swap it in, unless what stands there was built from the same SQL.
 
@@ -114,17 +128,19 @@ def rebuild(
         lake: Where the Parquet files lie and the DuckDB file goes.
         schemas: Of the tables in the lake, by name. A table without any file is an empty view.
         time_zone: IANA name of the account's time zone.
-        meanings: By table and column, what to say of it as its comment.
+        meanings: By table and column, what to say of it as its comment. A column that a view passes on under
+            the same name has it too, unless the view's SQL says otherwise.
+        descriptions: By table, what to say of it as its comment.
 
     Raises:
         LakeError: Views failed, and the message lists every one, or the file system refuses. The old file is
             intact.
     """
     place = lake.root / FILE
-    rendered = _render(lake, schemas, time_zone, _EVERY_DAY, meanings=meanings or {})
-    if columns := _standing(place, rendered):
+    rendered = _render(lake, schemas, time_zone, _EVERY_DAY, meanings=meanings, descriptions=descriptions)
+    if standing := _standing(place, rendered):
         remove_abandoned(place)
-        return Rebuilt(place, columns, swapped=False)
+        return standing
     with folder_beside(place) as folder:
         new = folder / "views"
         try:
@@ -133,9 +149,9 @@ def rebuild(
                 connection.execute(f"ATTACH {_literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
                 connection.execute("USE trackdrive")
                 _create_views(connection, lake, rendered)
-                for statement in _note_of(rendered):
+                for statement in (*_passed_on(connection), *_note_of(rendered)):
                     connection.execute(statement)
-                columns = _columns(connection, rendered)
+                rebuilt = _described(place, connection, rendered, swapped=True)
                 connection.execute("USE memory")
                 connection.execute("DETACH trackdrive")
         except (duckdb.IOException, duckdb.TransactionException) as error:
@@ -144,7 +160,7 @@ def rebuild(
             # What somebody wrote into the old file, still waiting to be merged, must not reach the new one.
             _unmerged(place).unlink(missing_ok=True)
         move_over(new, place)
-    return Rebuilt(place, columns, swapped=True)
+    return rebuilt
 
 
 @contextmanager
@@ -216,6 +232,7 @@ def _render(
     days: Collection[date | str],
     *,
     meanings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    descriptions: Mapping[str, str] = MappingProxyType({}),
     wanted: Collection[str] | None = None,
 ) -> Rendered:
     """The views, as far as the lake and its files decide them."""
@@ -224,16 +241,12 @@ def _render(
     if any("${notes}" in view.sql for view in chosen.values()):
         known["notes"] = _notes_sql(lake, days)
     tables = {table: [_create(table, _table_sql(lake, table, schemas[table], days))] for table in schemas}
+    for table, description in descriptions.items():
+        tables[table].append(_comment(table, description))
     for table, columns in meanings.items():
-        tables[table] += [
-            f"COMMENT ON COLUMN {_identifier(table)}.{_identifier(column)} IS {_literal(meaning)}"
-            for column, meaning in columns.items()
-        ]
+        tables[table] += [_comment_on_column(table, column, meaning) for column, meaning in columns.items()]
     questions = {
-        name: [
-            _create(name, Template(view.sql).substitute(known)),
-            f"COMMENT ON VIEW {_identifier(name)} IS {_literal(view.answers)}",
-        ]
+        name: [_create(name, Template(view.sql).substitute(known)), _comment(name, view.answers)]
         for name, view in chosen.items()
     }
     return tables | questions
@@ -241,6 +254,14 @@ def _render(
 
 def _create(view: str, sql: str) -> str:
     return f"CREATE VIEW {_identifier(view)} AS {sql}"
+
+
+def _comment(view: str, says: str) -> str:
+    return f"COMMENT ON VIEW {_identifier(view)} IS {_literal(says)}"
+
+
+def _comment_on_column(view: str, column: str, says: str) -> str:
+    return f"COMMENT ON COLUMN {_identifier(view)}.{_identifier(column)} IS {_literal(says)}"
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, rendered: Rendered) -> None:
@@ -280,29 +301,56 @@ def _fingerprint(rendered: Rendered) -> str:
     return sha256("\0".join([duckdb.__version__, *statements]).encode()).hexdigest()
 
 
-def _standing(place: Path, rendered: Rendered) -> Mapping[str, Mapping[str, str]] | None:
-    """The columns of the views that stand there; None where they are not these, or not these alone."""
+def _standing(place: Path, rendered: Rendered) -> Rebuilt | None:
+    """The file that stands there; None where its views are not these, or not these alone."""
     if not place.exists() or _unmerged(place).exists():
         return None
     try:
         with duckdb.connect(str(place), read_only=True, config=_OFFLINE) as connection:
             noted = connection.execute(f"SELECT fingerprint FROM {_NOTE}").fetchone()  # noqa: S608  constant
-            columns = _columns(connection, rendered)
+            found = _described(place, connection, rendered, swapped=False)
     except duckdb.Error:
         return None  # somebody is writing into it, or it is no such file
-    return columns if noted == (_fingerprint(rendered),) and columns.keys() == rendered.keys() else None
+    return found if noted == (_fingerprint(rendered),) and found.views.keys() == rendered.keys() else None
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, rendered: Rendered) -> dict[str, dict[str, str]]:
-    """Names and types of the columns of everything in a file, in order; first of what was rendered."""
-    found = connection.execute(
-        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+def _described(
+    place: Path, connection: duckdb.DuckDBPyConnection, rendered: Rendered, *, swapped: bool
+) -> Rebuilt:
+    """What a file holds, first of what was rendered."""
+    types: dict[str, dict[str, str]] = {name: {} for name in rendered}
+    meanings: dict[str, dict[str, str]] = {name: {} for name in rendered}
+    for view, column, kind, meaning in _columns(connection):
+        types.setdefault(view, {})[column] = kind
+        if meaning is not None:
+            meanings.setdefault(view, {})[column] = meaning
+    return Rebuilt(place, types, meanings, swapped)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str | None]]:
+    """Every column of a file by view, in order: its name, type and comment."""
+    return connection.execute(
+        "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() "
         "WHERE NOT internal AND schema_name = 'main' ORDER BY column_index"
     ).fetchall()
-    columns: dict[str, dict[str, str]] = {name: {} for name in rendered}
-    for view, column, kind in found:
-        columns.setdefault(view, {})[column] = kind
-    return columns
+
+
+def _passed_on(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """What says of every column of the questions what it means.
+
+    Where a view says nothing of a column, it means what the column of that name means in what the view reads;
+    if those differ, nobody knows.
+    """
+    meanings: dict[str, dict[str, str]] = {}
+    for view, column, _, meaning in _columns(connection):
+        meanings.setdefault(view, {})[column] = meaning or ""
+    for name, view in views().items():
+        for column in meanings[name]:
+            read = {meanings.get(source, {}).get(column, "") for source in view.reads} - {""}
+            meaning = view.meanings.get(column) or (read.pop() if len(read) == 1 else "")
+            if meaning:
+                meanings[name][column] = meaning
+                yield _comment_on_column(name, column, meaning)
 
 
 def _unmerged(place: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The SQL of this package: a file is one query, and its first line says in a sentence what it is about.
+"""The SQL of this package: a file is one query, and its first line says what it is about.
 
 Which queries there are decides their folder. What is done with one is the affair of whoever asks for them.
 """
@@ -27,11 +27,13 @@ class Query:
 def queries_in(folder: str) -> Mapping[str, Query]:
     """The queries of a folder of this one, by name.
 
-    A part that several share, in the folder `parts` of theirs, stands where they say `${part}`.
+    A part that several share, in the folder `parts` of theirs, stands where they say `${part}`; and a part of
+    parts, where those say it.
     """
     here = files(__package__) / folder
     parts = {file.name.removesuffix(".sql"): file.read_text("utf-8") for file in (here / "parts").iterdir()}
-    shared = {name: text.partition("\n")[2].strip() for name, text in parts.items()}
+    bodies = {name: text.partition("\n")[2].strip() for name, text in parts.items()}
+    shared = {name: Template(body).safe_substitute(bodies) for name, body in bodies.items()}
     found = {}
     for file in here.iterdir():
         if file.name.endswith(".sql"):

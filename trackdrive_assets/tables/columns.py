@@ -46,11 +46,13 @@ class Table:
 
     Attributes:
         name: Of the folder and of the view.
+        description: What a row is, and what the table is for, in two sentences.
         columns: What a file holds, in order.
         hive: What the folders hold instead (`date=2024-06-19`), outermost first.
     """
 
     name: str
+    description: str
     columns: tuple[Column, ...]
     hive: tuple[Column, ...]
 
@@ -79,6 +81,10 @@ _DATE = Column("date", DAY, "The partition's day, in the account's time zone.")
 
 CALLS = Table(
     name="calls",
+    description=(
+        "A row is one phone call, as the API showed it when its day was last read. "
+        "Every number of the other views is computed from these; calls of the last weeks still change."
+    ),
     hive=(_DATE,),
     columns=(
         _sent("id", ID, "Trackdrive's number of the call."),
@@ -168,6 +174,10 @@ CALLS = Table(
 
 REPORTS = Table(
     name="reports",
+    description=(
+        "A row is one group of a day's calls as the API's own report sums it up, by category. "
+        "It is there to compare with: the calls themselves say the same, and more."
+    ),
     hive=(Column("category", TEXT, "What the report groups calls by."), _DATE),
     columns=(
         Column(
@@ -240,6 +250,10 @@ REPORTS = Table(
 
 STATS = Table(
     name="stats",
+    description=(
+        "A row is one group of the calls of an interval of a day, as the API itself counts them. "
+        "It shows a day's course without reading its calls, and is what they are compared with."
+    ),
     hive=(Column("group_by", TEXT, "What the series groups calls by."), _DATE),
     columns=(
         Column("interval_start", INSTANT, "First instant of the interval."),
@@ -254,6 +268,10 @@ STATS = Table(
 
 CALL_CHANGES = Table(
     name="call_changes",
+    description=(
+        "A row is one field of one call that was different when the call's day was read again. "
+        "It tells of conversions that came or were taken back, revenue that moved, and calls that appeared or vanished."
+    ),
     hive=(_DATE,),
     columns=(
         Column("uuid", TEXT, "The call that changed."),
@@ -268,3 +286,4 @@ CALL_CHANGES = Table(
 TABLES = (CALLS, REPORTS, STATS, CALL_CHANGES)
 SCHEMAS = {table.name: table.schema for table in TABLES}
 MEANINGS = {table.name: table.meanings for table in TABLES}
+DESCRIPTIONS = {table.name: table.description for table in TABLES}

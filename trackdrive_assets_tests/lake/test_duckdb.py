@@ -13,13 +13,13 @@ import pytest
 from trackdrive_assets.lake import duckdb as lake_duckdb
 from trackdrive_assets.lake.duckdb import Rebuilt, View, querying, rebuild, views
 from trackdrive_assets.lake.store import Lake, LakeError
-from trackdrive_assets.tables.columns import CALLS, MEANINGS, SCHEMAS
+from trackdrive_assets.tables.columns import CALLS, DESCRIPTIONS, MEANINGS, SCHEMAS
 
 DAY = date(2024, 6, 19)
 
 
 def build(lake: Lake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC") -> Rebuilt:
-    return rebuild(lake, schemas, time_zone=time_zone, meanings=MEANINGS)
+    return rebuild(lake, schemas, time_zone=time_zone, meanings=MEANINGS, descriptions=DESCRIPTIONS)
 
 
 def write(lake: Lake, *uuids: str, day: date = DAY, schema: pa.Schema = CALLS.schema) -> None:

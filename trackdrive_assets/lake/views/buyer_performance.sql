@@ -1,4 +1,4 @@
--- How did each buyer do, day by day? A row without a buyer holds the calls that reached none.
+-- A row is a day of a buyer, the one without a buyer being the calls that reached none. It tells how each buyer did, day by day.
 SELECT
     date,
     buyer_id,

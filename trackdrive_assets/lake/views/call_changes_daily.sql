@@ -1,12 +1,12 @@
--- What changed on each day of looking, by field? A day on which nothing was found changed has no row.
+-- A row is a field on a day on which changes of it were noticed; a day without changes has none. It tells what still moved after the first reading, and which way.
 SELECT
-    seen_date,
-    field,
-    count(*) AS changes,
-    count(DISTINCT uuid) AS calls,
-    count(*) FILTER (was_nothing AND NOT is_nothing) AS came,
-    count(*) FILTER (is_nothing AND NOT was_nothing) AS taken_back,
-    sum(coalesce(new_number, 0) - coalesce(old_number, 0)) FILTER (is_a_number) AS moved
+    seen_date, --: The day on which the changes were noticed, in the account's time zone.
+    field, --: The column of calls that changed; a tag is token-<name>.
+    count(*) AS changes, --: How many changes of the field were noticed.
+    count(DISTINCT uuid) AS calls, --: How many calls had such a change.
+    count(*) FILTER (was_nothing AND NOT is_nothing) AS came, --: How many changes gave a value where there was none, or turned it from false or zero.
+    count(*) FILTER (is_nothing AND NOT was_nothing) AS taken_back, --: How many changes took the value away, or set it to false or zero.
+    sum(coalesce(new_number, 0) - coalesce(old_number, 0)) FILTER (is_a_number) AS moved --: By how much the numbers moved in sum, in dollars or seconds. Null for what is no number.
 FROM (
     SELECT
         seen_date,

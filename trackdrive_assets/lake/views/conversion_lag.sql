@@ -1,4 +1,4 @@
--- What share of a buyer's final revenue was known 0, 1, 2, 7 and 30 days after the call? Of days read 30 days later.
+-- A row is a buyer. It tells what share of the final revenue was known 0, 1, 2, 7 and 30 days after the call, of days that were read 30 days later.
 WITH settled_days AS MATERIALIZED (
     -- Revenue comes and is taken back for a month. The look-back reads a day for the last time on the morning of the
     -- 30th day after it; what it finds then is final.
@@ -51,15 +51,15 @@ SELECT
     buyer_id,
     arg_max(user_buyer_id, date) FILTER (days IS NULL) AS user_buyer_id,
     arg_max(buyer, date) FILTER (days IS NULL) AS buyer,
-    CAST(sum(calls) AS BIGINT) AS calls,
-    CAST(coalesce(sum(calls) FILTER (settled), 0) AS BIGINT) AS settled_calls,
-    sum(revenue) FILTER (settled) AS final_revenue,
+    CAST(sum(calls) AS BIGINT) AS calls, --: How many calls of the buyer the lake has.
+    CAST(coalesce(sum(calls) FILTER (settled), 0) AS BIGINT) AS settled_calls, --: How many of them are of days read 30 days later: only these are in the numbers that follow.
+    sum(revenue) FILTER (settled) AS final_revenue, --: What the buyer owes for the settled calls, in dollars.
     -- More than all of it, where conversions were taken back.
-    sum(known) FILTER (days = 0) / nullif(sum(revenue) FILTER (days = 0), 0) AS known_after_0_days,
-    sum(known) FILTER (days = 1) / nullif(sum(revenue) FILTER (days = 1), 0) AS known_after_1_days,
-    sum(known) FILTER (days = 2) / nullif(sum(revenue) FILTER (days = 2), 0) AS known_after_2_days,
-    sum(known) FILTER (days = 7) / nullif(sum(revenue) FILTER (days = 7), 0) AS known_after_7_days,
-    sum(known) FILTER (days = 30) / nullif(sum(revenue) FILTER (days = 30), 0) AS known_after_30_days
+    sum(known) FILTER (days = 0) / nullif(sum(revenue) FILTER (days = 0), 0) AS known_after_0_days, --: Share of the final revenue that was known when the call's day was over; above 1 where conversions were taken back.
+    sum(known) FILTER (days = 1) / nullif(sum(revenue) FILTER (days = 1), 0) AS known_after_1_days, --: Share of the final revenue that was known a day later; above 1 where conversions were taken back.
+    sum(known) FILTER (days = 2) / nullif(sum(revenue) FILTER (days = 2), 0) AS known_after_2_days, --: Share of the final revenue that was known two days later; above 1 where conversions were taken back.
+    sum(known) FILTER (days = 7) / nullif(sum(revenue) FILTER (days = 7), 0) AS known_after_7_days, --: Share of the final revenue that was known a week later; above 1 where conversions were taken back.
+    sum(known) FILTER (days = 30) / nullif(sum(revenue) FILTER (days = 30), 0) AS known_after_30_days --: Share of the final revenue that was known 30 days later; above 1 where conversions were taken back.
 FROM (
     SELECT *
     FROM days_of_buyers

@@ -1,4 +1,4 @@
--- How did each day go? Calls, conversions and money per day of the account's time zone.
+-- A row is a day of the account's time zone. It tells how each day went: calls, conversions and money.
 SELECT
     date,
     ${measures}

@@ -1,9 +1,8 @@
--- When do calls come, and what are they worth? Per hour of the account's time zone.
+-- A row is an hour of a day on the account's clock; an hour without calls has none. It tells when calls come, and what they are worth.
 SELECT
     date,
-    -- An instant: tells the two hours apart that share a number when the clocks go back.
-    timezone('UTC', local_hour - utc_offset) AS hour_start,
-    hour(local_hour) AS hour,
+    timezone('UTC', local_hour - utc_offset) AS hour_start, --: First instant of the hour. Tells apart the two hours of one number when the clocks go back.
+    hour(local_hour) AS hour, --: The hour on the account's clock, 0 to 23.
     ${measures}
 FROM (
     SELECT

@@ -1,4 +1,4 @@
--- How did each offer do, day by day? A row without an offer holds the calls that belonged to none.
+-- A row is a day of an offer, the one without an offer being the calls that belonged to none. It tells how each offer did, day by day.
 SELECT
     date,
     offer_id,
@@ -14,6 +14,5 @@ FROM (
         arg_max(offer, created_at) AS offer,
         ${tally}
     FROM calls
-    -- The older API sends no offer_id; there the account's own label tells them apart, or else the name.
-    GROUP BY date, offer_id, CASE WHEN offer_id IS NULL THEN coalesce(nullif(user_offer_id, ''), nullif(offer, '')) END
+    GROUP BY date, ${same_offer}
 )

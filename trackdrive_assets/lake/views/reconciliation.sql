@@ -1,4 +1,4 @@
--- Do the API's own totals agree with the calls, day by day? A row for every number compared, with a verdict.
+-- A row is a number that the API gives for a group of a day, beside the same from the calls. It tells whether the two agree, with a verdict.
 WITH figures(source, figure) AS (
     VALUES
         ('stats/status', 'count'),
@@ -168,20 +168,20 @@ compared AS (
 )
 SELECT
     date,
-    source,
-    group_value,
-    figure,
-    calls_value,
-    api_value,
-    calls_value - api_value AS difference,
+    source, --: Where the API's number comes from: stats/status, or a report.
+    group_value, --: The group compared: a status, or an id of a buyer, offer or traffic source. Null: calls without one.
+    figure, --: Which number is compared: calls or count, revenue, payout, cost or profit.
+    calls_value, --: The number from the calls. Null where it cannot be known from them.
+    api_value, --: The number that the API gives. Null where it gives none.
+    calls_value - api_value AS difference, --: The number from the calls less the API's.
     CASE
         WHEN difference IS NULL THEN 'cannot be read'
         WHEN abs(difference) <= leeway THEN 'agrees'
         WHEN at_one_moment THEN 'differs'
         ELSE 'read at another moment'
-    END AS verdict,
-    calls_read_at,
-    api_read_at
+    END AS verdict, --: agrees, differs, read at another moment (so it may differ), or cannot be read.
+    calls_read_at, --: When the day's calls were read.
+    api_read_at --: When the API's numbers were read.
 FROM (
     SELECT * FROM moments JOIN compared USING (date, source)
     -- Nobody says whether a report of buyers lists the calls without one. Where it does not, they are not compared.

@@ -1,4 +1,4 @@
--- How did each traffic source do, day by day? A row without one holds the calls that came from none.
+-- A row is a day of a traffic source, the one without a source being the calls that came from none. It tells how each source did, day by day.
 SELECT
     date,
     traffic_source_id,
@@ -14,6 +14,5 @@ FROM (
         arg_max(traffic_source, created_at) AS traffic_source,
         ${tally}
     FROM calls
-    -- The older API sends no traffic_source_id; there the account's own label tells them apart, or else the name.
-    GROUP BY date, traffic_source_id, CASE WHEN traffic_source_id IS NULL THEN coalesce(nullif(user_traffic_source_id, ''), nullif(traffic_source, '')) END
+    GROUP BY date, ${same_source}
 )

@@ -1,4 +1,4 @@
--- Which calls were still live, or had no duration yet, when they were last read? What they show will change.
+-- A row is a call that was live, or had no duration yet, when it was last read. It tells which calls will still show something else.
 SELECT
     date,
     uuid,

@@ -4,18 +4,8 @@
     -- A flag is null only where the account's API doesn't send it: then nobody knows, and 0 would be a lie.
     CAST(sum(CAST(buyer_converted AS INTEGER)) AS BIGINT) AS converted,
     CAST(sum(CAST(traffic_source_converted AS INTEGER)) AS BIGINT) AS traffic_source_conversions,
-    CAST(
-        sum(
-            CAST(
-                coalesce(
-                    buyer_repeat_caller OR traffic_source_repeat_caller,
-                    buyer_repeat_caller,
-                    traffic_source_repeat_caller
-                ) AS INTEGER
-            )
-        ) AS BIGINT
-    ) AS repeat_calls,
-    count(*) FILTER (status LIKE 'no-buyer%' OR disposition_name = 'No Buyer') AS no_buyer,
+    CAST(sum(CAST(${is_repeat} AS INTEGER)) AS BIGINT) AS repeat_calls,
+    count(*) FILTER (${no_buyer}) AS no_buyer,
     -- The older API has only buyer_revenue and traffic_source_payout; today's repeats them as revenue and payout.
     sum(coalesce(revenue, buyer_revenue)) AS revenue_sum,
     sum(coalesce(payout, traffic_source_payout)) AS payout_sum,

@@ -1,0 +1,29 @@
+-- A row is a day of a state, the one without a state being the calls that name none. It tells where callers are, and what they are worth.
+SELECT
+    date,
+    state, --: The caller's state in capitals, such as CO: the call's tag state, or else geo_state. Null where neither came.
+    ${measures}
+FROM (
+    SELECT
+        date,
+        upper(regexp_replace(trim(coalesce(tag, nullif(state_in_text, ''), nullif(geo_state_in_text, ''))), '^us-', '', 'i')) AS state,
+        ${total}
+    FROM (
+        SELECT
+            *,
+            regexp_extract(tags_as_text, '(?:^|,)\s*state:([^,]*)', 1) AS state_in_text,
+            regexp_extract(tags_as_text, '(?:^|,)\s*geo_state:([^,]*)', 1) AS geo_state_in_text
+        FROM (
+            -- By the tags as they came, because there are few: making a state of those of every call would take longer.
+            SELECT
+                date,
+                nullif(coalesce(nullif(map_extract(tokens, 'state')[1], ''), map_extract(tokens, 'geo_state')[1]), '') AS tag,
+                -- The older API has all tags in one text, and nothing else.
+                CASE WHEN tokens IS NULL THEN token_values END AS tags_as_text,
+                ${tally}
+            FROM calls
+            GROUP BY date, tag, tags_as_text
+        )
+    )
+    GROUP BY date, state
+)
