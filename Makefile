@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test lint types contract definitions tests soak bench lock clean
+.PHONY: demo dev install test lint types contract definitions tests docs soak bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -46,6 +46,9 @@ definitions: install
 tests: install
 # By file, because some start a process that all of their tests use.
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+docs: install  ## Write docs/dictionary.md anew from the tables and views
+	@$(BIN)/python -m trackdrive_assets.dictionary > docs/dictionary.md
 
 soak: install  ## Random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))

@@ -34,7 +34,13 @@ _SUMS = {
     "stats": "sum(revenue)",
     "call_changes": "min(seen_at)",
 }
-_WITHOUT_DATE = {"conversion_lag", "call_changes_daily"}
+_WITHOUT_DATE = {
+    "conversion_lag",
+    "call_changes_daily",
+    "repeat_callers",
+    "buyer_statements",
+    "traffic_source_statements",
+}
 
 
 @dataclass(frozen=True)

@@ -270,7 +270,8 @@ CALL_CHANGES = Table(
     name="call_changes",
     description=(
         "A row is one field of one call that was different when the call's day was read again. "
-        "It tells of conversions that came or were taken back, revenue that moved, and calls that appeared or vanished."
+        "It tells of conversions that came or were taken back, revenue that moved, and calls that appeared "
+        "or vanished."
     ),
     hive=(_DATE,),
     columns=(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trackdrive_assets.lake.duckdb import querying
+from trackdrive_assets.lake.duckdb import querying, sources
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import SCHEMAS
 
@@ -33,7 +33,7 @@ def write(
 
 def ask(lake: Lake, question: str, *, time_zone: str = "UTC", setting: str = "") -> list[dict[str, Any]]:
     """The answer's rows, in the order of their values, by column."""
-    with querying(lake, SCHEMAS, time_zone=time_zone) as connection:
+    with querying(lake, SCHEMAS, time_zone=time_zone, names=sources(question)) as connection:
         connection.execute(setting)
         answer = connection.execute(f"FROM ({question}) ORDER BY ALL")
         columns = [column[0] for column in answer.description or ()]

@@ -330,3 +330,77 @@ def test_the_day_of_looking_is_the_accounts(tmp_path: Path) -> None:
         for setting in ("", "SET TimeZone = 'Asia/Tokyo'"):
             (row,) = ask(lake, "FROM call_changes_daily", time_zone=zone, setting=setting)
             assert row["seen_date"] == seen
+
+
+# statement_adjustments
+
+NEXT_HALF = datetime(2024, 7, 1, 6, tzinfo=UTC)
+"""The morning after the half-month of `DAY`: what is seen from now on is too late for its statements."""
+
+
+def adjustments(folder: Path, calls: Sequence[Row], changes: Sequence[Row]) -> list[dict[str, Any]]:
+    return ask(observed(folder, calls, changes), "FROM statement_adjustments")
+
+
+def test_what_moved_after_its_half_month_is_an_adjustment(tmp_path: Path) -> None:
+    calls = [
+        a_sale("30", "9", uuid="a", buyer_id=3, buyer="Harbor", traffic_source_id=1, traffic_source="Radio")
+    ]
+    changes = [
+        a_change("a", "revenue", "10.000000", "25.000000", NEXT_HALF),
+        a_change("a", "revenue", "25.000000", "30.000000", NEXT_HALF + timedelta(days=1)),
+        a_change("a", "payout", "12.000000", "9.000000", NEXT_HALF),
+    ]
+    (row,) = adjustments(tmp_path, calls, changes)
+    assert row == {
+        "period_start": date(2024, 6, 16),
+        "period_end": date(2024, 6, 30),
+        "date": DAY,
+        "uuid": "a",
+        "created_at": datetime(2024, 6, 19, 15, 30, tzinfo=UTC),
+        "buyer_id": 3,
+        "buyer": "Harbor",
+        "traffic_source_id": 1,
+        "traffic_source": "Radio",
+        "revenue_before": dollars("10"),
+        "revenue_now": dollars("30"),
+        "revenue_adjustment": dollars("20"),
+        "payout_before": dollars("12"),
+        "payout_now": dollars("9"),
+        "payout_adjustment": dollars("-3"),
+        "noticed_at": NEXT_HALF + timedelta(days=1),
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [a_change("a", "revenue", None, "30.000000", NEXT_HALF - A_SECOND)],
+        [a_change("a", "buyer_id", None, "3", NEXT_HALF)],
+        [
+            a_change("a", "revenue", "30.000000", None, NEXT_HALF),
+            a_change("a", "revenue", None, "30.000000", NEXT_HALF + A_SECOND),
+        ],
+    ],
+    ids=["within the period", "not of money", "came back"],
+)
+def test_what_leaves_the_statements_right_is_no_adjustment(tmp_path: Path, changes: list[Row]) -> None:
+    assert adjustments(tmp_path, [a_sale("30", "9", uuid="a", buyer_id=3)], changes) == []
+
+
+def test_a_call_that_vanished_is_to_be_credited_to_whoever_had_it(tmp_path: Path) -> None:
+    lost = {"uuid": "a", "revenue": "30.000000", "payout": "9.000000", "buyer_id": "3", "buyer": "Harbor"}
+    changes = [a_change("a", field, old, None, NEXT_HALF) for field, old in lost.items()]
+    (row,) = adjustments(tmp_path, [a_call(uuid="b")], changes)
+    assert (row["buyer_id"], row["buyer"], row["traffic_source_id"]) == (3, "Harbor", None)
+    assert (row["revenue_adjustment"], row["payout_adjustment"]) == (dollars("-30"), dollars("-9"))
+
+
+def test_the_older_names_of_money_are_adjusted_too(tmp_path: Path) -> None:
+    older = {"revenue": None, "payout": None, "buyer_revenue": dollars("5"), "traffic_source_payout": None}
+    changes = [
+        a_change("a", "buyer_revenue", None, "5.000000", NEXT_HALF),
+        a_change("a", "traffic_source_payout", "2.000000", None, NEXT_HALF),
+    ]
+    (row,) = adjustments(tmp_path, [a_sale("1", "1", uuid="a") | older], changes)
+    assert (row["revenue_adjustment"], row["payout_adjustment"]) == (dollars("5"), dollars("-2"))

@@ -1,7 +1,9 @@
 """The DuckDB file: it always opens, shows what the days hold, and is swapped without disturbing anybody."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,77 @@ def test_comments_say_what_views_and_columns_mean(tmp_path: Path) -> None:
     assert ask(
         path, "SELECT comment FROM duckdb_columns() WHERE table_name = 'calls' AND column_name = 'ended_at'"
     ) == [("When the call ended, null while it is live.",)]
+    assert ask(path, "SELECT comment FROM duckdb_views() WHERE view_name = 'calls'") == [
+        (DESCRIPTIONS["calls"],)
+    ]
+    assert ask(
+        path,
+        "SELECT comment FROM duckdb_columns() "
+        "WHERE table_name = 'daily_summary' AND column_name = 'conversion_rate'",
+    ) == [("Share of all calls that the buyer owes for, 0 to 1.",)]
+
+
+def test_every_column_of_every_view_says_what_it_means(tmp_path: Path) -> None:
+    built = build(Lake(tmp_path))
+    assert {name: list(meanings) for name, meanings in built.meanings.items()} == {
+        name: list(columns) for name, columns in built.views.items()
+    }
+    meanings = [meaning for columns in built.meanings.values() for meaning in columns.values()]
+    assert not [meaning for meaning in meanings if not meaning.endswith(".")]
+
+
+def test_every_meaning_in_the_sql_belongs_to_a_column(tmp_path: Path) -> None:
+    built = build(Lake(tmp_path))
+    # What a view says itself: a shared part may stand in the middle of one, where its columns are not the last.
+    for file in (resources.files("trackdrive_assets.lake") / "views").iterdir():
+        if file.name.endswith(".sql"):
+            name = file.name.removesuffix(".sql")
+            said = View(name, "", file.read_text("utf-8")).meanings
+            assert said.keys() <= built.views[name].keys()
+            assert said.items() <= built.meanings[name].items()
+    everywhere = {column for columns in built.views.values() for column in columns}
+    for file in (resources.files("trackdrive_assets.lake") / "views" / "parts").iterdir():
+        assert View("", "", file.read_text("utf-8")).meanings.keys() <= everywhere
+        assert file.read_text("utf-8").count(" --: ") == len(View("", "", file.read_text("utf-8")).meanings)
+
+
+def passing_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **sql: str
+) -> Mapping[str, Mapping[str, str]]:
+    """What the columns of these views mean, over two tables."""
+    monkeypatch.setattr(
+        lake_duckdb, "views", lambda: {name: View(name, "", text) for name, text in sql.items()}
+    )
+    meanings = {"calls": {"uuid": "Of calls.", "created_at": "The same."}}
+    meanings |= {"call_changes": {"uuid": "Of changes.", "created_at": "The same."}}
+    built = rebuild(Lake(tmp_path), SCHEMAS, time_zone="UTC", meanings=meanings)
+    return {name: built.meanings[name] for name in sql}
+
+
+def test_a_column_that_is_passed_on_keeps_its_meaning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = passing_on(
+        monkeypatch,
+        tmp_path,
+        first="SELECT uuid, created_at, 1 AS one, --: Always.\n 2 AS two FROM calls",
+        second="SELECT uuid, one, created_at --: Otherwise.\n FROM first",
+    )
+    assert found == {
+        "first": {"uuid": "Of calls.", "created_at": "The same.", "one": "Always."},
+        "second": {"uuid": "Of calls.", "one": "Always.", "created_at": "Otherwise."},
+    }
+
+
+def test_a_column_has_no_meaning_where_what_it_may_come_from_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = "SELECT calls.uuid, calls.created_at FROM calls JOIN call_changes USING (date)"
+    assert passing_on(monkeypatch, tmp_path, both=both) == {"both": {"created_at": "The same."}}
+
+
+def test_a_comment_is_no_source() -> None:
+    assert View("a", "", "SELECT uuid --: Taken from reports.\nFROM calls").reads == {"calls"}
 
 
 # How it is swapped
@@ -193,8 +266,8 @@ def test_the_file_has_the_oldest_format_that_reads_these_views(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("view", views().values(), ids=lambda view: view.name)
-def test_every_view_says_what_it_answers(view: View) -> None:
-    assert view.answers.endswith(".")
+def test_every_view_says_what_a_row_is_and_what_it_tells(view: View) -> None:
+    assert re.fullmatch(r"A row is [^.]+\. It tells [^.]+\.", view.answers)
     assert not view.sql.lstrip().startswith("--")
 
 
@@ -221,6 +294,7 @@ def test_a_file_that_is_up_to_date_is_left_alone_and_described_the_same(tmp_path
     second = build(lake)
     assert (first.swapped, second.swapped) == (True, False)
     assert second.views == first.views
+    assert second.meanings == first.meanings
     assert identity(second.path) == before
 
 
@@ -237,6 +311,20 @@ def test_other_words_for_a_column_rebuild_it(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     build(lake)
     assert rebuild(lake, SCHEMAS, time_zone="UTC", meanings={"calls": {"uuid": "Other words."}}).swapped
+
+
+def test_other_words_for_a_table_rebuild_it(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    build(lake)
+    words = {**DESCRIPTIONS, "calls": "Other words."}
+    assert rebuild(lake, SCHEMAS, time_zone="UTC", meanings=MEANINGS, descriptions=words).swapped
+
+
+def test_other_words_in_the_sql_rebuild_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in ("One.", "Other."):
+        view = View("added", "", f"SELECT 1 AS one --: {words}")
+        monkeypatch.setattr(lake_duckdb, "views", lambda view=view: {"added": view})
+        assert build(Lake(tmp_path)).swapped
 
 
 def test_another_time_zone_rebuilds_it(tmp_path: Path) -> None:

@@ -43,10 +43,10 @@ SELECT
     traffic_source, --: Display name of that traffic source.
     revenue_before, --: What the buyer owed when the half-month was over, in dollars.
     revenue_now, --: What the buyer owes now, in dollars.
-    revenue_now - revenue_before AS revenue_adjustment, --: What to add to the buyer's invoice, in dollars. Below zero: to credit.
+    CAST(revenue_now - revenue_before AS DECIMAL(18, 6)) AS revenue_adjustment, --: What to add to the buyer's invoice, in dollars. Below zero: to credit.
     payout_before, --: What the traffic source was owed when the half-month was over, in dollars.
     payout_now, --: What the traffic source is owed now, in dollars.
-    payout_now - payout_before AS payout_adjustment, --: What to add to the traffic source's payment, in dollars. Below zero: to hold back.
+    CAST(payout_now - payout_before AS DECIMAL(18, 6)) AS payout_adjustment, --: What to add to the traffic source's payment, in dollars. Below zero: to hold back.
     noticed_at --: When a reading last found the call changed.
 FROM (
     SELECT
