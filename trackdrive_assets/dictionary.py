@@ -1,7 +1,7 @@
 """The data dictionary: every table and view, each column with its type and meaning, as one Markdown page.
 
-`make docs` writes it to docs/dictionary.md. Nothing is said here that doesn't stand elsewhere: of the tables in
-`tables.columns`, of the views in `lake/views/*.sql`; the types are those that DuckDB finds over an empty lake.
+`make docs` writes it to docs/dictionary.md. Nothing is said here that doesn't stand elsewhere: of the tables
+in `tables.columns`, of the views in `lake/views/*.sql`. The types are what DuckDB finds over an empty lake.
 """
 
 import sys

@@ -342,12 +342,13 @@ def _passed_on(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     if those differ, nobody knows.
     """
     meanings: dict[str, dict[str, str]] = {}
-    for view, column, _, meaning in _columns(connection):
-        meanings.setdefault(view, {})[column] = meaning or ""
+    for holder, column, _, said in _columns(connection):
+        meanings.setdefault(holder, {})[column] = said or ""
     for name, view in views().items():
+        says = view.meanings
         for column in meanings[name]:
             read = {meanings.get(source, {}).get(column, "") for source in view.reads} - {""}
-            meaning = view.meanings.get(column) or (read.pop() if len(read) == 1 else "")
+            meaning = says.get(column) or (read.pop() if len(read) == 1 else "")
             if meaning:
                 meanings[name][column] = meaning
                 yield _comment_on_column(name, column, meaning)

@@ -148,7 +148,7 @@ def test_every_column_of_every_view_says_what_it_means(tmp_path: Path) -> None:
 
 def test_every_meaning_in_the_sql_belongs_to_a_column(tmp_path: Path) -> None:
     built = build(Lake(tmp_path))
-    # What a view says itself: a shared part may stand in the middle of one, where its columns are not the last.
+    # What a view says itself: a shared part may stand in its middle, and make columns that it doesn't show.
     for file in (resources.files("trackdrive_assets.lake") / "views").iterdir():
         if file.name.endswith(".sql"):
             name = file.name.removesuffix(".sql")
