@@ -239,9 +239,11 @@ def test_source_offer_and_buyer_fall_back_to_label_and_name(tmp_path: Path) -> N
         a_call(user_traffic_source_id="7", offer="A", buyer="B"),
         a_call(user_traffic_source_id="7", offer="A", buyer="B", traffic_source="named later"),
         a_call(user_traffic_source_id="8", offer="A", buyer="B"),
+        a_call(user_traffic_source_id="7", offer="C", buyer="B"),
+        a_call(user_traffic_source_id="7", offer="A", buyer="D"),
     ]
     rows = answer(tmp_path, "source_offer_buyer_performance", calls)
-    assert sorted(row["calls"] for row in rows) == [1, 2]
+    assert sorted(row["calls"] for row in rows) == [1, 1, 1, 2]
 
 
 # State
