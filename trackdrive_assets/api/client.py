@@ -20,7 +20,7 @@ from trackdrive_assets.api.pace import Clock
 from trackdrive_assets.api.paging import Page, Paging, report_ends, walk
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rows import Row, RowDecoder
-from trackdrive_assets.api.transport import ROOT, Transport, Usage
+from trackdrive_assets.api.transport import ROOT, Seen, Transport, Usage
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
@@ -236,6 +236,15 @@ class Client:
             What the server said; empty where it said nothing.
         """
         return self._one_call("DELETE", uuid, serializer)
+
+    def look(self, path: str, parameters: dict[str, str]) -> Seen:
+        """Any GET, answered as it came: for whoever examines the API itself, its errors and headers too.
+
+        Args:
+            path: What follows `/api/v1/`.
+            parameters: Sent as they are.
+        """
+        return self._transport.look(path, parameters)
 
     def _one_call(self, method: str, uuid: str | int, serializer: str | None) -> Row:
         if not _CALL_ID.fullmatch(str(uuid)):

@@ -26,7 +26,7 @@ class KeyPair:
         """Refuse half a pair."""
         for name, key in (("public", self.public), ("private", self.private)):
             if not key:
-                raise CredentialError(f"The {name} key is empty. A key pair has both halves.")
+                raise CredentialError(f"The {name} key is empty. A key pair has both halves: give both.")
 
     def __str__(self) -> str:
         if len(self.public) < _LONG_ENOUGH:
@@ -60,7 +60,7 @@ class AuthToken:
     def __post_init__(self) -> None:
         """Refuse an empty token."""
         if not self.token:
-            raise CredentialError("The auth token is empty.")
+            raise CredentialError("The auth token is empty. Give it, or a key pair.")
 
     def __str__(self) -> str:
         return "the auth token"

@@ -14,6 +14,7 @@ from trackdrive_assets.api.rows import ABSENT, Rows
 
 FIRST_CURSOR = "-1"
 _TOLERATED_SURPLUS = 1000
+_NEXT = "Ask again; if it comes again, ask by day or by hour, and tell Trackdrive's support."
 
 
 class Paging(StrEnum):
@@ -80,7 +81,7 @@ class Chain:
             raise ValueError("The list has ended.")
         if self.position in self._seen_positions:
             raise IncompleteAnswer(
-                f"The API gave the cursor {self.position} twice, so its list would never end."
+                f"The API gave the cursor {self.position} twice, so its list would never end. {_NEXT}"
             )
         return {self._paging.value: self.position, "per_page": str(self._per_page)}
 
@@ -111,12 +112,13 @@ class Chain:
                 self.position = None
                 return Page(new, page.metadata, len(page.rows))
             raise IncompleteAnswer(
-                f"The API answered {self._paging} {position} with rows that it had given before."
+                f"The API answered {self._paging} {position} with rows that it had given before. {_NEXT}"
             )
         self.received += len(new)
         if endless(self.received, page.metadata):
             raise IncompleteAnswer(
-                f"The API counts {page.metadata.total_count} calls but has sent {self.received} and goes on."
+                f"The API counts {page.metadata.total_count} calls but has sent {self.received} and goes on. "
+                f"{_NEXT}"
             )
         if complete(self.left, len(page.rows), page.metadata):
             self.position = None
@@ -124,7 +126,7 @@ class Chain:
             self.position = next_position(self._paging, position, len(page.rows), page.metadata)
             if self.position is None and cut_off(self._paging, len(page.rows), page.metadata, self._per_page):
                 raise IncompleteAnswer(
-                    "The API sent a full page without a cursor or a count, so more may follow."
+                    f"The API sent a full page without a cursor or a count, so more may follow. {_NEXT}"
                 )
         return Page(new, page.metadata, len(page.rows) - len(new))
 

@@ -42,8 +42,10 @@ Writer = Callable[[str, Any, "Query"], str]
 """Takes a parameter's name, its value and the whole query; gives the text to send, or raises."""
 
 
-def _parameter(writer: Writer, endpoints: frozenset[Endpoint] = _FILTERED) -> Any:
-    return dataclasses.field(default=None, metadata={"writer": writer, "endpoints": endpoints})
+def _parameter(writer: Writer, meaning: str, endpoints: frozenset[Endpoint] = _FILTERED) -> Any:
+    return dataclasses.field(
+        default=None, metadata={"writer": writer, "meaning": meaning, "endpoints": endpoints}
+    )
 
 
 def _text(name: str, value: object, _: "Query | None" = None) -> str:
@@ -152,55 +154,79 @@ class Query:
     """
 
     # Which calls, by time.
-    created_at_from: datetime | str | None = _parameter(_instant)
-    created_at_to: datetime | str | None = _parameter(_instant)
-    ended_at_from: datetime | str | None = _parameter(_instant)
-    ended_at_to: datetime | str | None = _parameter(_instant)
-    created_at_label: str | None = _parameter(_one_of(catalog.CREATED_AT_LABELS), frozenset({Endpoint.CALLS}))
-    time_zone: str | None = _parameter(_listed_or_more(catalog.TIME_ZONES), _LISTS)
+    created_at_from: datetime | str | None = _parameter(_instant, "Calls created at this moment or later.")
+    created_at_to: datetime | str | None = _parameter(_instant, "Calls created up to this moment.")
+    ended_at_from: datetime | str | None = _parameter(_instant, "Calls that ended at this moment or later.")
+    ended_at_to: datetime | str | None = _parameter(_instant, "Calls that ended up to this moment.")
+    created_at_label: str | None = _parameter(
+        _one_of(catalog.CREATED_AT_LABELS),
+        "Calls of a named range, such as Today or Last 4 Hours.",
+        frozenset({Endpoint.CALLS}),
+    )
+    time_zone: str | None = _parameter(
+        _listed_or_more(catalog.TIME_ZONES), "Zone of the dates that have no offset of their own.", _LISTS
+    )
 
     # Which calls, by what happened.
-    status: str | None = _parameter(_listed_or_more(catalog.STATUSES))
-    in_progress: bool | None = _parameter(_flag)
-    placed_on_hold: bool | None = _parameter(_flag)
-    has_recording: bool | None = _parameter(_flag)
-    no_buyer: bool | None = _parameter(_flag)
-    buyer_converted: bool | None = _parameter(_flag)
-    offer_converted: bool | None = _parameter(_flag)
-    either_converted: bool | None = _parameter(_flag)
-    buyer_repeat_caller: bool | None = _parameter(_flag)
-    offer_repeat_caller: bool | None = _parameter(_flag)
-    buyer_conversion_duplicated_call: bool | None = _parameter(_flag)
-    offer_conversion_duplicated_call: bool | None = _parameter(_flag)
+    status: str | None = _parameter(
+        _listed_or_more(catalog.STATUSES), "Calls of this status, such as finished or no-buyer."
+    )
+    in_progress: bool | None = _parameter(_flag, "Calls that are going on.")
+    placed_on_hold: bool | None = _parameter(_flag, "Calls that were put on hold.")
+    has_recording: bool | None = _parameter(_flag, "Calls that have a recording.")
+    no_buyer: bool | None = _parameter(_flag, "Calls that reached no buyer.")
+    buyer_converted: bool | None = _parameter(_flag, "Calls that a buyer owes for.")
+    offer_converted: bool | None = _parameter(_flag, "Calls that a traffic source is owed for.")
+    either_converted: bool | None = _parameter(
+        _flag, "Calls that converted for the buyer or the traffic source."
+    )
+    buyer_repeat_caller: bool | None = _parameter(_flag, "Calls of somebody whom the buyer has had before.")
+    offer_repeat_caller: bool | None = _parameter(
+        _flag, "Calls of somebody whom the traffic source has sent before."
+    )
+    buyer_conversion_duplicated_call: bool | None = _parameter(
+        _flag, "Calls that count as duplicates by the buyer's settings."
+    )
+    offer_conversion_duplicated_call: bool | None = _parameter(
+        _flag, "Calls that count as duplicates by the traffic source's settings."
+    )
 
     # Which calls, by whose they are.
-    id: int | None = _parameter(_number)
-    number_id: int | None = _parameter(_number)
-    offer_id: int | None = _parameter(_number)
-    traffic_source_id: int | None = _parameter(_number)
-    buyer_id: int | None = _parameter(_number)
-    buyer_group_ids: int | Sequence[int] | None = _parameter(_numbers)
-    ring_pool_id: int | None = _parameter(_number)
-    provider_configuration_id: int | None = _parameter(_number)
-    contact_id: int | None = _parameter(_number)
-    schedule_id: int | None = _parameter(_number)
+    id: int | None = _parameter(_number, "The call of this number.")
+    number_id: int | None = _parameter(_number, "Calls to this tracking number, by its id.")
+    offer_id: int | None = _parameter(_number, "Calls of this offer, by its id.")
+    traffic_source_id: int | None = _parameter(_number, "Calls of this traffic source, by its id.")
+    buyer_id: int | None = _parameter(_number, "Calls of this buyer, by its id.")
+    buyer_group_ids: int | Sequence[int] | None = _parameter(
+        _numbers, "Calls of these groups of buyers, by their ids."
+    )
+    ring_pool_id: int | None = _parameter(_number, "Calls of this ring pool, by its id.")
+    provider_configuration_id: int | None = _parameter(
+        _number, "Calls over this telephony provider, by its id."
+    )
+    contact_id: int | None = _parameter(_number, "Calls of this caller, by the contact's id.")
+    schedule_id: int | None = _parameter(_number, "Calls of this schedule, by its id.")
 
     # Which calls, by what is written on them.
-    fulltext: str | None = _parameter(_text, _LISTS)
-    token_key: str | None = _parameter(_text)
-    token_value: str | None = _parameter(_text)
+    fulltext: str | None = _parameter(_text, "Calls in which this text stands anywhere.", _LISTS)
+    token_key: str | None = _parameter(_text, "Calls that have this tag.")
+    token_value: str | None = _parameter(_text, "Calls that have a tag of this value.")
 
     # How they come back.
-    columns: str | Sequence[str] | None = _parameter(_columns, _LISTS)
-    order: str | None = _parameter(_one_of(catalog.ORDER_FIELDS))
-    order_dir: str | None = _parameter(_one_of(catalog.ORDER_DIRECTIONS))
-    serializer: str | None = _parameter(
-        _one_of(catalog.SERIALIZERS), frozenset({Endpoint.CALLS, Endpoint.CALL})
+    columns: str | Sequence[str] | None = _parameter(_columns, "Columns to answer with.", _LISTS)
+    order: str | None = _parameter(_one_of(catalog.ORDER_FIELDS), "Column to sort by.")
+    order_dir: str | None = _parameter(
+        _one_of(catalog.ORDER_DIRECTIONS), "Largest first (desc) or smallest first (asc)."
     )
-    root: bool | None = _parameter(_flag, _LISTS)
-    page: int | None = _parameter(_count_from_one)
-    per_page: int | None = _parameter(_count_from_one, _LISTS)
-    cursor: str | int | None = _parameter(_cursor, frozenset({Endpoint.CALLS}))
+    serializer: str | None = _parameter(
+        _one_of(catalog.SERIALIZERS), "How a call is written out.", frozenset({Endpoint.CALLS, Endpoint.CALL})
+    )
+    root: bool | None = _parameter(_flag, "Whether the rows come in an envelope; false: a bare list.", _LISTS)
+    page: int | None = _parameter(_count_from_one, "Page to begin with, from 1.")
+    per_page: int | None = _parameter(_count_from_one, "Rows a page.", _LISTS)
+    cursor: str | int | None = _parameter(
+        _cursor, "Where to begin, as an earlier answer said in next_cursor.", frozenset({Endpoint.CALLS})
+    )
 
     def __post_init__(self) -> None:
         """Check every value that is set, so that a query that exists can be sent."""

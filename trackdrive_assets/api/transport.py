@@ -7,7 +7,7 @@ The one place that opens connections. Not here: what the endpoints are (`client.
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +28,7 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     excerpt,
     failure,
+    is_transient,
     redact,
 )
 from trackdrive_assets.api.pace import Clock, shared_pace
@@ -78,6 +79,23 @@ class Answered:
     response: requests.Response
     body: bytes
     asked: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An answer as it came, whatever it says.
+
+    Attributes:
+        status: Of HTTP.
+        headers: By name, in any case.
+        body: All of it.
+        seconds: From the request to the first of the answer.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
 
 
 class Transport:
@@ -139,6 +157,10 @@ class Transport:
     def text(self, path: str, parameters: dict[str, str]) -> str:
         """Ask for text, such as CSV."""
         return self._send("GET", path, parameters, self._checked).decode("utf-8-sig")
+
+    def look(self, path: str, parameters: dict[str, str]) -> Seen:
+        """Ask, and give back what comes, errors too; only what passes by itself is asked for again."""
+        return self._send("GET", path, parameters, self._seen)
 
     def redacted(self, text: str) -> str:
         """`text` without this account's secrets."""
@@ -231,6 +253,13 @@ class Transport:
             raise self._failure(answered, response.status_code, self._words(answered.body))
         return answered.body
 
+    def _seen(self, answered: Answered) -> Seen:
+        response = answered.response
+        if is_transient(response.status_code):
+            raise self._failure(answered, response.status_code, self._words(answered.body))
+        seconds = response.elapsed.total_seconds()
+        return Seen(response.status_code, response.headers, answered.body, seconds)
+
     def _failure(self, answered: Answered, status: int, words: str) -> RequestFailed:
         return failure(
             asked=answered.asked,
@@ -273,6 +302,8 @@ class Transport:
 
     def _redacted_cause(self, error: requests.RequestException) -> str:
         kind = type(error).__name__
+        if isinstance(error, requests.exceptions.SSLError):
+            return f"no safe connection: certificate or protocol is not as https wants it ({kind})"
         if isinstance(error, requests.ConnectTimeout):
             return f"no connection within {self._timeout[0]:g} s ({kind})"
         if isinstance(error, requests.Timeout):
@@ -289,7 +320,7 @@ class Transport:
             tries = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
             raise Unavailable(
                 f"{error} Asked {tries}; to wait another {state.upcoming_sleep:.0f} s would be over the "
-                f"budget of {self._retry_budget:.0f} s for one request.",
+                f"budget of {self._retry_budget:.0f} s for one request. Try again later.",
                 asked=error.asked,
                 status=error.status,
                 retry_after=error.retry_after,
