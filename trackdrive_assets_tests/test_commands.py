@@ -135,7 +135,7 @@ def test_dev_with_half_an_account_is_an_error_and_not_the_sandbox(tmp_path: Path
         text=True,
         check=False,
     )
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "TRACKDRIVE_PRIVATE_KEY is not set" in process.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -230,7 +230,7 @@ def test_dev_reads_the_account_from_a_file(tmp_path: Path) -> None:
     process = subprocess.run(
         [BIN / "trackdrive", "dev"], env=QUIET, cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert "TRACKDRIVE_PUBLIC_KEY is not set" in process.stderr
 
 

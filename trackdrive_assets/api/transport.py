@@ -97,6 +97,11 @@ class Seen:
     body: bytes
     seconds: float
 
+    @property
+    def is_redirect(self) -> bool:
+        """Whether it only says where to ask instead."""
+        return "Location" in self.headers and self.status < _FIRST_ERROR_STATUS
+
 
 class Transport:
     """Sends requests to one account. Its arguments are described at `Client`."""

@@ -1,26 +1,21 @@
-"""The `trackdrive` command: reads options, starts what they ask for, prints the outcome.
-
-Each command imports what is slow to import when it runs, so that `--help` is quick. Not here: anything that
-could be of use without a terminal.
-"""
+"""`trackdrive sandbox`: its options, and the process that serves it until Ctrl-C."""
 
 import signal
 import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import click
 
 from trackdrive_assets.sandbox import AUTH_TOKEN, PRIVATE_KEY, PUBLIC_KEY
 from trackdrive_assets.sandbox.faults import KINDS, parse_fault
 
+_EPILOG = """
+\b
+EXAMPLES
+  trackdrive sandbox
+  trackdrive sandbox --port 0 --days 30 --calls-per-day 2000
+  trackdrive sandbox --generation legacy --fault 429:every=10
 
-@click.group()
-def main() -> None:
-    """Trackdrive calls, reports and statistics as daily Parquet files and DuckDB views."""
-
-
-_SANDBOX_EPILOGUE = """
 \b
 WHAT IS EVIDENCE, AND WHAT IS ASSUMED
   Read off captured answers, or relied upon by programs in use:
@@ -44,7 +39,7 @@ WHAT IS EVIDENCE, AND WHAT IS ASSUMED
 """
 
 
-@main.command(epilog=_SANDBOX_EPILOGUE)
+@click.command(epilog=_EPILOG)
 @click.option("--port", default=8765, show_default=True, help="Port on 127.0.0.1; 0 for a free one.")
 @click.option(
     "--days", type=click.IntRange(min=1), help="Days of calls, back from today.  [default: since 2024-01-01]"
@@ -187,38 +182,6 @@ def sandbox(
             )
             stop.wait()
     except PortTakenError as error:
-        raise click.ClickException(str(error)) from None
-
-
-@main.command()
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("demo"),
-    show_default=True,
-    help="Lake and Dagster home of the sandbox.",
-)
-@click.option(
-    "--days", type=click.IntRange(min=1), default=7, show_default=True, help="Days back from today."
-)
-def demo(*, folder: Path, days: int) -> None:
-    """Materialize the last days of the sandbox through Dagster, and show what they hold."""
-    from trackdrive_assets import local  # noqa: PLC0415  # slow to import
-
-    local.demo(folder, days)
-
-
-@main.command()
-@click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
-@click.pass_context
-def dev(context: click.Context, *, port: int) -> None:
-    """Run the Dagster UI on your account, or on the sandbox where none is set."""
-    from trackdrive_assets import local  # noqa: PLC0415  # slow to import
-    from trackdrive_assets.settings import SettingError  # noqa: PLC0415  # slow to import
-
-    try:
-        context.exit(local.dev(port))
-    except SettingError as error:
         raise click.ClickException(str(error)) from None
 
 
