@@ -72,7 +72,7 @@ def code_of(error: Exception) -> ExitCode | None:
             return ExitCode.MISUSED
         case TrackdriveError():
             return ExitCode.REFUSED if error.permanent else ExitCode.LATER
-        case LakeError() | MalformedRow():
+        case LakeError() | MalformedRow() | OSError():
             return ExitCode.REFUSED
         case _:
             return None

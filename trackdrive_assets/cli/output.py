@@ -6,6 +6,7 @@ batches are (`questions.py`).
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -60,27 +61,22 @@ def opened(form: str, place: Path | None, schema: pa.Schema) -> Iterator[Writer]
 
 @contextmanager
 def _replaced(place: Path) -> Iterator[BinaryIO]:
-    from trackdrive_assets.lake.aside import (  # noqa: PLC0415  # only for files
-        folder_beside,
-        move_over,
-        refusals_explained,
-        refused,
-    )
+    from trackdrive_assets.lake.aside import move_over, refused  # noqa: PLC0415  # only for files
 
-    if place.exists() and not place.is_file():
-        # A device or a named pipe cannot be replaced, only written to.
-        with refusals_explained("write", place):
-            stream = place.open("wb")
-        with stream:
-            yield stream
-        return
-    if not place.absolute().parent.is_dir():
-        raise refused("write", place, "there is no such folder")
-    with folder_beside(place.absolute()) as folder:
-        new = folder / place.name
+    # A device or a named pipe cannot be replaced, only written to.
+    aside = place.is_file() or not place.exists()
+    new = place.absolute().with_name(f".{place.name}.{os.getpid()}.tmp") if aside else place
+    try:
         with new.open("wb") as stream:
             yield stream
-        move_over(new, place.absolute())
+    except OSError as error:
+        raise refused("write", place, error.strerror or str(error)) from error
+    else:
+        if aside:
+            move_over(new, place.absolute())
+    finally:
+        if aside:
+            new.unlink(missing_ok=True)
 
 
 class _Csv:

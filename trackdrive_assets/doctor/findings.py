@@ -645,10 +645,9 @@ def _zone(answers: Answers) -> tuple[Result, str]:
 
 @_finding("order with a cursor")
 def _order(answers: Answers) -> tuple[Result, str]:
-    if not isinstance(answers.ordered, Seen):
-        return Result.UNTOLD, refusal(answers.ordered)
     if opened(answers.ordered) is None:
-        return Result.DIFFERS, f"{refusal(answers.ordered)} Runs send no order."
+        refused = isinstance(answers.ordered, Seen)
+        return Result.DIFFERS if refused else Result.UNTOLD, refusal(answers.ordered)
     first, following = _durations(answers.ordered), _durations(answers.ordered_next)
     if len(set(first)) < 2:  # noqa: PLR2004  (one value is in any order)
         return Result.UNTOLD, "Too few calls, or calls of the same length, tell nothing."

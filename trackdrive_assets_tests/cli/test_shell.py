@@ -1,0 +1,119 @@
+"""The command as a real process: pipes, terminals, Ctrl-C, and what goes to stdout and stderr."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.cli.conftest import variables
+
+COMMAND = str(Path(sys.executable).parent / "trackdrive")
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"} | variables(sandbox)
+
+
+def test_head_ends_a_list_quietly(sandbox: Sandbox, tmp_path: Path) -> None:
+    line = f"set -o pipefail; {COMMAND} calls | head -n 2"
+    process = subprocess.run(
+        ["bash", "-c", line],
+        env=environment(sandbox),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.stderr == ""
+    assert process.returncode == 0
+    assert len(process.stdout.splitlines()) == 2
+
+
+def test_rows_come_out_before_the_last_page_is_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    seen = threading.Event()
+    waited: list[bool] = []
+
+    def wait_on_the_third_page(row: dict[str, object]) -> dict[str, object]:
+        if len(sandbox.requests) == 3 and not waited:
+            waited.append(seen.wait(timeout=30))
+        return row
+
+    sandbox.rewrite = wait_on_the_third_page
+    with subprocess.Popen(
+        [COMMAND, "calls", "--format", "jsonl"],
+        env=environment(sandbox), cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["uuid"]
+        seen.set()
+        process.communicate()
+    assert process.returncode == 0
+    assert waited == [True]
+
+
+def test_ctrl_c_ends_it_with_130_and_no_traceback(sandbox: Sandbox, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [COMMAND, "calls", "--output", "calls.csv"],
+        env=environment(sandbox), cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+    def interrupt(row: dict[str, object]) -> dict[str, object]:
+        if len(sandbox.requests) == 2:
+            # Once: whoever presses it twice wants it to end in any way.
+            sandbox.rewrite = None
+            process.send_signal(signal.SIGINT)
+        return row
+
+    sandbox.rewrite = interrupt
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_gets_a_bar_on_stderr_and_the_pipe_only_data(sandbox: Sandbox, tmp_path: Path) -> None:
+    ours, terminal = pty.openpty()
+    process = subprocess.run(
+        [COMMAND, "calls", "--columns", "uuid"],
+        env=environment(sandbox) | {"TERM": "xterm"},
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=terminal, check=False,
+    )  # fmt: skip
+    os.close(terminal)
+    drawn = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert process.returncode == 0
+    assert "calls" in drawn
+    assert all(len(line) in {6, 38} for line in process.stdout.decode().splitlines())
+
+
+def test_doctor_in_a_shell(sandbox: Sandbox, tmp_path: Path) -> None:
+    process = subprocess.run(
+        [COMMAND, "doctor", "--json"],
+        env=environment(sandbox) | {"TRACKDRIVE_PRIVATE_KEY": "tdprv-wrong"},
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 1
+    assert process.stderr == ""
+    assert json.loads(process.stdout)["result"] == "failed"
+
+
+def test_the_library_says_nothing_unasked(sandbox: Sandbox) -> None:
+    sandbox.inject("429", retry_after=0)
+    program = """
+import os
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.settings import Settings
+settings = Settings.read(os.environ)
+with Client(settings.address, settings.credentials) as client:
+    assert next(client.calls())
+    assert client.usage.retries == 1
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", program], env=environment(sandbox), capture_output=True, text=True, check=False
+    )
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")

@@ -1,0 +1,1 @@
+"""What doctor finds out about an account, and about its opposite."""
