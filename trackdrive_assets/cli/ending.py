@@ -51,7 +51,8 @@ class Ending(click.Group):
             code = code_of(error)
             if code is None:
                 raise
-            raise Told(str(error), code) from None
+            advice = ". Check what it writes to, and run it again." if isinstance(error, OSError) else ""
+            raise Told(f"{error}{advice}", code) from None
         return result
 
 

@@ -18,8 +18,8 @@ Trackdrive = Callable[..., Result]
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Five days of some 60 calls."""
-    with Sandbox(seed=7, calls_per_day=60, first_day=date(2024, 3, 15), now=lambda: NOW) as running:
+    """Four and a half days of some 40 calls."""
+    with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 16), now=lambda: NOW) as running:
         yield running
 
 

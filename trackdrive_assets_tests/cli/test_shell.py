@@ -34,6 +34,16 @@ def test_head_ends_a_list_quietly(sandbox: Sandbox, tmp_path: Path) -> None:
     assert len(process.stdout.splitlines()) == 2
 
 
+def test_a_full_device_behind_stdout_is_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [COMMAND, "calls", "--limit", "1"],
+            env=environment(sandbox), cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert process.returncode == 1
+    assert process.stderr.startswith("Error: [Errno 28] No space left on device. Check")
+
+
 def test_rows_come_out_before_the_last_page_is_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
     seen = threading.Event()
     waited: list[bool] = []

@@ -29,7 +29,7 @@ OK, DIFFERS, UNTOLD, FAILED = Result.OK, Result.DIFFERS, Result.UNTOLD, Result.F
 
 
 def account(**manners: Any) -> Sandbox:
-    usual: dict[str, Any] = {"seed": 7, "calls_per_day": 60, "first_day": date(2024, 3, 15)}
+    usual: dict[str, Any] = {"seed": 7, "calls_per_day": 30, "first_day": date(2024, 3, 17)}
     return Sandbox(now=lambda: NOW, **usual | manners)
 
 
