@@ -42,8 +42,8 @@ class Ending(click.Group):
         except KeyboardInterrupt:
             context.exit(ExitCode.INTERRUPTED)
         except BrokenPipeError:
-            # Whoever read, as `head` does, has had enough. Python would flush once more at its end, and fail.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever read, as `head` does, has had enough.
+            _abandon_stdout()
             context.exit(ExitCode.DONE)
         except click.ClickException:
             raise
@@ -51,9 +51,18 @@ class Ending(click.Group):
             code = code_of(error)
             if code is None:
                 raise
+            _abandon_stdout()
             advice = ". Check what it writes to, and run it again." if isinstance(error, OSError) else ""
             raise Told(f"{error}{advice}", code) from None
         return result
+
+
+def _abandon_stdout() -> None:
+    """Drop what cannot be written any more. Python would try once more at its end, and fail loudly."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def code_of(error: Exception) -> ExitCode | None:

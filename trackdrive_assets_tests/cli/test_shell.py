@@ -38,7 +38,8 @@ def test_a_full_device_behind_stdout_is_a_sentence(sandbox: Sandbox, tmp_path: P
     with Path("/dev/full").open("w") as full:
         process = subprocess.run(
             [COMMAND, "calls", "--limit", "1"],
-            env=environment(sandbox), cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            env=environment(sandbox), cwd=tmp_path,
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert process.returncode == 1
     assert process.stderr.startswith("Error: [Errno 28] No space left on device. Check")
