@@ -1,0 +1,1 @@
+"""What the page says, beside the calls that it is about."""
