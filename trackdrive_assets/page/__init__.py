@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.page import wording
 from trackdrive_assets.page.charts import column_chart, line_chart
-from trackdrive_assets.page.figures import Figures, figures_of, periods_of
+from trackdrive_assets.page.figures import SHOWN, Figures, figures_of, periods_of
 
 
 class PageError(Exception):
@@ -96,6 +96,7 @@ def render(figures: Figures, *, time_zone: str, account: str | None) -> str:
     periods = periods_of(figures)
     return environment.get_template("page.html.jinja").render(
         figures=figures,
+        most_shown=SHOWN,
         periods=periods,
         volume=column_chart(periods.rows),
         conversion=line_chart(periods.rows),

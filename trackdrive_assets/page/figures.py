@@ -24,12 +24,12 @@ DIFFERENCES_SHOWN = 50
 MOST_PERIODS = 62
 """Two months of days, or a year of weeks: more columns than these are no picture."""
 DAYS_OF_LAG = 90
-"""How many days before the page's own are looked at for the lag: a page on last month has few settled ones."""
+"""How many days before the page's own are looked at for the lag: one on last month has few settled."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What some calls add up to. None is unknown. Money is in dollars, profit is revenue less payout."""
+    """What some calls add up to. None is unknown. Profit is revenue less payout."""
 
     calls: int
     connected: int | None
@@ -61,7 +61,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """Every buyer, or every traffic source, those first that brought most.
+    """Every buyer, or every traffic source, those first that brought most revenue, or else calls.
 
     Attributes:
         shown: With a row of their own.
@@ -157,6 +157,13 @@ class Figures:
     verdicts: Sequence[Verdicts]
     differences: Sequence[Difference]
     meanings: Mapping[str, str]
+
+    @property
+    def unknown(self) -> Sequence[date]:
+        """The days of which the conversions or amounts are unknown, and with them every sum over such a day."""
+        return sorted(
+            day for day, tally in self.days.items() if None in (tally.converted, tally.revenue, tally.payout)
+        )
 
     @property
     def total(self) -> Tally:
@@ -337,7 +344,11 @@ _BY_GROUP = """
             {kind}_id,
             CASE WHEN {kind}_id IS NULL THEN coalesce(nullif(user_{kind}_id, ''), nullif({kind}, '')) END
     )
-    ORDER BY revenue DESC NULLS LAST, calls DESC, name
+    -- Where not all revenue is known, calls say better who matters.
+    ORDER BY
+        CASE WHEN count(revenue) OVER () = count(*) OVER () THEN revenue ELSE calls END DESC,
+        calls DESC,
+        name
 """
 
 _READINGS = """

@@ -157,6 +157,13 @@ def test_a_sum_of_which_a_day_is_unknown_is_unknown(lake: Lake) -> None:
     assert sums(parsed)["Converted"] == "unknown"
     assert table(parsed, "buyer")[BUYERS[1]][1] == "unknown"
     assert table(parsed, "volume")["2024-06-19 Wed"][2] == "1"
+    assert "sums over these days are unknown too: 2024-06-20." in words(parsed)
+
+
+def test_where_revenue_is_unknown_those_with_most_calls_come_first(lake: Lake) -> None:
+    stored(lake, DAY, [sold(1, "1"), sold(2, "9")])
+    stored(lake, NEXT, [sold(1, "1") | {"revenue": None}, sold(1, "1") | {"revenue": None}])
+    assert list(table(page(lake, DAY, NEXT), "buyer"))[:2] == [BUYERS[1], BUYERS[2]]
 
 
 def test_a_day_that_is_not_in_the_lake_is_named_and_has_no_figures(lake: Lake) -> None:
