@@ -1,0 +1,133 @@
+"""What the files of deploy/ name is what the installed package has. That they run was tried by hand."""
+
+import configparser
+import dataclasses
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
+
+from trackdrive_assets.settings import Settings, variable
+
+PROJECT = Path(__file__).parents[1]
+DEPLOY = PROJECT / "deploy"
+UNITS = sorted(DEPLOY.glob("*.service"))
+CONTAINERFILE = (DEPLOY / "Containerfile").read_text("utf-8")
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+GUIDE = (PROJECT / "docs" / "deploying.md").read_text("utf-8")
+VARIABLES = {variable(field.name) for field in dataclasses.fields(Settings)}
+BIN = Path(sys.executable).parent
+INSTALLED = "/opt/trackdrive"
+
+
+def service(unit: Path) -> configparser.SectionProxy:
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # systemd tells capitals apart
+    parser.read_string(unit.read_text("utf-8"))
+    return parser["Service"]
+
+
+def unit_commands() -> list[list[str]]:
+    found = [service(unit).get(name) for unit in UNITS for name in ("ExecStartPre", "ExecStart")]
+    return [shlex.split(command) for command in found if command]
+
+
+def container_commands() -> list[list[str]]:
+    exact = [json.loads(words) for words in re.findall(r"^\s*CMD (\[.*\])$", CONTAINERFILE, re.MULTILINE)]
+    daemon = COMPOSE["services"]["daemon"]
+    by_shell = [shlex.split(command) for command in daemon["command"][2].replace("exec ", "").split(" && ")]
+    return [*exact, *by_shell, daemon["healthcheck"]["test"][1:]]
+
+
+def test_there_is_a_unit_for_the_ui_and_one_for_the_daemon() -> None:
+    assert [unit.name for unit in UNITS] == [
+        "trackdrive-dagster-daemon.service",
+        "trackdrive-dagster-webserver.service",
+    ]
+
+
+@pytest.mark.parametrize("command", [*unit_commands(), *container_commands()], ids=" ".join)
+def test_every_command_and_file_is_there(command: list[str]) -> None:
+    program, *arguments = command
+    assert (BIN / Path(program).name).exists()
+    for argument in arguments:
+        if argument.endswith((".py", ".yaml")):
+            assert (PROJECT / argument).exists()
+
+
+@pytest.mark.parametrize("command", [*unit_commands(), *container_commands()], ids=" ".join)
+def test_every_option_of_a_command_is_one_that_it_takes(command: list[str]) -> None:
+    program, *arguments = command
+    options = [argument for argument in arguments if argument.startswith("-") and "dagster" in program]
+    if not options:
+        return
+    words = [*([arguments[0]] if not arguments[0].startswith("-") else []), "--help"]
+    said = subprocess.run([BIN / Path(program).name, *words], capture_output=True, text=True, check=True)
+    for option in options:
+        assert re.search(rf"(^|[\s,]){re.escape(option)}\b", said.stdout), option
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_units_run_what_is_installed_as_a_user_that_owns_nothing_else(unit: Path) -> None:
+    settings = service(unit)
+    assert settings["User"] == settings["Group"] == "trackdrive"
+    assert settings["WorkingDirectory"] == INSTALLED
+    assert settings["ExecStart"].startswith(f"{INSTALLED}/.venv/bin/")
+    assert (settings["ProtectSystem"], settings["NoNewPrivileges"]) == ("strict", "true")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_the_folders_of_the_variables_are_folders_that_the_unit_owns(unit: Path) -> None:
+    folders = dict(pair.split("=") for pair in service(unit)["Environment"].split())
+    assert folders.keys() == {"DAGSTER_HOME", "TRACKDRIVE_LAKE"}
+    assert {value.removeprefix("/var/lib/") for value in folders.values()} <= set(
+        service(unit)["StateDirectory"].split()
+    )
+
+
+def test_every_variable_of_the_example_is_a_setting() -> None:
+    example = (DEPLOY / "trackdrive.env.example").read_text("utf-8")
+    named = set(re.findall(r"^(?:# )?(\w+)=", example, re.MULTILINE))
+    assert {"TRACKDRIVE_SUBDOMAIN", "TRACKDRIVE_TIME_ZONE"} <= named <= {*VARIABLES, "DAGSTER_HOME"}
+
+
+def test_every_file_that_goes_into_the_image_is_there() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", CONTAINERFILE, re.MULTILINE)
+    names = [name for words in copied for name in words.split()]
+    assert {"requirements.lock", "trackdrive_assets"} <= set(names)
+    assert all((PROJECT / name).exists() for name in names)
+
+
+def test_the_image_installs_the_lock_with_its_hashes_and_runs_without_root() -> None:
+    assert "--require-hashes -r requirements.lock" in CONTAINERFILE
+    assert re.findall(r"^USER (\w+)$", CONTAINERFILE, re.MULTILINE) == ["trackdrive"]
+
+
+def test_both_containers_share_one_volume_and_neither_is_open_to_the_network() -> None:
+    services = COMPOSE["services"].values()
+    assert [container["volumes"] for container in services] == [["trackdrive:/var/lib/trackdrive"]] * 2
+    assert all(port.startswith("127.0.0.1:") for container in services for port in container["ports"])
+
+
+def test_the_guide_names_every_file_of_the_folder() -> None:
+    assert [file.name for file in sorted(DEPLOY.iterdir()) if file.is_file() and file.name not in GUIDE] == []
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed here")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_understands_every_line(unit: Path, tmp_path: Path) -> None:
+    # It wants the programs where the unit has them; here they are in this environment.
+    for name in UNITS:
+        text = name.read_text("utf-8").replace(f"{INSTALLED}/.venv/bin", str(BIN)).replace(INSTALLED, "/")
+        (tmp_path / name.name).write_text(text, "utf-8")
+    said = subprocess.run(
+        ["systemd-analyze", "verify", tmp_path / unit.name], capture_output=True, text=True, check=False
+    )
+    assert [line for line in said.stderr.splitlines() if unit.name in line] == []
+    assert said.returncode == 0
