@@ -160,7 +160,7 @@ class Figures:
 
     @property
     def unknown(self) -> Sequence[date]:
-        """The days of which the conversions or amounts are unknown, and with them every sum over such a day."""
+        """The days of which conversions or amounts are unknown, and with them every sum over such a day."""
         return sorted(
             day for day, tally in self.days.items() if None in (tally.converted, tally.revenue, tally.payout)
         )
