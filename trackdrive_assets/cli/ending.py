@@ -74,6 +74,7 @@ def code_of(error: Exception) -> ExitCode | None:
         TrackdriveError,
     )
     from trackdrive_assets.lake.aside import LakeError  # noqa: PLC0415  # see above
+    from trackdrive_assets.page import PageError  # noqa: PLC0415  # see above
     from trackdrive_assets.settings import SettingError  # noqa: PLC0415  # see above
     from trackdrive_assets.tables.parse import MalformedRow  # noqa: PLC0415  # see above
 
@@ -82,7 +83,7 @@ def code_of(error: Exception) -> ExitCode | None:
             return ExitCode.MISUSED
         case TrackdriveError():
             return ExitCode.REFUSED if error.permanent else ExitCode.LATER
-        case LakeError() | MalformedRow() | OSError():
+        case LakeError() | PageError() | MalformedRow() | OSError():
             return ExitCode.REFUSED
         case _:
             return None

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import click
@@ -77,6 +78,7 @@ _REPORT_EPILOG = f"""
 EXAMPLES
   trackdrive report buyer_id --from 2024-06-01 --to 2024-06-15
   trackdrive report status --from today --format csv
+  trackdrive report --from 2024-06-01 --to 2024-06-30    (writes a page)
 
 \b
 CATEGORIES
@@ -323,9 +325,19 @@ def report(
     output: Path | None,
     **parameters: Any,
 ) -> None:
-    """Print the account's totals by CATEGORY."""
+    """Print the account's totals by CATEGORY; or, without one, write a page on days of the lake.
+
+    The page is one HTML file: volume, conversion, margin by traffic source and buyer, lag of conversions,
+    reconciliation. It asks the lake, not the account.
+    """
     if category is None:
-        raise click.UsageError("Give a CATEGORY, such as buyer_id.")
+        if form or any(value is not None for value in parameters.values()):
+            raise click.UsageError(
+                "Give a CATEGORY, such as buyer_id. Without one a page is written on the days of --from and "
+                "--to, which takes no other option but --output."
+            )
+        _write_page(from_day, to_day, output)
+        return
     form = chosen_format(form, output, terminal=sys.stdout.isatty())
     with _asking() as (settings, client):
         span = _asked_span(settings, from_day, to_day, parameters)
@@ -380,6 +392,21 @@ def stats(
         _write(stats_batch([(now, now, values)]).select(["group_value", *wanted]), form, output)
 
 
+def _write_page(first: date | timedelta | None, last: date | timedelta | None, output: Path | None) -> None:
+    from trackdrive_assets.lake.store import Lake  # noqa: PLC0415  # slow to import
+    from trackdrive_assets.page import write_page  # noqa: PLC0415  # as above
+
+    settings = account_settings()
+    days = _asked_days(settings, first, last)
+    if days is None:
+        raise click.UsageError(
+            "Give a CATEGORY, such as buyer_id; or --from and --to for a page on the lake."
+        )
+    account = urlsplit(settings.address).netloc if settings.subdomain or settings.base_url else None
+    lake = Lake(settings.lake)
+    click.echo(write_page(lake, *days, output, time_zone=settings.time_zone, account=account))
+
+
 def _write(batch: pa.RecordBatch, form: str, output: Path | None) -> None:
     with opened(form, output, batch.schema) as writer:
         writer.write(batch)
@@ -399,20 +426,30 @@ def _asked_span(
     parameters: dict[str, Any],
 ) -> tuple[datetime, datetime] | None:
     """First instant of the first day and first instant after the last; None where no days are asked for."""
-    if first is None and last is None:
+    days = _asked_days(settings, first, last)
+    if days is None:
         return None
-    if first is None:
-        raise click.UsageError("--to needs --from: a span begins with a day.")
     if parameters["created_at_from"] or parameters["created_at_to"]:
         raise click.UsageError("Give days (--from, --to) or moments (--created-at-from, --created-at-to).")
     from trackdrive_assets.ingest.days import exact_day  # noqa: PLC0415  # slow to import
 
     zone = ZoneInfo(settings.time_zone)
-    today = datetime.now(UTC).astimezone(zone).date()
+    return exact_day(days[0], zone).start, exact_day(days[1], zone).end
+
+
+def _asked_days(
+    settings: Settings, first: date | timedelta | None, last: date | timedelta | None
+) -> tuple[date, date] | None:
+    """The first day and the last, which is today unless it is given; None where no days are asked for."""
+    if first is None and last is None:
+        return None
+    if first is None:
+        raise click.UsageError("--to needs --from: a span begins with a day.")
+    today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
     begin, end = (today + day if isinstance(day, timedelta) else day or today for day in (first, last))
     if begin > end:
         raise click.UsageError(f"{begin} is after {end}. Give the earlier day with --from.")
-    return exact_day(begin, zone).start, exact_day(end, zone).end
+    return begin, end
 
 
 def _names(columns: str | None) -> list[str] | None:

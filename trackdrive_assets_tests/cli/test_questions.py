@@ -11,10 +11,14 @@ import click
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.query import Endpoint, taken_by
 from trackdrive_assets.cli import main, questions
 from trackdrive_assets.cli.output import chosen_format
+from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.ingest.days import exact_day
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.cli.conftest import NOW, Trackdrive
@@ -183,10 +187,35 @@ def test_statistics_stand_side_by_side(trackdrive: Trackdrive) -> None:
     assert one == [{name: row[name] for name in ("group_value", "count")} for row in every]
 
 
+def test_a_report_without_a_category_is_a_page_on_the_lake(
+    trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    day = exact_day(date(2024, 3, 18), ZoneInfo("UTC"))
+    with Client(sandbox.base_url, KeyPair(sandbox.public_key, sandbox.private_key)) as client:
+        ingest_calls(client, lake, day)
+    outcome = trackdrive(
+        "report", "--from", "2024-03-18", "--to", "2024-03-19", TRACKDRIVE_LAKE=str(lake.root)
+    )
+    assert outcome.exit_code == 0
+    page = (tmp_path / outcome.stdout.strip()).read_text("utf-8")
+    assert outcome.stdout == "report-2024-03-18-2024-03-19.html\n"
+    assert "127.0.0.1" in page
+    assert str(len(sandbox.calls(day.start, day.end))) in page
+
+
+def test_a_page_on_days_that_the_lake_has_not_is_refused_with_what_to_do(trackdrive: Trackdrive) -> None:
+    outcome = trackdrive("report", "--from", "2024-03-18")
+    assert outcome.exit_code == 1
+    assert "materialize `calls` first" in outcome.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["report"], "Give a CATEGORY"),
+        (["report", "--from", "2024-03-18", "--format", "csv"], "Give a CATEGORY"),
+        (["report", "--from", "2024-03-18", "--buyer-id", "1"], "Give a CATEGORY"),
         (["stats", "status"], "give --from"),
         (["calls", "--to", "2024-03-18"], "--to needs --from"),
         (["calls", "--from", "2024-03-18", "--to", "2024-03-17"], "2024-03-18 is after 2024-03-17"),
