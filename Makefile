@@ -47,8 +47,8 @@ tests: install
 # By file, because some start a process that all of their tests use.
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-docs: install  ## Write docs/dictionary.md anew from the tables and views
-	@$(BIN)/python -m trackdrive_assets.dictionary > docs/dictionary.md
+docs: install  ## Write anew what is written from the code: dictionary, columns of views, settings
+	@$(BIN)/python -m docs.write
 
 soak: install  ## Random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))

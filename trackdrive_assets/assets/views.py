@@ -11,6 +11,7 @@ from trackdrive_assets.assets.day_runs import OWNERS, column_schema
 from trackdrive_assets.io_manager import IO_MANAGER_KEY, VIEWS
 from trackdrive_assets.lake.duckdb import rebuild, views
 from trackdrive_assets.lake.store import LakeError
+from trackdrive_assets.lake.view_columns import ViewColumn, view_columns
 from trackdrive_assets.resources import LakeResource
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS, TABLES
@@ -43,18 +44,13 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
             context.log.info("%s is up to date: its SQL and the lake's layout are as before.", rebuilt.path)
         # The file is always whole: a view alone cannot be rebuilt, only recorded.
         # In the order of building, because Dagster wants a view recorded after what it reads.
-        for name, columns in rebuilt.views.items():
+        for name in rebuilt.views:
             key = dg.AssetKey([VIEWS, name])
             if key not in context.selected_asset_keys:
                 continue
             yield dg.MaterializeResult(
                 asset_key=key,
-                metadata={
-                    "path": dg.MetadataValue.path(rebuilt.path),
-                    "dagster/column_schema": dg.TableSchema(
-                        columns=[dg.TableColumn(name=column, type=kind) for column, kind in columns.items()]
-                    ),
-                },
+                metadata={"path": dg.MetadataValue.path(rebuilt.path)},
             )
 
     return views_of_the_lake
@@ -70,10 +66,16 @@ def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
     for table in TABLES:
         yield _spec(
             table.name,
-            f"Every day of {table.name} as one table, with `date` as the partition's day.",
-            sources.get(table.name, []),
+            table.description,
+            sources[table.name],
             {
                 "dagster/column_schema": column_schema(table),
+                "dagster/column_lineage": dg.TableColumnLineage(
+                    {
+                        name: [dg.TableColumnDep(key, name) for key in sources[table.name]]
+                        for name in table.meanings
+                    }
+                ),
                 **code_links(settings, "tables/columns.py", "lake/duckdb.py"),
             },
         )
@@ -84,7 +86,33 @@ def _question_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
     for view in views().values():
         # What it reads may also be a part of the query itself, which is no asset.
         sources = [dg.AssetKey([VIEWS, name]) for name in sorted(view.reads & built)]
-        yield _spec(view.name, view.answers, sources, code_links(settings, f"lake/views/{view.name}.sql"))
+        columns = view_columns()[view.name]
+        yield _spec(
+            view.name,
+            view.answers,
+            sources,
+            {
+                "dagster/column_schema": dg.TableSchema(
+                    [dg.TableColumn(column.name, column.type, _explained(column)) for column in columns]
+                ),
+                "dagster/column_lineage": dg.TableColumnLineage(
+                    {
+                        column.name: [
+                            dg.TableColumnDep(dg.AssetKey([VIEWS, table]), of) for table, of in column.sources
+                        ]
+                        for column in columns
+                        if column.sources
+                    }
+                ),
+                **code_links(settings, f"lake/views/{view.name}.sql"),
+            },
+        )
+
+
+def _explained(column: ViewColumn) -> str:
+    """What a column means and is made of, in words: the UI shows no lineage of columns."""
+    made_of = ", ".join(f"{table}.{of}" for table, of in column.sources)
+    return f"{column.meaning} From {made_of}." if made_of else column.meaning
 
 
 def _spec(name: str, description: str, sources: list[dg.AssetKey], metadata: dict[str, Any]) -> dg.AssetSpec:

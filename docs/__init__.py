@@ -1,0 +1,1 @@
+"""Pages for people, and what writes some of them from the code."""
