@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test lint types contract definitions tests docs soak bench lock clean
+.PHONY: demo dev install test lint types contract definitions tests docs screenshots soak bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -49,6 +49,9 @@ tests: install
 
 docs: install  ## Write anew what is written from the code: dictionary, columns of views, settings
 	@$(BIN)/python -m docs.write
+
+screenshots: install  ## Take those of docs/screenshots anew (needs Chromium)
+	@$(BIN)/python -m trackdrive_assets_tests.browser.screenshots
 
 soak: install  ## Random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))

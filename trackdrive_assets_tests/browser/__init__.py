@@ -1,0 +1,1 @@
+"""The UI as a person uses it, in a headless Chromium."""
