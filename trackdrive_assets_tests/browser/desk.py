@@ -50,6 +50,11 @@ class Desk:
         """A partition, counted from the first one."""
         return (self.first + timedelta(days=number)).isoformat()
 
+    @property
+    def today(self) -> str:
+        """The last partition."""
+        return datetime.now(UTC).date().isoformat()
+
     def truth(self, partition: str) -> list[str]:
         """The uuids of a day as the account knows them, sorted."""
         start = datetime.fromisoformat(partition).replace(tzinfo=UTC)
