@@ -13,16 +13,18 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 from dotenv import load_dotenv
 
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY
 from trackdrive_assets.settings import PREFIX, Settings, variable
 
+PORT = 3000
 SANDBOX_FOLDER = Path("demo")
 ACCOUNT_HOME = Path(".dagster")
 INSTANCE_FILE = Path("dagster.yaml")
@@ -150,21 +152,33 @@ def demo(folder: Path, days: int) -> None:
     """Materialize the last days of every asset on the sandbox, and ask the first questions."""
     with sandbox_environment(folder) as environment:
         os.environ.update(environment)
-        _materialize(Settings.read(os.environ), days)
+        settings = Settings.read(os.environ)
+        today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
+        first = today - timedelta(days=days - 1)
+        _materialize(settings, first, today)
     _ask(folder / "trackdrive.duckdb")
+    from trackdrive_assets.page import write_page  # noqa: PLC0415 (slow to import)
+
+    page = write_page(
+        Lake(folder),
+        first,
+        today,
+        folder / "report.html",
+        time_zone=settings.time_zone,
+        account="the sandbox",
+    )
     click.echo(
         f"\nThe Parquet files and trackdrive.duckdb are in {folder}/.\n"
-        f"Next, type `make dev`, or `trackdrive dev`: the Dagster UI on this data."
+        f"Open {page} in a browser: these days on one page.\n"
+        f"Then type `make dev`, or `trackdrive dev`, and open http://127.0.0.1:{PORT}: the Dagster UI on it."
     )
 
 
-def _materialize(settings: Settings, days: int) -> None:
+def _materialize(settings: Settings, first: date, today: date) -> None:
     import dagster as dg  # noqa: PLC0415 (slow to import)
 
     from trackdrive_assets.definitions import build_definitions  # noqa: PLC0415 (as above)
 
-    today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
-    first = today - timedelta(days=days - 1)
     definitions = build_definitions(settings)
     job = definitions.resolve_implicit_global_asset_job_def()
     families = {

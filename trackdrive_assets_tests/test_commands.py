@@ -115,9 +115,13 @@ def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None
     today = datetime.now(UTC).date().isoformat()
     assert f"to {today}" in process.stdout
     assert "conversion_rate" in process.stdout
-    assert "make dev" in process.stdout.splitlines()[-1]
+    file, url = process.stdout.splitlines()[-2:]
+    assert str(tmp_path / "demo" / "report.html") in file
+    assert "make dev" in url
+    assert "http://127.0.0.1:3000" in url
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
         ".dagster",
+        "report.html",
         "call_changes",
         "calls",
         "reports",
