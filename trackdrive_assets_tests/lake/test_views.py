@@ -82,6 +82,20 @@ def test_money_that_the_account_may_not_see_is_unknown(tmp_path: Path) -> None:
     assert row["converted"] == 1
 
 
+@pytest.mark.parametrize("view", ["daily_summary", "repeat_callers"])
+def test_calls_put_through_are_unknown_where_the_numbers_are_not_stored(tmp_path: Path, view: str) -> None:
+    caller = {"caller_number": "+17195550100", "answered_duration": 60.0}
+    rows = answer(tmp_path, view, [a_call() | caller | {"connected_to": None} for _ in range(2)])
+    assert [(row["calls"], row["connected"]) for row in rows] == [(2, None)]
+
+
+@pytest.mark.parametrize("view", ["daily_summary", "repeat_callers"])
+def test_calls_that_nobody_answered_were_put_through_to_nobody(tmp_path: Path, view: str) -> None:
+    caller = {"caller_number": "+17195550100", "answered_duration": 0.0, "connected_to": None}
+    rows = answer(tmp_path, view, [a_call() | caller for _ in range(2)])
+    assert [(row["calls"], row["connected"]) for row in rows] == [(2, 0)]
+
+
 def test_flags_that_the_account_may_not_see_are_unknown(tmp_path: Path) -> None:
     hidden = {name: None for name in CALLS.schema.names if name.endswith(("_converted", "_repeat_caller"))}
     (row,) = answer(tmp_path, "daily_summary", [a_call() | hidden])

@@ -6,7 +6,10 @@ SELECT
     arg_max(buyer, created_at) AS buyer,
     count(*) AS calls, --: How many calls the caller made that came to this buyer; with no buyer, to none.
     any_value(calls_of_caller) AS calls_of_caller, --: How many calls the caller made in all. Null where the number is not known.
-    count(*) FILTER (connected_to <> '') AS connected, --: How many were put through to the buyer, answered or not.
+    CASE
+        WHEN count(*) FILTER (connected_to <> '') > 0 OR count(*) FILTER (answered_duration > 0) = 0
+        THEN count(*) FILTER (connected_to <> '')
+    END AS connected, --: How many were put through to the buyer, answered or not. Null where these numbers are not stored.
     CAST(sum(CAST(buyer_converted AS INTEGER)) AS BIGINT) AS converted, --: How many the buyer owes for; above 1, the same person was sold again. Null where the account doesn't see conversions.
     CASE
         WHEN count(coalesce(revenue, buyer_revenue)) > 0 OR converted = 0

@@ -1,6 +1,11 @@
 -- The trade's numbers from a tally. Goes into the SELECT list of a query on one, which has a date.
     calls, --: How many calls.
-    connected, --: How many were put through to a number of a buyer, answered or not.
+    -- Where calls were answered and none has a number that it was put through to, that number is not stored.
+    CASE
+        WHEN sum(connected) OVER (PARTITION BY date ORDER BY date) > 0
+            OR sum(answered) OVER (PARTITION BY date ORDER BY date) = 0
+        THEN connected
+    END AS connected, --: How many were put through to a number of a buyer, answered or not. Null where these numbers are not stored.
     converted, --: How many the buyer owes for. Null where the account doesn't see conversions.
     converted / calls AS conversion_rate, --: Share of all calls that the buyer owes for, 0 to 1.
     converted / nullif(connected, 0) AS conversion_rate_of_connected, --: Share of the calls put through that the buyer owes for. Null where none was.
