@@ -1,6 +1,9 @@
 """The jobs that a person launches: hanging up calls, reading calls or days again."""
 
+import fcntl
+from dataclasses import replace
 from datetime import UTC, date, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.jobs import EXAMPLE, end_of, launched_by, seen_of
 from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW, Pipeline, why
 
 DAY = "2024-11-18"
@@ -146,6 +150,36 @@ def test_a_refetched_call_is_in_the_lake_and_its_day_is_recorded(pipeline: Pipel
     assert recorded["dagster/partition_row_count"] == len(pipeline.truth(DAY))
     assert recorded["refetched_calls"] == 1
     assert pipeline.materialized("call_changes")[DAY]["changes_found"] == recorded["changes_found"] != 0
+
+
+def test_a_refetch_takes_its_turn_so_that_no_other_run_replaces_the_day_meanwhile(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.materialize("calls", DAY)
+    late = pipeline.sandbox.place(pipeline.day(DAY).start)
+    turn = Path(pipeline.instance.root_directory) / "trackdrive_runs" / "asking"
+    taken = []
+
+    def look(row: dict[str, object]) -> dict[str, object]:
+        with turn.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                taken.append(True)
+        return row
+
+    pipeline.sandbox.rewrite = look
+    assert pipeline.launch("refetch_calls", {"uuids": [late]}).success
+    assert taken == [True]
+
+
+def test_a_refetched_call_is_stored_without_what_the_settings_exclude(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, exclude_columns=("caller_number",))
+    pipeline.materialize("calls", DAY)
+    late = pipeline.sandbox.place(pipeline.day(DAY).start, caller_number="+17195550123")
+    pipeline.launch("refetch_calls", {"uuids": [late]})
+    stored = pipeline.lake.read("calls", CALLS.schema, [date.fromisoformat(DAY)], ["uuid", "caller_number"])
+    assert {"uuid": late, "caller_number": None} in stored.to_pylist()
 
 
 def test_a_call_that_cannot_be_refetched_is_named_and_the_others_are_stored(pipeline: Pipeline) -> None:

@@ -173,9 +173,13 @@ def test_what_the_answer_lacks_stays_as_it_is_stored(sandbox: Sandbox, client: C
     assert after["revenue"] is None
 
 
-def test_excluded_columns_stay_out(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+@pytest.mark.parametrize("comes", [True, False], ids=["that come", "that do not come"])
+def test_excluded_columns_stay_out(sandbox: Sandbox, client: Client, lake: Lake, *, comes: bool) -> None:
     uuid = sandbox.place(DAY.start, caller_number="+17195550123")
     ingest_calls(client, lake, DAY)
+    sandbox.rewrite = lambda row: {
+        name: value for name, value in row.items() if comes or name != "caller_number"
+    }
     refetched(client, lake, uuid, exclude=Exclusion(("caller_number",)))
     (after,) = [row for row in stored(lake) if row["uuid"] == uuid]
     assert after["caller_number"] is None
@@ -200,6 +204,16 @@ def test_a_day_that_was_never_read_gets_no_file_of_single_calls(
     done = refetched(client, lake, uuid)
     assert "Materialize calls of 2024-11-18" in done.refused[uuid]
     assert lake.days("calls") == []
+
+
+def test_a_file_that_does_not_say_when_it_was_read_is_left_alone(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    uuid = sandbox.place(DAY.start)
+    file = lake.file("calls", DAY.date)
+    file.parent.mkdir(parents=True)
+    pq.write_table(CALLS.schema.empty_table(), file)
+    assert "Materialize calls of 2024-11-18" in refetched(client, lake, uuid).refused[uuid]
 
 
 def test_where_the_api_is_out_nothing_is_stored(sandbox: Sandbox, client: Client, lake: Lake) -> None:
