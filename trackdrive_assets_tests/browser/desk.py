@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,12 +18,13 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pyarrow.parquet as pq
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 
 PROJECT = Path(__file__).parents[2]
+TRACKDRIVE = Path(sys.executable).with_name("trackdrive")
 NAMES_OF_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZE = ViewportSize(width=1400, height=900)
 PATIENCE = 60
@@ -39,12 +40,14 @@ class Desk:
         sandbox: The account.
         lake: Where its days go.
         first: The first partition; the last one is today.
+        environment: The variables of its commands.
     """
 
     url: str
     sandbox: Sandbox
     lake: Lake
     first: date
+    environment: Mapping[str, str]
 
     def day(self, number: int) -> str:
         """A partition, counted from the first one."""
@@ -65,9 +68,29 @@ class Desk:
         file = self.lake.file("calls", date.fromisoformat(partition))
         return sorted(pq.read_table(file)["uuid"].to_pylist())
 
+    def place_call(self) -> str:
+        """A call that has just begun, and goes on until somebody hangs it up."""
+        return self.sandbox.place(datetime.now(UTC), ended_at=None, total_duration=None)
+
+    def hung_up(self) -> set[str]:
+        """The calls that the account was asked to hang up."""
+        asked = (request for request in self.sandbox.requests if request.method == "DELETE")
+        return {request.path.rpartition("/")[2] for request in asked}
+
+    def write_report(self, first: str, last: str) -> Path:
+        """The page on some days of the lake, written in a shell."""
+        file = self.lake.root.with_name("report.html")
+        subprocess.run(
+            [TRACKDRIVE, "report", "--from", first, "--to", last, "--output", file],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        return file
+
 
 @contextmanager
-def open_desk(folder: Path) -> Iterator[Desk]:
+def open_desk(folder: Path, calls_per_day: int = 40) -> Iterator[Desk]:
     """Serve the project from a folder, quick by few calls, few reports and wide intervals.
 
     Raises:
@@ -79,7 +102,7 @@ def open_desk(folder: Path) -> Iterator[Desk]:
     for place, file in ((home, "dagster.yaml"), (folder, "workspace.yaml")):
         (place / file).symlink_to(PROJECT / file)
     port = _free_port()
-    with Sandbox(seed=7, calls_per_day=40, first_day=first) as sandbox, said.open("wb") as output:
+    with Sandbox(seed=7, calls_per_day=calls_per_day, first_day=first) as sandbox, said.open("wb") as output:
         strangers = ("TRACKDRIVE_", "DAGSTER_")
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(strangers)
@@ -95,7 +118,7 @@ def open_desk(folder: Path) -> Iterator[Desk]:
             "TRACKDRIVE_STATS_INTERVAL": "1d",
         }
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("trackdrive"), "dev", "--port", str(port)],
+            [TRACKDRIVE, "dev", "--port", str(port)],
             cwd=folder,
             env=environment,
             stdout=output,
@@ -105,7 +128,7 @@ def open_desk(folder: Path) -> Iterator[Desk]:
             url = f"http://127.0.0.1:{port}"
             if not _answers(f"{url}/server_info", process):
                 raise RuntimeError(f"`trackdrive dev` did not serve its UI: {said.read_text()[-2000:]}")
-            yield Desk(url, sandbox, Lake(folder / "lake"), first)
+            yield Desk(url, sandbox, Lake(folder / "lake"), first, environment)
         finally:
             _end(process)
 
@@ -177,3 +200,45 @@ def launch(page: Page, first: str, last: str) -> None:
     expect(dialog).not_to_contain_text("0 partitions")
     dialog.get_by_role("button", name="Launch backfill").click()
     expect(dialog).to_be_hidden()
+
+
+def show_day(page: Page, partition: str) -> None:
+    """Go to a day of `calls` that was materialized."""
+    page.goto(f"/assets/calls?view=partitions&partition={partition}")
+    expect(told(page, "first_rows")).to_be_visible()
+
+
+def show_picture(page: Page, partition: str) -> Locator:
+    """Open the picture of a day of `calls`."""
+    show_day(page, partition)
+    told(page, "picture").get_by_text("Show Markdown").click()
+    return page.get_by_role("dialog").get_by_role("img", name="Calls by hour")
+
+
+def told(page: Page, name: str) -> Locator:
+    """What a materialization says under a name."""
+    return page.get_by_role("row").filter(has=page.get_by_role("cell", name=name, exact=True)).last
+
+
+def show_launchpad(page: Page, job: str) -> Locator:
+    """Go to a job's launchpad. Gives its editor, with what it opens with."""
+    page.goto(f"/locations/trackdrive_assets/jobs/{job}/playground")
+    editor = page.locator(".CodeMirror").first
+    expect(editor).to_contain_text("uuids")
+    return editor
+
+
+def fill_in(page: Page, editor: Locator, config: str) -> None:
+    """Write another config into a launchpad."""
+    editor.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    # As one piece: typed letter by letter, the editor would indent it.
+    page.keyboard.insert_text(config)
+    expect(page.get_by_text("No errors")).to_be_visible()
+
+
+def launch_run(page: Page) -> None:
+    """Launch what a launchpad holds, and follow to the run's own page."""
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url("**/runs/*")

@@ -19,8 +19,14 @@ from trackdrive_assets_tests.browser.desk import (
     launch,
     open_chromium,
     open_desk,
+    show_day,
     show_graph,
+    show_launchpad,
+    show_picture,
 )
+
+CALLS_PER_DAY = 150
+"""As many as make a picture look like a day."""
 
 FOLDER = PROJECT / "docs" / "screenshots"
 LONG = 300_000
@@ -28,24 +34,52 @@ LONG = 300_000
 
 
 def assets(page: Page, desk: Desk) -> None:
-    """The graph of all groups, after every day of everything."""
+    """The calls among their neighbours, after every day of everything."""
     show_graph(page)
     launch(page, desk.day(0), desk.today)
     page.goto("/assets/views/daily_summary")
     never = page.get_by_text("Never materialized")
     expect(never).to_be_visible()
     expect(never).to_be_hidden(timeout=LONG)
-    show_graph(page)
-    expect(page.get_by_text("fetching statuses")).to_have_count(0)
+    page.goto("/locations/trackdrive_assets/asset-groups/api/lineage")
+    expect(page.get_by_text("100% filled")).to_have_count(2)
 
 
 def day(page: Page, desk: Desk) -> None:
     """A materialized day of `calls`."""
-    page.goto(f"/assets/calls?view=partitions&partition={desk.day(8)}")
-    expect(page.get_by_text("dagster/partition_row_count")).to_be_visible()
+    show_day(page, desk.day(8))
 
 
-PICTURES: dict[str, Callable[[Page, Desk], None]] = {"assets": assets, "day": day}
+def chart(page: Page, desk: Desk) -> None:
+    """Its picture."""
+    expect(show_picture(page, desk.day(8))).to_be_visible()
+
+
+def view(page: Page, desk: Desk) -> None:  # noqa: ARG001  (like the others)
+    """A view, with what its columns mean."""
+    page.goto("/assets/views/daily_summary")
+    expect(page.get_by_text("Column name")).to_be_visible()
+
+
+def launchpad(page: Page, desk: Desk) -> None:  # noqa: ARG001  (like the others)
+    """The job that hangs up, with the cursor where its uuids are to be written."""
+    show_launchpad(page, "hang_up_calls").get_by_text("uuids").click()
+    expect(page.get_by_text("No errors")).to_be_visible()
+
+
+def report(page: Page, desk: Desk) -> None:
+    """The page on some days."""
+    page.goto(desk.write_report(desk.day(0), desk.today).as_uri())
+
+
+PICTURES: dict[str, Callable[[Page, Desk], None]] = {
+    "assets": assets,
+    "day": day,
+    "chart": chart,
+    "view": view,
+    "launchpad": launchpad,
+    "report": report,
+}
 """In this order: the later ones show what the first one launched."""
 
 
@@ -56,7 +90,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix="trackdrive-") as folder,
-        open_desk(Path(folder)) as desk,
+        open_desk(Path(folder), CALLS_PER_DAY) as desk,
         open_chromium(executable) as browser,
         browser.new_context(base_url=desk.url, viewport=SIZE) as context,
     ):

@@ -8,7 +8,20 @@ from datetime import date
 
 from playwright.sync_api import Page, expect
 
-from trackdrive_assets_tests.browser.desk import Desk, show_graph
+from trackdrive_assets.assets.previews import ROWS
+from trackdrive_assets.jobs import EXAMPLE
+from trackdrive_assets.lake.duckdb import views
+from trackdrive_assets.lake.view_columns import view_columns
+from trackdrive_assets_tests.browser.desk import (
+    Desk,
+    fill_in,
+    launch_run,
+    show_day,
+    show_graph,
+    show_launchpad,
+    show_picture,
+    told,
+)
 
 
 def test_the_graph_shows_the_three_groups(page: Page) -> None:
@@ -33,13 +46,67 @@ def test_a_day_shows_its_rows_beside_the_count_of_the_api(week: list[str], desk:
     day = week[1]
     page.goto("/assets/calls?view=partitions")
     page.get_by_text(day, exact=True).first.click()
-    expect(page.get_by_role("row").filter(has_text=f"date={day}")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text=f"date={day}").first).to_be_visible()
     for name in ("dagster/partition_row_count", "api_count"):
-        row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=name, exact=True))
-        expect(row.get_by_role("cell", name=str(len(desk.truth(day))), exact=True)).to_be_visible()
+        number = told(page, name).get_by_role("cell", name=str(len(desk.truth(day))), exact=True)
+        expect(number).to_be_visible()
+
+
+def test_a_day_shows_its_picture(week: list[str], page: Page) -> None:
+    picture = show_picture(page, week[1])
+    expect(picture).to_be_visible()
+    assert str(picture.get_attribute("src")).startswith("data:image/png;base64,")
+    assert picture.evaluate("image => image.naturalWidth") > 0
+
+
+def test_a_day_shows_its_first_rows(week: list[str], page: Page) -> None:
+    show_day(page, week[1])
+    rows = told(page, "first_rows").get_by_role("table").get_by_role("row")
+    expect(rows).to_have_count(1 + ROWS)
 
 
 def test_the_run_of_a_day_succeeded(week: list[str], page: Page) -> None:
     page.goto(f"/assets/calls?view=partitions&partition={week[0]}")
     page.get_by_role("link", name=re.compile("^[0-9a-f]{8}$")).click()
     expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+
+
+def test_a_view_says_what_a_row_is_and_what_each_column_means(page: Page) -> None:
+    page.goto("/assets/views/daily_summary")
+    expect(page.get_by_text(views()["daily_summary"].answers)).to_be_visible()
+    (meant,) = [column for column in view_columns()["daily_summary"] if column.name == "converted"]
+    expect(page.get_by_text(meant.meaning)).to_be_visible()
+
+
+def test_a_call_is_hung_up_from_the_launchpad(page: Page, desk: Desk) -> None:
+    uuid = desk.place_call()
+    editor = show_launchpad(page, "hang_up_calls")
+    expect(editor).to_contain_text(EXAMPLE)
+    fill_in(page, editor, f"ops: {{hang_up: {{config: {{uuids: [{uuid}]}}}}}}")
+    launch_run(page)
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+    assert uuid in desk.hung_up()
+
+
+def test_a_call_that_has_ended_is_not_hung_up_and_the_run_says_why(page: Page, desk: Desk) -> None:
+    ended = desk.truth(desk.day(3))[0]
+    editor = show_launchpad(page, "hang_up_calls")
+    fill_in(page, editor, f"ops: {{hang_up: {{config: {{uuids: [{ended}]}}}}}}")
+    launch_run(page)
+    expect(page.get_by_text("Failure", exact=True).first).to_be_visible()
+    expect(page.get_by_text(re.compile(f"{ended}: The call ended at")).first).to_be_visible()
+    assert ended not in desk.hung_up()
+
+
+def test_the_page_on_some_days_needs_no_network_and_has_the_accounts_figures(
+    week: list[str], page: Page, desk: Desk
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    file = desk.write_report(week[0], week[-1])
+    page.goto(file.as_uri())
+    for heading in ("Volume", "Conversion", "Margin", "Lag", "Reconciliation"):
+        expect(page.get_by_role("heading", name=re.compile(heading, re.IGNORECASE)).first).to_be_visible()
+    calls = sum(len(desk.truth(day)) for day in week)
+    expect(page.get_by_role("cell", name=f"{calls:,}", exact=True).first).to_be_visible()
+    assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}
