@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from pydantic import Field
 
-from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.api.rows import Row
@@ -22,7 +21,6 @@ from trackdrive_assets.ingest.refetch import refetch_calls
 from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.parse import TOKEN
 
 # By key and not by group, which assets that others merge into these definitions may share with ours.
 CALLS_AND_REPORTS = 'key:calls or key:call_changes or key:"reports/*" or key:"views/*"'
@@ -40,6 +38,9 @@ SHOWN = (
     "hangup_reason",
 )
 """What is shown of a call. Nothing that tells who called: the event log is read by many."""
+
+VERDICT = ("success", "message", "error", "errors")
+"""Under which keys a server says whether something went well. What Trackdrive answers is not documented."""
 
 EXAMPLE = "write the uuid of a call here"
 """What the launchpad opens with in the place of a uuid. Left as it is, it names no call."""
@@ -93,12 +94,8 @@ def end_of(call: Row) -> str | None:
 
 
 def seen_of(answer: Row) -> dict[str, Any]:
-    """What may be shown of an answer: something of the call, and what is no part of a call."""
-    return {
-        key: value
-        for key, value in answer.items()
-        if value is not None and (key in SHOWN or not (key in KNOWN_CALL_COLUMNS or key.startswith(TOKEN)))
-    }
+    """What may be shown of an answer: something of the call, and whether it went well."""
+    return {key: value for key, value in answer.items() if value is not None and key in {*SHOWN, *VERDICT}}
 
 
 def launched_by(tags: Mapping[str, str]) -> str | None:

@@ -460,7 +460,9 @@ def _shown_columns(asked: Sequence[str] | None) -> list[str] | None:
     """The columns of the lake for those that were asked for; what the lake does not know is in `extra`."""
     if asked is None:
         return None
-    known = [name for name in asked if name in catalog.KNOWN_CALL_COLUMNS]
+    from trackdrive_assets.tables.columns import CALLS  # noqa: PLC0415  # slow to import
+
+    known = [name for name in asked if name in CALLS.schema.names]
     return known if len(known) == len(asked) else [*known, "extra"]
 
 

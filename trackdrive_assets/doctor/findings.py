@@ -21,7 +21,7 @@ from trackdrive_assets.api.envelope import Envelope, Metadata, NotJson, any_valu
 from trackdrive_assets.api.errors import AccessDenied, RequestFailed, Unavailable
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.api.transport import Seen
-from trackdrive_assets.tables.columns import REPORTS
+from trackdrive_assets.tables.columns import CALLS, REPORTS
 from trackdrive_assets.tables.parse import TOKEN, MalformedRow, flag, instant, report_batch
 
 _ERROR = 400
@@ -324,7 +324,7 @@ def _calls(answers: Answers) -> tuple[Result, str]:
     if not rows:
         return Result.OK, f"Answered; {counted} calls in the last {answers.days} days."
     keys = {key for row in rows for key in row if not key.startswith(TOKEN)}
-    unknown = sorted(keys - set(catalog.KNOWN_CALL_COLUMNS))
+    unknown = sorted(keys - set(CALLS.schema.names))
     more = f" Not documented, and kept in `extra`: {masked(', '.join(unknown))}." if unknown else ""
     return Result.OK, f"{counted} calls in the last {answers.days} days, of {len(keys)} columns.{more}"
 
