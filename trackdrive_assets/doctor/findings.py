@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from trackdrive_assets.api import catalog, shapes
 from trackdrive_assets.api.envelope import Envelope, Metadata, NotJson, any_value, open_envelope
-from trackdrive_assets.api.errors import AccessDenied, RequestFailed, Unavailable
+from trackdrive_assets.api.errors import RequestFailed, Unavailable
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.api.transport import Seen
 from trackdrive_assets.tables.columns import CALLS, REPORTS
@@ -27,8 +27,22 @@ from trackdrive_assets.tables.parse import TOKEN, MalformedRow, flag, instant, r
 _ERROR = 400
 _LIMIT_HEADER = re.compile(r"rate-?limit|retry-after|x-limit|quota", re.IGNORECASE)
 # Seven digits or more, however they are written, that are not an IP address.
+_DENIED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _NUMBER = re.compile(r"(?<![\d.])(?!\d{1,3}(?:\.\d{1,3}){3}\b)\+?\d(?:[\s().-]*\d){6,}")
-_LONGEST_LITERAL = 24
+_PLAIN = re.compile("[a-z_]{1,40}")
+_STATES = {
+    "",
+    "converted",
+    "not converted",
+    "unconverted",
+    "repeat",
+    "first-time",
+    "true",
+    "false",
+    "yes",
+    "no",
+}
 _CLOCK_TOLERANCE = 30.0
 _CURSOR_UNITS = 100_000
 _LARGEST_ID = 10**12
@@ -224,11 +238,40 @@ def refusal(outcome: Outcome) -> str:
     if outcome is None:
         return "Not asked."
     if isinstance(outcome, RequestFailed):
-        return masked(str(outcome))
+        # Not in the server's words, in which anybody may be named.
+        return "No answer." if outcome.status is None else f"Refused with {outcome.status}."
     status = status_of(outcome)
     if status >= _ERROR:
         return f"Refused with {status}, {body_form(outcome)}."
     return f"Answered with {status}, {body_form(outcome)}, which is not understood."
+
+
+def passes(outcome: Outcome) -> bool:
+    """Whether what came in place of an answer may be gone later: by its status, or because it is no JSON."""
+    if isinstance(outcome, Seen):
+        status = status_of(outcome)
+        return status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or not _is_json(outcome)
+    return isinstance(outcome, Unavailable)
+
+
+def advice(outcome: Outcome) -> str:
+    """What to do about what came in place of an answer."""
+    status = status_of(outcome) if isinstance(outcome, Seen) else getattr(outcome, "status", None)
+    if status in _DENIED:
+        return "Give the key this permission in the Trackdrive profile."
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return "A proxy on the way asks for credentials: give them in HTTPS_PROXY."
+    if passes(outcome):
+        return "Ask again in some minutes; if it stays so, show Trackdrive's support this line."
+    return "Please report this line as an issue."
+
+
+def _is_json(seen: Seen) -> bool:
+    try:
+        any_value(seen.body)
+    except ValueError:
+        return False
+    return True
 
 
 def body_form(seen: Seen) -> str:
@@ -259,12 +302,14 @@ def may_pass(found: Iterable[Finding]) -> bool:
     return all(each.later for each in found if each.result is Result.FAILED)
 
 
-def _finding(
-    subject: str,
-) -> Callable[[Callable[[Answers], tuple[Result, str]]], Callable[[Answers], Finding]]:
-    """A judge of one subject, which says the result and the words."""
+Judged = tuple[Result, str] | tuple[Result, str, bool]
+"""A result, its words, and whether a fault may pass by itself."""
 
-    def named(judge: Callable[[Answers], tuple[Result, str]]) -> Callable[[Answers], Finding]:
+
+def _finding(subject: str) -> Callable[[Callable[[Answers], Judged]], Callable[[Answers], Finding]]:
+    """A judge of one subject."""
+
+    def named(judge: Callable[[Answers], Judged]) -> Callable[[Answers], Finding]:
         return lambda answers: Finding(subject, *judge(answers))
 
     return named
@@ -281,71 +326,76 @@ def _host(answers: Answers) -> Finding:
     if isinstance(page, RequestFailed):
         return Finding(subject, Result.FAILED, masked(str(page)), later=isinstance(page, Unavailable))
     assert page is not None  # noqa: S101  (it is always asked)
-    advice = "Check TRACKDRIVE_SUBDOMAIN or TRACKDRIVE_BASE_URL."
+    check = "Check TRACKDRIVE_SUBDOMAIN or TRACKDRIVE_BASE_URL."
     if page.is_redirect:
         return Finding(
-            subject, Result.FAILED, f"It redirects, as a host does that has no such account. {advice}"
+            subject, Result.FAILED, f"It redirects, as a host does that has no such account. {check}"
         )
     status = status_of(page)
     if status == HTTPStatus.NOT_FOUND:
-        return Finding(subject, Result.FAILED, f"There is no calls API at this address ({status}). {advice}")
+        return Finding(subject, Result.FAILED, f"There is no calls API at this address ({status}). {check}")
     try:
         open_envelope(page.body)
     except NotJson:
         if status < _ERROR:
-            return Finding(subject, Result.FAILED, f"It answers with {body_form(page)}. {advice}", later=True)
+            return Finding(subject, Result.FAILED, f"It answers with {body_form(page)}. {check}", later=True)
     return Finding(subject, Result.OK, f"Answers, the first time after {page.seconds:.1f} s.")
 
 
 def _access(answers: Answers) -> Finding:
     subject, page = "access", answers.page
     if not isinstance(page, Seen) or page.is_redirect:
-        return Finding(subject, Result.UNTOLD, "Not told, because the host did not answer.")
+        return Finding(subject, Result.UNTOLD, "Not told, because the calls were not answered.")
     status = status_of(page)
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    if status in _DENIED:
         says = (
             f"Refused with {status}. Check in the Trackdrive profile that the key is active and not "
             f"paused, that it may be used from this machine's IP address, and that it may read calls."
         )
         return Finding(subject, Result.FAILED, says)
-    if opened(page) is None:
+    if not rows_of(page) and answers.total is None:
         return Finding(subject, Result.UNTOLD, "Not told, because the calls were not answered.")
     return Finding(subject, Result.OK, "The credentials are accepted.")
 
 
 @_finding("calls")
-def _calls(answers: Answers) -> tuple[Result, str]:
+def _calls(answers: Answers) -> Judged:
     rows = rows_of(answers.page)
     if rows is None:
         if isinstance(answers.page, Seen):
-            return Result.FAILED, f"GET calls: {refusal(answers.page)}"
-        return Result.UNTOLD, "Not told, because the host did not answer."
+            says = f"GET calls: {refusal(answers.page)} {advice(answers.page)}"
+            return Result.FAILED, says, passes(answers.page)
+        return Result.UNTOLD, "Not told, because the calls were not answered."
+    if not rows and answers.total is None:
+        return (
+            Result.FAILED,
+            "Neither calls nor a count of them came, so this may be another API. "
+            "Check TRACKDRIVE_SUBDOMAIN or TRACKDRIVE_BASE_URL.",
+        )
     counted = "an unknown number of" if answers.total is None else f"{answers.total:,}"
     if not rows:
         return Result.OK, f"Answered; {counted} calls in the last {answers.days} days."
     keys = {key for row in rows for key in row if not key.startswith(TOKEN)}
     unknown = sorted(keys - set(CALLS.schema.names))
-    more = f" Not documented, and kept in `extra`: {masked(', '.join(unknown))}." if unknown else ""
+    # A key that is no plain word may be somebody's name.
+    plain = [key for key in unknown if _PLAIN.fullmatch(key)]
+    named = [*plain, f"{len(unknown) - len(plain)} others"] if len(plain) < len(unknown) else plain
+    more = f" Not documented, and kept in `extra`: {', '.join(named)}." if unknown else ""
     return Result.OK, f"{counted} calls in the last {answers.days} days, of {len(keys)} columns.{more}"
 
 
-def _endpoint(outcome: Outcome, judged: Callable[[Envelope], tuple[Result, str]]) -> tuple[Result, str]:
+def _endpoint(outcome: Outcome, judged: Callable[[Envelope], tuple[Result, str]]) -> Judged:
     """What is judged of an endpoint's envelope; else why there is none."""
     if outcome is None:
         return Result.UNTOLD, "Not asked, because the calls were not answered."
     envelope = opened(outcome)
     if envelope is None:
-        denied = isinstance(outcome, AccessDenied) or (
-            isinstance(outcome, Seen)
-            and status_of(outcome) in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-        )
-        advice = " Give the key this permission in the Trackdrive profile." if denied else ""
-        return Result.FAILED, f"{refusal(outcome)}{advice}"
+        return Result.FAILED, f"{refusal(outcome)} {advice(outcome)}", passes(outcome)
     return judged(envelope)
 
 
 @_finding("one call")
-def _one_call(answers: Answers) -> tuple[Result, str]:
+def _one_call(answers: Answers) -> Judged:
     if answers.known is None:
         return _no_calls(answers)
 
@@ -363,7 +413,7 @@ def _one_call(answers: Answers) -> tuple[Result, str]:
 
 
 @_finding("reports")
-def _reports(answers: Answers) -> tuple[Result, str]:
+def _reports(answers: Answers) -> Judged:
     def judged(envelope: Envelope) -> tuple[Result, str]:
         form = _form(answers.report)
         try:
@@ -386,7 +436,7 @@ def _reports(answers: Answers) -> tuple[Result, str]:
 
 
 @_finding("stats")
-def _stats(answers: Answers) -> tuple[Result, str]:
+def _stats(answers: Answers) -> Judged:
     def judged(envelope: Envelope) -> tuple[Result, str]:
         form = _form(answers.stats)
         try:
@@ -505,11 +555,11 @@ def _understood(value: object) -> bool:
 
 
 def _literal(value: object) -> str:
-    """A word that stands for a state. What is longer than such words are is not shown."""
+    """A word that stands for a state. Any other is not shown: it may be somebody's name."""
     if value is None:
         return "null"
-    if isinstance(value, str) and (len(value) > _LONGEST_LITERAL or _NUMBER.search(value)):
-        return "a longer text"
+    if isinstance(value, str) and value.casefold() not in _STATES:
+        return "a text of another kind"
     return repr(value) if isinstance(value, str | bool | int) else outline(value)
 
 
@@ -553,6 +603,8 @@ def _page_count(answers: Answers) -> tuple[Result, str]:
     metadata = answers.metadata_of(answers.page)
     if not metadata or metadata.total_pages is None or not metadata.per_page or metadata.total_count is None:
         return Result.UNTOLD, "No answer counts its pages."
+    if not metadata.total_count:
+        return _no_calls(answers)
     needed = math.ceil(metadata.total_count / metadata.per_page)
     if metadata.total_pages == needed + 1:
         return Result.OK, "total_pages is one too high, as it was in 2017."
@@ -696,7 +748,7 @@ def _csv(answers: Answers) -> tuple[Result, str]:
     if "csv" not in seen.headers.get("Content-Type", ""):
         return Result.DIFFERS, f"Answered with {body_form(seen)}. Runs ask for JSON."
     lines = seen.body.decode("utf-8-sig", "replace").splitlines()
-    if not lines:
+    if not lines or not rows_of(answers.page):
         return _no_calls(answers)
     if lines[0] == "uuid,created_at":
         return Result.OK, "Commas, and a header of the columns as asked."

@@ -75,7 +75,7 @@ def refetch_calls(
         TrackdriveError: The API can't be asked at all. Nothing is stored.
         LakeError: A file can't be read or written. The days before it are stored.
     """
-    days: dict[Day, list[FetchedCall]] = {}
+    days: dict[Day, dict[str, FetchedCall]] = {}
     refused: dict[str, str] = {}
     for uuid in dict.fromkeys(uuids):
         try:
@@ -84,7 +84,8 @@ def refetch_calls(
             refused[uuid] = str(error)
             continue
         if _is_read(lake, call.day):
-            days.setdefault(call.day, []).append(call)
+            # By the uuid that came: a call can be asked for by its number too.
+            days.setdefault(call.day, {})[call.uuid] = call
         else:
             refused[uuid] = (
                 f"Its day, {call.day}, has not been read yet, and a file of single calls would look like the "
@@ -134,14 +135,14 @@ def _is_read(lake: Lake, day: Day) -> bool:
         return standing.reading is not None
 
 
-def _put(lake: Lake, day: Day, calls: list[FetchedCall], exclude: Exclusion) -> CallsRead:
+def _put(lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclusion) -> CallsRead:
     """Replace the rows of the calls, or add them, and record what that changes."""
     recorded: list[Recorded] = []
 
     def record(before: DayFile | None, after: DayFile) -> None:
         recorded.append(record_changes(lake, day, before, after, exclude))
 
-    fetched = {call.uuid: call.values for call in calls}
+    fetched = {uuid: call.values for uuid, call in calls.items()}
     with lake.replace(
         CALLS.name, CALLS.schema, day.date, sort_by="created_at", amends=True, beforehand=record
     ) as writer:

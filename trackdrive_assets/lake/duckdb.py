@@ -291,6 +291,7 @@ def _note_of(rendered: Rendered) -> list[str]:
     return [
         f"CREATE SCHEMA {_NOTE.partition('.')[0]}",
         f"CREATE VIEW {_NOTE} AS SELECT {_literal(_fingerprint(rendered))} AS fingerprint",
+        f"COMMENT ON COLUMN {_NOTE}.fingerprint IS 'Of the SQL of all views, and of the version of DuckDB.'",
         f"COMMENT ON VIEW {_NOTE} IS 'By which the next run knows whether these views are up to date.'",
     ]
 

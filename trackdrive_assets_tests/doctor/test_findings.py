@@ -115,7 +115,7 @@ def unconverted_as(word: object) -> Callable[[dict[str, Any]], dict[str, Any]]:
         ("money", with_(payout=None, traffic_source_payout=None), DIFFERS, "Always null: payout."),
         ("money", without("provider_cost"), DIFFERS, "Missing: provider_cost."),
         ("not converted", unconverted_as("Not converted"), DIFFERS, "'Not converted'"),
-        ("not converted", unconverted_as("perhaps"), FAILED, "'perhaps' is not understood"),
+        ("not converted", unconverted_as("perhaps"), FAILED, "a text of another kind is not understood"),
         ("calls", lambda row: row | {"mood": "good"}, OK, "kept in `extra`: mood"),
         ("unknown column", lambda row: row | {"no_such_column": None}, DIFFERS, "comes back all the same"),
         (
@@ -250,6 +250,50 @@ def test_a_host_that_is_no_account_is_told_from_one_that_is(
     assert found[0].result is FAILED
     assert words in found[0].says
     assert "TRACKDRIVE_SUBDOMAIN" in found[0].says
+
+
+@pytest.mark.parametrize("body", [b"[]", b'{"hello": "world"}'], ids=["a list", "an object"])
+def test_json_of_another_kind_is_no_account(body: bytes) -> None:
+    with serving(body) as (address, _), client_of(address) as client:
+        found = {each.subject: each for each in findings(examine(client, days=7, now=NOW))}
+    assert found["access"].result is UNTOLD
+    assert found["calls"].result is FAILED
+    assert worst(found.values()) is FAILED
+
+
+def test_a_web_page_in_the_place_of_the_api_may_be_gone_later() -> None:
+    with serving(b"<html>Back soon</html>") as (address, _), client_of(address) as client:
+        assert may_pass(findings(examine(client, days=7, now=NOW)))
+
+
+def test_one_endpoint_that_is_down_may_be_up_later_and_says_so() -> None:
+    with account() as sandbox:
+        sandbox.inject("502", times=None, path="/api/v1/calls/reports")
+        found = examined(sandbox)
+    assert found["reports"].result is FAILED
+    assert "Ask again in some minutes" in found["reports"].says
+    assert may_pass(found.values())
+
+
+def test_an_account_without_calls_tells_nothing_of_pages_and_csv() -> None:
+    with account(calls_per_day=0) as sandbox:
+        found = examined(sandbox)
+    assert [found[subject].result for subject in ("page count", "CSV")] == [UNTOLD, UNTOLD]
+    assert found["access"].result is OK
+
+
+def test_a_proxy_that_asks_for_credentials_is_named() -> None:
+    with serving(b"<html>No</html>", status=407) as (address, _), client_of(address) as client:
+        found = {each.subject: each for each in findings(examine(client, days=7, now=NOW))}
+    assert "HTTPS_PROXY" in found["calls"].says
+
+
+def test_names_in_the_place_of_states_and_of_keys_are_not_shown() -> None:
+    with account() as sandbox:
+        sandbox.rewrite = lambda row: row | {"buyer_converted": "John Doe", "joe@example.com": 1}
+        told = " ".join(each.says for each in examined(sandbox).values())
+    assert "Doe" not in told
+    assert "joe" not in told
 
 
 def test_nothing_that_is_told_is_about_a_person() -> None:

@@ -112,6 +112,17 @@ def test_what_changed_is_recorded_once_also_when_the_day_is_read_again_after_it(
     assert changes(lake) == [(uuid, "revenue")]
 
 
+def test_a_call_that_is_asked_for_in_two_ways_is_one_call(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    ingest_calls(client, lake, DAY)
+    uuid = changed(sandbox)
+    number = str(client.call(uuid)["id"])
+    done = refetched(client, lake, uuid, number)
+    assert [count for count, _ in done.stored.values()] == [1]
+    assert changes(lake) == [(uuid, "revenue")]
+
+
 def test_the_day_is_not_taken_for_read_again(sandbox: Sandbox, client: Client, lake: Lake) -> None:
     ingest_calls(client, lake, DAY)
     before = reading(lake)
