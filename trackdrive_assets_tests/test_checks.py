@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pyarrow as pa
@@ -126,7 +127,8 @@ def test_a_run_of_today_does_not_hide_what_is_wrong_with_the_days_before() -> No
 
 
 def test_recent_days_are_looked_at_with_every_run(pipeline: Pipeline) -> None:
-    yesterday = datetime.now(UTC) - timedelta(days=1)
+    now = datetime.now(ZoneInfo(pipeline.settings.time_zone))
+    yesterday = (now - timedelta(days=1)).replace(hour=12)
     call = {"uuid": "call", "created_at": yesterday, "ended_at": yesterday, "total_duration": -1.0}
     with pipeline.lake.replace("calls", CALLS.schema, yesterday.date()) as writer:
         writer.write(pa.RecordBatch.from_pylist([call], schema=CALLS.schema))
