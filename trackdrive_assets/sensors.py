@@ -16,6 +16,9 @@ TRIES = 3
 TIMEOUT = 10.0
 """Seconds in which the webhook must answer."""
 
+TOLD = 2000
+"""Letters of an error that the notice holds. Chat services refuse a long one."""
+
 _RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _PARTITION = "dagster/partition"
 # What Dagster calls the job of assets that were chosen by hand.
@@ -66,6 +69,8 @@ def notice(
     name = "A materialization" if job == _BY_HAND else job
     days = "...".join(tags[tag] for tag in _RANGE if tag in tags) or tags.get(_PARTITION)
     error = "\n".join(filter(None, said)) or otherwise or "It does not say why."
+    if len(error) > TOLD:
+        error = f"{error[:TOLD]} … The whole of it stands in the run's log."
     return {
         "text": f"Trackdrive: {name} failed{f' for {days}' if days else ''}. {error} (run {run_id})",
         "job": job,
@@ -77,6 +82,8 @@ def notice(
 
 def post(url: str, message: Mapping[str, Any]) -> None:
     """Give the message to the webhook, three times if need be.
+
+    One that took the message and does not answer in time is not given it again: it would tell twice.
 
     Raises:
         RuntimeError: It does not take it. The URL, which may hold a secret, is not in the message.
@@ -98,7 +105,8 @@ def post(url: str, message: Mapping[str, Any]) -> None:
 
 
 @tenacity.retry(
-    retry=tenacity.retry_if_exception_type(requests.RequestException),
+    retry=tenacity.retry_if_exception_type(requests.RequestException)
+    & tenacity.retry_if_not_exception_type(requests.ReadTimeout),
     stop=tenacity.stop_after_attempt(TRIES),
     wait=tenacity.wait_exponential(max=TIMEOUT),
     reraise=True,

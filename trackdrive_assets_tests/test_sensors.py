@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import dagster as dg
 import pytest
 
 from trackdrive_assets import sensors
 from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.sensors import TRIES, notice, post
+from trackdrive_assets.sensors import TOLD, TRIES, notice, post
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import Pipeline
 
@@ -22,10 +22,11 @@ ERROR = "calls of 2024-03-10: the key is refused."
 
 @dataclass
 class Webhook:
-    """A chat service: keeps what it is sent."""
+    """A chat service: keeps what it is sent, and answers when it may."""
 
     answers: list[int]
     heard: list[dict[str, object]] = field(default_factory=list)
+    may_answer: Event = field(default_factory=Event)
     url: str = ""
 
     @contextmanager
@@ -36,6 +37,7 @@ class Webhook:
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 outer.heard.append(json.loads(self.rfile.read(length)))
+                outer.may_answer.wait()
                 self.send_response(outer.answers.pop(0) if outer.answers else 200)
                 self.end_headers()
 
@@ -52,6 +54,7 @@ class Webhook:
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
     with Webhook([]).listening() as listening:
+        listening.may_answer.set()
         yield listening
 
 
@@ -116,6 +119,24 @@ def test_a_webhook_that_stumbles_is_tried_again(webhook: Webhook) -> None:
     webhook.answers = [503, 503]
     post(webhook.url, {"text": "hello"})
     assert webhook.heard == [{"text": "hello"}] * 3
+
+
+def test_a_webhook_that_took_the_notice_and_is_silent_is_not_told_twice(
+    webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "TIMEOUT", 0.2)
+    webhook.may_answer.clear()
+    with pytest.raises(RuntimeError, match="ReadTimeout"):
+        post(webhook.url, {"text": "It failed."})
+    assert len(webhook.heard) == 1
+    webhook.may_answer.set()
+
+
+def test_a_long_error_is_cut_and_says_where_the_rest_is() -> None:
+    told = notice("hang_up_calls", "r", {}, ["x" * 100_000], None)
+    assert str(told["error"]).startswith("x" * TOLD + " … ")
+    assert "the run's log" in str(told["error"])
+    assert len(str(told["text"])) < TOLD + 200
 
 
 def test_a_webhook_that_refuses_is_told_without_its_url(webhook: Webhook) -> None:
