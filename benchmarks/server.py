@@ -27,10 +27,10 @@ from uuid import UUID
 import msgspec
 
 from trackdrive_assets.api.catalog import GROUP_BYS, REPORT_CATEGORIES, SEED_CALL_COLUMNS, STATS
-from trackdrive_assets.sandbox import filters, wire
+from trackdrive_assets.sandbox import filters, serializers
 from trackdrive_assets.sandbox.call import DAY, TICKS, Facts, midnight, timestamp
 from trackdrive_assets.sandbox.filters import Refused
-from trackdrive_assets.sandbox.world import World
+from trackdrive_assets.sandbox.generator import World
 
 FIRST_DAY = date(2025, 6, 2)
 PER_PAGE_LIMIT = 1000
@@ -84,7 +84,7 @@ class Account:
         """A page of `GET /calls`, newest first."""
         first, end = self._found(params)
         total = end - first
-        page = wire.asked_page(params, PER_PAGE_LIMIT)
+        page = serializers.asked_page(params, PER_PAGE_LIMIT)
         if page.cursor is not None:
             end = max(first, min(end, bisect_left(self._positions, int(float(page.cursor)))))
         elif page.number > PAGE_LIMIT:
@@ -100,7 +100,7 @@ class Account:
             rows[0] = rows[0].removeprefix(b",")
         following = float(self._positions[first]) if rows else 0
         counters = {"in_progress_count": 0, "active_cc_count": 0, "max_cc_count": 3}
-        about = {**counters, **wire.metadata(params, "calls", page, total, following)}
+        about = {**counters, **serializers.metadata(params, "calls", page, total, following)}
         return b"".join(
             [b'{"status":200,"metadata":', msgspec.json.encode(about), b',"calls":[', *rows, b"]}"]
         )
@@ -108,18 +108,18 @@ class Account:
     def report(self, params: Mapping[str, str]) -> bytes:
         """A page of `GET /calls/reports`."""
         category = _chosen(params, "category", REPORT_CATEGORIES)
-        page = wire.asked_page(params, PER_PAGE_LIMIT)
+        page = serializers.asked_page(params, PER_PAGE_LIMIT)
         rows = self._report(category, *self._of_day(params))
         before = (page.number - 1) * page.size
         shown = rows[before : before + page.size]
-        about = wire.metadata(params, "reports", page, len(rows), None)
-        return msgspec.json.encode(wire.report_body(shown, category, about, "objects"))
+        about = serializers.metadata(params, "reports", page, len(rows), None)
+        return msgspec.json.encode(serializers.report_body(shown, category, about, "objects"))
 
     def stats(self, params: Mapping[str, str]) -> bytes:
         """`GET /calls/stats`."""
         group_by, stat = _chosen(params, "group_by", GROUP_BYS), _chosen(params, "stat", STATS)
         numbers = self._stats(group_by, stat, *self._of_day(params))
-        return msgspec.json.encode(wire.stats_body(numbers, params["created_at_from"], "map"))
+        return msgspec.json.encode(serializers.stats_body(numbers, params["created_at_from"], "map"))
 
     def _found(self, params: Mapping[str, str]) -> tuple[int, int]:
         """The calls that are asked for: index of the oldest, and of the one after the newest."""
@@ -138,11 +138,11 @@ class Account:
     def _facts(self, first: int, end: int) -> list[Facts]:
         return [self._model.facts(index % self._per_day) for index in range(first, end)]
 
-    def _new_report(self, category: str, first: int, end: int) -> list[wire.Row]:
-        return wire.report_rows(self._facts(first, end), category)
+    def _new_report(self, category: str, first: int, end: int) -> list[serializers.Row]:
+        return serializers.report_rows(self._facts(first, end), category)
 
     def _new_stats(self, group_by: str, stat: str, first: int, end: int) -> dict[str, float]:
-        return wire.stat_by_group(self._facts(first, end), group_by, stat)
+        return serializers.stat_by_group(self._facts(first, end), group_by, stat)
 
 
 class _Model:

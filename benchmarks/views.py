@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.year import TIME_ZONE
-from trackdrive_assets.lake.duckdb import FILE, rebuild, views
+from trackdrive_assets.lake.database import FILE, rebuild, views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS
 

@@ -26,7 +26,7 @@ from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.call import Call, milliseconds
-from trackdrive_assets.sandbox.world import World
+from trackdrive_assets.sandbox.generator import World
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS
 from trackdrive_assets.tables.parse import call_batch
 

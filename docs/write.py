@@ -22,7 +22,7 @@ from sqlglot.lineage import Node, lineage
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.lake import view_columns
-from trackdrive_assets.lake.duckdb import Rebuilt, View, rebuild, views
+from trackdrive_assets.lake.database import Rebuilt, View, rebuild, views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS

@@ -11,19 +11,19 @@ from typing import Any
 
 import dagster as dg
 
-from trackdrive_assets.assets.calls import build_calls
-from trackdrive_assets.assets.reports import build_reports
-from trackdrive_assets.assets.stats import build_stats
-from trackdrive_assets.assets.views import build_views
-from trackdrive_assets.checks import build_checks
-from trackdrive_assets.executor import one_process
-from trackdrive_assets.io_manager import IO_MANAGER_KEY, LakeIOManager
-from trackdrive_assets.jobs import build_jobs
+from trackdrive_assets.dagster.asset_checks import build_checks
+from trackdrive_assets.dagster.assets.calls import build_calls
+from trackdrive_assets.dagster.assets.reports import build_reports
+from trackdrive_assets.dagster.assets.stats import build_stats
+from trackdrive_assets.dagster.assets.views import build_views
+from trackdrive_assets.dagster.executor import one_process
+from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY, LakeIOManager
+from trackdrive_assets.dagster.jobs import build_jobs
+from trackdrive_assets.dagster.partitions import daily_partitions
+from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
+from trackdrive_assets.dagster.schedules import build_schedules
+from trackdrive_assets.dagster.sensors import build_sensors
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.partitions import daily_partitions
-from trackdrive_assets.resources import LakeResource, TrackdriveResource
-from trackdrive_assets.schedules import build_schedules
-from trackdrive_assets.sensors import build_sensors
 from trackdrive_assets.settings import Settings, variable
 
 SECRETS = ("public_key", "private_key", "auth_token")

@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from trackdrive_assets.api.auth import AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.client import (
     DEFAULT_MAX_CONCURRENCY,
     DEFAULT_PER_PAGE,
     DEFAULT_REQUESTS_PER_SECOND,
 )
-from trackdrive_assets.api.credentials import AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.errors import redact
 
 PREFIX = "TRACKDRIVE_"

@@ -12,11 +12,11 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from trackdrive_assets.assets import day_runs
+from trackdrive_assets.dagster.assets import daily
+from trackdrive_assets.dagster.resources import TrackdriveResource
+from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.ingest.days import Day, exact_day
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.resources import TrackdriveResource
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 
@@ -34,7 +34,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that is tried again is tried at once."""
-    monkeypatch.setattr(day_runs, "WAITS", (0,) * len(day_runs.WAITS))
+    monkeypatch.setattr(daily, "WAITS", (0,) * len(daily.WAITS))
 
 
 @pytest.fixture

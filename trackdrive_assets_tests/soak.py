@@ -24,18 +24,18 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import KeyPair
-from trackdrive_assets.assets import day_runs
+from trackdrive_assets.dagster.assets import daily
+from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.store import LAYOUT, Lake
-from trackdrive_assets.resources import TrackdriveResource
 from trackdrive_assets.sandbox.faults import KINDS, Fault
+from trackdrive_assets.sandbox.serializers import Generation
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets.sandbox.wire import Generation
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import TABLES
 from trackdrive_assets_tests.conftest import NOW, Pipeline
-from trackdrive_assets_tests.hurry import Hurry
+from trackdrive_assets_tests.support.fake_clock import Hurry
 
 CALLS, REPORTS, STATS = "/api/v1/calls", "/api/v1/calls/reports", "/api/v1/calls/stats"
 KEYS = ("calls", "reports/status", "reports/buyer_converted", "stats/status")
@@ -294,7 +294,7 @@ def settings_of(lake: Path) -> Settings:
 @click.option("--seed", type=int, help="Of the first mix; each next one has the next.")
 def soak(minutes: float, seed: int | None) -> None:
     """Run random mixes of faults for as long as asked, and name those that end wrongly."""
-    day_runs.WAITS = (0, 0)
+    daily.WAITS = (0, 0)
     logging.disable()  # thousands of requests are asked again
     until = time.monotonic() + 60 * minutes
     base = random.randrange(10**9) if seed is None else seed  # noqa: S311  as above

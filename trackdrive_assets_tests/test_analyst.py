@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from trackdrive_assets.lake.duckdb import FILE, rebuild, views
+from trackdrive_assets.lake.database import FILE, rebuild, views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS
-from trackdrive_assets_tests.lake.invented import a_call, a_sale, write
+from trackdrive_assets_tests.support.factories import a_call, a_sale, write
 
 PAGE = Path(__file__).parents[1].joinpath("docs", "analyst.md").read_text("utf-8")
 QUESTIONS = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -12,8 +12,8 @@ from benchmarks.bench import outcome
 from benchmarks.measure import Cost, Served, Traffic, serving
 from benchmarks.scenarios import Goal, Service, off_line
 from benchmarks.server import FIRST_DAY, Account, Allowance, Asked, Server, summary
+from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY

@@ -13,8 +13,8 @@ import dagster as dg
 import duckdb
 import pytest
 
+from trackdrive_assets.cli.demo import account_environment, dagster_home, sandbox_environment, wants_sandbox
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.local import account_environment, dagster_home, sandbox_environment, wants_sandbox
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 

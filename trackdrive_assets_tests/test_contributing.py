@@ -75,7 +75,7 @@ class Diff:
     @property
     def is_written_of(self) -> bool:
         """Whether Dagster can't load it before `make docs` has written of it, as is so of a view."""
-        return "+++ b/trackdrive_assets/lake/views/" in self.text
+        return "+++ b/trackdrive_assets/lake/sql/views/" in self.text
 
 
 def diffs(page: str) -> list[Diff]:

@@ -13,7 +13,7 @@ import trackdrive_assets
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
 from trackdrive_assets.api.query import UnlistedValueWarning
 from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.lake.duckdb import views
+from trackdrive_assets.lake.database import views
 from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.settings import SettingError, Settings
 from trackdrive_assets.tables.columns import TABLES
@@ -94,7 +94,7 @@ def test_a_view_leads_to_its_sql_where_the_settings_say_that_it_can_be_read() ->
     (link,) = code_of(dg.AssetKey(["views", "daily_summary"]), settings)
     assert isinstance(link, dg.UrlCodeReference)
     assert link.url == (
-        "https://git.example.com/acme/blob/main/trackdrive_assets/lake/views/daily_summary.sql"
+        "https://git.example.com/acme/blob/main/trackdrive_assets/lake/sql/views/daily_summary.sql"
     )
 
 
@@ -152,7 +152,7 @@ def refuse(event, arguments):
 
 sys.addaudithook(refuse)
 import trackdrive_assets.definitions
-import trackdrive_assets.resources
+import trackdrive_assets.dagster.resources
 """
     process = subprocess.run(
         [sys.executable, "-B", "-c", script],

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from docs.write import DICTIONARY, ROOT, written
-from trackdrive_assets.lake.duckdb import views
+from trackdrive_assets.lake.database import views
 from trackdrive_assets.lake.view_columns import view_columns
 from trackdrive_assets.tables.columns import TABLES, Table
 

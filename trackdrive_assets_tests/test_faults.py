@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from trackdrive_assets.assets import day_runs
+from trackdrive_assets.dagster.assets import daily
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
@@ -52,7 +52,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
 @pytest.fixture(autouse=True)
 def tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step is not tried again: what one attempt leaves is to be seen."""
-    monkeypatch.setattr(day_runs, "WAITS", ())
+    monkeypatch.setattr(daily, "WAITS", ())
 
 
 @pytest.fixture(params=[1, 16], ids=["one request at a time", "sixteen"])

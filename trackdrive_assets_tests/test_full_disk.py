@@ -22,11 +22,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.ingest.calls import ingest_calls
-from trackdrive_assets.lake.duckdb import FILE, rebuild
+from trackdrive_assets.lake.database import FILE, rebuild
 from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.tables.columns import CALL_CHANGES, REPORTS, SCHEMAS, Table
 from trackdrive_assets_tests.conftest import Pipeline
-from trackdrive_assets_tests.processes import forks
+from trackdrive_assets_tests.support.processes import forks
 
 DAY = date(2024, 3, 10)
 

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from trackdrive_assets.lake.duckdb import FILE
+from trackdrive_assets.lake.database import FILE
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import NOW, days_between
-from trackdrive_assets_tests.processes import Deployment, Moment, Tally
+from trackdrive_assets_tests.support.processes import Deployment, Moment, Tally
 
 SELECT = 'key:calls or key:"reports/status" or key:"views/daily_summary"'
 DAYS = days_between("2024-03-09", "2024-03-10")

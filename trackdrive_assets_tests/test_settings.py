@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from trackdrive_assets.api.auth import AuthToken, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
-from trackdrive_assets.api.credentials import AuthToken, KeyPair
 from trackdrive_assets.settings import SettingError, Settings, meaning, variable
 
 # Variable, default, a text, and the value that it means.

@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import calls_task
-from trackdrive_assets.ingest.days import exact_day
-from trackdrive_assets.ingest.readings import side_by_side
+from trackdrive_assets.ingest.concurrency import side_by_side
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings
 

@@ -1,7 +1,7 @@
 """The five endpoints as methods.
 
 Not here: what may be asked (`query.py`), how it is sent and asked again (`transport.py`), what comes after a
-page (`paging.py`), how undocumented bodies are read (`shapes.py`), and what the rows mean (`tables/`).
+page (`paging.py`), how undocumented bodies are read (`responses.py`), and what the rows mean (`tables/`).
 """
 
 import re
@@ -12,13 +12,13 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from trackdrive_assets.api import catalog, shapes
-from trackdrive_assets.api.credentials import Credentials
+from trackdrive_assets.api import catalog, responses
+from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.envelope import Envelope, encode
 from trackdrive_assets.api.errors import QueryError, UnreadableAnswer
-from trackdrive_assets.api.pace import Clock
-from trackdrive_assets.api.paging import Page, Paging, report_ends, walk
+from trackdrive_assets.api.pagination import Page, Paging, report_ends, walk
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
+from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
 from trackdrive_assets.api.transport import ROOT, Seen, Transport, Usage
 
@@ -178,7 +178,7 @@ class Client:
         while True:
             envelope = self._transport.json("GET", Endpoint.REPORTS, asked | {"page": str(number)})
             found = self._by_shape(
-                Endpoint.REPORTS, envelope, lambda content: shapes.report_rows(content, category)
+                Endpoint.REPORTS, envelope, lambda content: responses.report_rows(content, category)
             )
             # A server that does not page gives the same groups again, with numbers that may have moved on.
             new = [row for row in found if _group_of(row, category) not in seen]
@@ -199,7 +199,7 @@ class Client:
         created_at_from: datetime | str,
         created_at_to: datetime | str,
         query: Query = ANY,
-    ) -> dict[shapes.Group, Decimal | None]:
+    ) -> dict[responses.Group, Decimal | None]:
         """One statistic of the calls of a span of time, by group.
 
         Args:
@@ -218,7 +218,7 @@ class Client:
         parameters = spanned.parameters(Endpoint.STATS) | {"group_by": group_by, "stat": stat}
         envelope = self._transport.json("GET", Endpoint.STATS, parameters)
         return self._by_shape(
-            Endpoint.STATS, envelope, lambda content: shapes.stat_values(content, stat, group_by)
+            Endpoint.STATS, envelope, lambda content: responses.stat_values(content, stat, group_by)
         )
 
     def call(self, uuid: str | int, *, serializer: str | None = None) -> Row:
@@ -259,13 +259,13 @@ class Client:
 
     def _page_of_calls(self, parameters: dict[str, str]) -> Page:
         envelope = self._transport.json("GET", Endpoint.CALLS, parameters, self._calls.decode)
-        return Page(self._by_shape(Endpoint.CALLS, envelope, shapes.call_rows), envelope.metadata)
+        return Page(self._by_shape(Endpoint.CALLS, envelope, responses.call_rows), envelope.metadata)
 
     def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:
         asked = f"GET {ROOT}{endpoint}"
         try:
             rows = read(envelope.content)
-        except shapes.UnknownShape as unknown:
+        except responses.UnknownShape as unknown:
             raise self._unreadable(asked, envelope.content, str(unknown)) from None
         if envelope.errors and not rows:
             # Nothing but what is wrong: that is no answer without rows.

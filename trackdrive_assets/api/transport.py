@@ -20,7 +20,7 @@ import requests
 import tenacity
 
 from trackdrive_assets.api import retry
-from trackdrive_assets.api.credentials import Credentials
+from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.envelope import Envelope, NotJson, any_value, encode, open_envelope
 from trackdrive_assets.api.errors import (
     RequestFailed,
@@ -31,7 +31,7 @@ from trackdrive_assets.api.errors import (
     is_transient,
     redact,
 )
-from trackdrive_assets.api.pace import Clock, shared_pace
+from trackdrive_assets.api.rate_limit import Clock, shared_pace
 
 ROOT = "/api/v1/"
 

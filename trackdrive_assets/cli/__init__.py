@@ -6,8 +6,8 @@ could be of use without a terminal.
 
 import click
 
-from trackdrive_assets.cli import doctor, project, questions, sandbox
-from trackdrive_assets.cli.ending import Ending
+from trackdrive_assets.cli import dev, doctor, query_commands, sandbox
+from trackdrive_assets.cli.errors import Ending
 
 _EPILOG = """
 \b
@@ -37,13 +37,13 @@ def main() -> None:
 
 
 for _command in (
-    project.demo,
-    project.dev,
+    dev.demo,
+    dev.dev,
     doctor.doctor,
-    questions.calls,
-    questions.call,
-    questions.report,
-    questions.stats,
+    query_commands.calls,
+    query_commands.call,
+    query_commands.report,
+    query_commands.stats,
     sandbox.sandbox,
 ):
     main.add_command(_command)

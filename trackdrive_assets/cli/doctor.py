@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trackdrive_assets.cli.account import account_client, account_settings
-from trackdrive_assets.cli.ending import ExitCode
+from trackdrive_assets.cli.errors import ExitCode
 from trackdrive_assets.cli.output import table_text
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _cost(settings: Settings, answers: Any) -> Finding:
 
 def _about(settings: Settings, now: datetime, requests: int) -> dict[str, str | int]:
     """What whoever reads a log or a ticket asks first."""
-    from trackdrive_assets.api.credentials import KeyPair  # noqa: PLC0415  # imported by now
+    from trackdrive_assets.api.auth import KeyPair  # noqa: PLC0415  # imported by now
 
     return {
         "account": settings.address,

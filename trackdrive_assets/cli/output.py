@@ -61,7 +61,7 @@ def opened(form: str, place: Path | None, schema: pa.Schema) -> Iterator[Writer]
 
 @contextmanager
 def _replaced(place: Path) -> Iterator[BinaryIO]:
-    from trackdrive_assets.lake.aside import move_over, refused  # noqa: PLC0415  # only for files
+    from trackdrive_assets.lake.atomic import move_over, refused  # noqa: PLC0415  # only for files
 
     # A device or a named pipe cannot be replaced, only written to.
     aside = place.is_file() or not place.exists()

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import RequestFailed
-from trackdrive_assets.api.paging import FIRST_CURSOR
+from trackdrive_assets.api.pagination import FIRST_CURSOR
 from trackdrive_assets.api.query import Endpoint
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.api.transport import Seen

@@ -16,7 +16,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Self
 
-from trackdrive_assets.api import catalog, shapes
+from trackdrive_assets.api import catalog, responses
 from trackdrive_assets.api.envelope import Envelope, Metadata, NotJson, any_value, open_envelope
 from trackdrive_assets.api.errors import RequestFailed, Unavailable
 from trackdrive_assets.api.rows import Row
@@ -213,8 +213,8 @@ def rows_of(outcome: Outcome) -> list[Row] | None:
     if envelope is None or (envelope.errors and not envelope.content):
         return None
     try:
-        return list(shapes.call_rows(envelope.content))
-    except shapes.UnknownShape:
+        return list(responses.call_rows(envelope.content))
+    except responses.UnknownShape:
         return None
 
 
@@ -417,9 +417,9 @@ def _reports(answers: Answers) -> Judged:
     def judged(envelope: Envelope) -> tuple[Result, str]:
         form = _form(answers.report)
         try:
-            rows = shapes.report_rows(envelope.content, "status")
+            rows = responses.report_rows(envelope.content, "status")
             batch = report_batch(rows, category="status")
-        except (shapes.UnknownShape, MalformedRow):
+        except (responses.UnknownShape, MalformedRow):
             return Result.FAILED, f"Not understood: {form}. Please report this form as an issue."
         if not rows:
             return Result.UNTOLD, f"Answered with {form}, without rows: no calls tell."
@@ -440,8 +440,8 @@ def _stats(answers: Answers) -> Judged:
     def judged(envelope: Envelope) -> tuple[Result, str]:
         form = _form(answers.stats)
         try:
-            values = shapes.stat_values(envelope.content, "count", "status")
-        except shapes.UnknownShape:
+            values = responses.stat_values(envelope.content, "count", "status")
+        except responses.UnknownShape:
             return Result.FAILED, f"Not understood: {form}. Please report this form as an issue."
         if not values:
             return Result.UNTOLD, f"Answered with {form}, without groups: no calls tell."

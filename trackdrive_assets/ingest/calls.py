@@ -17,13 +17,12 @@ import pyarrow.compute as pc
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteAnswer
-from trackdrive_assets.api.paging import Chain, Page, Paging, identities, shortage
+from trackdrive_assets.api.pagination import Chain, Page, Paging, identities, shortage
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
-from trackdrive_assets.api.windows import Window, below, divided, how_many_parts, newest_first
+from trackdrive_assets.days import Day, Window, below, divided, how_many_parts, newest_first
 from trackdrive_assets.ingest.changes import Recorded, record_changes
-from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import Amount, Question, Task, Work, alone
+from trackdrive_assets.ingest.concurrency import Amount, Question, Task, Work, alone
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import DayWriter, Lake, Written
 from trackdrive_assets.tables.columns import CALLS

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackdrive_assets.ingest.days import Day
+from trackdrive_assets.days import Day
 from trackdrive_assets.lake.day_file import DamagedFileError, DayFile
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.changes import call_changes

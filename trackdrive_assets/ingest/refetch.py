@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import NotFound, QueryError, UnreadableAnswer
+from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import CallsRead
 from trackdrive_assets.ingest.changes import Recorded, record_changes
-from trackdrive_assets.ingest.days import Day, exact_day
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALLS

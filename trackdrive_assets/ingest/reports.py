@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from trackdrive_assets.api.client import Client, Report
 from trackdrive_assets.api.errors import IncompleteAnswer
 from trackdrive_assets.api.query import Query
-from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import Amount, Question, Task, alone
+from trackdrive_assets.days import Day
+from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import REPORTS
 from trackdrive_assets.tables.parse import report_batch

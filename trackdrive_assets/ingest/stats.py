@@ -7,8 +7,8 @@ from functools import partial
 
 from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.ingest.days import Day
-from trackdrive_assets.ingest.readings import Amount, Question, Task, alone
+from trackdrive_assets.days import Day
+from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
 from trackdrive_assets.lake.store import Lake, Written
 from trackdrive_assets.tables.columns import STATS
 from trackdrive_assets.tables.parse import stats_batch

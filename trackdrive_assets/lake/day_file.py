@@ -15,7 +15,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.aside import LakeError, refusals_explained
+from trackdrive_assets.lake.atomic import LakeError, refusals_explained
 
 _PREFIX = "trackdrive."
 _TICK = timedelta(microseconds=1)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.aside import LakeError, folder_beside, move_over, refusals_explained, turn_in
+from trackdrive_assets.lake.atomic import LakeError, folder_beside, move_over, refusals_explained, turn_in
 from trackdrive_assets.lake.day_file import DamagedFileError, DayFile, Reading, damage_explained
 
 __all__ = ["LAYOUT", "Lake", "LakeError", "Layout", "Written"]

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
-from trackdrive_assets.sandbox.market import PLACES, Buyer, Place, TrackingNumber
+from trackdrive_assets.sandbox.reference_data import PLACES, Buyer, Place, TrackingNumber
 
 Facts = dict[str, Any]
 """What is known of a call at a moment, by name. Values are as on the wire."""

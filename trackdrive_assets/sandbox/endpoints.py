@@ -9,12 +9,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from trackdrive_assets.api.catalog import GROUP_BYS, REPORT_CATEGORIES, STATS
-from trackdrive_assets.sandbox import filters, wire
+from trackdrive_assets.sandbox import filters, serializers
 from trackdrive_assets.sandbox.call import Call, Facts, milliseconds
 from trackdrive_assets.sandbox.filters import Criteria, Refused
+from trackdrive_assets.sandbox.generator import LONGEST_CALL, World
 from trackdrive_assets.sandbox.search import Search
-from trackdrive_assets.sandbox.wire import Generation, Page, ReportShape, Row, StatsShape
-from trackdrive_assets.sandbox.world import LONGEST_CALL, World
+from trackdrive_assets.sandbox.serializers import Generation, Page, ReportShape, Row, StatsShape
 
 FIRST_DAY = date(2024, 1, 1)
 
@@ -100,7 +100,7 @@ class Endpoints:
         """`GET /calls`. A page may be spoiled: `short` or `repeat-cursor`, see `faults.KINDS`."""
         now = milliseconds(self.now())
         criteria = self._criteria(params)
-        page = wire.asked_page(params, self.per_page_limit)
+        page = serializers.asked_page(params, self.per_page_limit)
         if page.cursor is None and self.refuse_page_over and page.number > self.refuse_page_over:
             raise Refused(
                 "page", f"A page > {self.refuse_page_over} is not allowed, cursor must be used instead."
@@ -108,12 +108,12 @@ class Endpoints:
         found = self._search.in_order(
             criteria,
             now,
-            ascending=wire.is_ascending(params),
-            order_by=wire.order_key(params),
+            ascending=serializers.is_ascending(params),
+            order_by=serializers.order_key(params),
             after=None if page.cursor is None else self._position(page.cursor),
         )
-        calls = wire.window(found, page, skip=page.cursor is None)
-        columns = wire.asked_columns(params, self.generation)
+        calls = serializers.window(found, page, skip=page.cursor is None)
+        columns = serializers.asked_columns(params, self.generation)
         shown = calls[: len(calls) // 2] if spoiled == "short" else calls
         rows = [self._row(call, now, columns) for call in shown]
         if "root" in params and not filters.parse_flag("root", params["root"]):
@@ -132,8 +132,8 @@ class Endpoints:
             raise Refused("category", self.refused_categories[category])
         if category not in REPORT_CATEGORIES:
             raise Refused("category", f"Must be one of: {', '.join(REPORT_CATEGORIES)}.")
-        page = wire.asked_page({**params, "cursor": ""}, self.per_page_limit)
-        rows = wire.report_rows(self._facts(params), category)
+        page = serializers.asked_page({**params, "cursor": ""}, self.per_page_limit)
+        rows = serializers.report_rows(self._facts(params), category)
         about = self._metadata(params, "reports", page, len(rows), None)
         shown = rows[(page.number - 1) * page.size :][: page.size]
         if spoiled == "short":
@@ -141,7 +141,7 @@ class Endpoints:
         shape = self.report_shape
         if "root" in params and not filters.parse_flag("root", params["root"]):
             shape = "bare"
-        return Answer(200, wire.report_body(shown, category, about, shape), shown)
+        return Answer(200, serializers.report_body(shown, category, about, shape), shown)
 
     def stats(self, params: Mapping[str, str]) -> Answer:
         """`GET /calls/stats`."""
@@ -151,8 +151,8 @@ class Endpoints:
         for name in ("created_at_from", "created_at_to"):
             if name not in params:
                 raise Refused(name, "Missing.")
-        numbers = wire.stat_by_group(self._facts(params), params["group_by"], params["stat"])
-        return Answer(200, wire.stats_body(numbers, params["created_at_from"], self.stats_shape))
+        numbers = serializers.stat_by_group(self._facts(params), params["group_by"], params["stat"])
+        return Answer(200, serializers.stats_body(numbers, params["created_at_from"], self.stats_shape))
 
     def show_call(self, key: str) -> Answer:
         """`GET /calls/:uuid`, by uuid or id."""
@@ -177,7 +177,7 @@ class Endpoints:
     def _metadata(
         self, params: Mapping[str, str], root: str, page: Page, total: int, following: float | None
     ) -> Row:
-        about = wire.metadata(params, root, page, total, following)
+        about = serializers.metadata(params, root, page, total, following)
         if self.echoes_auth_token and "auth_token" in params:
             about["params"]["auth_token"] = params["auth_token"]
         return about
@@ -193,7 +193,7 @@ class Endpoints:
         return Answer(200, {"call": self._row(call, milliseconds(self.now()), None)})
 
     def _row(self, call: Call, now: int, columns: tuple[str, ...] | None) -> Row:
-        row = wire.row(self.world, call, now, self.generation, columns)
+        row = serializers.row(self.world, call, now, self.generation, columns)
         return self.rewrite(row) if self.rewrite else row
 
     def _position(self, cursor: str) -> int:
@@ -214,7 +214,7 @@ class Endpoints:
             return 0
         if repeat and page.cursor is not None:
             return float(page.cursor) if self.generation == "current" else int(page.cursor)
-        return wire.cursor_of(calls[0 if repeat else -1], self.generation, ties_lost=self.ties_lost)
+        return serializers.cursor_of(calls[0 if repeat else -1], self.generation, ties_lost=self.ties_lost)
 
     def _live(self, criteria: Criteria, now: int) -> int:
         """How many calls of the range are going on."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trackdrive_assets.sandbox.call import Facts, milliseconds, timestamp
-from trackdrive_assets.sandbox.world import LONGEST_CALL
+from trackdrive_assets.sandbox.generator import LONGEST_CALL
 
 FOREVER = 1 << 50
 """Later than any moment that is asked for."""

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from trackdrive_assets.sandbox.call import DAY, TICKS, Call, Facts
 from trackdrive_assets.sandbox.filters import Criteria
-from trackdrive_assets.sandbox.wire import sort_value
-from trackdrive_assets.sandbox.world import World
+from trackdrive_assets.sandbox.generator import World
+from trackdrive_assets.sandbox.serializers import sort_value
 
 _REMEMBERED = 16
 

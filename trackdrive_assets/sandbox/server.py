@@ -24,13 +24,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from trackdrive_assets.sandbox import AUTH_TOKEN, PRIVATE_KEY, PUBLIC_KEY, wire
+from trackdrive_assets.sandbox import AUTH_TOKEN, PRIVATE_KEY, PUBLIC_KEY, serializers
 from trackdrive_assets.sandbox.call import milliseconds
 from trackdrive_assets.sandbox.endpoints import Answer, Endpoints, failure
 from trackdrive_assets.sandbox.faults import Fault
 from trackdrive_assets.sandbox.filters import Refused
-from trackdrive_assets.sandbox.wire import Row
-from trackdrive_assets.sandbox.world import Change
+from trackdrive_assets.sandbox.generator import Change
+from trackdrive_assets.sandbox.serializers import Row
 
 _HOST = "127.0.0.1"
 _REQUESTS_KEPT = 100_000
@@ -135,7 +135,7 @@ class Sandbox(Endpoints):
         with self._lock:
             now = milliseconds(self.now())
             found = self.world.oldest_first(milliseconds(start), min(milliseconds(end), now + 1))
-            return [wire.row(self.world, call, now, self.generation, None) for call in found]
+            return [serializers.row(self.world, call, now, self.generation, None) for call in found]
 
     def changes(self, since: datetime, until: datetime) -> list[Change]:
         """What became different between two moments, on the calls that were there at the first."""
@@ -363,7 +363,7 @@ async def _spoiled(response: Response, fault: Fault) -> Response:
 def _response(request: Request, answer: Answer) -> Response:
     wants_csv = request.url.path.endswith(".csv") or "text/csv" in request.headers.get("accept", "")
     if wants_csv and answer.rows is not None:
-        return Response(wire.csv_text(answer.rows), answer.status, media_type="text/csv")
+        return Response(serializers.csv_text(answer.rows), answer.status, media_type="text/csv")
     return _json(answer)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets_tests.hurry import Hurry
+from trackdrive_assets_tests.support.fake_clock import Hurry
 
 NOON = datetime(2024, 3, 20, 12, tzinfo=UTC)
 FIRST_DAY = date(2024, 3, 15)

@@ -18,8 +18,8 @@ from urllib.parse import quote_plus
 import pytest
 
 from trackdrive_assets.api import catalog
+from trackdrive_assets.api.auth import AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.client import Client, paging_for
-from trackdrive_assets.api.credentials import AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.errors import (
     AccessDenied,
     IncompleteAnswer,
@@ -31,15 +31,15 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     UnreadableAnswer,
 )
-from trackdrive_assets.api.pace import Clock
-from trackdrive_assets.api.paging import Paging
+from trackdrive_assets.api.pagination import Paging
 from trackdrive_assets.api.query import Query, UnlistedValueWarning
+from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.transport import Usage
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.api.conftest import NOON, Doorkeeper, account
-from trackdrive_assets_tests.hurry import Hurry
-from trackdrive_assets_tests.serving import serving
+from trackdrive_assets_tests.support.fake_clock import Hurry
+from trackdrive_assets_tests.support.http_server import serving
 
 PAIR = KeyPair("tdpubopen", "tdprvsesame")
 TOKEN = AuthToken("open-sesame")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trackdrive_assets.api.credentials import AuthToken, KeyPair
+from trackdrive_assets.api.auth import AuthToken, KeyPair
 from trackdrive_assets.api.errors import (
     EXCERPT_LENGTH,
     AccessDenied,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from trackdrive_assets_tests.browser.desk import (
+from trackdrive_assets_tests.support.ui_driver import (
     PATIENCE,
     SIZE,
     Desk,

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, expect
 
-from trackdrive_assets_tests.browser.desk import (
+from trackdrive_assets_tests.support.ui_driver import (
     PATIENCE,
     PROJECT,
     SIZE,

@@ -8,11 +8,11 @@ from datetime import date
 
 from playwright.sync_api import Page, expect
 
-from trackdrive_assets.assets.previews import ROWS
-from trackdrive_assets.jobs import EXAMPLE
-from trackdrive_assets.lake.duckdb import views
+from trackdrive_assets.dagster.jobs import EXAMPLE
+from trackdrive_assets.dagster.previews import ROWS
+from trackdrive_assets.lake.database import views
 from trackdrive_assets.lake.view_columns import view_columns
-from trackdrive_assets_tests.browser.desk import (
+from trackdrive_assets_tests.support.ui_driver import (
     Desk,
     fill_in,
     launch_run,

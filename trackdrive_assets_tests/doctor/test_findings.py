@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from trackdrive_assets.api.auth import AuthToken, KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import AuthToken, KeyPair
 from trackdrive_assets.doctor.asking import examine
 from trackdrive_assets.doctor.findings import (
     Finding,
@@ -21,8 +21,8 @@ from trackdrive_assets.doctor.findings import (
     worst,
 )
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets_tests.hurry import Hurry
-from trackdrive_assets_tests.serving import serving
+from trackdrive_assets_tests.support.fake_clock import Hurry
+from trackdrive_assets_tests.support.http_server import serving
 
 NOW = datetime(2024, 3, 20, 12, tzinfo=UTC)
 OK, DIFFERS, UNTOLD, FAILED = Result.OK, Result.DIFFERS, Result.UNTOLD, Result.FAILED

@@ -7,22 +7,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.errors import IncompleteAnswer, Unavailable
-from trackdrive_assets.api.paging import Chain, Paging
+from trackdrive_assets.api.pagination import Chain, Paging
 from trackdrive_assets.api.rows import Rows
-from trackdrive_assets.api.windows import Window
+from trackdrive_assets.days import Window, exact_day
 from trackdrive_assets.ingest.calls import Part, created, ingest_calls
-from trackdrive_assets.ingest.days import exact_day
-from trackdrive_assets.ingest.readings import READINGS
+from trackdrive_assets.ingest.concurrency import READINGS
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.endpoints import Answer
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import Exclusion
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.hurry import Hurry
+from trackdrive_assets_tests.support.fake_clock import Hurry
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.changes import record_changes
-from trackdrive_assets.ingest.days import exact_day
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.parse import NOTHING, Exclusion
-from trackdrive_assets_tests.typed import typed
+from trackdrive_assets_tests.support.typed import typed
 
 DAY = exact_day(date(2024, 6, 19), ZoneInfo("UTC"))
 CREATED = "2024-06-19T12:00:00Z"

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.errors import Unavailable
+from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
-from trackdrive_assets.ingest.days import Day, exact_day
 from trackdrive_assets.ingest.refetch import Refetched, fetched_call, refetch_calls
 from trackdrive_assets.lake.day_file import DayFile, Reading
 from trackdrive_assets.lake.store import Lake

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import KeyPair
 from trackdrive_assets.api.errors import IncompleteAnswer
-from trackdrive_assets.ingest.days import exact_day
-from trackdrive_assets.ingest.readings import READINGS
+from trackdrive_assets.days import exact_day
+from trackdrive_assets.ingest.concurrency import READINGS
 from trackdrive_assets.ingest.reports import groups_missing, ingest_report
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.parse import report_batch
-from trackdrive_assets_tests.serving import serving
+from trackdrive_assets_tests.support.http_server import serving
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 EMPTY_PAGE = b'{"metadata": {"root": "reports", "total_count": 2}, "reports": []}'

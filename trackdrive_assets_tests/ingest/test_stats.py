@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import KeyPair
-from trackdrive_assets.ingest.days import exact_day
+from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.stats import ingest_stats
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets_tests.lake.invented import DAY, Row, a_call, a_sale, ask, dollars, write
+from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, ask, dollars, write
 
 MIDNIGHT = datetime(2024, 6, 20, tzinfo=UTC)
 """The end of `DAY` in UTC."""

@@ -11,17 +11,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.credentials import KeyPair
+from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
-from trackdrive_assets.ingest.days import exact_day
 from trackdrive_assets.ingest.reports import ingest_report
 from trackdrive_assets.ingest.stats import ingest_stats
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.lake.invented import DAY, Row, a_call, a_sale, ask, dollars, write
+from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, ask, dollars, write
 
 AFTERWARDS = datetime(2024, 6, 21, 3, tzinfo=UTC)
 """The day was over by then, and read whole."""

@@ -11,7 +11,7 @@ import pytest
 
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets_tests.lake.invented import DAY, Row, a_call, a_sale, ask, dollars, write
+from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, ask, dollars, write
 
 
 def answer(

@@ -10,7 +10,7 @@ import pytest
 from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.parse import Exclusion
-from trackdrive_assets_tests.typed import typed
+from trackdrive_assets_tests.support.typed import typed
 
 CREATED = datetime(2024, 6, 19, 12, tzinfo=UTC)
 FIRST = datetime(2024, 6, 20, 3, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trackdrive_assets.tables import parse
 from trackdrive_assets.tables.columns import CALLS, REPORTS, STATS
 from trackdrive_assets.tables.parse import Exclusion, MalformedRow, report_batch, stats_batch
-from trackdrive_assets_tests.typed import typed
+from trackdrive_assets_tests.support.typed import typed
 
 UUID = "5cc8897c-ad0f-44cb-8ea7-8f7736ae76f1"
 NOW = datetime(2024, 6, 30, 12, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""What is wrong with the data of some days. Works without Dagster."""

@@ -1,0 +1,291 @@
+"""Walking a list: each row once, or an error that says that some are missing. Never fewer without a word."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trackdrive_assets.api.envelope import Metadata
+from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.pagination import (
+    FIRST_CURSOR,
+    Page,
+    Paging,
+    next_cursor,
+    report_ends,
+    shortage,
+    walk,
+)
+from trackdrive_assets.api.rows import Rows
+
+END_TOKENS = ["0", "0.0", "-0", "0E0", "null", "false", "", FIRST_CURSOR, None]
+
+
+@dataclass
+class Account:
+    """A server with numbered calls, newest first, as the evidence describes it.
+
+    Attributes:
+        calls: Their numbers, newest first.
+        largest_page: What a larger page is cut to.
+        exact: Writes the place of a call as a cursor: as an id, or as a float with an exponent.
+        arriving: How many calls come in before each answer but the first.
+        silent: Sends bare arrays.
+        counts: Says how many calls there are.
+        early_zero: The last page with rows says already that it is the last.
+    """
+
+    calls: list[int]
+    largest_page: int = 250
+    exact: Callable[[int], str] = str
+    arriving: Iterator[int] = field(default_factory=lambda: iter(()))
+    silent: bool = False
+    counts: bool = True
+    early_zero: bool = False
+    asked: list[dict[str, str]] = field(default_factory=list)
+
+    def __call__(self, position: dict[str, str]) -> Page:
+        if self.asked:
+            for _ in range(next(self.arriving, 0)):
+                self.calls.insert(0, (self.calls[0] if self.calls else 0) + 1)
+        self.asked.append(position)
+        size = min(int(position["per_page"]), self.largest_page)
+        found = (
+            self._below(position["cursor"]) if "cursor" in position else self._from(position["page"], size)
+        )
+        shown = found[:size]
+        rows: list[dict[str, Any]] = [{"uuid": f"call {number}"} for number in shown]
+        if self.silent:
+            return Page(Rows.of(rows), Metadata())
+        over = not shown or (self.early_zero and len(found) <= size)
+        return Page(
+            Rows.of(rows),
+            Metadata(
+                next_cursor="0" if over else self.exact(shown[-1]),
+                total_count=len(self.calls) if self.counts else None,
+                total_pages=-(-len(self.calls) // size) + 1,
+                per_page=size,
+            ),
+        )
+
+    def _below(self, cursor: str) -> list[int]:
+        return [number for number in self.calls if cursor == FIRST_CURSOR or number < float(cursor)]
+
+    def _from(self, page: str, size: int) -> list[int]:
+        return self.calls[(int(page) - 1) * size :]
+
+
+def newest_first(how_many: int) -> list[int]:
+    return list(range(how_many, 0, -1))
+
+
+def names(numbers: Iterable[int]) -> list[str]:
+    return [f"call {number}" for number in numbers]
+
+
+def received(account: Callable[[dict[str, str]], Page], paging: Paging, per_page: int = 250) -> list[str]:
+    return [row["uuid"] for page in walk(account, paging=paging, per_page=per_page) for row in page.rows]
+
+
+accounts = st.builds(
+    Account,
+    calls=st.integers(0, 60).map(newest_first),
+    largest_page=st.integers(1, 30),
+    exact=st.sampled_from([str, lambda number: f"{number}E+0", lambda number: f"{number}.0"]),
+    counts=st.booleans(),
+    early_zero=st.booleans(),
+)
+
+
+@settings(deadline=None)
+@given(account=accounts, paging=st.sampled_from(Paging), per_page=st.integers(1, 40))
+def test_every_call_comes_once_and_in_order(account: Account, paging: Paging, per_page: int) -> None:
+    assert received(account, paging, per_page) == names(account.calls)
+
+
+@settings(deadline=None)
+@given(
+    account=accounts,
+    arriving=st.lists(st.integers(0, 5)),
+    paging=st.sampled_from(Paging),
+    per_page=st.integers(1, 40),
+)
+def test_calls_that_come_in_while_paging_cost_no_other(
+    account: Account, arriving: list[int], paging: Paging, per_page: int
+) -> None:
+    there_at_first = names(account.calls)
+    account.arriving = iter(arriving)
+    try:
+        rows = received(account, paging, per_page)
+    except IncompleteAnswer as refused:
+        # Right only where as many calls came in as a page holds, so that a page had nothing new on it.
+        if paging is Paging.CURSOR or "given before" not in str(refused):
+            raise
+    else:
+        assert len(set(rows)) == len(rows)
+        assert set(there_at_first) <= set(rows)
+        # By page a call that has just come in can be seen too; a cursor only goes down.
+        assert paging is Paging.PAGE or rows == there_at_first
+
+
+@settings(deadline=None)
+@given(account=accounts, lost=st.integers(1, 59), paging=st.sampled_from(Paging), per_page=st.integers(1, 40))
+def test_a_server_that_loses_rows_is_never_believed(
+    account: Account, lost: int, paging: Paging, per_page: int
+) -> None:
+    account.counts = True
+
+    def forgetful(position: dict[str, str]) -> Page:
+        page = account(position)
+        return Page(Rows.of([row for row in page.rows if row["uuid"] != f"call {lost}"]), page.metadata)
+
+    whole = lost > len(account.calls)
+    try:
+        rows = received(forgetful, paging, per_page)
+    except IncompleteAnswer:
+        assert not whole  # an error is right only where a row is missing
+    else:
+        assert whole
+        assert rows == names(account.calls)
+
+
+@settings(deadline=None)
+@given(
+    account=accounts.map(lambda account: Account(account.calls, account.largest_page, silent=True)),
+    per_page=st.integers(1, 40),
+)
+def test_bare_arrays_are_read_to_the_end_even_where_the_server_grants_less_than_was_asked(
+    account: Account, per_page: int
+) -> None:
+    assert received(account, Paging.PAGE, per_page) == names(account.calls)
+
+
+def test_rows_that_come_again_are_counted_and_left_out() -> None:
+    account = Account(newest_first(10), arriving=iter([2]))
+    pages = list(walk(account, paging=Paging.PAGE, per_page=4))
+    assert [(len(page.rows), page.repeated) for page in pages] == [(4, 0), (2, 2), (4, 0), (0, 0)]
+
+
+def test_rows_without_a_name_all_count_as_new() -> None:
+    page = Page(Rows.of([{"status": "finished"}, {"status": "finished"}]), Metadata("0", 2, 1, 250))
+    (walked,) = walk(lambda _: page, paging=Paging.CURSOR, per_page=250)
+    assert len(walked.rows) == 2
+
+
+def test_a_row_is_known_by_its_number_where_it_has_no_uuid() -> None:
+    pages = iter(
+        [
+            Page(Rows.of([{"id": 2}, {"id": 1}]), Metadata("2", 2)),
+            Page(Rows.of([{"id": 1}, {"id": 0}]), Metadata("0", 2)),
+        ]
+    )
+    walked = list(walk(lambda _: next(pages), paging=Paging.CURSOR, per_page=2))
+    assert [list(page.rows) for page in walked] == [[{"id": 2}, {"id": 1}], [{"id": 0}]]
+
+
+def test_a_cursor_is_sent_back_digit_for_digit() -> None:
+    account = Account(newest_first(3), exact=lambda number: f"{number}.000E+0")
+    received(account, Paging.CURSOR, 1)
+    assert [asked["cursor"] for asked in account.asked] == ["-1", "3.000E+0", "2.000E+0", "1.000E+0"]
+
+
+def test_a_walk_can_begin_in_the_middle() -> None:
+    account = Account(newest_first(9))
+    by_cursor = walk(account, paging=Paging.CURSOR, per_page=2, start="4")
+    assert [row["uuid"] for page in by_cursor for row in page.rows] == names([3, 2, 1])
+    by_page = walk(account, paging=Paging.PAGE, per_page=2, start="4")
+    assert [row["uuid"] for page in by_page for row in page.rows] == names([3, 2, 1])
+
+
+@pytest.mark.parametrize("token", END_TOKENS)
+def test_a_cursor_ends_in_every_way_that_servers_end_it(token: str | None) -> None:
+    assert next_cursor(Metadata(next_cursor=token)) is None
+
+
+@pytest.mark.parametrize("token", ["32494003", "1.7188355534787E+14", "0.1", "-2", "b3BhcXVl"])
+def test_any_other_cursor_goes_on(token: str) -> None:
+    assert next_cursor(Metadata(next_cursor=token)) == token
+
+
+def _page(numbers: Sequence[int], **metadata: Any) -> Page:
+    return Page(Rows.of([{"uuid": f"call {number}"} for number in numbers]), Metadata(**metadata))
+
+
+def test_a_cursor_that_repeats_is_an_error() -> None:
+    pages = iter([_page([3], next_cursor="7"), _page([2], next_cursor="8"), _page([1], next_cursor="7")])
+    with pytest.raises(IncompleteAnswer, match="the cursor 7 twice"):
+        list(walk(lambda _: next(pages), paging=Paging.CURSOR, per_page=1))
+
+
+@pytest.mark.parametrize("paging", Paging)
+def test_a_page_with_nothing_but_known_rows_is_an_error(paging: Paging) -> None:
+    pages = iter(
+        [_page([2, 1], next_cursor="7", total_pages=9), _page([1, 2], next_cursor="8", total_pages=9)]
+    )
+    with pytest.raises(IncompleteAnswer, match=f"answered {paging} [27] with rows that it had given before"):
+        list(walk(lambda _: next(pages), paging=paging, per_page=2))
+
+
+def test_a_list_that_goes_on_for_far_longer_than_it_is_counted_is_an_error() -> None:
+    numbers = iter(range(1, 100_000))
+
+    def more(_: dict[str, str]) -> Page:
+        first = next(numbers)
+        return _page([first * 1000 + n for n in range(100)], next_cursor=str(first), total_count=50)
+
+    with pytest.raises(IncompleteAnswer, match="counts 50 calls but has sent 1200 and goes on"):
+        list(walk(more, paging=Paging.CURSOR, per_page=100))
+
+
+def test_an_end_before_the_count_is_an_error_that_says_how_many_are_missing() -> None:
+    page = _page([3, 2], next_cursor="0", total_count=5)
+    with pytest.raises(IncompleteAnswer, match="counted 5 calls but sent 2: 3 are missing"):
+        list(walk(lambda _: page, paging=Paging.CURSOR, per_page=2))
+
+
+def test_a_cursor_that_counts_its_own_row_in_ends_with_the_last_row() -> None:
+    rows = list(range(9, 0, -1))
+
+    def ask(parameters: dict[str, str]) -> Page:
+        cursor = int(parameters["cursor"])
+        page = [row for row in rows if cursor in {-1, *range(row, 10)}][:3]
+        return _page(page, next_cursor=str(page[-1]), total_count=len(rows))
+
+    pages = list(walk(ask, paging=Paging.CURSOR, per_page=3))
+    assert [row["uuid"] for page in pages for row in page.rows] == [f"call {row}" for row in rows]
+
+
+def test_a_page_that_new_calls_have_filled_with_known_rows_is_not_the_end() -> None:
+    account = Account(newest_first(2), arriving=iter([2]))
+    with pytest.raises(IncompleteAnswer, match="answered page 3 with rows that it had given before"):
+        received(account, Paging.PAGE, 1)
+
+
+def test_a_full_page_that_says_nothing_of_what_follows_is_an_error() -> None:
+    with pytest.raises(IncompleteAnswer, match="more may follow"):
+        list(walk(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))
+
+
+def test_more_than_was_counted_is_none_missing() -> None:
+    assert [shortage(None, 0), shortage(3, 3), shortage(3, 4), shortage(3, 1)] == [0, 0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("new", "gathered", "metadata", "over"),
+    [
+        (0, 0, Metadata(), True),
+        (1, 1, Metadata(), False),
+        (0, 1, Metadata(), True),
+        (1, 1, Metadata(total_count=1), True),
+        (1, 1, Metadata(total_count=2), False),
+        (1, 1, Metadata(total_pages=1), True),
+        (1, 1, Metadata(total_pages=2), False),
+    ],
+)
+def test_a_report_ends_with_a_page_without_new_groups_or_its_count(
+    new: int, gathered: int, metadata: Metadata, over: object
+) -> None:
+    assert report_ends(1, new, gathered, metadata) is over

@@ -1,0 +1,186 @@
+"""Reports and statistics in every shape that they may come in, and the refusal of any other."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from trackdrive_assets.api.responses import UnknownShape, report_rows, stat_values
+
+ROWS = [{"buyer_id": 7, "name": "Acme", "calls": 3}, {"buyer_id": None, "name": None, "calls": 1}]
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (ROWS, ROWS),
+        ({"reports": ROWS}, ROWS),
+        ({"rows": {"7": {"calls": 3}}}, [{"buyer_id": "7", "calls": 3}]),
+        ({"data": {"rows": ROWS}}, ROWS),
+        ({"buyer_id": ROWS}, ROWS),
+        (
+            {"data": {"buyer_id": {"7": 3, "8": 1}}},
+            [{"buyer_id": "7", "calls": 3}, {"buyer_id": "8", "calls": 1}],
+        ),
+        ({"buyer_id": {"7": {"calls": 3}}}, [{"buyer_id": "7", "calls": 3}]),
+        (
+            {"7": {"calls": 3}, "": {"calls": 1}},
+            [{"buyer_id": "7", "calls": 3}, {"buyer_id": "", "calls": 1}],
+        ),
+        ({"7": 3, "null": "1"}, [{"buyer_id": "7", "calls": 3}, {"buyer_id": "null", "calls": 1}]),
+        ([[7, 3], [None, 1]], [{"buyer_id": 7, "calls": 3}, {"buyer_id": None, "calls": 1}]),
+        ([["7", {"calls": 3}]], [{"buyer_id": "7", "calls": 3}]),
+        ([], []),
+        ({}, []),
+        ({"reports": {}}, []),
+    ],
+)
+def test_a_report_is_a_row_for_each_group(content: Any, rows: list[dict[str, Any]]) -> None:
+    assert report_rows(content, "buyer_id") == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "row"),
+    [
+        ({"in_progress": {"calls": 3, "revenue": "1.50"}}, {"calls": 3, "revenue": "1.50"}),
+        ({"in_progress": {"name": "Live", "calls": 3}}, {"name": "Live", "calls": 3}),
+        ({"in_progress": 3}, {"calls": 3}),
+    ],
+)
+def test_the_one_group_of_a_report_is_no_root_even_with_the_name_of_its_category(
+    content: Any, row: dict[str, Any]
+) -> None:
+    assert report_rows(content, "in_progress") == [{"in_progress": "in_progress", **row}]
+
+
+@pytest.mark.parametrize(
+    ("data", "calls"),
+    [
+        ([["2024", 3], ["2025", "4"]], 7),
+        ({"2024-06-19": 3, "2024-06-20": None}, 3),
+        ([], None),
+    ],
+)
+def test_the_calls_of_a_series_in_a_report_are_its_sum(data: Any, calls: int | None) -> None:
+    row = {"name": "Acme", "colour": "red", "data": data}
+    assert report_rows([row], "buyer_id") == [{**row, "calls": calls}]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"buyer_id": 7, "calls": 9, "data": [["2024", 3]]},
+        {"buyer_id": 7, "data": {"colour": "red"}},
+        {"buyer_id": 7, "data": "red"},
+    ],
+)
+def test_a_row_that_is_no_series_is_left_as_it_came(row: dict[str, Any]) -> None:
+    assert report_rows([row], "buyer_id") == [row]
+
+
+@pytest.mark.parametrize("key", ["error", "errors", "error_code", "message"])
+def test_an_error_is_no_report_and_no_statistics(key: str) -> None:
+    for content in ({key: 5}, {key: {"calls": 5}, "finished": 3}, {"data": {key: None, "finished": 3}}):
+        for read in (
+            lambda content: report_rows(content, "status"),
+            lambda content: stat_values(content, "count", "status"),
+        ):
+            with pytest.raises(UnknownShape, match=f"looks like an error, with {key} in it"):
+                read(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["calls", 5, None, True, [1, 2], [["a", 1, 2]], {"a": [1]}, {"a": "many"}, {"reports": {"calls": 3}}],
+)
+def test_a_report_of_any_other_shape_is_not_guessed_at(content: Any) -> None:
+    with pytest.raises(UnknownShape):
+        report_rows(content, "buyer_id")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"finished": 3, "": "1.50"},
+        {"finished": 3, "null": Decimal("1.50")},
+        {"stats": {"finished": 3, "nil": "1.50"}},
+        {"data": {"rows": {"finished": 3, "nil": "1.50"}}},
+        {"status": {"finished": 3, "": "1.50"}},
+        {"revenue": {"finished": 3, "": "1.50"}},
+        {"stats": {"revenue": [["finished", 3], [None, "1.50"]]}},
+        [["finished", 3], [None, "1.50"]],
+        {"data": [["finished", 3], ["", "1.50"]]},
+        [{"status": "finished", "revenue": 3}, {"status": None, "revenue": "1.50"}],
+        [{"status": "finished", "revenue": 3, "count": 9}, {"status": "", "revenue": "1.50", "count": 9}],
+        [{"name": "finished", "value": 3}, {"name": None, "value": "1.50"}],
+        [{"group": "finished", "total": 3}, {"group": "", "total": "1.50"}],
+        [{"label": "finished", "y": 3}, {"label": "", "y": "1.50"}],
+        [{"name": "finished", "data": 3}, {"name": "", "data": "1.50"}],
+        [
+            {"name": "finished", "data": {"2024-06-19 00:00": 1, "2024-06-19 01:00": 2}},
+            {"name": None, "data": {"2024-06-19 00:00": "1.50", "2024-06-19 01:00": None}},
+        ],
+        [
+            {"name": "finished", "data": [["2024-06-19 00:00", 1], ["2024-06-19 01:00", 2]]},
+            {"name": "", "data": [["2024-06-19 00:00", "1.50"]]},
+        ],
+        {"finished": {"revenue": 3}, "": {"revenue": "1.50"}},
+        {"finished": {"2024-06-19": 3}, "": {"2024-06-19": "1.50"}},
+    ],
+)
+def test_statistics_are_a_number_for_each_group_and_none_is_the_group_without_a_value(content: Any) -> None:
+    assert stat_values(content, "revenue", "status") == {"finished": Decimal(3), None: Decimal("1.50")}
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        ({}, {}),
+        ([], {}),
+        ({"finished": None}, {"finished": None}),
+        ({"finished": ""}, {"finished": None}),
+        ([{"name": "finished", "data": []}], {"finished": None}),
+        ([[True, 3], [False, 1]], {"true": Decimal(3), "false": Decimal(1)}),
+        ([[7, 3]], {"7": Decimal(3)}),
+        ({"finished": {"count": 3}}, {"finished": Decimal(3)}),
+        ({"status": {"count": 3}}, {"status": Decimal(3)}),
+        ({"finished": Decimal("0.07500000000000001")}, {"finished": Decimal("0.07500000000000001")}),
+    ],
+)
+def test_a_group_may_have_no_number_and_any_name(content: Any, values: dict[str | None, Any]) -> None:
+    assert stat_values(content, "count", "status") == values
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "3",
+        3,
+        None,
+        [1, 2],
+        [["finished", 3, 4]],
+        [{"colour": "red", "count": 3}],
+        {"finished": True},
+        {"finished": "many"},
+        {"finished": "NaN"},
+        {"finished": [1, 2]},
+        [[["nested"], 3]],
+    ],
+)
+def test_statistics_of_any_other_shape_are_not_guessed_at(content: Any) -> None:
+    with pytest.raises(UnknownShape):
+        stat_values(content, "count", "status")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"finished": {"count": 3, "revenue": 2}}, [{"status": "finished", "count": 3, "revenue": 2}]],
+)
+def test_another_statistic_is_not_taken_for_the_one_asked_for(content: Any) -> None:
+    with pytest.raises(UnknownShape, match="no number here is called 'profit'"):
+        stat_values(content, "profit", "status")
+
+
+def test_a_group_that_stands_in_it_twice_is_refused() -> None:
+    with pytest.raises(UnknownShape, match="the group None stands in it twice"):
+        stat_values([["", 1], [None, 2]], "count", "status")

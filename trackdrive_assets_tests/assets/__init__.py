@@ -1,1 +1,0 @@
-"""The assets, run by Dagster over HTTP against the sandbox."""

@@ -1,0 +1,109 @@
+"""Exit codes, and errors as sentences that end with what to do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from trackdrive_assets.cli import doctor, main, query_commands
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.cli.conftest import Trackdrive
+
+ASKING = [["doctor"], ["calls"], ["call", "1"], ["report", "status"], ["stats", "status", "--from", "today"]]
+
+
+@pytest.fixture(autouse=True)
+def no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in (doctor, query_commands):
+        monkeypatch.setattr(command, "RETRY_BUDGET", 0)
+
+
+@pytest.mark.parametrize("arguments", ASKING, ids=lambda words: words[0])
+def test_every_command_ends_alike(trackdrive: Trackdrive, sandbox: Sandbox, arguments: list[str]) -> None:
+    refused = trackdrive(*arguments, TRACKDRIVE_PRIVATE_KEY="tdprv-wrong")
+    assert refused.exit_code == 1
+    sandbox.inject("500", times=None)
+    assert trackdrive(*arguments).exit_code == 3
+    unset = trackdrive(*arguments, TRACKDRIVE_PRIVATE_KEY="")
+    assert unset.exit_code == 2
+    assert unset.stderr.startswith("Error: TRACKDRIVE_PRIVATE_KEY is not set")
+    assert not unset.stdout
+
+
+def test_a_call_that_does_not_exist_is_a_no(trackdrive: Trackdrive) -> None:
+    outcome = trackdrive("call", "00000000-0000-4000-8000-000000000000")
+    assert outcome.exit_code == 1
+    assert "Check the id" in outcome.stderr
+
+
+def test_a_value_that_cannot_be_understood_is_a_no(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+    sandbox.rewrite = lambda row: row | {"revenue": "a lot"}
+    outcome = trackdrive("calls")
+    assert outcome.exit_code == 1
+    assert "revenue is 'a lot'" in outcome.stderr
+
+
+def test_a_mistake_of_ours_is_not_dressed_up(trackdrive: Trackdrive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken() -> None:
+        raise KeyError
+
+    monkeypatch.setattr(query_commands, "account_settings", mistaken)
+    assert isinstance(trackdrive("calls").exception, KeyError)
+
+
+def test_a_retry_is_told_on_stderr(
+    trackdrive: Trackdrive, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query_commands, "RETRY_BUDGET", 5)
+    sandbox.inject("429", retry_after=0)
+    outcome = trackdrive("calls", "--limit", "1", "--columns", "uuid")
+    assert outcome.exit_code == 0
+    assert outcome.stderr.startswith("Asking again in")
+    assert len(outcome.stdout.splitlines()) == 2
+
+
+def test_the_account_may_stand_in_a_file(trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"TRACKDRIVE_PUBLIC_KEY={sandbox.public_key}\nTRACKDRIVE_PER_PAGE=7\n")
+    assert trackdrive("calls", "--limit", "9", TRACKDRIVE_PUBLIC_KEY=None).exit_code == 0
+    # What is exported goes before what the file says.
+    assert sandbox.requests[0].params["per_page"] == "9"
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_help_has_examples(name: str) -> None:
+    outcome = CliRunner().invoke(main, [name, "--help"])
+    assert outcome.exit_code == 0
+    examples = outcome.stdout.partition("EXAMPLES\n")[2]
+    assert f"trackdrive {name}" in examples
+
+
+@pytest.mark.parametrize("command", main.commands.values(), ids=lambda command: command.name)
+def test_every_option_is_explained(command: click.Command) -> None:
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+def test_the_help_lists_the_exit_codes() -> None:
+    text = CliRunner().invoke(main, ["--help"]).stdout
+    for code in ("0", "1", "2", "3", "130"):
+        assert f"\n    {code} " in text
+
+
+def test_the_help_waits_for_nothing_slow() -> None:
+    slow = "{'dagster', 'duckdb', 'pyarrow', 'requests', 'rich', 'starlette'}"
+    program = f"import sys, trackdrive_assets.cli; sys.exit(', '.join({slow} & sys.modules.keys()))"
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert process.stderr.strip() == ""
+
+
+def test_doctor_tells_machines_what_it_tells_people(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+    told = json.loads(trackdrive("doctor", "--json", "--days", "366").stdout)
+    assert told["account"] == sandbox.base_url
+    assert told["result"] == "ok"
+    table = " ".join(trackdrive("doctor", "--days", "366").stdout.split())
+    for finding in told["findings"]:
+        assert finding["subject"] in table
+    assert sandbox.private_key not in json.dumps(told) + table

@@ -1,0 +1,122 @@
+"""The asset `call_changes`: going back over days that are over, and what has become of them."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow.parquet as pq
+
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.tables.changes import ALWAYS_MOVING
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS
+from trackdrive_assets_tests.conftest import NOW, Clock, Pipeline, days_between
+from trackdrive_assets_tests.support.typed import typed
+
+FIRST, LAST = "2024-11-12", "2024-11-18"
+
+
+def recorded(pipeline: Pipeline, *days: str) -> list[dict[str, object]]:
+    dates = [date.fromisoformat(day) for day in days]
+    rows: list[dict[str, object]] = pipeline.lake.read("call_changes", CALL_CHANGES.schema, dates).to_pylist()
+    return rows
+
+
+def test_a_week_looked_back_on_after_three_days_is_the_truth_and_every_change_stands_once(
+    pipeline: Pipeline, clock: Clock
+) -> None:
+    days = days_between(FIRST, LAST)
+    week = [pipeline.day(day) for day in days]
+    pipeline.materialize("*", FIRST, LAST)
+    before = {row["uuid"]: row for day in week for row in pipeline.sandbox.calls(day.start, day.end)}
+    clock.now += timedelta(days=3)
+
+    pipeline.materialize('key:calls or key:call_changes or key:"reports/*" or key:"views/*"', FIRST, LAST)
+
+    moved = [
+        change
+        for change in pipeline.sandbox.changes(NOW, clock.now)
+        if change.uuid in before and change.field not in ALWAYS_MOVING
+    ]
+    stored = recorded(pipeline, *days)
+    assert moved
+    assert Counter((row["uuid"], row["field"]) for row in stored) == Counter(
+        (change.uuid, change.field) for change in moved
+    )
+    stored_before = {row["uuid"]: row for row in typed(list(before.values()), fetched_at=NOW).to_pylist()}
+    for change in stored:
+        was = stored_before[change["uuid"]][change["field"]]
+        assert change["old_value"] == (str(was).lower() if isinstance(was, bool) else was and str(was))
+    for partition, day in zip(days, week, strict=True):
+        rows = pipeline.sandbox.calls(day.start, day.end)
+        truth = typed(rows, fetched_at=NOW)
+        held = pipeline.lake.read("calls", CALLS.schema, [day.date])
+        assert held.drop_columns(["fetched_at"]).to_pylist() == [
+            {name: value for name, value in row.items() if name != "fetched_at"} for row in truth.to_pylist()
+        ]
+        report = pipeline.lake.read("reports", REPORTS.schema, [day.date], category="buyer_id")
+        money = sum(row["revenue"] or 0 for row in truth.to_pylist())
+        assert sum(report["revenue"].to_pylist()) == money, partition
+
+
+def test_changes_are_recorded_when_only_calls_are_chosen(pipeline: Pipeline, clock: Clock) -> None:
+    pipeline.materialize("calls", FIRST, LAST)
+    clock.now += timedelta(days=3)
+    pipeline.materialize("calls", FIRST, LAST)
+    days = days_between(FIRST, LAST)
+    assert recorded(pipeline, *days)
+    shown = pipeline.materialized("call_changes")
+    assert list(shown) == days
+    assert sum(int(str(shown[day]["changes_found"])) for day in days) == len(recorded(pipeline, *days))
+
+
+def test_calls_are_read_and_recorded_when_only_changes_are_chosen(pipeline: Pipeline, clock: Clock) -> None:
+    pipeline.materialize("call_changes", FIRST)
+    clock.now += timedelta(days=3)
+    pipeline.materialize("call_changes", FIRST)
+    assert pipeline.stored(FIRST) == pipeline.truth(FIRST)
+    assert list(pipeline.materialized("calls")) == [FIRST]
+    assert list(pipeline.materialized("call_changes")) == [FIRST]
+
+
+def test_both_are_made_by_one_reading(pipeline: Pipeline) -> None:
+    pipeline.materialize("key:calls or key:call_changes", FIRST)
+    first_pages = [asked for asked in pipeline.sandbox.requests if asked.params["cursor"] == "-1"]
+    assert len(first_pages) == 1
+
+
+def test_a_materialization_tells_how_many_changes_there_are_and_how_many_are_new(
+    pipeline: Pipeline, clock: Clock
+) -> None:
+    for _ in range(3):
+        pipeline.materialize("key:calls or key:call_changes", LAST)
+        clock.now += timedelta(days=9)
+    shown = pipeline.materialized("call_changes")[LAST]
+    stored = recorded(pipeline, LAST)
+    latest = max(row["seen_at"] for row in stored)  # type: ignore[type-var]  # instants
+    assert shown["dagster/partition_row_count"] == len(stored)
+    assert shown["changes_found"] == sum(row["seen_at"] == latest for row in stored)
+    assert pipeline.materialized("calls")[LAST]["changes_found"] == shown["changes_found"]
+
+
+def test_a_call_that_the_api_no_longer_has_is_recorded_with_what_it_was(pipeline: Pipeline) -> None:
+    uuid = pipeline.sandbox.place(pipeline.day(FIRST).start, revenue="12.50")
+    pipeline.materialize("calls", FIRST)
+    with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as without:
+        pipeline.sandbox = without
+        pipeline.materialize("calls", FIRST)
+    lost = {row["field"]: (row["old_value"], row["new_value"]) for row in recorded(pipeline, FIRST)}
+    assert lost["uuid"] == (uuid, None)
+    assert lost["revenue"] == ("12.500000", None)
+
+
+def test_the_days_files_tell_when_they_were_read_and_what_the_api_counted(pipeline: Pipeline) -> None:
+    began = datetime.now(UTC)
+    pipeline.materialize('key:calls or key:"reports/buyer_id"', FIRST)
+    for file in (
+        pipeline.lake.file("calls", date.fromisoformat(FIRST)),
+        pipeline.lake.file("reports", date.fromisoformat(FIRST), category="buyer_id"),
+    ):
+        with pq.ParquetFile(file) as parquet:
+            notes = {key.decode(): text.decode() for key, text in parquet.metadata.metadata.items()}
+            assert began <= datetime.fromisoformat(notes["trackdrive.read_at"]) <= datetime.now(UTC)
+            assert notes["trackdrive.first_read_at"] == notes["trackdrive.read_at"]
+            assert notes["trackdrive.api_count"] == str(parquet.metadata.num_rows)

@@ -1,0 +1,258 @@
+"""The asset `calls`: exact days, one file each, and what happens when a day cannot be had."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+
+from trackdrive_assets.dagster.assets.daily import days_of
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets_tests.conftest import NOW, Pipeline, days_between, why
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("2024-03-09", "2024-03-11"), ("2024-11-02", "2024-11-04")],
+    ids=["clock goes forward", "clock goes back"],
+)
+def test_days_around_a_clock_change_hold_exactly_their_calls(
+    pipeline: Pipeline, first: str, last: str
+) -> None:
+    pipeline.materialize("calls", first, last)
+    for partition in days_between(first, last):
+        assert pipeline.stored(partition) == pipeline.truth(partition)
+        assert pipeline.truth(partition)
+
+
+def test_a_call_at_the_edge_of_a_day_stands_in_one_day(pipeline: Pipeline) -> None:
+    midnight = pipeline.day("2024-03-10").start
+    tick = timedelta(milliseconds=1)
+    before, at, after = (pipeline.sandbox.place(midnight + n * tick) for n in (-1, 0, 1))
+    pipeline.materialize("calls", "2024-03-09", "2024-03-10")
+    assert pipeline.stored("2024-03-09")[-1] == before
+    assert pipeline.stored("2024-03-10")[:2] == [at, after]
+
+
+def test_the_older_generation_of_the_api_gives_the_same_calls(pipeline: Pipeline) -> None:
+    with Sandbox(
+        seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW, generation="legacy"
+    ) as legacy:
+        pipeline.sandbox = legacy
+        pipeline.materialize("calls", "2024-03-10")
+        assert pipeline.stored("2024-03-10") == pipeline.truth("2024-03-10")
+
+
+def test_a_file_ascends_by_created_at_and_has_the_declared_schema(pipeline: Pipeline) -> None:
+    pipeline.sandbox.place(pipeline.day("2024-03-10").start + timedelta(hours=3))
+    pipeline.materialize("calls", "2024-03-10")
+    stored = pq.ParquetFile(pipeline.lake.file("calls", date(2024, 3, 10))).read()
+    assert stored.schema.equals(CALLS.schema)
+    assert stored.column("created_at").to_pylist() == sorted(stored.column("created_at").to_pylist())
+
+
+def test_a_day_without_calls_is_a_file_without_rows(pipeline: Pipeline) -> None:
+    with Sandbox(calls_per_day=0, now=lambda: NOW) as empty:
+        pipeline.sandbox = empty
+        pipeline.materialize("key:calls or key:views/*", "2024-03-10")
+    assert pipeline.stored("2024-03-10") == []
+    assert pipeline.ask("SELECT count(*) FROM calls") == [(0,)]
+    assert pipeline.ask("FROM daily_summary") == []
+
+
+def test_a_day_that_became_empty_is_emptied(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", "2024-03-10")
+    with Sandbox(calls_per_day=0, now=lambda: NOW) as empty:
+        pipeline.sandbox = empty
+        pipeline.materialize("calls", "2024-03-10")
+    assert pipeline.stored("2024-03-10") == []
+
+
+def test_a_materialization_tells_what_was_read_and_what_it_cost(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", "2024-03-10")
+    shown = pipeline.materialized("calls")["2024-03-10"]
+    file = pipeline.lake.file("calls", date(2024, 3, 10))
+    assert shown["dagster/partition_row_count"] == len(pipeline.truth("2024-03-10"))
+    assert shown["api_count"] == len(pipeline.truth("2024-03-10"))
+    assert shown["requests"] == len(pipeline.sandbox.requests)
+    assert shown["retries"] == 0
+    assert shown["bytes"] == file.stat().st_size
+    assert shown["path"] == str(file)
+    assert isinstance(shown["seconds"], float)
+
+
+def test_a_passing_fault_is_asked_again_and_counted(pipeline: Pipeline) -> None:
+    pipeline.sandbox.inject("429", times=2, retry_after=0)
+    pipeline.materialize("calls", "2024-03-10")
+    assert pipeline.stored("2024-03-10") == pipeline.truth("2024-03-10")
+    assert pipeline.materialized("calls")["2024-03-10"]["retries"] == 2
+
+
+def test_a_short_page_is_cured_by_reading_again(pipeline: Pipeline) -> None:
+    pipeline.sandbox.inject("short")
+    pipeline.materialize("calls", "2024-03-10")
+    assert pipeline.stored("2024-03-10") == pipeline.truth("2024-03-10")
+
+
+def test_a_day_that_stays_short_fails_and_keeps_its_old_file(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", "2024-03-10")
+    before = pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes()
+    pipeline.sandbox.inject("short", times=None)
+    result = pipeline.materialize("calls", "2024-03-10", fails=True)
+    assert "are missing" in why(result)
+    assert pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes() == before
+
+
+def test_a_failure_in_the_middle_of_a_range_keeps_what_is_done(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", "2024-03-09", "2024-03-11")
+    second = pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes()
+    broken = pipeline.sandbox.place(pipeline.day("2024-03-10").start, total_duration="two minutes")
+    late = pipeline.sandbox.place(pipeline.day("2024-03-09").start)
+
+    result = pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
+
+    assert "calls of 2024-03-10" in why(result)
+    assert broken in why(result)
+    assert late in pipeline.stored("2024-03-09")
+    assert pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes() == second
+
+
+def test_days_after_a_failed_one_are_left_as_they_were(pipeline: Pipeline) -> None:
+    # With several requests in flight a later day may be stored before the failure is known.
+    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
+    pipeline.materialize("calls", "2024-03-09", "2024-03-11")
+    third = pipeline.lake.file("calls", date(2024, 3, 11)).read_bytes()
+    pipeline.sandbox.place(pipeline.day("2024-03-10").start, total_duration="two minutes")
+    pipeline.sandbox.place(pipeline.day("2024-03-11").start)
+
+    pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
+
+    assert pipeline.lake.file("calls", date(2024, 3, 11)).read_bytes() == third
+
+
+def test_days_are_recorded_as_they_finish(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
+    pipeline.sandbox.place(pipeline.day("2024-03-11").start, total_duration="two minutes")
+    pipeline.materialize("calls", "2024-03-09", "2024-03-12", fails=True)
+    recorded = pipeline.materialized("calls")
+    assert list(recorded) == ["2024-03-09", "2024-03-10"]
+    for partition, shown in recorded.items():
+        assert shown["dagster/partition_row_count"] == len(pipeline.truth(partition))
+
+
+def test_a_range_shows_each_day_its_own_numbers(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", "2024-03-09", "2024-03-11")
+    recorded = pipeline.materialized("calls")
+    assert sorted(recorded) == days_between("2024-03-09", "2024-03-11")
+    for partition, shown in recorded.items():
+        assert shown["dagster/partition_row_count"] == len(pipeline.truth(partition))
+        assert shown["path"] == str(pipeline.lake.file("calls", date.fromisoformat(partition)))
+
+
+def test_a_range_asks_for_every_day_once(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", "2024-03-09", "2024-03-11")
+    first_pages = [
+        asked.params["created_at_from"]
+        for asked in pipeline.sandbox.requests
+        if asked.params["cursor"] == "-1"
+    ]
+    assert sorted(first_pages) == [
+        "2024-03-09 04:59:59 +0000",
+        "2024-03-10 04:59:59 +0000",
+        "2024-03-11 03:59:59 +0000",
+    ]
+
+
+def test_one_malformed_row_fails_the_day_and_drops_nothing(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", "2024-03-10")
+    before = pipeline.files()
+    uuid = pipeline.sandbox.place(pipeline.day("2024-03-10").start, buyer_revenue="ten dollars")
+    result = pipeline.materialize("calls", "2024-03-10", fails=True)
+    assert uuid in why(result)
+    assert "buyer_revenue" in why(result)
+    assert pipeline.files() == before
+    assert uuid not in pipeline.stored("2024-03-10")
+
+
+def test_what_the_documentation_does_not_know_is_kept(pipeline: Pipeline) -> None:
+    uuid = pipeline.sandbox.place(
+        pipeline.day("2024-03-10").start,
+        mood="cheerful",
+        carrier={"name": "Example Telecom", "hops": [1, 2]},
+        status="teleported",
+        buyer="Smith &amp; Sons",
+        hold_duration="",
+        buyer_revenue="",
+    )
+    pipeline.materialize("key:calls or key:views/*", "2024-03-10")
+    kept = pipeline.ask(
+        "SELECT extra->>'mood', extra->'carrier'->'hops'->>1, status, buyer, hold_duration, buyer_revenue "
+        f"FROM calls WHERE uuid = '{uuid}'"
+    )
+    assert kept == [("cheerful", "2", "teleported", "Smith & Sons", None, None)]
+
+
+def test_money_is_exact_and_conversion_is_a_boolean(pipeline: Pipeline) -> None:
+    start = pipeline.day("2024-03-10").start
+    paid = pipeline.sandbox.place(
+        start, buyer_revenue=10.1, trackdrive_cost=0.07500000000000001, buyer_converted="Converted"
+    )
+    free = pipeline.sandbox.place(start, buyer_revenue=None, buyer_converted=None)
+    pipeline.materialize("key:calls or key:views/*", "2024-03-10")
+    found = pipeline.ask(
+        "SELECT uuid, buyer_revenue, buyer_converted FROM calls "
+        f"WHERE uuid IN ('{paid}', '{free}') ORDER BY uuid = '{free}'"
+    )
+    assert found == [(paid, Decimal("10.1"), True), (free, None, False)]
+    cost = pipeline.ask(f"SELECT trackdrive_cost FROM calls WHERE uuid = '{paid}'")
+    assert cost == [(Decimal("0.075"),)]
+
+
+def test_excluded_columns_are_stored_as_null(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, exclude_columns=("caller_number", "token-*"))
+    pipeline.materialize("calls", "2024-03-10")
+    stored = pq.ParquetFile(pipeline.lake.file("calls", date(2024, 3, 10))).read()
+    assert stored.column("token_values").null_count == stored.num_rows
+    assert stored.column("caller_number").null_count == stored.num_rows
+    assert not any(stored.column("tokens").to_pylist())
+
+
+def test_a_revoked_key_fails_the_run_at_once_and_says_what_to_check(pipeline: Pipeline) -> None:
+    pipeline.sandbox.revoked = True
+    result = pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
+    assert len(pipeline.sandbox.requests) <= pipeline.settings.max_concurrency
+    for word in ("401", "/api/v1/calls", "key begins with tdpub", "Trackdrive profile"):
+        assert word in why(result)
+    assert pipeline.sandbox.private_key not in why(result)
+
+
+def test_a_partition_in_the_future_is_refused(pipeline: Pipeline) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    with pytest.raises(Exception, match=tomorrow):
+        pipeline.materialize("calls", tomorrow)
+    assert pipeline.sandbox.requests == []
+
+
+def test_a_range_that_runs_backwards_is_refused(pipeline: Pipeline) -> None:
+    result = pipeline.materialize("calls", "2024-03-11", "2024-03-09", fails=True)
+    assert "Give its earlier day first" in why(result)
+
+
+def test_a_day_that_has_not_begun_is_refused_in_words() -> None:
+    with pytest.raises(dg.Failure, match="2024-06-20 has not begun in America/New_York"):
+        days_of(
+            ["2024-06-19", "2024-06-20"], ZoneInfo("America/New_York"), datetime(2024, 6, 20, 3, tzinfo=UTC)
+        )
+
+
+def test_a_lake_that_cannot_be_written_names_the_path_and_leaves_no_litter(pipeline: Pipeline) -> None:
+    pipeline.lake.root.mkdir()
+    (pipeline.lake.root / "calls").write_text("a file where a folder belongs")
+    result = pipeline.materialize("calls", "2024-03-10", fails=True)
+    assert str(Lake(pipeline.lake.root).root / "calls") in why(result)
+    assert pipeline.files() == {"calls"}

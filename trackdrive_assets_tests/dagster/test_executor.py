@@ -1,0 +1,98 @@
+"""What becomes of runs that were killed, and how runs of one home take turns."""
+
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from trackdrive_assets.dagster.executor import end_killed_runs, one_process
+
+
+@dg.job
+def nothing() -> None:
+    """A job to have a run of."""
+
+
+@dg.op
+def look_for_dead_runs(context: dg.OpExecutionContext) -> None:
+    """As another run does when it begins."""
+    end_killed_runs(context.instance)
+
+
+@dg.job(executor_def=one_process)
+def anything() -> None:
+    """A job that does not ask the API."""
+    look_for_dead_runs()
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def run(instance: dg.DagsterInstance) -> dg.DagsterRun:
+    """A run that counts as started."""
+    return instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTED)
+
+
+@pytest.fixture
+def lock(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Path:
+    """The file by which the run's process shows that it lives."""
+    file = Path(instance.root_directory) / "trackdrive_runs" / f"{run.run_id}.alive"
+    file.parent.mkdir()
+    file.touch()
+    return file
+
+
+def status(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRunStatus:
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found.status
+
+
+def test_a_run_whose_process_is_gone_is_marked_as_failed(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, lock: Path
+) -> None:
+    end_killed_runs(instance)
+    assert status(instance, run) is dg.DagsterRunStatus.FAILURE
+    assert not lock.exists()
+
+
+def test_a_run_whose_process_lives_is_left_alone(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, lock: Path
+) -> None:
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        end_killed_runs(instance)
+    assert status(instance, run) is dg.DagsterRunStatus.STARTED
+    assert lock.exists()
+
+
+def test_a_run_that_has_ended_well_stays_so(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, lock: Path
+) -> None:
+    instance.report_dagster_event(
+        dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, job_name=run.job_name), run_id=run.run_id
+    )
+    end_killed_runs(instance)
+    assert status(instance, run) is dg.DagsterRunStatus.SUCCESS
+    assert not lock.exists()
+
+
+@pytest.mark.usefixtures("lock")
+def test_a_home_without_runs_has_none_to_end(tmp_path: Path) -> None:
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    with dg.DagsterInstance.local_temp(str(fresh)) as instance:
+        end_killed_runs(instance)
+
+
+def test_a_run_shows_that_it_lives_whatever_it_does(instance: dg.DagsterInstance) -> None:
+    with dg.execute_job(dg.reconstructable(anything), instance=instance) as result:
+        assert result.success
+    shown = Path(instance.root_directory) / "trackdrive_runs" / f"{result.run_id}.alive"
+    assert shown.exists()

@@ -1,0 +1,132 @@
+"""What the UI shows of a day: the picture, the first rows, and nothing that tells who called."""
+
+import base64
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import BytesIO
+
+import dagster as dg
+import pyarrow as pa
+from PIL import Image
+
+from trackdrive_assets.dagster.charts import BUYERS, largest, picture
+from trackdrive_assets.dagster.previews import ROWS, SHOWN, calls_by_hour, revenue_by_buyer
+from trackdrive_assets.tables.columns import CALLS, TABLES
+from trackdrive_assets_tests.conftest import Pipeline
+from trackdrive_assets_tests.support.typed import typed
+
+DAY = "2024-03-10"
+PAPER = 240
+"""The least brightness, of 255, that is as good as white."""
+
+
+def calls(*rows: dict[str, object]) -> pa.Table:
+    created = {"created_at": "2024-03-10T12:00:00Z"}
+    return pa.Table.from_batches(
+        [
+            typed(
+                [{"uuid": str(n), **created, **row} for n, row in enumerate(rows)],
+                fetched_at=datetime.now(UTC),
+            )
+        ]
+    )
+
+
+def first_rows(pipeline: Pipeline, key: str) -> list[dg.TableRecord]:
+    table = pipeline.materialized(key)[DAY]["first_rows"]
+    assert isinstance(table, dg.TableMetadataValue)
+    return list(table.records)
+
+
+def drawn(png: bytes) -> Image.Image:
+    return Image.open(BytesIO(png)).convert("RGB")
+
+
+def ink(image: Image.Image, left: int, right: int) -> int:
+    """How many pixels between two edges are not paper."""
+    part = image.convert("L").crop((left, 36, right, image.height - 28))
+    return sum(part.histogram()[:PAPER])
+
+
+def test_a_day_of_calls_has_a_picture_that_a_browser_shows(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", DAY)
+    shown = str(pipeline.materialized("calls")[DAY]["picture"])
+    start = "![Calls by hour, revenue by buyer](data:image/png;base64,"
+    assert shown.startswith(start)
+    image = drawn(base64.b64decode(shown.removeprefix(start).removesuffix(")")))
+    assert ink(image, 0, 430) > 1000
+    assert ink(image, 440, 900) > 1000
+
+
+def test_a_day_without_calls_says_so_in_its_picture() -> None:
+    empty, full = picture([0] * 24, [], "UTC"), picture([5] * 24, [("Acme", Decimal(9))], "UTC")
+    assert ink(drawn(empty), 0, 430) < ink(drawn(full), 0, 430) / 10
+
+
+def test_more_calls_in_an_hour_are_a_higher_column() -> None:
+    image = drawn(picture([10, *[0] * 22, 5], [], "UTC"))
+    first, last = ink(image, 16, 33), ink(image, 390, 430)
+    assert first > 1.5 * last > 0
+
+
+def test_names_that_the_font_lacks_letters_for_are_drawn_all_the_same() -> None:
+    assert picture([1], [("Señor Müller", Decimal(1)), ("日本", Decimal(2)), ("", Decimal(3))], "UTC")
+
+
+def test_the_buyers_of_a_picture_are_the_largest_and_the_rest_together() -> None:
+    many = [(f"Buyer {n}", Decimal(n)) for n in range(1, 21)]
+    chosen = largest(many)
+    assert [name for name, _ in chosen[:2]] == ["Buyer 20", "Buyer 19"]
+    assert chosen[-1] == (f"{20 - BUYERS} others", Decimal(sum(range(1, 21 - BUYERS))))
+    assert sum(amount for _, amount in chosen) == sum(range(1, 21))
+
+
+def test_hours_are_those_of_the_account() -> None:
+    table = calls({"created_at": "2024-03-10T06:59:59Z"}, {"created_at": "2024-03-10T07:00:00Z"})
+    by_hour = calls_by_hour(table, "America/New_York")
+    assert (len(by_hour), by_hour[1], by_hour[3], sum(by_hour)) == (24, 1, 1, 2)
+
+
+def test_a_buyer_that_was_renamed_is_one_buyer() -> None:
+    table = calls(
+        {"buyer_id": 7, "buyer": "Acme", "revenue": "10.00"},
+        {"buyer_id": 7, "buyer": "Acme Inc", "revenue": "2.50"},
+        {"buyer": None, "revenue": None},
+    )
+    assert revenue_by_buyer(table) == [("Acme Inc", Decimal("12.50"))]
+
+
+def test_the_older_api_names_revenue_and_buyers_otherwise() -> None:
+    table = calls({"user_buyer_id": "b-1", "buyer": "Acme", "buyer_revenue": "10.00"})
+    assert revenue_by_buyer(table) == [("Acme", Decimal(10))]
+
+
+def test_amounts_that_are_not_shown_are_unknown_and_not_nothing() -> None:
+    assert revenue_by_buyer(calls({"buyer_id": 7, "buyer": "Acme"})) == [("Acme", None)]
+
+
+def test_the_first_rows_are_those_of_the_file(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", DAY)
+    table = first_rows(pipeline, "calls")
+    rows = pipeline.lake.read("calls", CALLS.schema, [date.fromisoformat(DAY)]).slice(0, ROWS).to_pylist()
+    assert [record.data["created_at"] for record in table] == [
+        f"{row['created_at']:%Y-%m-%d %H:%M:%S}" for row in rows
+    ]
+    assert [record.data["revenue"] for record in table] == [
+        row["revenue"] and float(row["revenue"]) for row in rows
+    ]
+
+
+def test_every_table_shows_columns_that_it_has_and_none_that_tells_who_called() -> None:
+    personal = {"caller_number", "obfuscated_caller_number", "name", "tokens", "token_values", "extra", "row"}
+    for table in TABLES:
+        names = SHOWN[table.name]
+        assert set(names) <= set(table.schema.names)
+        assert not personal & {*names}
+        assert not {"old_value", "new_value"} & {*names}
+
+
+def test_each_report_and_series_shows_its_first_rows(pipeline: Pipeline) -> None:
+    pipeline.materialize('key:"reports/buyer_id" or key:"stats/status"', DAY)
+    for key in ("reports/buyer_id", "stats/status"):
+        assert 0 < len(first_rows(pipeline, key)) <= ROWS

@@ -1,0 +1,391 @@
+"""Which days each schedule asks for, what its run does, what it says of its cost, and when it starts none."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+
+from trackdrive_assets.dagster.schedules import build_schedules, cost
+from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.settings import Settings
+from trackdrive_assets_tests.conftest import Pipeline, days_between, why
+
+NEW_YORK = Settings(time_zone="America/New_York")
+EVERY_NAME = ["intraday", "nightly", "look_back"]
+FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@contextmanager
+def dagster_home(folder: Path) -> Iterator[dg.DagsterInstance]:
+    """A Dagster home with the project's own dagster.yaml."""
+    (folder / "dagster.yaml").symlink_to(Path(__file__).parents[1] / "dagster.yaml")
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    with dagster_home(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """Shared, because nothing ever runs in it."""
+    with dagster_home(tmp_path_factory.mktemp("idle")) as made:
+        yield made
+
+
+def schedule(name: str, settings: Settings = NEW_YORK) -> dg.ScheduleDefinition:
+    (found,) = [made for made in build_schedules(settings) if made.name == name]
+    return found
+
+
+def tick(
+    instance: dg.DagsterInstance, name: str, instant: str, settings: Settings = NEW_YORK
+) -> Mapping[str, str] | str:
+    """The tags of the run that a tick asks for, or why it asks for none."""
+    scheduled = datetime.fromisoformat(instant)
+    with dg.build_schedule_context(instance, scheduled_execution_time=scheduled) as context:
+        data = schedule(name, settings).evaluate_tick(context)
+    if data.skip_message:
+        return data.skip_message
+    (request,) = data.run_requests or []
+    return request.tags
+
+
+def asked_days(
+    instance: dg.DagsterInstance, name: str, instant: str, settings: Settings = NEW_YORK
+) -> tuple[str, str]:
+    tags = tick(instance, name, instant, settings)
+    assert not isinstance(tags, str), tags
+    return tags[FIRST], tags[LAST]
+
+
+@pytest.mark.parametrize("name", EVERY_NAME)
+def test_a_schedule_is_off_until_someone_turns_it_on(name: str) -> None:
+    assert schedule(name).default_status is dg.DefaultScheduleStatus.STOPPED
+
+
+@pytest.mark.parametrize("name", EVERY_NAME)
+def test_a_schedule_follows_the_accounts_clock(name: str) -> None:
+    assert schedule(name).execution_timezone == "America/New_York"
+
+
+@pytest.mark.parametrize(("name", "cron"), [("nightly", "0 3 * * *"), ("look_back", "0 4 * * *")])
+def test_finished_days_are_read_again_at_night(name: str, cron: str) -> None:
+    assert schedule(name).cron_schedule == cron
+
+
+@pytest.mark.parametrize(
+    ("minutes", "cron"), [(5, "*/5 * * * *"), (15, "*/15 * * * *"), (30, "*/30 * * * *"), (60, "0 * * * *")]
+)
+def test_intraday_comes_round_as_often_as_the_setting_says(minutes: int, cron: str) -> None:
+    assert schedule("intraday", Settings(intraday_minutes=minutes)).cron_schedule == cron
+
+
+@pytest.mark.parametrize(
+    ("instant", "days"),
+    [
+        ("2026-06-10 00:00-04:00", ("2026-06-09", "2026-06-10")),
+        ("2026-06-10 05:45-04:00", ("2026-06-09", "2026-06-10")),
+        ("2026-06-10 06:00-04:00", ("2026-06-10", "2026-06-10")),
+        ("2026-06-10 23:45-04:00", ("2026-06-10", "2026-06-10")),
+        # 23 hours: six o'clock comes after five hours.
+        ("2026-03-08 09:45+00:00", ("2026-03-07", "2026-03-08")),
+        ("2026-03-08 10:00+00:00", ("2026-03-08", "2026-03-08")),
+        # 25 hours: six o'clock comes after seven hours.
+        ("2026-11-01 10:45+00:00", ("2026-10-31", "2026-11-01")),
+        ("2026-11-01 11:00+00:00", ("2026-11-01", "2026-11-01")),
+        ("2026-11-02 04:45+00:00", ("2026-11-01", "2026-11-01")),
+    ],
+)
+def test_intraday_reads_today_and_before_six_yesterday_too(
+    idle: dg.DagsterInstance, instant: str, days: tuple[str, str]
+) -> None:
+    assert asked_days(idle, "intraday", instant) == days
+
+
+@pytest.mark.parametrize(
+    ("instant", "days"),
+    [
+        ("2026-06-10 03:00-04:00", ("2026-06-03", "2026-06-09")),
+        ("2026-03-08 07:00+00:00", ("2026-03-01", "2026-03-07")),
+        ("2026-11-01 08:00+00:00", ("2026-10-25", "2026-10-31")),
+        ("2026-11-02 08:00+00:00", ("2026-10-26", "2026-11-01")),
+    ],
+)
+def test_nightly_reads_yesterday_and_the_six_days_before(
+    idle: dg.DagsterInstance, instant: str, days: tuple[str, str]
+) -> None:
+    assert asked_days(idle, "nightly", instant) == days
+
+
+@pytest.mark.parametrize(
+    ("instant", "lookback_days", "days"),
+    [
+        ("2026-06-10 04:00-04:00", 30, ("2026-05-11", "2026-06-09")),
+        ("2026-06-10 04:00-04:00", 1, ("2026-06-09", "2026-06-09")),
+        ("2026-03-08 08:00+00:00", 3, ("2026-03-05", "2026-03-07")),
+        ("2026-11-01 09:00+00:00", 3, ("2026-10-29", "2026-10-31")),
+    ],
+)
+def test_look_back_reads_as_many_finished_days_as_the_setting_says(
+    idle: dg.DagsterInstance, instant: str, lookback_days: int, days: tuple[str, str]
+) -> None:
+    settings = replace(NEW_YORK, lookback_days=lookback_days)
+    assert asked_days(idle, "look_back", instant, settings) == days
+
+
+def test_today_is_the_date_on_the_accounts_clock_and_not_in_greenwich(idle: dg.DagsterInstance) -> None:
+    tokyo = Settings(time_zone="Asia/Tokyo")
+    assert asked_days(idle, "nightly", "2026-06-09 18:00+00:00", tokyo) == ("2026-06-03", "2026-06-09")
+
+
+def test_no_day_before_the_start_date_is_read(idle: dg.DagsterInstance) -> None:
+    settings = replace(NEW_YORK, start_date=date(2026, 6, 8))
+    night, morning = "2026-06-10 03:00-04:00", "2026-06-08 05:00-04:00"
+    assert asked_days(idle, "nightly", night, settings) == ("2026-06-08", "2026-06-09")
+    assert asked_days(idle, "look_back", night, settings) == ("2026-06-08", "2026-06-09")
+    assert asked_days(idle, "intraday", morning, settings) == ("2026-06-08", "2026-06-08")
+
+
+@pytest.mark.parametrize("name", ["nightly", "look_back"])
+def test_on_the_first_day_of_an_account_there_is_no_finished_day_to_read(
+    idle: dg.DagsterInstance, name: str
+) -> None:
+    settings = replace(NEW_YORK, start_date=date(2026, 6, 10))
+    assert tick(idle, name, "2026-06-10 04:00-04:00", settings) == (
+        f"No day to read yet: TRACKDRIVE_START_DATE is 2026-06-10, and {name} reads the days up to "
+        "2026-06-09 now."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "doing"),
+    [
+        (dg.DagsterRunStatus.QUEUED, "queued"),
+        (dg.DagsterRunStatus.STARTING, "running"),
+        (dg.DagsterRunStatus.STARTED, "running"),
+        (dg.DagsterRunStatus.CANCELING, "running"),
+    ],
+)
+def test_a_tick_starts_no_run_while_one_of_its_job_is_queued_or_running(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, doing: str
+) -> None:
+    run = run_of("nightly", instance, status)
+    assert tick(instance, "nightly", "2026-06-10 03:00-04:00") == (
+        f"Run {run.run_id} of nightly is still {doing}, so no other is started."
+    )
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        dg.DagsterRunStatus.SUCCESS,
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.CANCELED,
+        dg.DagsterRunStatus.NOT_STARTED,
+    ],
+)
+def test_a_run_that_has_ended_or_never_began_holds_up_no_tick(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    run_of("nightly", instance, status)
+    assert asked_days(instance, "nightly", "2026-06-10 03:00-04:00")
+
+
+def test_a_run_of_another_job_holds_up_no_tick(instance: dg.DagsterInstance) -> None:
+    run_of("look_back", instance, dg.DagsterRunStatus.STARTED)
+    assert asked_days(instance, "nightly", "2026-06-10 03:00-04:00")
+
+
+def test_a_run_that_was_killed_is_marked_as_failed_and_holds_up_no_tick(instance: dg.DagsterInstance) -> None:
+    killed = run_of("nightly", instance, dg.DagsterRunStatus.STARTED)
+    life = Path(instance.root_directory, "trackdrive_runs", f"{killed.run_id}.alive")
+    life.parent.mkdir()
+    life.touch()
+    assert asked_days(instance, "nightly", "2026-06-10 03:00-04:00")
+    found = instance.get_run_by_id(killed.run_id)
+    assert found is not None
+    assert found.status is dg.DagsterRunStatus.FAILURE
+
+
+def run_of(name: str, instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    @dg.job(name=name)
+    def job() -> None:
+        """Only its name matters."""
+
+    return made_run(job, instance, status)
+
+
+def made_run(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> dg.DagsterRun:
+    # Only a run that some process could load may be queued.
+    location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="trackdrive_assets.definitions"))
+    origin = RemoteRepositoryOrigin(location, "__repository__").get_job_origin(job.name)
+    return instance.create_run_for_job(job, status=status, remote_job_origin=origin)
+
+
+@pytest.mark.parametrize("name", ["intraday", "nightly"])
+def test_intraday_and_nightly_read_every_table_and_refresh_the_views(name: str) -> None:
+    definitions = build_definitions(NEW_YORK)
+    assert selected(definitions, name) == definitions.resolve_asset_graph().get_all_asset_keys()
+
+
+def test_look_back_leaves_out_the_statistics() -> None:
+    definitions = build_definitions(NEW_YORK)
+    left_out = definitions.resolve_asset_graph().get_all_asset_keys() - selected(definitions, "look_back")
+    assert {key.path[0] for key in left_out} == {"stats"}
+    assert len(left_out) == 3
+
+
+@pytest.mark.parametrize("name", EVERY_NAME)
+def test_somebodys_own_asset_stays_out_of_the_jobs_whatever_its_group(name: str) -> None:
+    @dg.asset(group_name="api", partitions_def=dg.MonthlyPartitionsDefinition(start_date="2026-01-01"))
+    def invoices() -> None:
+        """Partitioned otherwise, so that no run could hold both."""
+
+    merged = dg.Definitions.merge(build_definitions(NEW_YORK), dg.Definitions(assets=[invoices]))
+    assert dg.AssetKey("calls") in selected(merged, name)
+    assert dg.AssetKey("invoices") not in selected(merged, name)
+
+
+@pytest.mark.parametrize("name", EVERY_NAME)
+def test_the_checks_of_the_assets_come_along(name: str) -> None:
+    @dg.asset_check(asset="calls")
+    def plausible() -> dg.AssetCheckResult:
+        """Only that it is there matters."""
+        return dg.AssetCheckResult(passed=True)
+
+    merged = dg.Definitions.merge(build_definitions(NEW_YORK), dg.Definitions(asset_checks=[plausible]))
+    assert "calls_plausible" in merged.resolve_job_def(name).graph.node_dict
+
+
+def selected(definitions: dg.Definitions, name: str) -> set[dg.AssetKey]:
+    return set(definitions.resolve_job_def(name).asset_layer.executable_asset_keys)
+
+
+def test_a_scheduled_run_materializes_exactly_its_days_and_the_views(pipeline: Pipeline) -> None:
+    settings = replace(pipeline.settings, report_categories=("buyer_id",), lookback_days=3)
+    run(pipeline, "look_back", "2024-11-20 04:00-05:00", settings)
+    three_days = days_between("2024-11-17", "2024-11-19")
+    assert list(pipeline.materialized("calls")) == three_days
+    assert list(pipeline.materialized("reports/buyer_id")) == three_days
+    assert pipeline.ask("SELECT DISTINCT date::VARCHAR FROM calls ORDER BY 1") == [
+        (day,) for day in three_days
+    ]
+    assert not pipeline.materialized("stats/status")
+    assert len(pipeline.instance.get_runs()) == 1
+
+
+def test_a_run_costs_the_requests_that_its_schedule_says(pipeline: Pipeline) -> None:
+    settings = replace(
+        pipeline.settings, report_categories=("buyer_id", "status"), start_date=date(2024, 11, 18)
+    )
+    result = run(pipeline, "nightly", "2024-11-20 03:00-05:00", settings)
+    spent: dict[str, int] = {"calls": 0, "reports": 0, "stats": 0}
+    for key in {event.asset_key for event in result.get_asset_materialization_events()}:
+        if key is not None and key.path[0] in spent:
+            of_days = pipeline.materialized(key.to_user_string()).values()
+            spent[key.path[0]] += sum(int(str(metadata["requests"])) for metadata in of_days)
+    # Two days: a page each, two reports each, and 12 series of four intervals each.
+    assert spent == {"calls": 2, "reports": 2 * 2, "stats": 2 * 12 * 4}
+    assert "up to 100 requests, 50 a day" in cost(settings, days=2, stats=True)
+
+
+def run(pipeline: Pipeline, name: str, instant: str, settings: Settings) -> dg.ExecuteInProcessResult:
+    """The run that a tick asks for, as the daemon would start it."""
+    tags = tick(pipeline.instance, name, instant, settings)
+    assert not isinstance(tags, str), tags
+    result = (
+        build_definitions(settings, resources={"trackdrive": pipeline.account})
+        .resolve_job_def(name)
+        .execute_in_process(
+            instance=pipeline.instance,
+            tags=dict(tags),
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    )
+    assert result.success, why(result)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("name", "description"),
+    [
+        (
+            "intraday",
+            "Every 15 minutes: all tables of today, and until 06:00 of yesterday too. "
+            "A run costs up to 608 requests, 304 a day; at 5 a second they take 3 min. ",
+        ),
+        (
+            "nightly",
+            "At 03:00: all tables of the last 7 finished days. "
+            "A run costs up to 2,128 requests, 304 a day; at 5 a second they take 8 min. ",
+        ),
+        (
+            "look_back",
+            "At 04:00: calls and reports of the last 30 finished days, not the statistics. "
+            "A run costs up to 480 requests, 16 a day; at 5 a second they take 2 min. ",
+        ),
+    ],
+)
+def test_a_schedule_says_what_it_reads_when_and_at_what_cost(name: str, description: str) -> None:
+    assert schedule(name).description == (
+        description + "The calls come on top: about a request for every 250, and at least one a day."
+    )
+
+
+def test_the_cost_follows_the_settings() -> None:
+    settings = Settings(
+        report_categories=("buyer_id",), stats_interval="1d", per_page=100, requests_per_second=0.5
+    )
+    assert cost(settings, days=10, stats=True) == (
+        "A run costs up to 130 requests, 13 a day; at 0.5 a second they take 5 min. "
+        "The calls come on top: about a request for every 100, and at least one a day."
+    )
+
+
+def test_without_a_pace_nothing_is_said_of_time() -> None:
+    assert cost(Settings(requests_per_second=0), days=1, stats=False).startswith(
+        "A run costs up to 16 requests, 16 a day. "
+    )
+
+
+def test_with_all_three_turned_on_one_run_at_a_time_leaves_the_queue(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A run holds the others up as long as it lasts, and not only when it has just begun.
+    monkeypatch.setenv("DAGSTER_OP_CONCURRENCY_KEYS_ALLOTTED_FOR_STARTED_RUN_SECONDS", "0")
+    definitions = build_definitions(NEW_YORK)
+    jobs = [definitions.resolve_job_def(name) for name in EVERY_NAME]
+    waiting = {made_run(job, instance, dg.DagsterRunStatus.QUEUED).run_id for job in jobs}
+    # Dagster learns of a pool when it first looks at a queue. Until then only the lock of the executor holds.
+    leaving_the_queue(instance)
+    while waiting:
+        (started,) = leaving_the_queue(instance)
+        waiting.remove(started.run_id)
+        report(instance, started, dg.DagsterEventType.RUN_START)
+        assert leaving_the_queue(instance) == []
+        report(instance, started, dg.DagsterEventType.RUN_SUCCESS)
+
+
+def report(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEventType) -> None:
+    instance.report_dagster_event(dg.DagsterEvent(event.value, job_name=run.job_name), run.run_id)
+
+
+def leaving_the_queue(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The runs that the daemon would start next."""
+    return QueuedRunCoordinatorDaemon(interval_seconds=0)._get_runs_to_dequeue(
+        instance, instance.get_concurrency_config(), fixed_iteration_time=None
+    )

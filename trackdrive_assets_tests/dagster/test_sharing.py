@@ -1,0 +1,145 @@
+"""Several at once: two runs on one day, and an analyst who has trackdrive.duckdb open while it is rebuilt."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from trackdrive_assets.lake.database import FILE
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.conftest import Pipeline
+from trackdrive_assets_tests.support.processes import Deployment, Moment, Stop, forks
+
+DAY = "2024-03-10"
+IN_THE_MIDDLE = Moment("http.client.send", "created_at_to=2024-03-11", number=2)
+"""The first page of the day was read, and the second is about to be asked for."""
+
+
+# Two runs
+
+
+@pytest.fixture
+def deployment(sandbox: Sandbox, tmp_path: Path) -> Deployment:
+    return Deployment(sandbox, Lake(tmp_path / "lake"), tmp_path / "home")
+
+
+def test_runs_of_one_home_take_turns_at_the_api(deployment: Deployment) -> None:
+    stop = Stop()
+    said = deployment.home / "second"
+    os.mkfifo(said)
+    first = deployment.begin("calls", DAY, DAY, at=IN_THE_MIDDLE, do=stop.wait)
+    assert stop.reached(first)
+    # The second shows its older way to authorize itself, by which its requests are known.
+    second = deployment.begin(
+        "calls",
+        DAY,
+        DAY,
+        output=said,
+        TRACKDRIVE_AUTH_TOKEN=deployment.sandbox.auth_token,
+        TRACKDRIVE_PUBLIC_KEY="",
+        TRACKDRIVE_PRIVATE_KEY="",
+    )
+    with said.open() as lines:
+        waits = any("Another run is asking the API" in line for line in lines)
+        stop.go_on()
+        lines.read()
+    first.join()
+    second.join()
+    assert waits
+    assert (first.exitcode, second.exitcode) == (0, 0)
+    asked = [request.authorization for request in deployment.sandbox.requests]
+    assert asked == sorted(asked, key=["basic", "auth_token"].index)
+    assert set(asked) == {"basic", "auth_token"}
+    assert deployment.stored(DAY) == deployment.truth(DAY)
+    assert deployment.litter() == []
+
+
+def test_of_runs_of_two_homes_on_one_day_the_last_to_end_wins_whole(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    other = Deployment(deployment.sandbox, deployment.lake, tmp_path / "other")
+    stop = Stop()
+    first_truth = deployment.truth(DAY)
+    first = deployment.begin("calls", DAY, DAY, at=IN_THE_MIDDLE, do=stop.wait)
+    assert stop.reached(first)
+
+    deployment.sandbox.place(datetime(2024, 3, 10, 23, 59, tzinfo=UTC))
+    assert other.run("calls", DAY, DAY) == 0
+    assert deployment.stored(DAY) == deployment.truth(DAY)
+
+    stop.go_on()
+    first.join()
+    assert first.exitcode == 0
+    assert deployment.stored(DAY) == first_truth
+    assert deployment.litter() == []
+
+
+# An analyst
+
+
+@dataclass
+class Analyst:
+    """Somebody in another process who has trackdrive.duckdb open."""
+
+    connection: Connection
+
+    def ask(self, question: str) -> list[tuple[object, ...]]:
+        self.connection.send(question)
+        answer: list[tuple[object, ...]] = self.connection.recv()
+        return answer
+
+
+@contextmanager
+def analyst(path: Path, *, read_only: bool) -> Iterator[Analyst]:
+    here, there = forks.Pipe()
+    process = forks.Process(target=answer, args=(there, path, read_only), daemon=True)
+    process.start()
+    there.close()
+    try:
+        yield Analyst(here)
+    finally:
+        here.close()
+        process.join()
+
+
+def answer(questions: Connection, path: Path, read_only: bool) -> None:  # noqa: FBT001  (of `Process`)
+    # Until the other end is closed.
+    with duckdb.connect(path, read_only=read_only) as connection, suppress(EOFError):
+        while True:
+            questions.send(connection.execute(questions.recv()).fetchall())
+
+
+@pytest.mark.parametrize("read_only", [True, False], ids=["for reading", "for writing"])
+def test_an_analyst_neither_holds_up_a_rebuild_nor_is_disturbed_by_it(
+    pipeline: Pipeline, *, read_only: bool
+) -> None:
+    select = "key:calls or key:views/*"
+    pipeline.materialize(select, "2024-03-09")
+    file = pipeline.lake.root / FILE
+    opened = file.stat().st_ino
+    with analyst(file, read_only=read_only) as somebody:
+        assert somebody.ask("SELECT DISTINCT date FROM daily_summary") == [(date(2024, 3, 9),)]
+        if not read_only:
+            somebody.ask("CREATE TABLE notes AS SELECT 'ask Ann' AS note")
+
+        # A first report is a reason to rebuild.
+        pipeline.materialize(f'{select} or key:"reports/buyer_id"', "2024-03-10")
+
+        assert file.stat().st_ino != opened
+        assert pipeline.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]
+        assert pipeline.ask("SELECT count(*) FROM duckdb_tables()") == [(0,)]
+        assert somebody.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]
+        if not read_only:
+            assert somebody.ask("FROM notes") == [("ask Ann",)]
+            somebody.ask("INSERT INTO notes VALUES ('and Bob')")
+            assert pipeline.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]
+    assert pipeline.ask("SELECT count(*) FROM duckdb_tables()") == [(0,)]
+    assert pipeline.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]
+    assert {path for path in pipeline.files() if path.startswith(FILE)} == {FILE}

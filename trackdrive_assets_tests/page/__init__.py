@@ -1,1 +1,0 @@
-"""What the page says, beside the calls that it is about."""

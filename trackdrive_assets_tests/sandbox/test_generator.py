@@ -1,0 +1,164 @@
+"""What happens in the sandbox is decided by the seed alone, and looks like the trade."""
+
+from collections import Counter
+from datetime import UTC, date, datetime
+
+from trackdrive_assets.api.catalog import CALL_COLUMNS
+from trackdrive_assets.sandbox.call import DAY, HOUR, Facts, midnight, milliseconds
+from trackdrive_assets.sandbox.generator import World
+from trackdrive_assets.sandbox.reference_data import NUMBERS
+
+BUYERS = {buyer for number in NUMBERS for buyer in number.offer.buyers}
+FIRST = date(2024, 1, 1)
+MONDAY = midnight(date(2024, 3, 18))
+SUNDAY = midnight(date(2024, 3, 17))
+MONTHS_LATER = MONDAY + 100 * DAY
+
+
+def day_of_calls(world: World, start: int = MONDAY, now: int = MONTHS_LATER) -> list[Facts]:
+    return [world.facts(call, now) for call in world.oldest_first(start, start + DAY)]
+
+
+def test_the_same_seed_gives_the_same_calls_whatever_was_asked_before() -> None:
+    curious, fresh = World(7, 100, FIRST), World(7, 100, FIRST)
+    list(curious.oldest_first(SUNDAY - 20 * DAY, SUNDAY))
+    assert day_of_calls(curious) == day_of_calls(fresh)
+
+
+def test_calls_do_not_depend_on_the_first_day() -> None:
+    assert day_of_calls(World(7, 100, FIRST)) == day_of_calls(World(7, 100, date(2024, 3, 18)))
+
+
+def test_another_seed_gives_other_calls() -> None:
+    assert day_of_calls(World(7, 100, FIRST)) != day_of_calls(World(8, 100, FIRST))
+
+
+def test_counting_days_agrees_with_generating_them() -> None:
+    world = World(7, 100, FIRST)
+    start, end = SUNDAY - 5 * DAY + 7 * HOUR, MONDAY + 13 * HOUR
+    assert world.count(start, end) == len(list(world.oldest_first(start, end)))
+
+
+def test_newest_first_is_oldest_first_backwards() -> None:
+    world = World(7, 100, FIRST)
+    upwards = list(world.oldest_first(SUNDAY, MONDAY + 9 * HOUR))
+    assert list(world.newest_first(SUNDAY, MONDAY + 9 * HOUR)) == upwards[::-1]
+
+
+def test_no_two_calls_have_the_same_position_even_in_a_crowd() -> None:
+    calls = list(World(7, 30_000, FIRST).oldest_first(MONDAY, MONDAY + DAY))
+    assert len({call.created for call in calls}) < len(calls) == len({call.position for call in calls})
+    assert all(call.tick < 100 for call in calls)
+
+
+def test_every_call_is_found_by_uuid_and_by_id() -> None:
+    world = World(7, 100, FIRST)
+    for call in world.oldest_first(MONDAY, MONDAY + DAY):
+        assert world.find(world.uuid(call.id)) is world.find(str(call.id)) is call
+
+
+def test_a_uuid_that_nobody_has_is_not_found() -> None:
+    assert World(7, 100, FIRST).find("5cc8897c-ad0f-44cb-8ea7-8f7736ae76f1") is None
+
+
+def test_us_business_hours_and_mondays_are_busy_nights_and_sundays_quiet() -> None:
+    world = World(7, 2000, FIRST)
+    hours = Counter(int(row["created_at"][11:13]) for row in day_of_calls(world))
+    assert hours[17] > 5 * hours[7]
+    assert world.count(MONDAY, MONDAY + DAY) > 1.5 * world.count(SUNDAY, SUNDAY + DAY)
+
+
+def test_no_buyer_takes_more_than_its_share_of_a_day() -> None:
+    taken = Counter(row["buyer"] for row in day_of_calls(World(7, 2000, FIRST)))
+    assert all(taken[buyer.name] <= 2000 * buyer.daily_share for buyer in BUYERS)
+    assert any(taken[buyer.name] == 2000 * buyer.daily_share for buyer in BUYERS)
+
+
+def test_better_sources_convert_more() -> None:
+    rows = day_of_calls(World(7, 5000, FIRST))
+
+    def converting(source: str) -> float:
+        own = [row for row in rows if row["traffic_source"] == source and row["offer"] == "Auto &amp; Home"]
+        return len([row for row in own if row["buyer_converted"]]) / len(own)
+
+    assert converting("Example Media") > 1.2 * converting("Coupon Barn")
+
+
+def test_repeat_callers_are_marked_and_have_called_before() -> None:
+    seen = set()
+    repeats = 0
+    for row in day_of_calls(World(7, 500, FIRST)):
+        if row["traffic_source_repeat_caller"] == "Repeat":
+            repeats += 1
+            assert row["caller_number"] in seen
+        seen.add(row["caller_number"])
+    assert repeats > 20
+
+
+def test_every_phone_number_is_kept_for_fiction() -> None:
+    for row in day_of_calls(World(7, 500, FIRST)):
+        for name in ("caller_number", "number_called", "connected_to"):
+            assert row[name] is None or row[name][5:10] == "55501"
+
+
+def test_a_call_is_live_then_over_then_recorded() -> None:
+    world = World(7, 200, FIRST)
+    call = next(call for call in world.oldest_first(MONDAY, MONDAY + DAY) if call.recorded)
+    assert call.connected is not None
+    assert call.recorded is not None
+    at = [world.facts(call, now) for now in (call.created, call.connected, call.ended, call.recorded)]
+    assert [row["status"] for row in at] == ["initiated", "forwarded", "finished", "finished"]
+    assert [row["ended_at"] is None for row in at] == [True, True, False, False]
+    assert [row["total_duration"] is None for row in at] == [True, True, False, False]
+    assert [row["buyer"] is None for row in at] == [True, False, False, False]
+    assert [row["recording_url"] is None for row in at] == [True, True, True, False]
+
+
+def test_some_conversions_arrive_days_later_and_some_are_taken_back() -> None:
+    changes = World(7, 500, FIRST).changes(MONDAY + DAY, MONDAY + 6 * DAY)
+    conversions = [(change.old, change.new) for change in changes if change.field == "buyer_converted"]
+    assert conversions.count((None, "Converted")) > 10
+    assert conversions.count(("Converted", None)) > 3
+
+
+def test_the_record_of_changes_is_what_the_rows_show() -> None:
+    world = World(7, 200, FIRST)
+    since, until = MONDAY + DAY, MONDAY + 4 * DAY
+    before = {row["uuid"]: row for row in day_of_calls(world, now=since)}
+    after = {row["uuid"]: row for row in day_of_calls(world, now=until)}
+    differing = {
+        (uuid, name) for uuid, row in before.items() for name in row if row[name] != after[uuid][name]
+    }
+    recorded = {(each.uuid, each.field) for each in world.changes(since, until) if each.uuid in before}
+    assert recorded == differing
+    assert all(
+        each.new == after[each.uuid][each.field]
+        for each in world.changes(since, until)
+        if each.uuid in before
+    )
+
+
+def test_money_is_null_unless_converted_and_both_sides_are_independent() -> None:
+    rows = day_of_calls(World(7, 500, FIRST))
+    assert {row["buyer_revenue"] is None for row in rows if row["buyer_converted"] is None} == {True}
+    sides = {(row["buyer_converted"], row["traffic_source_converted"]) for row in rows}
+    assert len(sides) == 4
+
+
+def test_values_are_of_the_awkward_types_of_the_wire() -> None:
+    rows = day_of_calls(World(7, 500, FIRST))
+    kinds = {name: {type(row[name]) for row in rows} for name in CALL_COLUMNS}
+    assert kinds["hold_duration"] == {int, float}
+    assert kinds["total_duration"] == {int}
+    assert kinds["answered_duration"] == {float}
+    assert kinds["attempted_duration"] == {str, float, type(None)}
+    assert kinds["revenue"] == {str, float, type(None)}
+    assert 0.07500000000000001 in {row["trackdrive_cost"] for row in rows}
+    assert {row["user_buyer_id"] for row in rows} >= {"1070", "hta-08", None}
+    assert {row["created_at"][10] + row["created_at"][19] + row["created_at"][23:] for row in rows} == {
+        "T.+00:00"
+    }
+
+
+def test_moments_are_milliseconds_in_utc() -> None:
+    assert milliseconds(datetime(2024, 3, 18, 0, 0, 1, 5000, tzinfo=UTC)) == MONDAY + 1005

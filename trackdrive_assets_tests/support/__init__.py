@@ -1,0 +1,1 @@
+"""Helpers of the tests: servers, processes, factories, a clock, a browser."""

@@ -1,0 +1,225 @@
+"""Runs in processes of their own, of `dagster asset materialize`, killed or held at a chosen moment.
+
+They are forked from one process that has imported everything, which saves three seconds for each. What a run
+does to files, databases and the network is told by Python's audit events.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+
+from trackdrive_assets.lake.database import FILE
+from trackdrive_assets.lake.store import LAYOUT, Lake
+from trackdrive_assets.sandbox.server import Sandbox
+
+forks = multiprocessing.get_context("forkserver")
+forks.set_forkserver_preload(
+    [
+        "trackdrive_assets.definitions",
+        "dagster._cli.asset",
+        # What Dagster imports when it opens its home, and pyarrow when it first writes.
+        "dagster._core.storage.event_log",
+        "dagster._core.storage.runs",
+        "dagster._core.storage.local_compute_log_manager",
+        "pyarrow.dataset",
+        "pyarrow.parquet",
+    ]
+)
+
+_EFFECTS = ("fcntl.", "http.", "open", "os.", "shutil.", "socket.", "sqlite3.", "tempfile.")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a process is about to do something to a file, a database or the network.
+
+    Attributes:
+        event: Beginning of the audit event's name; any by default.
+        about: Part of the event's arguments.
+        number: Of the events that match, which; 0 for every one.
+        then: If given, not that event but the next one after it whose name begins so; `""` for any.
+    """
+
+    event: str = ""
+    about: str = ""
+    number: int = 1
+    then: str | None = None
+
+
+def kill() -> None:
+    """End this process as the system does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Stop:
+    """Keeps a process waiting until it is told to go on."""
+
+    def __init__(self) -> None:
+        self._test, self._process = forks.Pipe()
+
+    @property
+    def wait(self) -> Callable[[], None]:
+        """What the process does."""
+        return partial(_wait_for_word, self._process)
+
+    def reached(self, process: BaseProcess) -> bool:
+        """Whether the process comes here before its end."""
+        return self._test in wait([self._test, process.sentinel])
+
+    def go_on(self) -> None:
+        """Let the process go on."""
+        self._test.send("go on")
+
+
+def _wait_for_word(test: Connection) -> None:
+    test.send("here")
+    test.recv()
+
+
+@dataclass
+class Tally:
+    """Counts moments of another process."""
+
+    count: Any = field(default_factory=lambda: forks.Value("i", lock=False))
+
+    def __call__(self) -> None:
+        self.count.value += 1
+
+
+@dataclass
+class Deployment:
+    """An account, a lake, and a Dagster home with the instance file of the project."""
+
+    sandbox: Sandbox
+    lake: Lake
+    home: Path
+
+    def __post_init__(self) -> None:
+        self.home.mkdir()
+        project = Path(__file__).parents[1]
+        (self.home / "dagster.yaml").write_text((project / "dagster.yaml").read_text())
+
+    def begin(
+        self,
+        select: str,
+        first: str,
+        last: str,
+        *,
+        at: Moment | None = None,
+        do: Callable[[], None] = kill,
+        output: Path | None = None,
+        **environment: str,
+    ) -> BaseProcess:
+        """Start a run over a range of days.
+
+        Args:
+            select: Assets.
+            first: Partition.
+            last: Partition.
+            at: When to do something in the new process; never by default.
+            do: What to do at that moment.
+            output: What the run says goes here; by default into the Dagster home.
+            **environment: Variables in place of the usual ones.
+        """
+        command = ["asset", "materialize", "-m", "trackdrive_assets.definitions"]
+        command += ["--select", select, "--partition-range", f"{first}...{last}"]
+        strangers = ("TRACKDRIVE_", "DAGSTER_")
+        usual = {name: value for name, value in os.environ.items() if not name.startswith(strangers)} | {
+            "DAGSTER_HOME": str(self.home),
+            "TRACKDRIVE_BASE_URL": self.sandbox.base_url,
+            "TRACKDRIVE_PUBLIC_KEY": self.sandbox.public_key,
+            "TRACKDRIVE_PRIVATE_KEY": self.sandbox.private_key,
+            "TRACKDRIVE_REQUESTS_PER_SECOND": "0",
+            "TRACKDRIVE_PER_PAGE": "20",
+            "TRACKDRIVE_REPORT_CATEGORIES": "status",
+            "TRACKDRIVE_LAKE": str(self.lake.root),
+        }
+        process = forks.Process(
+            target=_dagster,
+            args=(command, usual | environment, output or self.home / "output", at, do),
+            daemon=True,  # a test that fails leaves nobody waiting
+        )
+        process.start()
+        return process
+
+    def run(self, select: str, first: str, last: str, **options: Any) -> int | None:
+        """As `begin`, to the end: the exit code."""
+        process = self.begin(select, first, last, **options)
+        process.join()
+        return process.exitcode
+
+    def truth(self, partition: str) -> list[str]:
+        """The uuids of a day as the account knows them, sorted."""
+        start = datetime.fromisoformat(partition).replace(tzinfo=UTC)
+        return sorted(str(row["uuid"]) for row in self.sandbox.calls(start, start + timedelta(days=1)))
+
+    def stored(self, partition: str) -> list[str] | None:
+        """The uuids of a day in the lake, sorted; None where it has no file."""
+        file = self.lake.file("calls", date.fromisoformat(partition))
+        return sorted(pq.read_table(file)["uuid"].to_pylist()) if file.exists() else None
+
+    def litter(self) -> list[str]:
+        """What lies in the lake and is neither a day nor the DuckDB file."""
+        ours = {FILE, *(layout.file for layout in LAYOUT.values())}
+        found = [path.relative_to(self.lake.root) for path in self.lake.root.rglob("*")]
+        return [str(path) for path in found if "." in path.name and path.name not in ours]
+
+    def instance(self) -> dg.DagsterInstance:
+        """The Dagster instance of the home, to be closed."""
+        return dg.DagsterInstance.from_config(str(self.home))
+
+
+def _dagster(
+    command: list[str],
+    environment: dict[str, str],
+    output: Path,
+    at: Moment | None,
+    do: Callable[[], None],
+) -> None:
+    from dagster._cli import main  # noqa: PLC0415  (only the new process needs it)
+
+    with output.open("a") as said:
+        os.dup2(said.fileno(), sys.stdout.fileno())
+        os.dup2(said.fileno(), sys.stderr.fileno())
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["dagster", *command]
+    if at:
+        sys.addaudithook(_Watch(at, do))
+    main()  # type: ignore[no-untyped-call]  # Dagster's own
+
+
+class _Watch:
+    """An audit hook that waits for a moment and does something then."""
+
+    def __init__(self, moment: Moment, do: Callable[[], None]) -> None:
+        self._moment = moment
+        self._do = do
+        self._seen = 0
+        self._over = False
+
+    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self._over or not event.startswith(_EFFECTS):
+            return
+        moment = self._moment
+        if moment.number and self._seen == moment.number:
+            self._over = event.startswith(moment.then or "")
+        elif event.startswith(moment.event) and moment.about in str(arguments):
+            self._seen += 1
+            self._over = moment.then is None and self._seen == moment.number
+        else:
+            return
+        if self._over or not moment.number:
+            self._do()
