@@ -26,7 +26,7 @@ from uuid import UUID
 
 import msgspec
 
-from trackdrive_assets.api.catalog import GROUP_BYS, REPORT_CATEGORIES, SEED_CALL_COLUMNS, STATS
+from trackdrive_assets.api.catalog import GROUP_BYS, LEGACY_CALL_COLUMNS, REPORT_CATEGORIES, STATS
 from trackdrive_assets.sandbox import filters, serializers
 from trackdrive_assets.sandbox.call import DAY, TICKS, Facts, midnight, timestamp
 from trackdrive_assets.sandbox.filters import Refused
@@ -186,7 +186,7 @@ class _Model:
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     """A call of 40 columns: its id, those of the older documentation, and its tags."""
-    others = [name for name in row if name in SEED_CALL_COLUMNS or name.startswith("token-")]
+    others = [name for name in row if name in LEGACY_CALL_COLUMNS or name.startswith("token-")]
     return {name: row[name] for name in dict.fromkeys(["id", "uuid", "created_at", *others])}
 
 

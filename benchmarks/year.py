@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.call import Call, milliseconds
@@ -109,7 +109,7 @@ def _template(world: World, day: date) -> Template:
     with duckdb.connect() as connection:
         connection.register("calls", calls)
         reports = {category: _report(connection, category) for category in REPORT_CATEGORIES}
-        stats = {group_by: _series(connection, group_by) for group_by in SEED_GROUP_BYS}
+        stats = {group_by: _series(connection, group_by) for group_by in LEGACY_GROUP_BYS}
     return Template(calls, changed, changes, reports, stats)
 
 

@@ -22,7 +22,7 @@ from sqlglot.lineage import Node, lineage
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.lake import view_columns
-from trackdrive_assets.lake.database import Rebuilt, View, rebuild, views
+from trackdrive_assets.lake.database import BuildResult, View, rebuild, views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS
@@ -52,7 +52,7 @@ def written() -> dict[Path, str]:
     }
 
 
-def dictionary(built: Rebuilt) -> str:
+def dictionary(built: BuildResult) -> str:
     """The data dictionary."""
     says = DESCRIPTIONS | {view.name: view.answers for view in views().values()}
     kinds = {"Tables": sorted(DESCRIPTIONS), "Views": sorted(views())}
@@ -65,7 +65,7 @@ def dictionary(built: Rebuilt) -> str:
     return "\n".join(chapters) + "\n"
 
 
-def columns_of_views(built: Rebuilt) -> str:
+def columns_of_views(built: BuildResult) -> str:
     """The columns of the views, as `lake.view_columns` reads them."""
     return (
         json.dumps(
@@ -95,7 +95,7 @@ def settings_table() -> str:
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows]) + "\n"
 
 
-def _over_an_empty_lake() -> Rebuilt:
+def _over_an_empty_lake() -> BuildResult:
     with TemporaryDirectory() as nowhere:
         return rebuild(
             Lake(Path(nowhere)), SCHEMAS, time_zone="UTC", meanings=MEANINGS, descriptions=DESCRIPTIONS
@@ -115,7 +115,7 @@ def _rows(types: Mapping[str, str], meanings: Mapping[str, str]) -> Iterator[str
         yield f"| `{column}` | {kind} | {meaning} |"
 
 
-def _sources(view: View, built: Rebuilt) -> dict[str, list[str]]:
+def _sources(view: View, built: BuildResult) -> dict[str, list[str]]:
     """Of each column, the columns of what the view reads that it is made of, like `calls.revenue`.
 
     Empty where the query has a form that can't be followed. A number of rows is made of no column.
@@ -129,7 +129,7 @@ def _sources(view: View, built: Rebuilt) -> dict[str, list[str]]:
     return {column: sorted(set(_ends(node, built))) for column, node in found.items()}
 
 
-def _ends(node: Node, built: Rebuilt) -> Iterator[str]:
+def _ends(node: Node, built: BuildResult) -> Iterator[str]:
     for end in node.walk():
         if (
             not end.downstream

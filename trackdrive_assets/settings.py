@@ -184,7 +184,7 @@ class Settings:
         DEFAULT_MAX_CONCURRENCY, "Requests in flight at most.", _whole_number(1, 64)
     )
     requests_per_second: float = _setting(
-        DEFAULT_REQUESTS_PER_SECOND, "Pace of one process. 0 is unpaced.", _rate
+        DEFAULT_REQUESTS_PER_SECOND, "RateLimiter of one process. 0 is unpaced.", _rate
     )
     report_categories: tuple[str, ...] = _setting(
         REPORT_CATEGORIES, "Categories of the reports, comma-separated.", _names(r"\w+", "buyer_id,status")

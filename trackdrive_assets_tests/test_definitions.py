@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 import trackdrive_assets
-from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.api.query import UnlistedValueWarning
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.lake.database import views
@@ -27,7 +27,7 @@ def test_the_keys_are_those_that_people_script_against() -> None:
         "calls",
         "call_changes",
         *(f"reports/{category}" for category in REPORT_CATEGORIES),
-        *(f"stats/{group_by}" for group_by in SEED_GROUP_BYS),
+        *(f"stats/{group_by}" for group_by in LEGACY_GROUP_BYS),
         *(f"views/{table.name}" for table in TABLES),
         *(f"views/{name}" for name in views()),
     }

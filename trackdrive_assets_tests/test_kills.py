@@ -43,7 +43,7 @@ def run(deployment: Deployment, days: Sequence[str], **options: object) -> int |
 
 
 @dataclass(frozen=True)
-class Seen:
+class RawResponse:
     """The days of a deployment at one time.
 
     Attributes:
@@ -59,11 +59,11 @@ class Seen:
     runs: Mapping[str, dg.DagsterRunStatus]
 
 
-def look_at(deployment: Deployment, days: Sequence[str]) -> Seen:
+def look_at(deployment: Deployment, days: Sequence[str]) -> RawResponse:
     with deployment.instance() as instance:
         recorded = instance.get_materialized_partitions(dg.AssetKey("calls"))
         runs = {run.run_id: run.status for run in instance.get_runs()}
-    return Seen(
+    return RawResponse(
         {day: deployment.stored(day) for day in days},
         {day: reported(deployment.lake, day) for day in days},
         frozenset(recorded),
@@ -128,7 +128,9 @@ def kill_and_run_again(deployment: Deployment, days: Sequence[str], *moments: Mo
     the_dead_are_ended(deployment, after, repaired, alive)
 
 
-def every_day_is_the_old_or_the_new(before: Seen, after: Seen, truth: Mapping[str, list[str]]) -> None:
+def every_day_is_the_old_or_the_new(
+    before: RawResponse, after: RawResponse, truth: Mapping[str, list[str]]
+) -> None:
     for day, uuids in truth.items():
         assert after.calls[day] in (before.calls[day], uuids)
         assert after.reported[day] in (before.reported[day], len(uuids))
@@ -145,7 +147,7 @@ def every_view_answers(deployment: Deployment) -> None:
 
 
 def what_is_recorded_is_there(
-    deployment: Deployment, before: Seen, after: Seen, truth: Mapping[str, list[str]]
+    deployment: Deployment, before: RawResponse, after: RawResponse, truth: Mapping[str, list[str]]
 ) -> None:
     assert after.recorded >= before.recorded
     assert after.recorded <= {str(day) for day in deployment.lake.days("calls")}
@@ -156,7 +158,9 @@ def what_is_recorded_is_there(
     assert len(replaced - recorded) <= Settings.max_concurrency
 
 
-def the_dead_are_ended(deployment: Deployment, after: Seen, repaired: Seen, alive: set[str]) -> None:
+def the_dead_are_ended(
+    deployment: Deployment, after: RawResponse, repaired: RawResponse, alive: set[str]
+) -> None:
     """But for those that were killed before they could show that they lived."""
     left = {run_id for run_id, status in repaired.runs.items() if status is STARTED}
     assert left & alive == set()

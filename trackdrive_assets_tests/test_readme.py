@@ -48,4 +48,4 @@ def test_the_security_page_lists_columns_to_keep_out_that_can_be_kept_out() -> N
     (example,) = re.findall(r"^TRACKDRIVE_EXCLUDE_COLUMNS=(.*)$", SECURITY, re.MULTILINE)
     exclusion = Exclusion(Settings.read({variable("exclude_columns"): example}).exclude_columns)
     assert exclusion.unlisted == ()
-    assert all(exclusion.hides(name) for name in ("caller_number", "name", "token_values", "token-email"))
+    assert all(exclusion.excludes(name) for name in ("caller_number", "name", "token_values", "token-email"))

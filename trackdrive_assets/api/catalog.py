@@ -12,7 +12,7 @@ def _listed(names: str) -> tuple[str, ...]:
     return tuple(" ".join(name.split()) for name in names.split(","))
 
 
-SEED_CALL_COLUMNS = _listed("""
+LEGACY_CALL_COLUMNS = _listed("""
     uuid, recording_url, number_called, connected_to, caller_number, offer, traffic_source, buyer,
     obfuscated_caller_number, caller_city, caller_country, token_values, total_duration, hold_duration,
     ivr_duration, answered_duration, user_offer_id, user_traffic_source_id, user_buyer_id, sub_id,
@@ -37,7 +37,7 @@ CALL_COLUMNS = _listed("""
 """)
 """Columns of a call in today's documentation, in the order in which they are served."""
 
-KNOWN_CALL_COLUMNS = (*CALL_COLUMNS, *(name for name in SEED_CALL_COLUMNS if name not in CALL_COLUMNS))
+KNOWN_CALL_COLUMNS = (*CALL_COLUMNS, *(name for name in LEGACY_CALL_COLUMNS if name not in CALL_COLUMNS))
 """Columns of either generation. Only `hangup_reason` has gone since the older one."""
 
 REPORT_CATEGORIES = _listed("""
@@ -55,7 +55,7 @@ STATS = (
 )
 """What `/calls/stats` measures, one a request. Closed."""
 
-SEED_GROUP_BYS = (
+LEGACY_GROUP_BYS = (
     "buyer_converted",
     "offer_converted",
     "status",
@@ -63,7 +63,7 @@ SEED_GROUP_BYS = (
 """What `/calls/stats` groups by in both generations."""
 
 GROUP_BYS = (
-    *SEED_GROUP_BYS,
+    *LEGACY_GROUP_BYS,
     "created_at_five_minutes",
     "created_at_day",
     "created_at_week",

@@ -20,7 +20,7 @@ from trackdrive_assets.api.pagination import Page, Paging, report_ends, walk
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
-from trackdrive_assets.api.transport import ROOT, Seen, Transport, Usage
+from trackdrive_assets.api.transport import ROOT, RawResponse, Transport, Usage
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
@@ -54,7 +54,7 @@ class Client:
         base_url: `https://acme.trackdrive.com`, without a path.
         credentials: A key pair or a token.
         per_page: Rows a page to ask for. A server that gives less is obeyed.
-        requests_per_second: Pace of this process on this account; 0 is unpaced.
+        requests_per_second: RateLimiter of this process on this account; 0 is unpaced.
         max_concurrency: Requests in flight at most.
         connect_timeout: Seconds until a connection must stand.
         read_timeout: Seconds in which the server must send something.
@@ -147,7 +147,7 @@ class Client:
         )
 
     def page_of_calls(self, query: Query, position: dict[str, str]) -> Page:
-        """One page of the calls that match, for whoever goes from page to page with a `Chain`.
+        """One page of the calls that match, for whoever goes from page to page with a `Paginator`.
 
         Args:
             query: Which calls.
@@ -237,7 +237,7 @@ class Client:
         """
         return self._one_call("DELETE", uuid, serializer)
 
-    def look(self, path: str, parameters: dict[str, str]) -> Seen:
+    def look(self, path: str, parameters: dict[str, str]) -> RawResponse:
         """Any GET, answered as it came: for whoever examines the API itself, its errors and headers too.
 
         Args:

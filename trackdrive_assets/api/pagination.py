@@ -1,6 +1,6 @@
 """How a list is walked: which page comes next, what counts as the end, and what counts as short.
 
-Pure decisions over what pages say about themselves. `Chain` is one walk, page by page, for whoever asks;
+Pure decisions over what pages say about themselves. `Paginator` is one walk, page by page, for whoever asks;
 `walk` asks by itself, one page after another. Not here: dividing a list into several (`windows.py`).
 """
 
@@ -43,7 +43,7 @@ Ask = Callable[[dict[str, str]], Page]
 """Asks for one page, given the paging parameters."""
 
 
-class Chain:
+class Paginator:
     """A list that is read from `start` to its end, each row once. Every page says where the next begins.
 
     Args:
@@ -160,13 +160,13 @@ class Chain:
 
 
 def walk(ask: Ask, *, paging: Paging, per_page: int, start: str | None = None) -> Iterator[Page]:
-    """Every page of a list, one after another; the arguments are those of `Chain`.
+    """Every page of a list, one after another; the arguments are those of `Paginator`.
 
     Raises:
         IncompleteAnswer: The end came before as many rows as the first page counted, or a cursor repeats or
             does not end.
     """
-    chain = Chain(paging=paging, per_page=per_page, start=start)
+    chain = Paginator(paging=paging, per_page=per_page, start=start)
     while chain.position is not None:
         page = chain.take(ask(chain.parameters))
         if len(page.rows) or not page.repeated:

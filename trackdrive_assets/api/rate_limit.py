@@ -1,7 +1,7 @@
 """How fast a process may ask: one pace and one limit of requests in flight for each account.
 
-Pure: what a tempo becomes when the server refuses (`slower`), and when it no longer does (`faster`). `Pace`
-acts on it for all threads together.
+Pure: what a tempo becomes when the server refuses (`slower`), and when it no longer does (`faster`).
+`RateLimiter` acts on it for all threads together.
 """
 
 import threading
@@ -30,7 +30,7 @@ _MOST_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True)
-class Tempo:
+class Rate:
     """How fast is asked at present.
 
     Attributes:
@@ -50,7 +50,7 @@ class Tempo:
         return _ON_THE_WAY / self.rate
 
 
-def slower(tempo: Tempo, configured: float, *, sent: int, refused: int, now: float) -> Tempo:
+def slower(tempo: Rate, configured: float, *, sent: int, refused: int, now: float) -> Rate:
     """The tempo after a refusal.
 
     Args:
@@ -66,19 +66,19 @@ def slower(tempo: Tempo, configured: float, *, sent: int, refused: int, now: flo
     if allowed < 1:
         # Nothing at all was let through, which tells of an outage and of no rate. The pause must do.
         return replace(tempo, since=now)
-    return Tempo(
+    return Rate(
         min(tempo.rate * _STEP_DOWN, allowed * _PRUDENT),
         patience=min(tempo.patience * 2, _LONGEST_PATIENCE),
         since=now,
     )
 
 
-def faster(tempo: Tempo, configured: float, now: float) -> Tempo:
+def faster(tempo: Rate, configured: float, now: float) -> Rate:
     """The tempo after some time without a refusal, never above what is configured."""
     if tempo.rate >= configured or now - tempo.since < tempo.patience:
         return tempo
     rate = tempo.rate * _STEP_UP
-    return replace(tempo, rate=rate, since=now) if rate < configured else Tempo(configured, since=now)
+    return replace(tempo, rate=rate, since=now) if rate < configured else Rate(configured, since=now)
 
 
 class Clock:
@@ -103,7 +103,7 @@ class Clock:
         self._awake.set()
 
 
-class Pace:
+class RateLimiter:
     """Lets requests through one by one.
 
     Args:
@@ -115,7 +115,7 @@ class Pace:
         self._places = threading.BoundedSemaphore(max_concurrency)
         self._configured = requests_per_second or float("inf")
         self._changing = threading.Lock()
-        self._tempo = self._before = Tempo(self._configured)
+        self._tempo = self._before = Rate(self._configured)
         self._next = self._quiet_until = float("-inf")
         self._slowings = 0
         self._sent: deque[float] = deque(maxlen=_MOST_REMEMBERED)
@@ -176,6 +176,6 @@ def _in_the_second_before(moment: float, moments: Iterable[float]) -> int:
 
 
 @cache
-def shared_pace(base_url: str, requests_per_second: float, max_concurrency: int) -> Pace:  # noqa: ARG001
+def shared_rate_limiter(base_url: str, requests_per_second: float, max_concurrency: int) -> RateLimiter:  # noqa: ARG001
     """The pace of this process for one account: clients that are made one after another share it."""
-    return Pace(requests_per_second, max_concurrency)
+    return RateLimiter(requests_per_second, max_concurrency)

@@ -31,7 +31,7 @@ from trackdrive_assets.api.errors import (
     is_transient,
     redact,
 )
-from trackdrive_assets.api.rate_limit import Clock, shared_pace
+from trackdrive_assets.api.rate_limit import Clock, shared_rate_limiter
 
 ROOT = "/api/v1/"
 
@@ -67,7 +67,7 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Answered:
+class Response:
     """What came back.
 
     Attributes:
@@ -82,7 +82,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RawResponse:
     """An answer as it came, whatever it says.
 
     Attributes:
@@ -125,7 +125,7 @@ class Transport:
         self._retry_budget = retry_budget
         self._clock = clock or Clock()
         self._closed = False
-        self._pace = shared_pace(self.base_url, requests_per_second, max_concurrency)
+        self._pace = shared_rate_limiter(self.base_url, requests_per_second, max_concurrency)
         self._counting = threading.Lock()
         self._of_thread = threading.local()
         self._session = requests.Session()
@@ -163,7 +163,7 @@ class Transport:
         """Ask for text, such as CSV."""
         return self._send("GET", path, parameters, self._checked).decode("utf-8-sig")
 
-    def look(self, path: str, parameters: dict[str, str]) -> Seen:
+    def look(self, path: str, parameters: dict[str, str]) -> RawResponse:
         """Ask, and give back what comes, errors too; only what passes by itself is asked for again."""
         return self._send("GET", path, parameters, self._seen)
 
@@ -180,7 +180,7 @@ class Transport:
         method: str,
         path: str,
         parameters: dict[str, str],
-        read: Callable[[Answered], Read],
+        read: Callable[[Response], Read],
     ) -> Read:
         """Ask, and ask again for as long as that is allowed and can help."""
         retrying = tenacity.Retrying(
@@ -206,7 +206,7 @@ class Transport:
         method: str,
         path: str,
         parameters: dict[str, str],
-        read: Callable[[Answered], Read],
+        read: Callable[[Response], Read],
     ) -> Read:
         asked = f"{method} {ROOT}{path}"
         lost: requests.RequestException | None = None
@@ -240,7 +240,7 @@ class Transport:
                 asked=asked,
             )
         try:
-            return read(Answered(response, body, asked))
+            return read(Response(response, body, asked))
         except Unavailable as refused:
             # Nobody waits for longer than the budget, and whoever asks next finds out for himself.
             too_many = refused.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -248,7 +248,7 @@ class Transport:
                 self._pace.refused(sent_at, refused.retry_after, self._clock.now())
             raise
 
-    def _checked(self, answered: Answered) -> bytes:
+    def _checked(self, answered: Response) -> bytes:
         """The body of an answer whose HTTP status is good."""
         response = answered.response
         if response.is_redirect:
@@ -258,14 +258,14 @@ class Transport:
             raise self._failure(answered, response.status_code, self._words(answered.body))
         return answered.body
 
-    def _seen(self, answered: Answered) -> Seen:
+    def _seen(self, answered: Response) -> RawResponse:
         response = answered.response
         if is_transient(response.status_code):
             raise self._failure(answered, response.status_code, self._words(answered.body))
         seconds = response.elapsed.total_seconds()
-        return Seen(response.status_code, response.headers, answered.body, seconds)
+        return RawResponse(response.status_code, response.headers, answered.body, seconds)
 
-    def _failure(self, answered: Answered, status: int, words: str) -> RequestFailed:
+    def _failure(self, answered: Response, status: int, words: str) -> RequestFailed:
         return failure(
             asked=answered.asked,
             status=status,
@@ -276,7 +276,7 @@ class Transport:
             ),
         )
 
-    def _decoded(self, answered: Answered, read: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:
+    def _decoded(self, answered: Response, read: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:
         body = self._checked(answered)
         if not body.strip() and answered.response.request.method == "DELETE":
             # To hang up there is nothing to say; to a question an empty body is a broken answer.

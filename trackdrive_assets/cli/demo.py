@@ -137,10 +137,10 @@ def _end_killed_runs(home: str) -> None:
     """What died with an earlier session would hold up the queue of this one."""
     import dagster as dg  # noqa: PLC0415 (slow to import)
 
-    from trackdrive_assets.dagster.executor import end_killed_runs  # noqa: PLC0415 (as above)
+    from trackdrive_assets.dagster.executor import fail_dead_runs  # noqa: PLC0415 (as above)
 
     with dg.DagsterInstance.from_config(home) as instance:
-        end_killed_runs(instance)
+        fail_dead_runs(instance)
 
 
 def _is_taken(port: int) -> bool:

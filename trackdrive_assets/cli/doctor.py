@@ -57,7 +57,7 @@ The exit code is 1 if anything failed, 3 if all that failed may pass by itself.
 def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
     """Ask the account what it is like, and say what works, what is limited and what fails."""
     from trackdrive_assets.doctor.asking import examine  # noqa: PLC0415  # slow to import
-    from trackdrive_assets.doctor.findings import Result, findings, may_pass, worst  # noqa: PLC0415  # as above
+    from trackdrive_assets.doctor.findings import Result, findings, is_transient_failure, worst  # noqa: PLC0415  # as above
 
     settings = account_settings()
     now = datetime.now(UTC)
@@ -74,18 +74,18 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
         click.echo("\n".join(f"{name:13}{value}" for name, value in about.items()))
         click.echo(f"\n{_table(found)}")
     if result is Result.FAILED:
-        context.exit(ExitCode.LATER if may_pass(found) else ExitCode.REFUSED)
+        context.exit(ExitCode.LATER if is_transient_failure(found) else ExitCode.REFUSED)
 
 
 def _cost(settings: Settings, answers: Any) -> Finding:
-    from trackdrive_assets.api.catalog import SEED_GROUP_BYS  # noqa: PLC0415  # imported by now
+    from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS  # noqa: PLC0415  # imported by now
     from trackdrive_assets.doctor.findings import cost_of_a_day  # noqa: PLC0415  # as above
     from trackdrive_assets.settings import STATS_INTERVALS  # noqa: PLC0415  # as above
 
     return cost_of_a_day(
         answers,
         categories=len(settings.report_categories),
-        series=len(SEED_GROUP_BYS),
+        series=len(LEGACY_GROUP_BYS),
         minutes=STATS_INTERVALS[settings.stats_interval],
         pace=settings.requests_per_second,
     )

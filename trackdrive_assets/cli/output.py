@@ -61,7 +61,7 @@ def opened(form: str, place: Path | None, schema: pa.Schema) -> Iterator[Writer]
 
 @contextmanager
 def _replaced(place: Path) -> Iterator[BinaryIO]:
-    from trackdrive_assets.lake.atomic import move_over, refused  # noqa: PLC0415  # only for files
+    from trackdrive_assets.lake.atomic import atomic_replace, refused  # noqa: PLC0415  # only for files
 
     # A device or a named pipe cannot be replaced, only written to.
     aside = place.is_file() or not place.exists()
@@ -73,7 +73,7 @@ def _replaced(place: Path) -> Iterator[BinaryIO]:
         raise refused("write", place, error.strerror or str(error)) from error
     else:
         if aside:
-            move_over(new, place.absolute())
+            atomic_replace(new, place.absolute())
     finally:
         if aside:
             new.unlink(missing_ok=True)

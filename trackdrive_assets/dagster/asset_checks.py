@@ -17,20 +17,20 @@ from trackdrive_assets.tables.columns import CALLS
 
 ASSET = dg.AssetKey(CALLS.name)
 
-BLOCKING = ("schema_as_declared", "uuid_once", "created_at_inside_its_day", "rows_as_counted")
+BLOCKING = ("schema_matches", "uuid_unique", "created_at_in_partition", "row_count_matches_api")
 """Where one of these fails, the calls are wrong, and no views are built on them."""
 
 WARNING = (
-    "agrees_with_stats",
-    "agrees_with_reports_buyer_id",
-    "agrees_with_reports_offer_id",
-    "agrees_with_reports_traffic_source_id",
-    "volume_as_in_weeks_before",
+    "matches_api_stats",
+    "matches_api_report_buyer_id",
+    "matches_api_report_offer_id",
+    "matches_api_report_traffic_source_id",
+    "volume_in_expected_range",
     "conversions_are_paid",
     "durations_not_negative",
     "ended_after_created",
-    "nothing_unknown",
-    "yesterday_is_there",
+    "no_undocumented_values",
+    "yesterday_loaded",
 )
 """Where one of these fails, somebody should look."""
 
@@ -44,8 +44,8 @@ _DAYS_NAMED = 5
 
 def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """Two steps of a run: one that the views wait for, and one that comes last and stops nothing."""
-    reports = {f"agrees_with_reports_{category}" for category in settings.report_categories}
-    warning = [name for name in WARNING if not name.startswith("agrees_with_reports_") or name in reports]
+    reports = {f"matches_api_report_{category}" for category in settings.report_categories}
+    warning = [name for name in WARNING if not name.startswith("matches_api_report_") or name in reports]
     return [
         _step("calls_are_right", BLOCKING, settings, dg.AssetCheckSeverity.ERROR, blocking=True),
         _step("calls_are_plausible", warning, settings, dg.AssetCheckSeverity.WARN, op_tags=_LAST),

@@ -27,11 +27,11 @@ _alive: dict[Path, int] = {}
 @dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
 def one_process(context: dg.InitExecutorContext) -> dg.Executor:
     """All steps in the run's own process: one for each would cost more than a small day takes to read."""
-    end_killed_runs(context.instance)
-    return _Living(dg.in_process_executor.executor_creation_fn(context))  # type: ignore[misc]  # it has one
+    fail_dead_runs(context.instance)
+    return LivenessExecutor(dg.in_process_executor.executor_creation_fn(context))  # type: ignore[misc]  # it has one
 
 
-class _Living(dg.Executor):
+class LivenessExecutor(dg.Executor):
     """An executor that shows that its process lives, from before the first step."""
 
     def __init__(self, steps: dg.Executor) -> None:
@@ -39,7 +39,8 @@ class _Living(dg.Executor):
 
     # Dagster's own types of these are private.
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
-        _show_life(plan_context.instance, plan_context.run_id)
+        """Run the steps while the liveness lock is held."""
+        _hold_liveness_lock(plan_context.instance, plan_context.run_id)
         # What Dagster has loaded stays loaded, and is large. Looking through it again and again for garbage
         # takes a tenth of a run.
         gc.freeze()
@@ -50,11 +51,12 @@ class _Living(dg.Executor):
 
     @property
     def retries(self) -> Any:
+        """Return the retry mode of the steps."""
         return self._steps.retries
 
 
 @contextmanager
-def turn_to_ask(instance: dg.DagsterInstance, log: logging.Logger) -> Iterator[None]:
+def account_lock(instance: dg.DagsterInstance, log: logging.Logger) -> Iterator[None]:
     """Wait until no other run of this home asks the API."""
     with (_folder(instance) / _TURN).open("w") as turn:
         try:
@@ -65,9 +67,9 @@ def turn_to_ask(instance: dg.DagsterInstance, log: logging.Logger) -> Iterator[N
         yield
 
 
-def end_killed_runs(instance: dg.DagsterInstance) -> None:
+def fail_dead_runs(instance: dg.DagsterInstance) -> None:
     """Mark runs as failed whose process is gone."""
-    with _nobody_else_looking(instance) as folder:
+    with _registry_lock(instance) as folder:
         for file in folder.glob(f"*{_ALIVE}"):
             with suppress(BlockingIOError), file.open() as lock:  # locked where its process lives
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -79,9 +81,9 @@ def end_killed_runs(instance: dg.DagsterInstance) -> None:
                 file.unlink()
 
 
-def _show_life(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Hold a lock under the run's name until this process ends. Only `end_killed_runs` removes the file."""
-    with _nobody_else_looking(instance) as folder:
+def _hold_liveness_lock(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Hold a lock under the run's name until this process ends. Only `fail_dead_runs` removes the file."""
+    with _registry_lock(instance) as folder:
         file = folder / f"{run_id}{_ALIVE}"
         if file not in _alive:
             lock = os.open(file, os.O_CREAT | os.O_WRONLY)
@@ -90,7 +92,7 @@ def _show_life(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 @contextmanager
-def _nobody_else_looking(instance: dg.DagsterInstance) -> Iterator[Path]:
+def _registry_lock(instance: dg.DagsterInstance) -> Iterator[Path]:
     """The folder of the locks, one process at a time: a file that is there and not yet locked looks dead."""
     folder = _folder(instance)
     look = os.open(folder, os.O_RDONLY)

@@ -16,7 +16,7 @@ from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.dagster.assets.calls import excluded, told
 from trackdrive_assets.dagster.assets.daily import POOL
-from trackdrive_assets.dagster.executor import turn_to_ask
+from trackdrive_assets.dagster.executor import account_lock
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.ingest.refetch import refetch_calls
 from trackdrive_assets.lake.store import LakeError
@@ -168,7 +168,7 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
     ) -> None:
         uuids = _given(config.uuids)
         try:
-            with turn_to_ask(context.instance, context.log), trackdrive.client() as client:
+            with account_lock(context.instance, context.log), trackdrive.client() as client:
                 done = refetch_calls(
                     client, lake.open(), uuids, ZoneInfo(settings.time_zone), exclude=excluded(settings)
                 )

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from trackdrive_assets.api.catalog import SEED_GROUP_BYS, STATS
-from trackdrive_assets.dagster.executor import end_killed_runs
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, STATS
+from trackdrive_assets.dagster.executor import fail_dead_runs
 from trackdrive_assets.dagster.jobs import CALLS_AND_REPORTS, EVERYTHING
 from trackdrive_assets.quality.checks import DUE_HOUR
 from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
@@ -69,7 +69,7 @@ def cost(settings: Settings, *, days: int, stats: bool) -> str:
         days: How many days the run reads at most.
         stats: Whether it reads the statistics too.
     """
-    series = len(SEED_GROUP_BYS) * len(STATS) * (24 * 60 // STATS_INTERVALS[settings.stats_interval])
+    series = len(LEGACY_GROUP_BYS) * len(STATS) * (24 * 60 // STATS_INTERVALS[settings.stats_interval])
     a_day = len(settings.report_categories) + (series if stats else 0)
     requests, pace = days * a_day, settings.requests_per_second
     time = f"; at {pace:g} a second they take {math.ceil(requests / pace / 60)} min" if pace else ""
@@ -154,6 +154,6 @@ def _schedule(
 
 def _unfinished_run(instance: dg.DagsterInstance, job_name: str) -> dg.DagsterRun | None:
     """A run of the job that is queued or running. Another one would only wait behind it for the same days."""
-    end_killed_runs(instance)
+    fail_dead_runs(instance)
     runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED), limit=1)
     return runs[0] if runs else None

@@ -13,7 +13,7 @@ from trackdrive_assets.api.errors import RequestFailed
 from trackdrive_assets.api.pagination import FIRST_CURSOR
 from trackdrive_assets.api.query import Endpoint
 from trackdrive_assets.api.rows import Row
-from trackdrive_assets.api.transport import Seen
+from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.doctor.findings import Answers, KnownCall, Outcome, rows_of, status_of
 
 MANY = 1000
@@ -57,7 +57,7 @@ def examine(client: Client, *, days: int, now: datetime) -> Answers:
     span = {"created_at_from": _moment(since), "created_at_to": _moment(now)}
     page = ask(Endpoint.CALLS, per_page=client.per_page, cursor=FIRST_CURSOR, **span)
     answers = Answers(per_page=client.per_page, days=days, asked_at=datetime.now(UTC), page=page)
-    if not isinstance(page, Seen) or status_of(page) == HTTPStatus.UNAUTHORIZED or page.is_redirect:
+    if not isinstance(page, RawResponse) or status_of(page) == HTTPStatus.UNAUTHORIZED or page.is_redirect:
         # Nobody there, or nobody who knows this key: every other answer would be the same.
         return answers
     answers = answers.with_(

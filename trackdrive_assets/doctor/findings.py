@@ -20,7 +20,7 @@ from trackdrive_assets.api import catalog, responses
 from trackdrive_assets.api.envelope import Envelope, Metadata, NotJson, any_value, open_envelope
 from trackdrive_assets.api.errors import RequestFailed, Unavailable
 from trackdrive_assets.api.rows import Row
-from trackdrive_assets.api.transport import Seen
+from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.tables.columns import CALLS, REPORTS
 from trackdrive_assets.tables.parse import TOKEN, MalformedRow, flag, instant, report_batch
 
@@ -60,7 +60,7 @@ class Result(StrEnum):
 
     OK = "ok"
     DIFFERS = "differs"
-    UNTOLD = "untold"
+    INCONCLUSIVE = "untold"
     FAILED = "failed"
 
 
@@ -82,7 +82,7 @@ class Finding:
     later: bool = False
 
 
-Outcome = Seen | RequestFailed | None
+Outcome = RawResponse | RequestFailed | None
 """An answer, the error in its place, or None for what was not asked."""
 
 
@@ -179,10 +179,10 @@ class Answers:
         return metadata.total_count if metadata else None
 
     @property
-    def outcomes(self) -> list[Seen]:
+    def outcomes(self) -> list[RawResponse]:
         """Every answer that came."""
         values = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return [value for value in values if isinstance(value, Seen)]
+        return [value for value in values if isinstance(value, RawResponse)]
 
 
 # What an answer holds
@@ -190,7 +190,7 @@ class Answers:
 
 def opened(outcome: Outcome) -> Envelope | None:
     """The envelope of a good answer; None for an error, a web page, or nothing."""
-    if not isinstance(outcome, Seen) or status_of(outcome) >= _ERROR or outcome.is_redirect:
+    if not isinstance(outcome, RawResponse) or status_of(outcome) >= _ERROR or outcome.is_redirect:
         return None
     try:
         return open_envelope(outcome.body)
@@ -198,7 +198,7 @@ def opened(outcome: Outcome) -> Envelope | None:
         return None
 
 
-def status_of(seen: Seen) -> int:
+def status_of(seen: RawResponse) -> int:
     """The status of an answer: the body's own, where it says that the answer is an error."""
     try:
         own = open_envelope(seen.body).status
@@ -248,7 +248,7 @@ def refusal(outcome: Outcome) -> str:
 
 def passes(outcome: Outcome) -> bool:
     """Whether what came in place of an answer may be gone later: by its status, or because it is no JSON."""
-    if isinstance(outcome, Seen):
+    if isinstance(outcome, RawResponse):
         status = status_of(outcome)
         return status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR or not _is_json(outcome)
     return isinstance(outcome, Unavailable)
@@ -256,7 +256,7 @@ def passes(outcome: Outcome) -> bool:
 
 def advice(outcome: Outcome) -> str:
     """What to do about what came in place of an answer."""
-    status = status_of(outcome) if isinstance(outcome, Seen) else getattr(outcome, "status", None)
+    status = status_of(outcome) if isinstance(outcome, RawResponse) else getattr(outcome, "status", None)
     if status in _DENIED:
         return "Give the key this permission in the Trackdrive profile."
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
@@ -266,7 +266,7 @@ def advice(outcome: Outcome) -> str:
     return "Please report this line as an issue."
 
 
-def _is_json(seen: Seen) -> bool:
+def _is_json(seen: RawResponse) -> bool:
     try:
         any_value(seen.body)
     except ValueError:
@@ -274,7 +274,7 @@ def _is_json(seen: Seen) -> bool:
     return True
 
 
-def body_form(seen: Seen) -> str:
+def body_form(seen: RawResponse) -> str:
     """The form of a body, in words."""
     if not seen.body.strip():
         return "an empty body"
@@ -297,7 +297,7 @@ def worst(found: Iterable[Finding]) -> Result:
     return Result.FAILED if any(each.result is Result.FAILED for each in found) else Result.OK
 
 
-def may_pass(found: Iterable[Finding]) -> bool:
+def is_transient_failure(found: Iterable[Finding]) -> bool:
     """Whether all that failed may be gone later."""
     return all(each.later for each in found if each.result is Result.FAILED)
 
@@ -317,8 +317,8 @@ def _finding(subject: str) -> Callable[[Callable[[Answers], Judged]], Callable[[
 
 def _no_calls(answers: Answers) -> tuple[Result, str]:
     if rows_of(answers.page) is None:
-        return Result.UNTOLD, "Not asked, because the calls were not answered."
-    return Result.UNTOLD, f"No calls in the last {answers.days} days tell. Ask with a larger --days."
+        return Result.INCONCLUSIVE, "Not asked, because the calls were not answered."
+    return Result.INCONCLUSIVE, f"No calls in the last {answers.days} days tell. Ask with a larger --days."
 
 
 def _host(answers: Answers) -> Finding:
@@ -344,8 +344,8 @@ def _host(answers: Answers) -> Finding:
 
 def _access(answers: Answers) -> Finding:
     subject, page = "access", answers.page
-    if not isinstance(page, Seen) or page.is_redirect:
-        return Finding(subject, Result.UNTOLD, "Not told, because the calls were not answered.")
+    if not isinstance(page, RawResponse) or page.is_redirect:
+        return Finding(subject, Result.INCONCLUSIVE, "Not told, because the calls were not answered.")
     status = status_of(page)
     if status in _DENIED:
         says = (
@@ -354,7 +354,7 @@ def _access(answers: Answers) -> Finding:
         )
         return Finding(subject, Result.FAILED, says)
     if not rows_of(page) and answers.total is None:
-        return Finding(subject, Result.UNTOLD, "Not told, because the calls were not answered.")
+        return Finding(subject, Result.INCONCLUSIVE, "Not told, because the calls were not answered.")
     return Finding(subject, Result.OK, "The credentials are accepted.")
 
 
@@ -362,10 +362,10 @@ def _access(answers: Answers) -> Finding:
 def _calls(answers: Answers) -> Judged:
     rows = rows_of(answers.page)
     if rows is None:
-        if isinstance(answers.page, Seen):
+        if isinstance(answers.page, RawResponse):
             says = f"GET calls: {refusal(answers.page)} {advice(answers.page)}"
             return Result.FAILED, says, passes(answers.page)
-        return Result.UNTOLD, "Not told, because the calls were not answered."
+        return Result.INCONCLUSIVE, "Not told, because the calls were not answered."
     if not rows and answers.total is None:
         return (
             Result.FAILED,
@@ -387,7 +387,7 @@ def _calls(answers: Answers) -> Judged:
 def _endpoint(outcome: Outcome, judged: Callable[[Envelope], tuple[Result, str]]) -> Judged:
     """What is judged of an endpoint's envelope; else why there is none."""
     if outcome is None:
-        return Result.UNTOLD, "Not asked, because the calls were not answered."
+        return Result.INCONCLUSIVE, "Not asked, because the calls were not answered."
     envelope = opened(outcome)
     if envelope is None:
         return Result.FAILED, f"{refusal(outcome)} {advice(outcome)}", passes(outcome)
@@ -405,7 +405,7 @@ def _one_call(answers: Answers) -> Judged:
         if not isinstance(row, dict) or "uuid" not in row:
             return Result.FAILED, f"Not understood: {refusal(answers.call)}"
         # The envelope may have taken the root off already.
-        body = any_value(answers.call.body) if isinstance(answers.call, Seen) else None
+        body = any_value(answers.call.body) if isinstance(answers.call, RawResponse) else None
         rooted = isinstance(body, dict) and "call" in body
         return Result.OK, "Answered, under `call`." if rooted else "Answered, bare."
 
@@ -422,7 +422,7 @@ def _reports(answers: Answers) -> Judged:
         except (responses.UnknownShape, MalformedRow):
             return Result.FAILED, f"Not understood: {form}. Please report this form as an issue."
         if not rows:
-            return Result.UNTOLD, f"Answered with {form}, without rows: no calls tell."
+            return Result.INCONCLUSIVE, f"Answered with {form}, without rows: no calls tell."
         empty = [
             column.name
             for column in REPORTS.columns
@@ -444,7 +444,7 @@ def _stats(answers: Answers) -> Judged:
         except responses.UnknownShape:
             return Result.FAILED, f"Not understood: {form}. Please report this form as an issue."
         if not values:
-            return Result.UNTOLD, f"Answered with {form}, without groups: no calls tell."
+            return Result.INCONCLUSIVE, f"Answered with {form}, without groups: no calls tell."
         counted = sum(value or 0 for value in values.values())
         if answers.total is not None and counted != answers.total:
             return (
@@ -458,7 +458,7 @@ def _stats(answers: Answers) -> Judged:
 
 def _form(outcome: Outcome) -> str:
     """Where in the body the groups stand, and as what."""
-    body = any_value(outcome.body) if isinstance(outcome, Seen) else None
+    body = any_value(outcome.body) if isinstance(outcome, RawResponse) else None
     if isinstance(body, list):
         return f"a bare list of {_kind(body)}"
     if not isinstance(body, dict):
@@ -516,7 +516,10 @@ def _money(answers: Answers) -> tuple[Result, str]:
             f"{' '.join(said)} The key may lack the permission to see them; they stay null.",
         )
     if untold:
-        return Result.UNTOLD, f"No converted call tells of {', '.join(untold)}. Ask with a larger --days."
+        return (
+            Result.INCONCLUSIVE,
+            f"No converted call tells of {', '.join(untold)}. Ask with a larger --days.",
+        )
     return Result.OK, "Revenue, payout and both costs are shown."
 
 
@@ -542,7 +545,7 @@ def _not_converted(answers: Answers) -> tuple[Result, str]:
             f"{', '.join(strange)} is not understood: a run would stop at it. Please report it.",
         )
     if not said:
-        return Result.UNTOLD, "No call that did not convert tells. Ask with a larger --days."
+        return Result.INCONCLUSIVE, "No call that did not convert tells. Ask with a larger --days."
     return Result.OK if said == {"null"} else Result.DIFFERS, f"Written as {' and '.join(sorted(said))}."
 
 
@@ -567,11 +570,11 @@ def _literal(value: object) -> str:
 def _clock(answers: Answers) -> tuple[Result, str]:
     page = answers.page
     try:
-        told = parsedate_to_datetime(page.headers["Date"]) if isinstance(page, Seen) else None
+        told = parsedate_to_datetime(page.headers["Date"]) if isinstance(page, RawResponse) else None
     except (KeyError, ValueError):
         told = None
     if told is None:
-        return Result.UNTOLD, "No answer says what time it is there."
+        return Result.INCONCLUSIVE, "No answer says what time it is there."
     off = (answers.asked_at - told.replace(tzinfo=told.tzinfo or UTC)).total_seconds()
     if abs(off) > _CLOCK_TOLERANCE:
         way = "ahead of" if off > 0 else "behind"
@@ -587,7 +590,7 @@ def _page_size(answers: Answers) -> tuple[Result, str]:
     metadata = answers.metadata_of(answers.page)
     granted = metadata.per_page if metadata else None
     if granted is None:
-        return Result.UNTOLD, "No answer says how many rows a page it grants."
+        return Result.INCONCLUSIVE, "No answer says how many rows a page it grants."
     most = answers.metadata_of(answers.many)
     largest = "" if most is None or most.per_page is None else f" Of 1000 asked, {most.per_page} are granted."
     if granted < answers.per_page:
@@ -602,7 +605,7 @@ def _page_size(answers: Answers) -> tuple[Result, str]:
 def _page_count(answers: Answers) -> tuple[Result, str]:
     metadata = answers.metadata_of(answers.page)
     if not metadata or metadata.total_pages is None or not metadata.per_page or metadata.total_count is None:
-        return Result.UNTOLD, "No answer counts its pages."
+        return Result.INCONCLUSIVE, "No answer counts its pages."
     if not metadata.total_count:
         return _no_calls(answers)
     needed = math.ceil(metadata.total_count / metadata.per_page)
@@ -616,8 +619,8 @@ def _page_count(answers: Answers) -> tuple[Result, str]:
 
 @_finding("page over 10")
 def _far_page(answers: Answers) -> tuple[Result, str]:
-    if not isinstance(answers.far, Seen):
-        return Result.UNTOLD, refusal(answers.far)
+    if not isinstance(answers.far, RawResponse):
+        return Result.INCONCLUSIVE, refusal(answers.far)
     if opened(answers.far) is None:
         return Result.OK, f"Page 11: {refusal(answers.far)} Runs go by cursor."
     return Result.DIFFERS, "Page 11 is served. Runs go by cursor all the same."
@@ -635,7 +638,7 @@ def _cursor(answers: Answers) -> tuple[Result, str]:
         said = "None is sent" if token in {None, "", "null"} else "It is a text"
         return Result.DIFFERS, f"{said}, where a number was expected."
     if number == 0:
-        return Result.UNTOLD, "0: the only page was the last."
+        return Result.INCONCLUSIVE, "0: the only page was the last."
     last = KnownCall.of(rows[-1])
     if last and abs(datetime.fromtimestamp(float(number) / _CURSOR_UNITS, UTC) - last.created_at) < timedelta(
         seconds=1
@@ -655,7 +658,7 @@ def _list_end(answers: Answers) -> tuple[Result, str]:
             if token in {"0", "0.0", None, "null"}:
                 return Result.DIFFERS, "The cursor is 0, or none, on the last page that has calls."
             return Result.OK, "The last page that has calls still has a cursor; an empty page follows it."
-    return Result.UNTOLD, "No page that is not full tells."
+    return Result.INCONCLUSIVE, "No page that is not full tells."
 
 
 @_finding("created_at_to")
@@ -680,7 +683,7 @@ def _end_of_range(answers: Answers) -> tuple[Result, str]:
                 Result.DIFFERS,
                 "Fractions of a second are cut off: the end is earlier than asked. Runs ask wide.",
             )
-    return Result.UNTOLD, refusal(answers.end)
+    return Result.INCONCLUSIVE, refusal(answers.end)
 
 
 @_finding("offset or time_zone")
@@ -692,21 +695,24 @@ def _zone(answers: Answers) -> tuple[Result, str]:
             return Result.OK, "A date's own offset goes before time_zone."
         case False:
             return Result.DIFFERS, "time_zone goes before a date's own offset. Runs send no time_zone."
-    return Result.UNTOLD, refusal(answers.zoned)
+    return Result.INCONCLUSIVE, refusal(answers.zoned)
 
 
 @_finding("order with a cursor")
 def _order(answers: Answers) -> tuple[Result, str]:
     if opened(answers.ordered) is None:
-        refused = isinstance(answers.ordered, Seen)
-        return Result.DIFFERS if refused else Result.UNTOLD, refusal(answers.ordered)
+        refused = isinstance(answers.ordered, RawResponse)
+        return Result.DIFFERS if refused else Result.INCONCLUSIVE, refusal(answers.ordered)
     first, following = _durations(answers.ordered), _durations(answers.ordered_next)
     if len(set(first)) < 2:  # noqa: PLR2004  (one value is in any order)
-        return Result.UNTOLD, "Too few calls, or calls of the same length, tell nothing."
+        return Result.INCONCLUSIVE, "Too few calls, or calls of the same length, tell nothing."
     if not _falls(first):
         return Result.OK, "The order is ignored where a cursor is sent. Runs send none."
     if not following:
-        return Result.UNTOLD, "The first page is in order; no second page tells whether the cursor keeps it."
+        return (
+            Result.INCONCLUSIVE,
+            "The first page is in order; no second page tells whether the cursor keeps it.",
+        )
     if _falls(first + following):
         return Result.DIFFERS, "The cursor keeps the order."
     return Result.OK, "The first page is in order, and the cursor does not keep it. Runs send no order."
@@ -724,7 +730,7 @@ def _durations(outcome: Outcome) -> list[Decimal]:
 @_finding("call_grid")
 def _grid(answers: Answers) -> tuple[Result, str]:
     rows, usual = rows_of(answers.grid), rows_of(answers.page)
-    if isinstance(answers.grid, Seen) and opened(answers.grid) is None:
+    if isinstance(answers.grid, RawResponse) and opened(answers.grid) is None:
         return Result.DIFFERS, refusal(answers.grid)
     if not rows or not usual:
         return _no_calls(answers)
@@ -741,8 +747,8 @@ def _grid(answers: Answers) -> tuple[Result, str]:
 @_finding("CSV")
 def _csv(answers: Answers) -> tuple[Result, str]:
     seen = answers.csv
-    if not isinstance(seen, Seen):
-        return Result.UNTOLD, refusal(seen)
+    if not isinstance(seen, RawResponse):
+        return Result.INCONCLUSIVE, refusal(seen)
     if status_of(seen) >= _ERROR or seen.is_redirect:
         return Result.DIFFERS, f"{refusal(seen)} Runs ask for JSON."
     if "csv" not in seen.headers.get("Content-Type", ""):
@@ -762,10 +768,10 @@ def _csv(answers: Answers) -> tuple[Result, str]:
 def _tags(answers: Answers) -> tuple[Result, str]:
     usual = rows_of(answers.page)
     if not usual or not _has_tags(usual):
-        return Result.UNTOLD, "No call with tags tells."
+        return Result.INCONCLUSIVE, "No call with tags tells."
     chosen = rows_of(answers.many) or rows_of(answers.chosen)
     if not chosen:
-        return Result.UNTOLD, refusal(answers.chosen)
+        return Result.INCONCLUSIVE, refusal(answers.chosen)
     if _has_tags(chosen):
         return Result.DIFFERS, "Tags come also where columns are chosen."
     return (
@@ -780,7 +786,7 @@ def _has_tags(rows: list[Row]) -> bool:
 
 @_finding("unknown column")
 def _unknown_column(answers: Answers) -> tuple[Result, str]:
-    if isinstance(answers.chosen, Seen) and opened(answers.chosen) is None:
+    if isinstance(answers.chosen, RawResponse) and opened(answers.chosen) is None:
         return Result.DIFFERS, refusal(answers.chosen)
     rows = rows_of(answers.chosen)
     if not rows:
@@ -792,8 +798,8 @@ def _unknown_column(answers: Answers) -> tuple[Result, str]:
 
 @_finding("unknown call")
 def _unknown_call(answers: Answers) -> tuple[Result, str]:
-    if not isinstance(answers.missing, Seen):
-        return Result.UNTOLD, refusal(answers.missing)
+    if not isinstance(answers.missing, RawResponse):
+        return Result.INCONCLUSIVE, refusal(answers.missing)
     status = status_of(answers.missing)
     result = Result.OK if status == HTTPStatus.NOT_FOUND else Result.DIFFERS
     return result, f"Answered with {status}, {body_form(answers.missing)}."
@@ -808,7 +814,7 @@ def _limits(answers: Answers) -> tuple[Result, str]:
         if _LIMIT_HEADER.search(name)
     }
     if not named:
-        return Result.UNTOLD, f"None of {len(answers.outcomes)} answers names a limit."
+        return Result.INCONCLUSIVE, f"None of {len(answers.outcomes)} answers names a limit."
     return Result.OK, "; ".join(f"{name}: {masked(value)[:60]}" for name, value in sorted(named.items()))
 
 
@@ -831,7 +837,7 @@ def cost_of_a_day(answers: Answers, *, categories: int, series: int, minutes: in
     """
     metadata = answers.metadata_of(answers.page)
     if answers.total is None or metadata is None or not metadata.per_page:
-        return Finding("a day's run", Result.UNTOLD, "The calls were not counted.")
+        return Finding("a day's run", Result.INCONCLUSIVE, "The calls were not counted.")
     calls = round(answers.total / answers.days)
     pages = max(1, math.ceil(calls / metadata.per_page))
     statistics = series * len(catalog.STATS) * (24 * 60 // minutes)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteAnswer
-from trackdrive_assets.api.pagination import Chain, Page, Paging, identities, shortage
+from trackdrive_assets.api.pagination import Page, Paginator, Paging, identities, shortage
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Day, Window, below, divided, how_many_parts, newest_first
@@ -79,7 +79,7 @@ class Part:
     """
 
     window: Window
-    chain: Chain
+    chain: Paginator
     of: int | None = None
     known: frozenset[str | None] = frozenset()
     oldest: datetime | None = None
@@ -179,8 +179,8 @@ class CallsReading:
         """Forget what was read; the day's old file stays."""
         self._storing.__exit__(_GivenUp, _GivenUp(), None)
 
-    def _chain(self) -> Chain:
-        return Chain(paging=Paging.CURSOR, per_page=self._per_page)
+    def _chain(self) -> Paginator:
+        return Paginator(paging=Paging.CURSOR, per_page=self._per_page)
 
     def _begun(self) -> DayWriter:
         """The day's writer; nothing is made in the lake before the API has answered."""
@@ -265,8 +265,8 @@ def asked_columns(exclude: Exclusion) -> list[str] | None:
     Whoever chooses columns gets no tags, and no key that is not documented yet. So columns are chosen only
     where all tags are excluded as well; else what is excluded is left out after it has come.
     """
-    wanted = [name for name in KNOWN_CALL_COLUMNS if not exclude.hides(name)]
-    return wanted if exclude.hides(TOKEN) and len(wanted) < len(KNOWN_CALL_COLUMNS) else None
+    wanted = [name for name in KNOWN_CALL_COLUMNS if not exclude.excludes(name)]
+    return wanted if exclude.excludes(TOKEN) and len(wanted) < len(KNOWN_CALL_COLUMNS) else None
 
 
 class _GivenUp(Exception):

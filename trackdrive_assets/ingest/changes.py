@@ -99,7 +99,7 @@ def _kept(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> p
         aside = file.replace(file.with_name(f"{file.name}.damaged"))
         _log.warning("%s Its changes cannot be had from the API again, so it is kept as %s.", error, aside)
         return CALL_CHANGES.schema.empty_table()
-    hidden = [field for field in pc.unique(stored["field"]).to_pylist() if exclude.hides(field)]
+    hidden = [field for field in pc.unique(stored["field"]).to_pylist() if exclude.excludes(field)]
     shown = stored.filter(pc.invert(pc.is_in(stored["field"], value_set=pa.array(hidden, pa.string()))))
     if before is None or before.reading is None:
         # Only the file of calls could tell; it is gone, or somebody else wrote it. Nothing is thrown away.

@@ -116,7 +116,7 @@ def fetched_call(
     return FetchedCall(
         values["uuid"],
         day,
-        {name: value for name, value in values.items() if _came(name, row) or exclude.hides(name)},
+        {name: value for name, value in values.items() if _came(name, row) or exclude.excludes(name)},
     )
 
 

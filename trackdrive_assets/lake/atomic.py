@@ -18,7 +18,7 @@ class LakeError(Exception):
 
 
 @contextmanager
-def refusals_explained(doing: str, path: Path) -> Iterator[None]:
+def translate_os_errors(doing: str, path: Path) -> Iterator[None]:
     """Turn what the file system says into a `LakeError`. Keep code of callers out of its block."""
     try:
         yield
@@ -35,7 +35,7 @@ def refused(doing: str, path: Path, why: str) -> LakeError:
 
 
 @contextmanager
-def folder_beside(place: Path) -> Iterator[Path]:
+def staging_dir(place: Path) -> Iterator[Path]:
     """A scratch folder beside `place`, gone at the end of the block whatever happens.
 
     Its name starts with a dot and ends with `.tmp`: no view, and no scan of the lake, reads what is inside.
@@ -44,8 +44,8 @@ def folder_beside(place: Path) -> Iterator[Path]:
     Raises:
         LakeError: The folder can't be made.
     """
-    with refusals_explained("write beside", place):
-        remove_abandoned(place)
+    with translate_os_errors("write beside", place):
+        remove_stale_staging(place)
         folder, lock = _locked_folder(place)
     try:
         yield folder
@@ -58,7 +58,7 @@ def folder_beside(place: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def turn_in(folder: Path) -> Iterator[None]:
+def directory_lock(folder: Path) -> Iterator[None]:
     """Wait until nobody else, in this process or another, has their turn in the folder."""
     lock = os.open(folder, os.O_RDONLY)
     try:
@@ -68,13 +68,13 @@ def turn_in(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def move_over(new: Path, place: Path) -> None:
+def atomic_replace(new: Path, place: Path) -> None:
     """Put `new` where `place` is, in one step that survives a power cut.
 
     Raises:
         LakeError: The file system refuses; `place` is as it was.
     """
-    with refusals_explained("replace", place):
+    with translate_os_errors("replace", place):
         _flush(new)
         new.replace(place)
         _flush(place.parent)
@@ -99,7 +99,7 @@ def _locked_folder(place: Path) -> tuple[Path, int]:
             os.close(lock)
 
 
-def remove_abandoned(place: Path) -> None:
+def remove_stale_staging(place: Path) -> None:
     """Remove scratch folders of `place` whose writer is dead."""
     for folder in place.parent.glob(f".{place.name}.*.tmp"):
         with suppress(FileNotFoundError):

@@ -26,11 +26,11 @@ import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.atomic import (
     LakeError,
-    folder_beside,
-    move_over,
-    refusals_explained,
+    atomic_replace,
     refused,
-    remove_abandoned,
+    remove_stale_staging,
+    staging_dir,
+    translate_os_errors,
 )
 from trackdrive_assets.lake.sql_catalog import queries_in
 from trackdrive_assets.lake.store import LAYOUT, Lake
@@ -66,7 +66,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Rebuilt:
+class BuildResult:
     """The DuckDB file as it stands now.
 
     Attributes:
@@ -119,7 +119,7 @@ def rebuild(
     time_zone: str,
     meanings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     descriptions: Mapping[str, str] = MappingProxyType({}),
-) -> Rebuilt:
+) -> BuildResult:
     """Build trackdrive.duckdb aside and swap it in, unless what stands there was built from the same SQL.
 
     Whoever has the old one open keeps it.
@@ -139,9 +139,9 @@ def rebuild(
     place = lake.root / FILE
     rendered = _render(lake, schemas, time_zone, _EVERY_DAY, meanings=meanings, descriptions=descriptions)
     if standing := _standing(place, rendered):
-        remove_abandoned(place)
+        remove_stale_staging(place)
         return standing
-    with folder_beside(place) as folder:
+    with staging_dir(place) as folder:
         new = folder / "views"
         try:
             with duckdb.connect(config=_OFFLINE) as connection:
@@ -156,10 +156,10 @@ def rebuild(
                 connection.execute("DETACH trackdrive")
         except (duckdb.IOException, duckdb.TransactionException) as error:
             raise refused("write", place, str(error)) from error
-        with refusals_explained("replace", place):
+        with translate_os_errors("replace", place):
             # What somebody wrote into the old file, still waiting to be merged, must not reach the new one.
             _unmerged(place).unlink(missing_ok=True)
-        move_over(new, place)
+        atomic_replace(new, place)
     return rebuilt
 
 
@@ -302,7 +302,7 @@ def _fingerprint(rendered: Rendered) -> str:
     return sha256("\0".join([duckdb.__version__, *statements]).encode()).hexdigest()
 
 
-def _standing(place: Path, rendered: Rendered) -> Rebuilt | None:
+def _standing(place: Path, rendered: Rendered) -> BuildResult | None:
     """The file that stands there; None where its views are not these, or not these alone."""
     if not place.exists() or _unmerged(place).exists():
         return None
@@ -317,7 +317,7 @@ def _standing(place: Path, rendered: Rendered) -> Rebuilt | None:
 
 def _described(
     place: Path, connection: duckdb.DuckDBPyConnection, rendered: Rendered, *, swapped: bool
-) -> Rebuilt:
+) -> BuildResult:
     """What a file holds, first of what was rendered."""
     types: dict[str, dict[str, str]] = {name: {} for name in rendered}
     meanings: dict[str, dict[str, str]] = {name: {} for name in rendered}
@@ -325,7 +325,7 @@ def _described(
         types.setdefault(view, {})[column] = kind
         if meaning is not None:
             meanings.setdefault(view, {})[column] = meaning
-    return Rebuilt(place, types, meanings, swapped)
+    return BuildResult(place, types, meanings, swapped)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str | None]]:
@@ -413,7 +413,7 @@ _NOTES = 16 * 1024
 
 
 def _tail(file: Path) -> bytes:
-    with refusals_explained("read", file), file.open("rb", buffering=0) as opened:
+    with translate_os_errors("read", file), file.open("rb", buffering=0) as opened:
         opened.seek(max(0, opened.seek(0, SEEK_END) - _NOTES))
         return opened.read()
 

@@ -15,7 +15,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.atomic import LakeError, refusals_explained
+from trackdrive_assets.lake.atomic import LakeError, translate_os_errors
 
 _PREFIX = "trackdrive."
 _TICK = timedelta(microseconds=1)
@@ -99,7 +99,7 @@ def damage_explained(path: Path) -> Iterator[None]:
         DamagedFileError: What the file holds can't be read.
         LakeError: The file can't be read.
     """
-    with refusals_explained("read", path):
+    with translate_os_errors("read", path):
         try:
             yield
         except (pa.ArrowInvalid, OSError) as error:

@@ -17,7 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.atomic import LakeError, folder_beside, move_over, refusals_explained, turn_in
+from trackdrive_assets.lake.atomic import (
+    LakeError,
+    atomic_replace,
+    directory_lock,
+    staging_dir,
+    translate_os_errors,
+)
 from trackdrive_assets.lake.day_file import DamagedFileError, DayFile, Reading, damage_explained
 
 __all__ = ["LAYOUT", "Lake", "LakeError", "Layout", "Written"]
@@ -138,7 +144,7 @@ class DayWriter:
                 )
             bounds = pc.min_max(values)
             self._spans.append(Span(bounds["min"].as_py(), bounds["max"].as_py()))
-        with refusals_explained("write", self._place):
+        with translate_os_errors("write", self._place):
             self._batches.write_batch(batch)
         self.rows += batch.num_rows
 
@@ -270,25 +276,25 @@ class Lake:
         """
         place = self.file(table, day, **hive)
         began = read_at or datetime.now(UTC)
-        with folder_beside(place) as folder:
-            with refusals_explained("write", place):
+        with staging_dir(place) as folder:
+            with translate_os_errors("write", place):
                 writer = DayWriter(place, folder / "spool", schema, sort_by)
             try:
                 yield writer
                 new = folder / "day"
-                with turn_in(place.parent), _opened(place) as old:
+                with directory_lock(place.parent), _opened(place) as old:
                     standing = old.reading if old else None
                     noted = Reading(began, began, writer.api_count).following(standing)
                     if amends and old and standing:
                         noted = standing.amended(began, added=writer.rows - old.rows)
-                    with refusals_explained("write", place):
+                    with translate_os_errors("write", place):
                         writer._store(new, noted)  # noqa: SLF001  only the lake may end a day
                         size = new.stat().st_size
                     with DayFile(new) as complete:
                         _check(complete, schema, writer.rows)
                         if beforehand:
                             beforehand(old, complete)
-                    move_over(new, place)
+                    atomic_replace(new, place)
                 writer._written = Written(  # noqa: SLF001  as above
                     place, writer.rows, size, noted.api_count
                 )

@@ -111,10 +111,10 @@ def questions() -> Mapping[str, Query | Look]:
     """Every question by its name. What it says is so as long as nothing is found."""
     return {
         **queries_in("checks"),
-        "schema_as_declared": Look(
+        "schema_matches": Look(
             "Every day's file has the columns of the table, with their types.", _schema_as_declared
         ),
-        "yesterday_is_there": Look(
+        "yesterday_loaded": Look(
             f"By {DUE_HOUR:02}:00, yesterday is in the lake, and was read after it ended.",
             _yesterday_is_there,
         ),

@@ -81,7 +81,7 @@ class World:
         return {**self.row(call, now), **unlisted(call, now)}
 
     def uuid(self, call_id: int) -> str:
-        """The uuid of a call. It hides the id, so that a call is found by it without an index."""
+        """The uuid of a call. It excludes the id, so that a call is found by it without an index."""
         top = int.from_bytes(self._hash(f"uuid {call_id}"))
         mask = self._mask(top)
         digits = f"{call_id ^ mask:012x}"

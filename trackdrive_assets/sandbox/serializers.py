@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
-from trackdrive_assets.api.catalog import CALL_COLUMNS, ORDER_FIELDS, SEED_CALL_COLUMNS
+from trackdrive_assets.api.catalog import CALL_COLUMNS, LEGACY_CALL_COLUMNS, ORDER_FIELDS
 from trackdrive_assets.sandbox.call import TICKS, Call, Facts
 from trackdrive_assets.sandbox.filters import Refused
 from trackdrive_assets.sandbox.generator import World
@@ -86,7 +86,7 @@ def asked_columns(params: Mapping[str, str], generation: Generation) -> tuple[st
     """The known ones among the columns asked for, in the order asked; none if the request does not choose."""
     if not params.get("columns", "").strip():
         return None
-    known = SEED_CALL_COLUMNS if generation == "legacy" else CALL_COLUMNS
+    known = LEGACY_CALL_COLUMNS if generation == "legacy" else CALL_COLUMNS
     return tuple(name for name in map(str.strip, params["columns"].split(",")) if name in known)
 
 
@@ -100,7 +100,7 @@ def row(world: World, call: Call, now: int, generation: Generation, columns: Seq
         shown = world.row(call, now)
         return shown if columns is None else {name: shown[name] for name in columns}
     known = world.facts(call, now)
-    return {name: known[name] for name in (SEED_CALL_COLUMNS if columns is None else columns)}
+    return {name: known[name] for name in (LEGACY_CALL_COLUMNS if columns is None else columns)}
 
 
 def cursor_of(call: Call, generation: Generation, *, ties_lost: bool) -> float | int:

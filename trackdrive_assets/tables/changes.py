@@ -66,7 +66,7 @@ def call_changes(
 
     found = [CALL_CHANGES.schema.empty_table()]
     for name in columns:
-        if name in ALWAYS_MOVING or exclude.hides(name):
+        if name in ALWAYS_MOVING or exclude.excludes(name):
             continue
         was, now = before(name), after(name)
         if pairs.are_rows and was.equals(now):
@@ -153,7 +153,7 @@ def _changes_inside(
             strict=True,
         )
         for field in sorted(was.keys() | now.keys())
-        if was.get(field) != now.get(field) and not exclude.hides(field)
+        if was.get(field) != now.get(field) and not exclude.excludes(field)
     ]
     kinds = (pa.int64(), TEXT, TEXT, TEXT)
     positions, fields, were, are = (

@@ -76,7 +76,7 @@ class Exclusion:
 
     def __post_init__(self) -> None:
         for name in _REQUIRED:
-            if self.hides(name):
+            if self.excludes(name):
                 raise ValueError(f"{name} can't be excluded: every call is stored and compared by it.")
 
     @classmethod
@@ -88,7 +88,7 @@ class Exclusion:
         """
         return cls(tuple(name for part in names.split(",") if (name := part.strip())))
 
-    def hides(self, key: str) -> bool:
+    def excludes(self, key: str) -> bool:
         """Whether the column, tag or unknown key is excluded."""
         # `token_values` repeats every tag in one text of a form that is not documented, so that no single tag
         # could be taken out of it for sure. It goes when any tag goes.
@@ -379,14 +379,14 @@ def call_batch(
     """
     added = {
         "tokens": lambda: _tokens(
-            {key: columns[key] for key in columns if key.startswith(TOKEN) and not exclude.hides(key)},
+            {key: columns[key] for key in columns if key.startswith(TOKEN) and not exclude.excludes(key)},
             length,
         ),
         "extra": lambda: _extra(
             {
                 key: columns[key]
                 for key in columns.keys() - _KNOWN
-                if not key.startswith(TOKEN) and not exclude.hides(key)
+                if not key.startswith(TOKEN) and not exclude.excludes(key)
             },
             length,
         ),
@@ -395,7 +395,7 @@ def call_batch(
     return pa.RecordBatch.from_arrays(
         [
             pa.nulls(length, column.type)
-            if exclude.hides(column.name)
+            if exclude.excludes(column.name)
             else added[column.name]()
             if column.name in added
             else _call_column(column, columns, length)

@@ -8,12 +8,12 @@ from trackdrive_assets.api import catalog
 @pytest.mark.parametrize(
     ("names", "how_many"),
     [
-        (catalog.SEED_CALL_COLUMNS, 36),
+        (catalog.LEGACY_CALL_COLUMNS, 36),
         (catalog.CALL_COLUMNS, 66),
         (catalog.KNOWN_CALL_COLUMNS, 67),
         (catalog.REPORT_CATEGORIES, 16),
         (catalog.STATS, 4),
-        (catalog.SEED_GROUP_BYS, 3),
+        (catalog.LEGACY_GROUP_BYS, 3),
         (catalog.GROUP_BYS, 3 + 4),
         (catalog.STATUSES, 18),
         (catalog.ORDER_FIELDS, 24 + 4),
@@ -33,4 +33,4 @@ def test_no_name_is_broken_by_the_way_it_is_written_here() -> None:
 
 
 def test_hangup_reason_is_the_only_column_that_is_gone_today() -> None:
-    assert set(catalog.SEED_CALL_COLUMNS) - set(catalog.CALL_COLUMNS) == {"hangup_reason"}
+    assert set(catalog.LEGACY_CALL_COLUMNS) - set(catalog.CALL_COLUMNS) == {"hangup_reason"}

@@ -108,7 +108,7 @@ def test_a_value_outside_of_a_closed_list_is_refused_with_the_choices(
     [
         ("status", catalog.STATUSES),
         ("time_zone", catalog.TIME_ZONES),
-        ("columns", (*catalog.CALL_COLUMNS, *catalog.SEED_CALL_COLUMNS)),
+        ("columns", (*catalog.CALL_COLUMNS, *catalog.LEGACY_CALL_COLUMNS)),
     ],
 )
 def test_a_value_outside_of_an_open_list_is_sent_with_a_warning(name: str, choices: tuple[str, ...]) -> None:

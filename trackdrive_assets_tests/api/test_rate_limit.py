@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trackdrive_assets.api.rate_limit import Clock, Pace, Tempo, faster, shared_pace, slower
+from trackdrive_assets.api.rate_limit import Clock, Rate, RateLimiter, faster, shared_rate_limiter, slower
 from trackdrive_assets_tests.api.conftest import Doorkeeper
 from trackdrive_assets_tests.support.fake_clock import Hurry
 
 
 @pytest.mark.parametrize("allowed", [1, 2, 4])
 def test_as_many_are_in_flight_as_allowed_and_never_more(allowed: int) -> None:
-    pace, doorkeeper = Pace(0, allowed), Doorkeeper()
+    pace, doorkeeper = RateLimiter(0, allowed), Doorkeeper()
     # Nobody leaves before as many as are allowed have come in; were fewer let in, this would break.
     full = threading.Barrier(allowed, timeout=10)
 
@@ -29,14 +29,14 @@ def test_as_many_are_in_flight_as_allowed_and_never_more(allowed: int) -> None:
 
 
 def test_an_error_gives_the_place_back() -> None:
-    pace = Pace(0, 1)
+    pace = RateLimiter(0, 1)
     for _ in range(3):
         with pytest.raises(RuntimeError), pace.turn(Clock()):
             raise RuntimeError
 
 
 def test_a_paced_turn_is_a_turn_too() -> None:
-    pace, taken = Pace(1000, 2), []
+    pace, taken = RateLimiter(1000, 2), []
     for number in range(5):
         with pace.turn(Clock()):
             taken.append(number)
@@ -45,13 +45,17 @@ def test_a_paced_turn_is_a_turn_too() -> None:
 
 @pytest.mark.parametrize("rate", [0.5, 1000, 2001, 1e9])
 def test_any_rate_is_a_pace(rate: float) -> None:
-    with Pace(rate, 1).turn(Clock()):
+    with RateLimiter(rate, 1).turn(Clock()):
         pass
 
 
 def test_clients_of_one_account_share_a_pace() -> None:
-    assert shared_pace("https://acme.example", 5, 4) is shared_pace("https://acme.example", 5, 4)
-    assert shared_pace("https://acme.example", 5, 4) is not shared_pace("https://other.example", 5, 4)
+    assert shared_rate_limiter("https://acme.example", 5, 4) is shared_rate_limiter(
+        "https://acme.example", 5, 4
+    )
+    assert shared_rate_limiter("https://acme.example", 5, 4) is not shared_rate_limiter(
+        "https://other.example", 5, 4
+    )
 
 
 # What a refusal does.
@@ -59,25 +63,25 @@ def test_clients_of_one_account_share_a_pace() -> None:
 CONFIGURED = 5.0
 
 
-def refused(tempo: Tempo, now: float, *, sent: int = 5, refused: int = 1) -> Tempo:
+def refused(tempo: Rate, now: float, *, sent: int = 5, refused: int = 1) -> Rate:
     return slower(tempo, CONFIGURED, sent=sent, refused=refused, now=now)
 
 
 def test_a_single_refusal_may_be_chance_and_changes_no_rate() -> None:
-    assert refused(Tempo(CONFIGURED), 100).rate == CONFIGURED
+    assert refused(Rate(CONFIGURED), 100).rate == CONFIGURED
 
 
 def test_a_second_refusal_soon_after_shows_a_limit_just_above_what_was_let_through() -> None:
-    twice = refused(refused(Tempo(CONFIGURED), 100), 105)
+    twice = refused(refused(Rate(CONFIGURED), 100), 105)
     assert 3.5 < twice.rate < 4
 
 
 def test_a_second_refusal_much_later_is_chance_again() -> None:
-    assert refused(refused(Tempo(CONFIGURED), 100), 1000).rate == CONFIGURED
+    assert refused(refused(Rate(CONFIGURED), 100), 1000).rate == CONFIGURED
 
 
 def test_speed_comes_back_by_itself_and_never_beyond_what_is_configured() -> None:
-    tempo, now = Tempo(1.0, since=0), 0.0
+    tempo, now = Rate(1.0, since=0), 0.0
     rates = []
     while tempo.rate < CONFIGURED:
         now += tempo.patience
@@ -88,13 +92,13 @@ def test_speed_comes_back_by_itself_and_never_beyond_what_is_configured() -> Non
 
 
 def test_nothing_is_faster_before_it_has_been_quiet_for_a_while() -> None:
-    tempo = Tempo(1.0, patience=60, since=100)
+    tempo = Rate(1.0, patience=60, since=100)
     assert faster(tempo, CONFIGURED, 159) == tempo
 
 
 def test_a_limit_that_stays_is_run_into_ever_more_seldom() -> None:
     patience = []
-    tempo = Tempo(3.0, since=0)
+    tempo = Rate(3.0, since=0)
     for now in range(10):
         tempo = refused(tempo, float(now))
         patience.append(tempo.patience)
@@ -103,7 +107,7 @@ def test_a_limit_that_stays_is_run_into_ever_more_seldom() -> None:
 
 
 def test_a_refusal_holds_everybody_back_for_as_long_as_the_server_asks() -> None:
-    pace, clock = Pace(0, 4), Hurry()
+    pace, clock = RateLimiter(0, 4), Hurry()
     with pace.turn(clock) as sent_at:
         pace.refused(sent_at, 9, clock.now())
     with pace.turn(clock) as another:
@@ -111,7 +115,7 @@ def test_a_refusal_holds_everybody_back_for_as_long_as_the_server_asks() -> None
 
 
 def test_who_was_waiting_for_a_turn_when_another_was_refused_waits_again() -> None:
-    pace = Pace(1, 4)
+    pace = RateLimiter(1, 4)
 
     class RefusedMeanwhile(Hurry):
         def sleep(self, seconds: float) -> None:
@@ -127,7 +131,7 @@ def test_who_was_waiting_for_a_turn_when_another_was_refused_waits_again() -> No
 
 
 def test_a_shorter_pause_asked_for_later_ends_no_longer_one() -> None:
-    pace, clock = Pace(0, 4), Hurry()
+    pace, clock = RateLimiter(0, 4), Hurry()
     for retry_after in (6, None, 0, 1):
         pace.refused(0.0, retry_after, clock.now())
     with pace.turn(clock) as sent_at:
@@ -135,7 +139,7 @@ def test_a_shorter_pause_asked_for_later_ends_no_longer_one() -> None:
 
 
 def test_an_outage_of_refusals_tells_of_no_rate() -> None:
-    pace, clock = Pace(CONFIGURED, 4), Hurry()
+    pace, clock = RateLimiter(CONFIGURED, 4), Hurry()
     for _ in range(300):
         with pace.turn(clock) as sent_at:
             pace.refused(sent_at, None, clock.now())
@@ -147,7 +151,7 @@ def test_an_outage_of_refusals_tells_of_no_rate() -> None:
 
 
 def test_several_refusals_of_one_moment_count_as_one() -> None:
-    pace, clock = Pace(CONFIGURED, 16), Hurry()
+    pace, clock = RateLimiter(CONFIGURED, 16), Hurry()
     moments = []
     for _ in range(20):
         with pace.turn(clock) as sent_at:
@@ -164,7 +168,7 @@ def test_several_refusals_of_one_moment_count_as_one() -> None:
 
 def test_a_server_that_allows_fewer_than_configured_refuses_twice_and_no_more() -> None:
     """A bucket of four that fills by four a second, and a hundred requests at five."""
-    pace, clock = Pace(CONFIGURED, 8), Hurry()
+    pace, clock = RateLimiter(CONFIGURED, 8), Hurry()
     tokens, filled, refusals, sent = 4.0, 0.0, 0, 0
     while sent < 100:
         with pace.turn(clock) as now:

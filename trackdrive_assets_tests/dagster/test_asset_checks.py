@@ -64,9 +64,9 @@ def test_on_honest_days_everything_holds(pipeline: Pipeline) -> None:
     result = pipeline.materialize(COMPARED, "2024-11-12", "2024-11-13", checked=True)
     told = evaluations(result)
     # By this machine's clock the sandbox's yesterday is long ago.
-    assert {name for name, evaluation in told.items() if not evaluation.passed} == {"yesterday_is_there"}
-    assert told["uuid_once"].description == "It holds.\nLooked at 2024-11-12, 2024-11-13."
-    assert told["uuid_once"].metadata == {"found": dg.MetadataValue.int(0)}
+    assert {name for name, evaluation in told.items() if not evaluation.passed} == {"yesterday_loaded"}
+    assert told["uuid_unique"].description == "It holds.\nLooked at 2024-11-12, 2024-11-13."
+    assert told["uuid_unique"].metadata == {"found": dg.MetadataValue.int(0)}
     assert {(name in BLOCKING, told[name].severity, told[name].blocking) for name in told} == {
         (True, dg.AssetCheckSeverity.ERROR, True),
         (False, dg.AssetCheckSeverity.WARN, False),
@@ -87,7 +87,7 @@ def test_views_are_not_built_on_calls_that_are_wrong(pipeline: Pipeline) -> None
     selection = dg.AssetSelection.from_string("key:calls or key:views/*")
     result = launch(pipeline, selection, "2024-11-12", [stranger])
     assert not result.success
-    assert "calls: uuid_once" in why(result)
+    assert "calls: uuid_unique" in why(result)
     assert list(pipeline.materialized("calls")) == ["2024-11-12"]
     assert not (pipeline.lake.root / "trackdrive.duckdb").exists()
     # The others have their say all the same.
@@ -111,12 +111,12 @@ def test_a_warning_stops_nothing(pipeline: Pipeline) -> None:
 def test_a_refused_report_is_told_of_in_the_run_that_was_refused_it(pipeline: Pipeline) -> None:
     pipeline.sandbox.refused_categories["buyer_id"] = "not part of this plan"
     told = evaluations(pipeline.materialize(COMPARED, "2024-11-12", fails=True, checked=True))
-    refused = told["agrees_with_reports_buyer_id"]
+    refused = told["matches_api_report_buyer_id"]
     assert not refused.passed
     assert "reports/buyer_id cannot be read: the day has no file" in str(refused.description)
     # What came in the same run is compared: the check waited for it.
-    assert told["agrees_with_reports_offer_id"].passed
-    assert told["agrees_with_stats"].passed
+    assert told["matches_api_report_offer_id"].passed
+    assert told["matches_api_stats"].passed
 
 
 def test_a_run_of_today_does_not_hide_what_is_wrong_with_the_days_before() -> None:
@@ -139,8 +139,8 @@ def test_recent_days_are_looked_at_with_every_run(pipeline: Pipeline) -> None:
 def test_a_report_that_is_not_configured_is_not_checked() -> None:
     graph = build_definitions(Settings(report_categories=("offer_id",))).resolve_asset_graph()
     names = {key.name for key in graph.asset_check_keys}
-    assert "agrees_with_reports_offer_id" in names
-    assert "agrees_with_reports_buyer_id" not in names
+    assert "matches_api_report_offer_id" in names
+    assert "matches_api_report_buyer_id" not in names
 
 
 def test_launched_alone_a_check_looks_at_every_day(pipeline: Pipeline) -> None:

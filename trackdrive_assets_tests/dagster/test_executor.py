@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from trackdrive_assets.dagster.executor import end_killed_runs, one_process
+from trackdrive_assets.dagster.executor import fail_dead_runs, one_process
 
 
 @dg.job
@@ -18,7 +18,7 @@ def nothing() -> None:
 @dg.op
 def look_for_dead_runs(context: dg.OpExecutionContext) -> None:
     """As another run does when it begins."""
-    end_killed_runs(context.instance)
+    fail_dead_runs(context.instance)
 
 
 @dg.job(executor_def=one_process)
@@ -57,7 +57,7 @@ def status(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRunSta
 def test_a_run_whose_process_is_gone_is_marked_as_failed(
     instance: dg.DagsterInstance, run: dg.DagsterRun, lock: Path
 ) -> None:
-    end_killed_runs(instance)
+    fail_dead_runs(instance)
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
     assert not lock.exists()
 
@@ -67,7 +67,7 @@ def test_a_run_whose_process_lives_is_left_alone(
 ) -> None:
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        end_killed_runs(instance)
+        fail_dead_runs(instance)
     assert status(instance, run) is dg.DagsterRunStatus.STARTED
     assert lock.exists()
 
@@ -78,7 +78,7 @@ def test_a_run_that_has_ended_well_stays_so(
     instance.report_dagster_event(
         dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, job_name=run.job_name), run_id=run.run_id
     )
-    end_killed_runs(instance)
+    fail_dead_runs(instance)
     assert status(instance, run) is dg.DagsterRunStatus.SUCCESS
     assert not lock.exists()
 
@@ -88,7 +88,7 @@ def test_a_home_without_runs_has_none_to_end(tmp_path: Path) -> None:
     fresh = tmp_path / "fresh"
     fresh.mkdir()
     with dg.DagsterInstance.local_temp(str(fresh)) as instance:
-        end_killed_runs(instance)
+        fail_dead_runs(instance)
 
 
 def test_a_run_shows_that_it_lives_whatever_it_does(instance: dg.DagsterInstance) -> None:

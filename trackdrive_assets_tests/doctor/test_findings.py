@@ -15,8 +15,8 @@ from trackdrive_assets.doctor.findings import (
     Result,
     cost_of_a_day,
     findings,
+    is_transient_failure,
     masked,
-    may_pass,
     outline,
     worst,
 )
@@ -25,7 +25,7 @@ from trackdrive_assets_tests.support.fake_clock import Hurry
 from trackdrive_assets_tests.support.http_server import serving
 
 NOW = datetime(2024, 3, 20, 12, tzinfo=UTC)
-OK, DIFFERS, UNTOLD, FAILED = Result.OK, Result.DIFFERS, Result.UNTOLD, Result.FAILED
+OK, DIFFERS, INCONCLUSIVE, FAILED = Result.OK, Result.DIFFERS, Result.INCONCLUSIVE, Result.FAILED
 
 
 def account(**manners: Any) -> Sandbox:
@@ -80,10 +80,10 @@ def test_it_asks_about_fifteen_questions_and_hangs_up_nothing() -> None:
         ("stats", {"stats_shape": "pairs"}, OK, "a list of pairs, under `stats`"),
         ("stats", {"stats_shape": "series"}, OK, "a list of series, under `stats`"),
         ("stats", {"stats_shape": "bare_map"}, OK, "a map of group to numbers, bare"),
-        ("tags with columns", {"generation": "legacy"}, UNTOLD, "No call with tags"),
-        ("money", {"calls_per_day": 0}, UNTOLD, "larger --days"),
-        ("created_at_to", {"calls_per_day": 0}, UNTOLD, "larger --days"),
-        ("one call", {"calls_per_day": 0}, UNTOLD, "larger --days"),
+        ("tags with columns", {"generation": "legacy"}, INCONCLUSIVE, "No call with tags"),
+        ("money", {"calls_per_day": 0}, INCONCLUSIVE, "larger --days"),
+        ("created_at_to", {"calls_per_day": 0}, INCONCLUSIVE, "larger --days"),
+        ("one call", {"calls_per_day": 0}, INCONCLUSIVE, "larger --days"),
     ],
 )
 def test_another_account_brings_another_finding(
@@ -179,7 +179,7 @@ def test_a_wrong_key_fails_once_and_asks_nothing_more() -> None:
     assert {each.subject for each in found if each.result is FAILED} == {"access", "calls"}
     assert "active and not paused" in next(each.says for each in found if each.subject == "access")
     assert worst(found) is FAILED
-    assert not may_pass(found)
+    assert not is_transient_failure(found)
 
 
 def test_a_key_that_may_not_see_one_endpoint_fails_there_alone() -> None:
@@ -206,7 +206,7 @@ def test_a_host_that_is_not_there_is_one_fault_that_may_pass(scheme: str) -> Non
             found = findings(examine(client, days=7, now=NOW))
             assert client.usage.requests < 10
     assert [each.subject for each in found if each.result is FAILED] == ["host"]
-    assert may_pass(found)
+    assert is_transient_failure(found)
     assert address in found[0].says
     assert ("no safe connection" in found[0].says) is (scheme == "https")
 
@@ -256,14 +256,14 @@ def test_a_host_that_is_no_account_is_told_from_one_that_is(
 def test_json_of_another_kind_is_no_account(body: bytes) -> None:
     with serving(body) as (address, _), client_of(address) as client:
         found = {each.subject: each for each in findings(examine(client, days=7, now=NOW))}
-    assert found["access"].result is UNTOLD
+    assert found["access"].result is INCONCLUSIVE
     assert found["calls"].result is FAILED
     assert worst(found.values()) is FAILED
 
 
 def test_a_web_page_in_the_place_of_the_api_may_be_gone_later() -> None:
     with serving(b"<html>Back soon</html>") as (address, _), client_of(address) as client:
-        assert may_pass(findings(examine(client, days=7, now=NOW)))
+        assert is_transient_failure(findings(examine(client, days=7, now=NOW)))
 
 
 def test_one_endpoint_that_is_down_may_be_up_later_and_says_so() -> None:
@@ -272,13 +272,13 @@ def test_one_endpoint_that_is_down_may_be_up_later_and_says_so() -> None:
         found = examined(sandbox)
     assert found["reports"].result is FAILED
     assert "Ask again in some minutes" in found["reports"].says
-    assert may_pass(found.values())
+    assert is_transient_failure(found.values())
 
 
 def test_an_account_without_calls_tells_nothing_of_pages_and_csv() -> None:
     with account(calls_per_day=0) as sandbox:
         found = examined(sandbox)
-    assert [found[subject].result for subject in ("page count", "CSV")] == [UNTOLD, UNTOLD]
+    assert [found[subject].result for subject in ("page count", "CSV")] == [INCONCLUSIVE, INCONCLUSIVE]
     assert found["access"].result is OK
 
 

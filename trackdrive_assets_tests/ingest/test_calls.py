@@ -10,7 +10,7 @@ import pytest
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteAnswer, Unavailable
-from trackdrive_assets.api.pagination import Chain, Paging
+from trackdrive_assets.api.pagination import Paginator, Paging
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Window, exact_day
 from trackdrive_assets.ingest.calls import Part, created, ingest_calls
@@ -328,7 +328,7 @@ def test_a_bunch_of_calls_costs_few_requests_more_than_its_pages(lake: Lake, san
 
 
 def test_only_a_part_that_comes_newest_first_tells_what_is_left() -> None:
-    part = Part(Window(DAY.start, DAY.end), Chain(paging=Paging.CURSOR, per_page=2))
+    part = Part(Window(DAY.start, DAY.end), Paginator(paging=Paging.CURSOR, per_page=2))
     noon = DAY.start + timedelta(hours=12)
     part.reach(["a", "b"], [noon, noon - timedelta(hours=1)])
     assert part.oldest == noon - timedelta(hours=1)

@@ -4,25 +4,25 @@ from pathlib import Path
 
 import pytest
 
-from trackdrive_assets.lake.atomic import LakeError, folder_beside, move_over
+from trackdrive_assets.lake.atomic import LakeError, atomic_replace, staging_dir
 
 
 def test_the_scratch_folder_is_hidden_and_beside_its_place(tmp_path: Path) -> None:
     place = tmp_path / "day" / "calls.parquet"
-    with folder_beside(place) as folder:
+    with staging_dir(place) as folder:
         assert folder.parent == place.parent
         assert folder.name.startswith(".calls.parquet.")
         assert folder.suffix == ".tmp"
 
 
 def test_nothing_stays_when_nothing_was_written(tmp_path: Path) -> None:
-    with folder_beside(tmp_path / "day" / "calls.parquet"):
+    with staging_dir(tmp_path / "day" / "calls.parquet"):
         pass
     assert list(tmp_path.iterdir()) == []
 
 
 def write_half_and_fail(place: Path) -> None:
-    with folder_beside(place) as folder:
+    with staging_dir(place) as folder:
         (folder / "half").write_text("x")
         raise ZeroDivisionError
 
@@ -36,9 +36,9 @@ def test_nothing_stays_after_an_error(tmp_path: Path) -> None:
 def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     place = tmp_path / "day" / "calls.parquet"
     for text in ("old", "new"):
-        with folder_beside(place) as folder:
+        with staging_dir(place) as folder:
             (folder / "day").write_text(text)
-            move_over(folder / "day", place)
+            atomic_replace(folder / "day", place)
     assert place.read_text() == "new"
     assert list(place.parent.iterdir()) == [place]
 
@@ -47,9 +47,9 @@ def test_a_reader_of_the_old_file_is_not_disturbed(tmp_path: Path) -> None:
     place = tmp_path / "day" / "calls.parquet"
     place.parent.mkdir()
     place.write_text("old")
-    with place.open() as reader, folder_beside(place) as folder:
+    with place.open() as reader, staging_dir(place) as folder:
         (folder / "day").write_text("new")
-        move_over(folder / "day", place)
+        atomic_replace(folder / "day", place)
         assert reader.read() == "old"
 
 
@@ -58,13 +58,13 @@ def test_what_a_dead_writer_left_is_cleared_away(tmp_path: Path) -> None:
     abandoned = tmp_path / ".calls.parquet.dead.tmp"
     abandoned.mkdir()
     (abandoned / "spool").write_text("x")
-    with folder_beside(place):
+    with staging_dir(place):
         assert not abandoned.exists()
 
 
 def test_what_a_living_writer_holds_is_left_alone(tmp_path: Path) -> None:
     place = tmp_path / "calls.parquet"
-    with folder_beside(place) as first, folder_beside(place) as second:
+    with staging_dir(place) as first, staging_dir(place) as second:
         assert first.exists()
         assert first != second
 
@@ -72,7 +72,7 @@ def test_what_a_living_writer_holds_is_left_alone(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     (tmp_path / "day").write_text("a file where a folder should be")
     with pytest.raises(LakeError, match=r"calls\.parquet: .*unchanged\. Check that the folder"):
-        folder_beside(tmp_path / "day" / "calls.parquet").__enter__()
+        staging_dir(tmp_path / "day" / "calls.parquet").__enter__()
 
 
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
@@ -83,6 +83,6 @@ def test_no_descriptor_stays_open(tmp_path: Path) -> None:
 
     before = next_descriptor()
     for _ in range(3):
-        with folder_beside(tmp_path / "calls.parquet"):
+        with staging_dir(tmp_path / "calls.parquet"):
             pass
     assert next_descriptor() == before

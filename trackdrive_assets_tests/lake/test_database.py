@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.lake import database as lake_database
-from trackdrive_assets.lake.database import Rebuilt, View, querying, rebuild, views
+from trackdrive_assets.lake.database import BuildResult, View, querying, rebuild, views
 from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.tables.columns import CALLS, DESCRIPTIONS, MEANINGS, SCHEMAS
 
 DAY = date(2024, 6, 19)
 
 
-def build(lake: Lake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC") -> Rebuilt:
+def build(lake: Lake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC") -> BuildResult:
     return rebuild(lake, schemas, time_zone=time_zone, meanings=MEANINGS, descriptions=DESCRIPTIONS)
 
 

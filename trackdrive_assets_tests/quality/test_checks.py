@@ -19,7 +19,7 @@ DAY = date(2024, 6, 19)
 NOON = datetime(2024, 6, 19, 16, tzinfo=UTC)
 NEXT_MORNING = NOON + timedelta(hours=18)
 
-OF_CALLS = sorted(questions().keys() - {"yesterday_is_there"})
+OF_CALLS = sorted(questions().keys() - {"yesterday_loaded"})
 """Every question but the one that asks the clock."""
 
 
@@ -107,8 +107,8 @@ def test_a_damaged_file_of_the_weeks_before_is_no_finding_of_this_day(lake: Lake
     store(lake, [a_call()])
     store(lake, [a_call()], day=DAY - timedelta(days=7))
     lake.file("calls", DAY - timedelta(days=7)).write_bytes(b"no Parquet")
-    assert ask(lake, "volume_as_in_weeks_before").holds
-    assert ask(lake, "uuid_once").holds
+    assert ask(lake, "volume_in_expected_range").holds
+    assert ask(lake, "uuid_unique").holds
 
 
 def test_a_file_whose_middle_is_damaged_is_a_finding(lake: Lake) -> None:
@@ -116,7 +116,7 @@ def test_a_file_whose_middle_is_damaged_is_a_finding(lake: Lake) -> None:
     file = lake.file("calls", DAY)
     whole = file.read_bytes()
     file.write_bytes(whole[:4] + bytes(3000) + whole[3004:])
-    assert "A file cannot be read. Run its partition again." in says(ask(lake, "uuid_once"))
+    assert "A file cannot be read. Run its partition again." in says(ask(lake, "uuid_unique"))
 
 
 def test_only_the_days_asked_about_are_looked_at(lake: Lake) -> None:
@@ -139,7 +139,7 @@ def test_no_days_and_no_lake_hold(lake: Lake) -> None:
 
 def test_a_uuid_stands_once(lake: Lake) -> None:
     store(lake, [a_call(1), a_call(1), a_call(2)])
-    assert shown(ask(lake, "uuid_once"), "date", "uuid", "times") == [(DAY, "call-1", 2)]
+    assert shown(ask(lake, "uuid_unique"), "date", "uuid", "times") == [(DAY, "call-1", 2)]
 
 
 def test_a_call_is_created_inside_its_day_of_the_accounts_zone(lake: Lake) -> None:
@@ -147,7 +147,7 @@ def test_a_call_is_created_inside_its_day_of_the_accounts_zone(lake: Lake) -> No
     tick = timedelta(microseconds=1)
     instants = [first - tick, first, end - tick, end]
     store(lake, [a_call(number, created_at=instant) for number, instant in enumerate(instants)])
-    assert shown(ask(lake, "created_at_inside_its_day"), "uuid") == [("call-0",), ("call-3",)]
+    assert shown(ask(lake, "created_at_in_partition"), "uuid") == [("call-0",), ("call-3",)]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_the_day_is_exact_when_the_clock_is_changed(
     start, after = datetime.fromisoformat(first), datetime.fromisoformat(end)
     instants = [start - tick, start, after - tick, after]
     store(lake, [a_call(number, created_at=at) for number, at in enumerate(instants)], day=day)
-    answer = ask(lake, "created_at_inside_its_day", day, settings=Settings(time_zone=zone))
+    answer = ask(lake, "created_at_in_partition", day, settings=Settings(time_zone=zone))
     assert shown(answer, "uuid") == [("call-0",), ("call-3",)]
 
 
@@ -238,28 +238,28 @@ def test_what_is_shown_names_nobody(lake: Lake) -> None:
 @pytest.mark.parametrize("counted", [2, 0])
 def test_a_day_of_the_past_holds_what_the_api_counted(lake: Lake, counted: int) -> None:
     store(lake, [a_call()], counted=1)
-    assert ask(lake, "rows_as_counted").findings == []
+    assert ask(lake, "row_count_matches_api").findings == []
     store(lake, [a_call()], counted=counted)
-    answer = ask(lake, "rows_as_counted")
+    answer = ask(lake, "row_count_matches_api")
     assert not answer.holds
     assert shown(answer, "rows", "api_count") == [(1, counted)]
 
 
 def test_calls_may_come_in_while_a_day_that_goes_on_is_read(lake: Lake) -> None:
     store(lake, [a_call()], counted=0, read_at=NOON)
-    answer = ask(lake, "rows_as_counted")
+    answer = ask(lake, "row_count_matches_api")
     assert answer.holds
     assert "Calls came in while the day was read" in says(answer)
 
 
 def test_none_may_be_missing_of_a_day_that_goes_on(lake: Lake) -> None:
     store(lake, [a_call()], counted=2, read_at=NOON)
-    assert not ask(lake, "rows_as_counted").holds
+    assert not ask(lake, "row_count_matches_api").holds
 
 
 def test_a_day_that_the_api_did_not_count_is_told_and_holds(lake: Lake) -> None:
     store(lake, [a_call()], counted=None)
-    answer = ask(lake, "rows_as_counted")
+    answer = ask(lake, "row_count_matches_api")
     assert answer.holds
     assert "The API did not count the calls of the day" in says(answer)
 
@@ -268,7 +268,7 @@ def test_a_file_of_an_older_version_is_to_be_read_again(lake: Lake) -> None:
     older = CALLS.schema.remove(CALLS.schema.get_field_index("hangup_cause"))
     older = older.set(older.get_field_index("revenue"), pa.field("revenue", pa.float64()))
     store(lake, [a_call()], schema=older.append(pa.field("gone", pa.string())))
-    answer = ask(lake, "schema_as_declared")
+    answer = ask(lake, "schema_matches")
     assert "Run the partition again." in says(answer)
     assert shown(answer, "column", "declared", "found") == [
         ("revenue", "decimal128(18, 6)", "double"),
@@ -279,7 +279,7 @@ def test_a_file_of_an_older_version_is_to_be_read_again(lake: Lake) -> None:
 
 def test_a_file_of_this_version_is_as_declared(lake: Lake) -> None:
     store(lake, [a_call(tokens=[("state", "CO")])])
-    assert ask(lake, "schema_as_declared").findings == []
+    assert ask(lake, "schema_matches").findings == []
 
 
 # The API's own figures
@@ -295,13 +295,13 @@ def report(lake: Lake, *, calls: int, revenue: str | None = "10", read_at: datet
 def test_a_report_that_agrees_is_not_told_of(lake: Lake) -> None:
     store(lake, [a_sale(1, "10", "5")])
     report(lake, calls=1)
-    assert ask(lake, "agrees_with_reports_buyer_id").findings == []
+    assert ask(lake, "matches_api_report_buyer_id").findings == []
 
 
 def test_a_report_that_differs_is_shown_figure_by_figure(lake: Lake) -> None:
     store(lake, [a_sale(1, "10", "5")])
     report(lake, calls=2, revenue="12.50")
-    answer = ask(lake, "agrees_with_reports_buyer_id")
+    answer = ask(lake, "matches_api_report_buyer_id")
     assert not answer.holds
     assert "The calls and reports/buyer_id differ" in says(answer)
     assert sorted(shown(answer, "group_value", "figure", "calls_value", "api_value", "difference")) == [
@@ -313,14 +313,14 @@ def test_a_report_that_differs_is_shown_figure_by_figure(lake: Lake) -> None:
 def test_figures_that_were_read_at_another_moment_are_told_and_hold(lake: Lake) -> None:
     store(lake, [a_sale(1, "10", "5")])
     report(lake, calls=2, read_at=NEXT_MORNING + timedelta(days=3))
-    answer = ask(lake, "agrees_with_reports_buyer_id")
+    answer = ask(lake, "matches_api_report_buyer_id")
     assert answer.holds
     assert "differ, but were read at another moment" in says(answer)
 
 
 def test_a_report_that_is_missing_cannot_be_read(lake: Lake) -> None:
     store(lake, [a_sale(1, "10", "5")])
-    answer = ask(lake, "agrees_with_reports_buyer_id")
+    answer = ask(lake, "matches_api_report_buyer_id")
     assert not answer.holds
     assert "reports/buyer_id cannot be read: the day has no file." in says(answer)
 
@@ -328,10 +328,10 @@ def test_a_report_that_is_missing_cannot_be_read(lake: Lake) -> None:
 def test_a_number_that_one_side_hides_is_told_apart(lake: Lake) -> None:
     store(lake, [a_sale(1, "10", "5")])
     report(lake, calls=1, revenue=None)
-    assert "reports/buyer_id has no such figure" in says(ask(lake, "agrees_with_reports_buyer_id"))
+    assert "reports/buyer_id has no such figure" in says(ask(lake, "matches_api_report_buyer_id"))
     store(lake, [a_sale(1, None, "5")])
     report(lake, calls=1)
-    assert "The calls have no such figure" in says(ask(lake, "agrees_with_reports_buyer_id"))
+    assert "The calls have no such figure" in says(ask(lake, "matches_api_report_buyer_id"))
 
 
 @pytest.mark.parametrize("source", ["stats", "reports_offer_id", "reports_traffic_source_id"])
@@ -371,7 +371,7 @@ def test_a_day_is_held_to_the_same_weekday_of_four_weeks(lake: Lake, counts: lis
     for weeks, count in enumerate(counts):
         day = DAY - timedelta(weeks=weeks)
         store(lake, calls_at(count, day, hour=12), day=day)
-    answer = ask(lake, "volume_as_in_weeks_before")
+    answer = ask(lake, "volume_in_expected_range")
     assert answer.holds == (not told)
     assert told in says(answer)
     if told:
@@ -384,7 +384,7 @@ def test_other_weekdays_and_older_weeks_do_not_count(lake: Lake) -> None:
     for days_before in (0, 1, 6, 8, 35):
         day = DAY - timedelta(days=days_before)
         store(lake, calls_at(100 if days_before else 5, day, hour=12), day=day)
-    answer = ask(lake, "volume_as_in_weeks_before", DAY - timedelta(days=35), DAY)
+    answer = ask(lake, "volume_in_expected_range", DAY - timedelta(days=35), DAY)
     assert answer.holds
     assert "There is nothing to compare with" in says(answer)
     assert (DAY, 0) in shown(answer, "date", "weeks_compared")
@@ -394,9 +394,9 @@ def test_a_day_that_goes_on_is_compared_up_to_the_same_time(lake: Lake) -> None:
     before = DAY - timedelta(weeks=1)
     store(lake, calls_at(30, before, hour=10) + calls_at(70, before, hour=14), day=before)
     store(lake, calls_at(30, DAY, hour=10), read_at=NOON)
-    assert ask(lake, "volume_as_in_weeks_before").findings == []
+    assert ask(lake, "volume_in_expected_range").findings == []
     store(lake, calls_at(30, DAY, hour=10), read_at=NEXT_MORNING)
-    assert not ask(lake, "volume_as_in_weeks_before").holds
+    assert not ask(lake, "volume_in_expected_range").holds
 
 
 def test_the_same_time_is_the_accounts_also_after_the_clock_was_changed(lake: Lake) -> None:
@@ -407,16 +407,16 @@ def test_the_same_time_is_the_accounts_also_after_the_clock_was_changed(lake: La
     )
     store(lake, [a_call(n, created_at=eleven_before) for n in range(50)], day=before)
     store(lake, [], day=after, read_at=eleven_after - timedelta(minutes=1))
-    assert ask(lake, "volume_as_in_weeks_before", after).holds
+    assert ask(lake, "volume_in_expected_range", after).holds
     store(lake, [], day=after, read_at=eleven_after + timedelta(minutes=1))
-    assert not ask(lake, "volume_as_in_weeks_before", after).holds
+    assert not ask(lake, "volume_in_expected_range", after).holds
 
 
 def test_a_week_before_that_was_read_half_is_nothing_to_compare_with(lake: Lake) -> None:
     before = DAY - timedelta(weeks=1)
     store(lake, calls_at(10, before, hour=9), day=before, read_at=NOON - timedelta(weeks=1))
     store(lake, calls_at(100, DAY, hour=12))
-    assert "There is nothing to compare with" in says(ask(lake, "volume_as_in_weeks_before"))
+    assert "There is nothing to compare with" in says(ask(lake, "volume_in_expected_range"))
 
 
 # What nobody documented
@@ -431,7 +431,7 @@ def test_an_undocumented_status_or_column_is_told_with_an_example(lake: Lake) ->
             a_call(3, extra='{"mood": "good", "weather": {"rain": true}}'),
         ],
     )
-    answer = ask(lake, "nothing_unknown")
+    answer = ask(lake, "no_undocumented_values")
     assert not answer.holds
     assert sorted(shown(answer, "name", "calls", "uuid")) == [
         ("mood", 1, "call-3"),
@@ -447,13 +447,13 @@ def test_what_was_seen_in_the_four_weeks_before_is_known(
     days = [DAY, DAY - timedelta(days=days_before)]
     for day in days:
         store(lake, [a_call(status="teleported", extra='{"mood": "good"}')], day=day)
-    new = shown(ask(lake, "nothing_unknown", *days), "date", "name")
+    new = shown(ask(lake, "no_undocumented_values", *days), "date", "name")
     assert new.count((DAY, "teleported")) == new.count((DAY, "mood")) == (not known)
 
 
 def test_documented_statuses_are_never_new(lake: Lake) -> None:
     store(lake, [a_call(number, status=status) for number, status in enumerate(STATUSES)])
-    assert ask(lake, "nothing_unknown").findings == []
+    assert ask(lake, "no_undocumented_values").findings == []
 
 
 # What is due
@@ -477,23 +477,23 @@ def store_recent_days(lake: Lake, *, read_after: timedelta) -> None:
 
 def test_yesterday_is_there_when_it_was_read_after_its_end(lake: Lake) -> None:
     store_recent_days(lake, read_after=timedelta(hours=26))
-    answer = ask(lake, "yesterday_is_there")
+    answer = ask(lake, "yesterday_loaded")
     assert answer.findings == []
     assert len(answer.days) == 1
 
 
 def test_yesterday_is_not_there_when_it_was_only_read_while_it_went_on(lake: Lake) -> None:
     store_recent_days(lake, read_after=timedelta(hours=20))
-    assert "last read while it went on" in says(ask(lake, "yesterday_is_there"))
+    assert "last read while it went on" in says(ask(lake, "yesterday_loaded"))
 
 
 def test_yesterday_is_missed_whatever_days_are_asked_about(lake: Lake) -> None:
     store(lake, [a_call()])
-    answer = ask(lake, "yesterday_is_there")
+    answer = ask(lake, "yesterday_loaded")
     assert not answer.holds
     assert "have no file" in says(answer)
 
 
 def test_nothing_is_due_before_the_first_partition(lake: Lake) -> None:
     settings = Settings(start_date=datetime.now(UTC).date() + timedelta(days=1))
-    assert ask(lake, "yesterday_is_there", settings=settings).findings == []
+    assert ask(lake, "yesterday_loaded", settings=settings).findings == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trackdrive_assets.api.catalog import CALL_COLUMNS, SEED_CALL_COLUMNS
+from trackdrive_assets.api.catalog import CALL_COLUMNS, LEGACY_CALL_COLUMNS
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.sandbox.conftest import MARCH, NOON, Clock, Visitor
 
@@ -75,7 +75,7 @@ def test_a_legacy_cursor_is_the_id_of_the_last_row() -> None:
             last = sandbox.world.find(body["calls"][0]["uuid"])
             assert last is not None
             assert body["metadata"]["next_cursor"] == last.id
-            assert list(body["calls"][0]) == list(SEED_CALL_COLUMNS)
+            assert list(body["calls"][0]) == list(LEGACY_CALL_COLUMNS)
 
 
 def test_a_cursor_printed_with_an_exponent_lands_elsewhere(still: Visitor) -> None:

@@ -15,7 +15,7 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
-from trackdrive_assets.dagster.executor import turn_to_ask
+from trackdrive_assets.dagster.executor import account_lock
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.dagster.previews import first_rows
 from trackdrive_assets.dagster.progress import Progress
@@ -99,7 +99,7 @@ def daily_assets(
                 )
             except LakeError as error:
                 context.log.warning(str(error))
-            raise _again_or_not(context, _refusal(refused, of=len(context.selected_asset_keys)))
+            raise _retry_or_fail(context, _refusal(refused, of=len(context.selected_asset_keys)))
 
     return read_days
 
@@ -132,7 +132,7 @@ def api_spec(
 def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
     """Every asset is read between midnight and the hour when yesterday is due.
 
-    It is content with any day. The check `yesterday_is_there` looks for the right one.
+    It is content with any day. The check `yesterday_loaded` looks for the right one.
     """
     return dg.FreshnessPolicy.cron(
         deadline_cron=f"0 {DUE_HOUR} * * *",
@@ -187,7 +187,7 @@ def run_days(
     def ends_all(error: Exception) -> bool:
         return not concerns_one_asset(error) or len(readings) == 1
 
-    with turn_to_ask(context.instance, context.log):
+    with account_lock(context.instance, context.log):
         for outcome in side_by_side(client, tasks(), ends_all=ends_all, watch=progress.read):
             day, key = outcome.task.subject
             if outcome.stored is not None:
@@ -195,10 +195,10 @@ def run_days(
                 _record(context, day, metadata, at_once=at_once)
             elif outcome.error is not None:
                 said = f"{key.to_user_string()} of {day}: {outcome.error}"
-                failure = dg.Failure(said, allow_retries=may_pass(outcome.error))
+                failure = dg.Failure(said, allow_retries=is_transient_failure(outcome.error))
                 if ends_all(outcome.error):
                     # The sentence says it all; the way to it through other people's code would bury it.
-                    raise _again_or_not(context, failure) from None
+                    raise _retry_or_fail(context, failure) from None
                 context.log.error(said)
                 refused.setdefault(key, failure)
             progress.ended(day, outcome.amount.done)
@@ -217,7 +217,7 @@ def _with_cost(
     return {**metadata, key: {**metadata[key], **spent}}
 
 
-def _again_or_not(context: dg.AssetExecutionContext, failure: dg.Failure) -> Exception:
+def _retry_or_fail(context: dg.AssetExecutionContext, failure: dg.Failure) -> Exception:
     """The failure, or the request to try the step again if that can help and has not been done enough."""
     if not failure.allow_retries or context.retry_number >= len(WAITS):
         return failure
@@ -283,7 +283,7 @@ def concerns_one_asset(error: Exception) -> bool:
     return not isinstance(error, AccessDenied | Unavailable | LakeError)
 
 
-def may_pass(error: Exception) -> bool:
+def is_transient_failure(error: Exception) -> bool:
     """Whether a later run can end differently without anybody changing anything."""
     return isinstance(error, TrackdriveError) and not error.permanent
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from trackdrive_assets.api.catalog import SEED_GROUP_BYS
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
 from trackdrive_assets.dagster.assets.daily import Family, api_spec, daily_assets, metadata_of
 from trackdrive_assets.dagster.code_links import code_links
 from trackdrive_assets.ingest.stats import stats_task
@@ -27,7 +27,7 @@ def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
                 "Trackdrive's own count, revenue, profit and cost. An interval without calls has no row."
             ),
         )
-        for group_by in SEED_GROUP_BYS
+        for group_by in LEGACY_GROUP_BYS
     ]
     family = Family(
         "stats",

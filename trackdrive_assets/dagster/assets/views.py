@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from trackdrive_assets.api.catalog import SEED_GROUP_BYS
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
 from trackdrive_assets.dagster.assets.daily import OWNERS, column_schema
 from trackdrive_assets.dagster.code_links import code_links
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY, VIEWS
@@ -61,7 +61,7 @@ def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
         "calls": [dg.AssetKey("calls")],
         "call_changes": [dg.AssetKey("call_changes")],
         "reports": [dg.AssetKey(["reports", category]) for category in settings.report_categories],
-        "stats": [dg.AssetKey(["stats", group_by]) for group_by in SEED_GROUP_BYS],
+        "stats": [dg.AssetKey(["stats", group_by]) for group_by in LEGACY_GROUP_BYS],
     }
     for table in TABLES:
         yield _spec(

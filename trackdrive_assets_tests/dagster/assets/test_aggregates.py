@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from trackdrive_assets.api.catalog import REPORT_CATEGORIES, SEED_GROUP_BYS
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.sandbox.serializers import ReportShape, StatsShape
 from trackdrive_assets_tests.conftest import Pipeline, why
 
@@ -90,7 +90,7 @@ def test_statistics_of_any_shape_add_up_to_the_calls(pipeline: Pipeline, shape: 
     assert sorted(stored, key=str) == sorted(by_status.items(), key=str)
 
 
-@pytest.mark.parametrize("group_by", SEED_GROUP_BYS)
+@pytest.mark.parametrize("group_by", LEGACY_GROUP_BYS)
 def test_the_four_statistics_stand_side_by_side(pipeline: Pipeline, group_by: str) -> None:
     pipeline.materialize(f"key:calls or key:stats/{group_by} or key:views/*", "2024-03-11")
     ((count, revenue, profit, cost),) = pipeline.ask(

@@ -14,7 +14,7 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     UnreadableAnswer,
 )
-from trackdrive_assets.dagster.assets.daily import WAITS, concerns_one_asset, may_pass
+from trackdrive_assets.dagster.assets.daily import WAITS, concerns_one_asset, is_transient_failure
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.store import LakeError
 from trackdrive_assets.tables.parse import MalformedRow
@@ -40,7 +40,7 @@ def test_a_failure_concerns_one_asset_or_all_and_may_pass_or_not(
     error: Exception, *, one: bool, passes: bool
 ) -> None:
     assert concerns_one_asset(error) is one
-    assert may_pass(error) is passes
+    assert is_transient_failure(error) is passes
 
 
 def test_a_server_that_is_out_for_long_is_asked_again_by_the_same_run(pipeline: Pipeline) -> None:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from trackdrive_assets.dagster.executor import end_killed_runs
+from trackdrive_assets.dagster.executor import fail_dead_runs
 
 with dg.DagsterInstance.get() as instance:
-    end_killed_runs(instance)
+    fail_dead_runs(instance)
