@@ -334,11 +334,11 @@ def test_a_number_that_one_side_hides_is_told_apart(lake: Lake) -> None:
     assert "The calls have no such figure" in says(ask(lake, "matches_api_report_buyer_id"))
 
 
-@pytest.mark.parametrize("source", ["stats", "reports_offer_id", "reports_traffic_source_id"])
+@pytest.mark.parametrize("source", ["stats", "report_offer_id", "report_traffic_source_id"])
 def test_each_source_is_asked_for_itself(lake: Lake, source: str) -> None:
     store(lake, [a_sale(1, "10", "5")])
     report(lake, calls=1)
-    assert "cannot be read: the day has no file." in says(ask(lake, f"agrees_with_{source}"))
+    assert "cannot be read: the day has no file." in says(ask(lake, f"matches_api_{source}"))
 
 
 # How many calls
