@@ -28,9 +28,9 @@ import msgspec
 
 from trackdrive_assets.api.catalog import GROUP_BYS, LEGACY_CALL_COLUMNS, REPORT_CATEGORIES, STATS
 from trackdrive_assets.sandbox import filters, serializers
-from trackdrive_assets.sandbox.call import DAY, TICKS, Facts, midnight, timestamp
+from trackdrive_assets.sandbox.call import DAY, TICKS, Record, midnight, timestamp
 from trackdrive_assets.sandbox.filters import Refused
-from trackdrive_assets.sandbox.generator import World
+from trackdrive_assets.sandbox.generator import CallGenerator
 
 FIRST_DAY = date(2025, 6, 2)
 PER_PAGE_LIMIT = 1000
@@ -135,14 +135,14 @@ class Account:
         before = first // self._per_day * self._per_day
         return first - before, end - before
 
-    def _facts(self, first: int, end: int) -> list[Facts]:
-        return [self._model.facts(index % self._per_day) for index in range(first, end)]
+    def _records(self, first: int, end: int) -> list[Record]:
+        return [self._model.record(index % self._per_day) for index in range(first, end)]
 
     def _new_report(self, category: str, first: int, end: int) -> list[serializers.Row]:
-        return serializers.report_rows(self._facts(first, end), category)
+        return serializers.report_rows(self._records(first, end), category)
 
     def _new_stats(self, group_by: str, stat: str, first: int, end: int) -> dict[str, float]:
-        return serializers.stat_by_group(self._facts(first, end), group_by, stat)
+        return serializers.stat_by_group(self._records(first, end), group_by, stat)
 
 
 class _Model:
@@ -154,17 +154,17 @@ class _Model:
     """
 
     def __init__(self, calls_per_day: int, distinct: int) -> None:
-        self._world = World(1, calls_per_day, _MODEL_DAY)
+        self._generator = CallGenerator(1, calls_per_day, _MODEL_DAY)
         start = midnight(_MODEL_DAY)
         # As they look when the day is over.
         self._now = start + DAY
-        drawn = list(self._world.oldest_first(start, self._now))
+        drawn = list(self._generator.oldest_first(start, self._now))
         size = min(calls_per_day, distinct)
         self._size, self._per_day = size, calls_per_day
         self._calls = [drawn[index * len(drawn) // size] for index in range(size)]
         self.tails = []
         for call in self._calls:
-            encoded = msgspec.json.encode(_shown(self._world.row(call, self._now)))
+            encoded = msgspec.json.encode(_shown(self._generator.row(call, self._now)))
             self.tails.append(encoded.partition(timestamp(call.created).encode())[2])
         self.positions: list[int] = []
         begins = [0, *(call.position - start * TICKS for call in self._calls)]
@@ -179,9 +179,9 @@ class _Model:
         """Which of the distinct calls the call with this index repeats."""
         return index * self._size // self._per_day
 
-    def facts(self, index: int) -> Facts:
+    def record(self, index: int) -> Record:
         """All that is known of a call."""
-        return self._world.facts(self._calls[self.model_of(index)], self._now)
+        return self._generator.record(self._calls[self.model_of(index)], self._now)
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

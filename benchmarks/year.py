@@ -26,7 +26,7 @@ from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.call import Call, milliseconds
-from trackdrive_assets.sandbox.generator import World
+from trackdrive_assets.sandbox.generator import CallGenerator
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS
 from trackdrive_assets.tables.parse import call_batch
 
@@ -88,8 +88,8 @@ class Template:
 
 def build(lake: Lake, days: int) -> None:
     """Write as many days, the last of which is `LAST_DAY`."""
-    world = World(7, CALLS_PER_DAY, _FIRST_WEEK - timedelta(days=1))
-    templates = [_template(world, _FIRST_WEEK + timedelta(days=n)) for n in range(7)]
+    generator = CallGenerator(7, CALLS_PER_DAY, _FIRST_WEEK - timedelta(days=1))
+    templates = [_template(generator, _FIRST_WEEK + timedelta(days=n)) for n in range(7)]
 
     def write(day: date) -> None:
         _write_day(lake, day, templates[day.weekday()])
@@ -100,12 +100,12 @@ def build(lake: Lake, days: int) -> None:
     print(file=sys.stderr)
 
 
-def _template(world: World, day: date) -> Template:
+def _template(generator: CallGenerator, day: date) -> Template:
     """A day of the sandbox."""
     start = datetime.combine(day, _MIDNIGHT)
-    found = list(world.oldest_first(milliseconds(start), milliseconds(start + timedelta(days=1))))
-    calls = _seen(world, found, _read(day, LOOK_BACK))
-    changed, changes = _changes(world, day, found)
+    found = list(generator.oldest_first(milliseconds(start), milliseconds(start + timedelta(days=1))))
+    calls = _seen(generator, found, _read(day, LOOK_BACK))
+    changed, changes = _changes(generator, day, found)
     with duckdb.connect() as connection:
         connection.register("calls", calls)
         reports = {category: _report(connection, category) for category in REPORT_CATEGORIES}
@@ -118,13 +118,13 @@ def _read(day: date, days_after: int) -> datetime:
     return datetime.combine(day + timedelta(days=days_after), _NIGHT)
 
 
-def _seen(world: World, calls: list[Call], moment: datetime) -> pa.RecordBatch:
+def _seen(generator: CallGenerator, calls: list[Call], moment: datetime) -> pa.RecordBatch:
     """What the API shows of calls at a moment."""
-    rows = Rows.of([world.row(call, milliseconds(moment)) for call in calls])
+    rows = Rows.of([generator.row(call, milliseconds(moment)) for call in calls])
     return call_batch(rows.columns, len(rows), fetched_at=moment)
 
 
-def _changes(world: World, day: date, calls: list[Call]) -> tuple[pa.Array, pa.RecordBatch]:
+def _changes(generator: CallGenerator, day: date, calls: list[Call]) -> tuple[pa.Array, pa.RecordBatch]:
     """What one night after the other finds changed, and at which positions."""
     positions: list[int] = []
     rows: list[dict[str, Any]] = []
@@ -135,7 +135,7 @@ def _changes(world: World, day: date, calls: list[Call]) -> tuple[pa.Array, pa.R
             for position in range(0, len(calls), _CHANGING)
             if calls[position].next_change(milliseconds(before)) <= milliseconds(after)
         ]
-        olds, news = (_seen(world, [calls[p] for p in moved], moment) for moment in (before, after))
+        olds, news = (_seen(generator, [calls[p] for p in moved], moment) for moment in (before, after))
         for field in _CHANGED:
             texts = zip(
                 moved, *(batch[field].cast(pa.string()).to_pylist() for batch in (olds, news)), strict=True

@@ -30,7 +30,7 @@ from trackdrive_assets.dagster.assets import daily
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.store import LAYOUT, Lake
 from trackdrive_assets.sandbox.faults import KINDS, Fault
-from trackdrive_assets.sandbox.serializers import Generation
+from trackdrive_assets.sandbox.serializers import ApiVersion
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import TABLES
@@ -194,7 +194,7 @@ class Mix:
 
     Attributes:
         seed: All the rest is drawn from it.
-        generation: Of the API.
+        api_version: Of the API.
         per_page: Rows a page.
         max_concurrency: Requests in flight.
         keys: The assets of both runs.
@@ -205,7 +205,7 @@ class Mix:
     """
 
     seed: int
-    generation: Generation
+    api_version: ApiVersion
     per_page: int
     max_concurrency: int
     keys: tuple[str, ...]
@@ -222,7 +222,7 @@ def drawn_from(seed: int) -> Mix:
     partitions = tuple((last - timedelta(days=n)).isoformat() for n in reversed(range(draw.randint(1, 3))))
     return Mix(
         seed=seed,
-        generation=draw.choice(get_args(Generation)),
+        api_version=draw.choice(get_args(ApiVersion)),
         per_page=draw.choice((7, 20, 250)),
         max_concurrency=draw.choice((1, 4, 16)),
         keys=tuple(key for key in KEYS if draw.random() < 0.75) or KEYS,
@@ -252,7 +252,7 @@ def run(mix: Mix, instance: dg.DagsterInstance, folder: Path) -> list[str]:
         calls_per_day=30,
         first_day=date(2024, 10, 1),
         now=lambda: clock[0],
-        generation=mix.generation,
+        api_version=mix.api_version,
         faults=mix.faults,
     ) as sandbox:
         trial = Trial(
@@ -271,7 +271,7 @@ def run(mix: Mix, instance: dg.DagsterInstance, folder: Path) -> list[str]:
         sandbox.recover()
         clock[0] += mix.pause
         for moment in mix.late:
-            sandbox.place(moment)
+            sandbox.add_call(moment)
         healthy = trial.attempt(mix.keys, *mix.partitions)
         found += trial.wrong(healthy, mix.keys, *mix.partitions)
         lacking = trial.days(mix.keys, mix.partitions).keys() - trial.recorded(healthy)

@@ -226,11 +226,11 @@ def test_calls_that_arrive_while_paging_push_no_other_out(
         assert_exact(trial, today, keys=("calls",))
 
 
-@pytest.mark.parametrize("generation", ["current", "legacy"])
+@pytest.mark.parametrize("api_version", ["current", "legacy"])
 def test_a_tie_across_the_edge_of_a_page_is_whole(
-    instance: dg.DagsterInstance, tmp_path: Path, generation: str
+    instance: dg.DagsterInstance, tmp_path: Path, api_version: str
 ) -> None:
-    with tied(generation=generation) as sandbox:
+    with tied(api_version=api_version) as sandbox:
         trial = Trial(sandbox, instance, Lake(tmp_path), settings_of(tmp_path))
         assert_exact(trial, DAY, keys=("calls",))
         assert len(trial.stored(DAY)) > 25
@@ -246,7 +246,7 @@ def tied(**manners: Any) -> Sandbox:
     """An account with 25 calls of one millisecond: more than a page."""
     sandbox = Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW, **manners)
     for _ in range(25):
-        sandbox.place(datetime.fromisoformat(f"{DAY}T15:00:00.123+00:00"))
+        sandbox.add_call(datetime.fromisoformat(f"{DAY}T15:00:00.123+00:00"))
     return sandbox
 
 

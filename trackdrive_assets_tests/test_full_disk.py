@@ -110,7 +110,7 @@ def test_wherever_the_room_ends_calls_stay_as_they_were_and_a_change_is_recorded
     day = pipeline.day("2024-03-10")
     with pipeline.account.client() as client:
         ingest_calls(client, pipeline.lake, day)
-        late = pipeline.sandbox.place(datetime(2024, 3, 10, 12, tzinfo=UTC))
+        late = pipeline.sandbox.add_call(datetime(2024, 3, 10, 12, tzinfo=UTC))
         until_there_is_room(
             pipeline.lake,
             lambda: ingest_calls(client, pipeline.lake, day),

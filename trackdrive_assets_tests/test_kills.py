@@ -183,7 +183,7 @@ def test_days_that_are_read_again_are_the_old_or_the_new_when_killed(
     deployment: Deployment, moment: Moment
 ) -> None:
     noon = (datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC) for day in DAYS)
-    late = sorted(deployment.sandbox.place(created_at) for created_at in noon)
+    late = sorted(deployment.sandbox.add_call(created_at) for created_at in noon)
     with duckdb.connect(deployment.lake.root / FILE) as standing:
         # Else the views would be up to date, and left alone.
         standing.execute("CREATE TABLE somebody_elses (note TEXT)")

@@ -14,7 +14,7 @@ _EPILOG = """
 EXAMPLES
   trackdrive sandbox
   trackdrive sandbox --port 0 --days 30 --calls-per-day 2000
-  trackdrive sandbox --generation legacy --fault 429:every=10
+  trackdrive sandbox --api-version legacy --fault 429:every=10
 
 \b
 WHAT IS EVIDENCE, AND WHAT IS ASSUMED
@@ -62,7 +62,7 @@ WHAT IS EVIDENCE, AND WHAT IS ASSUMED
     help="Every answer comes this much later.",
 )
 @click.option(
-    "--generation",
+    "--api-version",
     type=click.Choice(["current", "legacy"]),
     default="current",
     show_default=True,
@@ -118,7 +118,7 @@ def sandbox(
     calls_per_day: int,
     seed: int,
     latency_ms: int,
-    generation: str,
+    api_version: str,
     faults: tuple[str, ...],
     per_page_limit: int,
     refuse_page_over: int,
@@ -153,7 +153,7 @@ def sandbox(
             seed=seed,
             now=clock,
             latency_ms=latency_ms,
-            generation=generation,
+            api_version=api_version,
             faults=[parse_fault(text) for text in faults],
             per_page_limit=per_page_limit,
             refuse_page_over=refuse_page_over or None,

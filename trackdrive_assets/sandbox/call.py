@@ -1,7 +1,7 @@
 """One call: the moments at which something happens to it, and what it looks like at any of them.
 
 What it looks like is a pure function of the call and the moment, so a test lets three days pass by moving the
-clock. All moments are milliseconds since 1970 in UTC. Not here: which calls there are (`world.py`), and which
+clock. All moments are milliseconds since 1970 in UTC. Not here: which calls there are (`generator.py`), and which
 columns of them are shown, in what envelope (`wire.py`).
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from trackdrive_assets.sandbox.reference_data import PLACES, Buyer, Place, TrackingNumber
 
-Facts = dict[str, Any]
+Record = dict[str, Any]
 """What is known of a call at a moment, by name. Values are as on the wire."""
 
 UNLISTED = frozenset(
@@ -32,7 +32,7 @@ UNLISTED = frozenset(
         "offer_conversion_duplicated_call",
     }
 )
-"""Facts that are no column today: they can be filtered, ordered or grouped by, and one was a column once."""
+"""Fields that are no column today: they can be filtered, ordered or grouped by, and one was a column once."""
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -112,7 +112,7 @@ class Call:
     reversed: int | None = None
     paid: int | None = None
     unpaid: int | None = None
-    override: Facts | None = None
+    override: Record | None = None
 
     @property
     def position(self) -> int:
@@ -161,7 +161,7 @@ class Call:
         )
 
 
-def row(call: Call, uuid: str, now: int) -> Facts:
+def row(call: Call, uuid: str, now: int) -> Record:
     """Today's columns and tags of a call, at a moment at or after its first ring.
 
     Types are those that were seen on the wire, the awkward ones included: `"Converted"` or null, an int 0
@@ -186,7 +186,7 @@ def row(call: Call, uuid: str, now: int) -> Facts:
     ivr = ((call.forwarded or call.ended) - call.created) / SECOND + noise
     sub_id = (None, "s12", "4471", None)[chance >> 3 & 3]
     tokens = _tokens(call, place.state, place.zip, sub_id)
-    result: Facts = {
+    result: Record = {
         "id": call.id,
         "legacy_id": None,
         "type": "Call",
@@ -269,14 +269,14 @@ def row(call: Call, uuid: str, now: int) -> Facts:
     return result
 
 
-def unlisted(call: Call, now: int) -> Facts:
+def unlisted(call: Call, now: int) -> Record:
     """What else is known of a call at a moment: `UNLISTED`."""
     live = now < call.ended
     buyer = call.buyer if call.forwarded is not None and call.forwarded <= now else None
     talking = call.connected is not None and call.connected <= now
     duplicated = call.repeat and talking
     place, _ = _caller(call.caller)
-    result: Facts = {
+    result: Record = {
         "hangup_reason": None
         if live
         else (None, "caller", "buyer")[call.chance % 3 if call.connected else 1],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from trackdrive_assets.sandbox.call import Facts, milliseconds, timestamp
+from trackdrive_assets.sandbox.call import Record, milliseconds, timestamp
 from trackdrive_assets.sandbox.generator import LONGEST_CALL
 
 FOREVER = 1 << 50
@@ -46,9 +46,9 @@ class Criteria:
     end: int = FOREVER
     checks: tuple[tuple[str, str], ...] = ()
 
-    def matches(self, facts: Facts) -> bool:
+    def matches(self, record: Record) -> bool:
         """Whether a call that begins in [start, end) is asked for."""
-        return all(_CHECKS[name](facts, wanted) for name, wanted in self.checks)
+        return all(_CHECKS[name](record, wanted) for name, wanted in self.checks)
 
 
 def criteria(params: Mapping[str, str], now: datetime, *, inclusive_end: bool) -> Criteria:
@@ -180,52 +180,52 @@ def _months_before(month: datetime, amount: int) -> datetime:
     return month.replace(year=years, month=index + 1)
 
 
-def _flag(test: Callable[[Facts], object]) -> Callable[[Facts, str], bool]:
-    return lambda facts, wanted: bool(test(facts)) == (wanted == "true")
+def _flag(test: Callable[[Record], object]) -> Callable[[Record, str], bool]:
+    return lambda record, wanted: bool(test(record)) == (wanted == "true")
 
 
-def _same(name: str) -> Callable[[Facts, str], bool]:
-    return lambda facts, wanted: str(facts[name]) == wanted
+def _same(name: str) -> Callable[[Record, str], bool]:
+    return lambda record, wanted: str(record[name]) == wanted
 
 
-def _same_number(name: str) -> Callable[[Facts, str], bool]:
-    return lambda facts, wanted: facts[name] is not None and str(facts[name]) == str(int(wanted))
+def _same_number(name: str) -> Callable[[Record, str], bool]:
+    return lambda record, wanted: record[name] is not None and str(record[name]) == str(int(wanted))
 
 
-def _has_token(facts: Facts, wanted: str) -> bool:
+def _has_token(record: Record, wanted: str) -> bool:
     """`token_key=state`; or `token_key=state:CO`, as the documentation of `token_value` spells it."""
     key, _, value = wanted.partition(":")
-    return f"token-{key}" in facts and (not value or facts[f"token-{key}"] == value)
+    return f"token-{key}" in record and (not value or record[f"token-{key}"] == value)
 
 
-def _has_token_value(facts: Facts, wanted: str) -> bool:
+def _has_token_value(record: Record, wanted: str) -> bool:
     """`token_value=CO` in any token, or `token_value=state:CO`."""
     key, colon, value = wanted.partition(":")
-    if colon and facts.get(f"token-{key}") == value:
+    if colon and record.get(f"token-{key}") == value:
         return True
-    return any(facts[name] == wanted for name in facts if name.startswith("token-"))
+    return any(record[name] == wanted for name in record if name.startswith("token-"))
 
 
-def _in_group(facts: Facts, wanted: str) -> bool:
-    return str(facts["buyer_group_ids"]) in re.split(r"\s*,\s*", wanted)
+def _in_group(record: Record, wanted: str) -> bool:
+    return str(record["buyer_group_ids"]) in re.split(r"\s*,\s*", wanted)
 
 
-def _contains(facts: Facts, wanted: str) -> bool:
-    return any(isinstance(value, str) and wanted.lower() in value.lower() for value in facts.values())
+def _contains(record: Record, wanted: str) -> bool:
+    return any(isinstance(value, str) and wanted.lower() in value.lower() for value in record.values())
 
 
-_FLAG_TESTS: dict[str, Callable[[Facts], object]] = {
-    "offer_repeat_caller": lambda facts: facts["traffic_source_repeat_caller"],
-    "buyer_repeat_caller": lambda facts: facts["buyer_repeat_caller"],
-    "buyer_converted": lambda facts: facts["buyer_converted"],
-    "offer_converted": lambda facts: facts["traffic_source_converted"],
-    "either_converted": lambda facts: facts["buyer_converted"] or facts["traffic_source_converted"],
-    "in_progress": lambda facts: facts["ended_at"] is None,
-    "placed_on_hold": lambda facts: facts["placed_on_hold"],
-    "has_recording": lambda facts: facts["recording_url"],
-    "buyer_conversion_duplicated_call": lambda facts: facts["buyer_conversion_duplicated_call"],
-    "offer_conversion_duplicated_call": lambda facts: facts["offer_conversion_duplicated_call"],
-    "no_buyer": lambda facts: facts["buyer_id"] is None,
+_FLAG_TESTS: dict[str, Callable[[Record], object]] = {
+    "offer_repeat_caller": lambda record: record["traffic_source_repeat_caller"],
+    "buyer_repeat_caller": lambda record: record["buyer_repeat_caller"],
+    "buyer_converted": lambda record: record["buyer_converted"],
+    "offer_converted": lambda record: record["traffic_source_converted"],
+    "either_converted": lambda record: record["buyer_converted"] or record["traffic_source_converted"],
+    "in_progress": lambda record: record["ended_at"] is None,
+    "placed_on_hold": lambda record: record["placed_on_hold"],
+    "has_recording": lambda record: record["recording_url"],
+    "buyer_conversion_duplicated_call": lambda record: record["buyer_conversion_duplicated_call"],
+    "offer_conversion_duplicated_call": lambda record: record["offer_conversion_duplicated_call"],
+    "no_buyer": lambda record: record["buyer_id"] is None,
 }
 _FLAGS = frozenset(_FLAG_TESTS)
 _NUMBERS = frozenset(
@@ -234,7 +234,7 @@ _NUMBERS = frozenset(
         "provider_configuration_id", "schedule_id",
     }
 )  # fmt: skip
-_CHECKS: dict[str, Callable[[Facts, str], bool]] = {
+_CHECKS: dict[str, Callable[[Record, str], bool]] = {
     **{name: _flag(test) for name, test in _FLAG_TESTS.items()},
     **{name: _same_number(name) for name in sorted(_NUMBERS)},
     "status": _same("status"),
@@ -243,8 +243,8 @@ _CHECKS: dict[str, Callable[[Facts, str], bool]] = {
     "token_value": _has_token_value,
     "fulltext": _contains,
     # Timestamps of one form and one offset compare as text.
-    "ended_at_from": lambda facts, wanted: facts["ended_at"] is not None and facts["ended_at"] >= wanted,
-    "ended_at_to": lambda facts, wanted: facts["ended_at"] is not None and facts["ended_at"] < wanted,
+    "ended_at_from": lambda record, wanted: record["ended_at"] is not None and record["ended_at"] >= wanted,
+    "ended_at_to": lambda record, wanted: record["ended_at"] is not None and record["ended_at"] < wanted,
 }
 
 _MOMENT = re.compile(r"(.*?\d)\s*(Z|[A-Za-z][A-Za-z/_]+|[+-]\d\d:?\d\d)?")

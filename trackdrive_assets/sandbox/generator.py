@@ -22,7 +22,7 @@ from trackdrive_assets.sandbox.call import (
     SECOND,
     TICKS,
     Call,
-    Facts,
+    Record,
     day_of,
     midnight,
     row,
@@ -52,7 +52,7 @@ class Change(NamedTuple):
     new: Any
 
 
-class World:
+class CallGenerator:
     """All calls since a first day.
 
     Args:
@@ -72,11 +72,11 @@ class World:
         self._placed: dict[date, list[Call]] = {}
         self._hung_up: dict[int, int] = {}
 
-    def row(self, call: Call, now: int) -> Facts:
+    def row(self, call: Call, now: int) -> Record:
         """Today's columns and tags of a call at a moment."""
         return row(call, self.uuid(call.id), now)
 
-    def facts(self, call: Call, now: int) -> Facts:
+    def record(self, call: Call, now: int) -> Record:
         """All that can be known of a call at a moment: its row, and what is unlisted."""
         return {**self.row(call, now), **unlisted(call, now)}
 
@@ -134,7 +134,7 @@ class World:
             for index in range(last - 1, _index(calls, start) - 1, -1):
                 yield calls[index]
 
-    def place(self, created: int, override: Facts) -> Call:
+    def add_call(self, created: int, override: Record) -> Call:
         """Adds one call at this moment, and returns it."""
         day = day_of(created)
         if day < self.first_day:
@@ -252,12 +252,12 @@ class World:
             call = Call(
                 first_id + index, moment, tick, number, caller, repeat, chance, "caller-hung-up", moment
             )
-            _live_through(call, draw, room)
+            _simulate(call, draw, room)
             calls.append(call)
         return calls
 
 
-def _live_through(call: Call, draw: Random, room: dict[int, int]) -> None:
+def _simulate(call: Call, draw: Random, room: dict[int, int]) -> None:
     """Decides what becomes of a call: who takes it, how long it lasts, who pays and when."""
     luck = draw.random()
     if luck < 0.01:  # noqa: PLR2004  # one call in a hundred is on a block list

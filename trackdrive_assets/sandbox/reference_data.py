@@ -1,6 +1,6 @@
 """Who trades calls in the sandbox: buyers, offers, traffic sources, tracking numbers, and where callers live.
 
-Constants only. How a call passes between them is `world.py`. Every phone number is one of those kept for
+Constants only. How a call passes between them is `generator.py`. Every phone number is one of those kept for
 fiction (555-0100 to 555-0199). One name holds `&amp;`, as names on the wire do.
 """
 

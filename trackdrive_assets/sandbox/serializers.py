@@ -15,12 +15,12 @@ from itertools import islice
 from typing import Any, Literal
 
 from trackdrive_assets.api.catalog import CALL_COLUMNS, LEGACY_CALL_COLUMNS, ORDER_FIELDS
-from trackdrive_assets.sandbox.call import TICKS, Call, Facts
+from trackdrive_assets.sandbox.call import TICKS, Call, Record
 from trackdrive_assets.sandbox.filters import Refused
-from trackdrive_assets.sandbox.generator import World
+from trackdrive_assets.sandbox.generator import CallGenerator
 
 Row = dict[str, Any]
-Generation = Literal["current", "legacy"]
+ApiVersion = Literal["current", "legacy"]
 ReportShape = Literal["objects", "map", "bare"]
 StatsShape = Literal["map", "pairs", "series", "bare_map"]
 
@@ -82,34 +82,36 @@ def _whole(params: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def asked_columns(params: Mapping[str, str], generation: Generation) -> tuple[str, ...] | None:
+def asked_columns(params: Mapping[str, str], api_version: ApiVersion) -> tuple[str, ...] | None:
     """The known ones among the columns asked for, in the order asked; none if the request does not choose."""
     if not params.get("columns", "").strip():
         return None
-    known = LEGACY_CALL_COLUMNS if generation == "legacy" else CALL_COLUMNS
+    known = LEGACY_CALL_COLUMNS if api_version == "legacy" else CALL_COLUMNS
     return tuple(name for name in map(str.strip, params["columns"].split(",")) if name in known)
 
 
-def row(world: World, call: Call, now: int, generation: Generation, columns: Sequence[str] | None) -> Row:
+def row(
+    generator: CallGenerator, call: Call, now: int, api_version: ApiVersion, columns: Sequence[str] | None
+) -> Row:
     """A call as the wire shows it at a moment.
 
-    Today's generation adds every `token-*` key, and every key that a test has made up, unless columns were
+    The current API adds every `token-*` key, and every key that a test has made up, unless columns were
     chosen.
     """
-    if generation == "current":
-        shown = world.row(call, now)
+    if api_version == "current":
+        shown = generator.row(call, now)
         return shown if columns is None else {name: shown[name] for name in columns}
-    known = world.facts(call, now)
+    known = generator.record(call, now)
     return {name: known[name] for name in (LEGACY_CALL_COLUMNS if columns is None else columns)}
 
 
-def cursor_of(call: Call, generation: Generation, *, ties_lost: bool) -> float | int:
+def cursor_of(call: Call, api_version: ApiVersion, *, ties_lost: bool) -> float | int:
     """The cursor that continues after this call.
 
     Today's is a JSON float: `created_at` in units of 10 microseconds. Those are unique unless `ties_lost`,
     which rounds them to the millisecond, so that of several calls of one millisecond only some are ever seen.
     """
-    if generation == "legacy":
+    if api_version == "legacy":
         return call.id
     return float(call.position // TICKS * TICKS if ties_lost else call.position)
 
@@ -168,16 +170,16 @@ def csv_text(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def report_rows(found: Iterable[Facts], category: str) -> list[Row]:
+def report_rows(found: Iterable[Record], category: str) -> list[Row]:
     """One row per value of the category, most calls first. Assumed.
 
     `cost` is Trackdrive's and the provider's; `profit` is revenue less payout, without the cost.
     """
     value_of, name_of = _CATEGORY_FACTS.get(category, (category, category))
-    groups: dict[Any, list[Facts]] = {}
-    for facts in found:
-        value = facts["ended_at"] is None if category == "in_progress" else facts[value_of]
-        groups.setdefault(value, []).append(facts)
+    groups: dict[Any, list[Record]] = {}
+    for record in found:
+        value = record["ended_at"] is None if category == "in_progress" else record[value_of]
+        groups.setdefault(value, []).append(record)
     rows = []
     for value, calls in groups.items():
         name = value if category == "in_progress" else calls[-1][name_of]
@@ -213,11 +215,11 @@ def report_body(rows: list[Row], category: str, about: dict[str, Any], shape: Re
     return {"status": 200, "metadata": about, "reports": rows}
 
 
-def stat_by_group(found: Iterable[Facts], group_by: str, stat: str) -> dict[str, float]:
+def stat_by_group(found: Iterable[Record], group_by: str, stat: str) -> dict[str, float]:
     """One number per group. A call that has not converted is of the group `""`. Assumed."""
-    groups: dict[str, list[Facts]] = {}
-    for facts in found:
-        groups.setdefault(_group_text(_group_of(facts, group_by)), []).append(facts)
+    groups: dict[str, list[Record]] = {}
+    for record in found:
+        groups.setdefault(_group_text(_group_of(record, group_by)), []).append(record)
     return {group: _stat(calls, stat) for group, calls in sorted(groups.items())}
 
 
@@ -243,10 +245,10 @@ def window(calls: Iterable[Call], page: Page, *, skip: bool) -> list[Call]:
     return list(islice(calls, first, first + page.size))
 
 
-def _group_of(facts: Facts, group_by: str) -> Any:
+def _group_of(record: Record, group_by: str) -> Any:
     if not group_by.startswith("created_at_"):
-        return facts["traffic_source_converted" if group_by == "offer_converted" else group_by]
-    created = datetime.fromisoformat(facts["created_at"]).replace(second=0, microsecond=0)
+        return record["traffic_source_converted" if group_by == "offer_converted" else group_by]
+    created = datetime.fromisoformat(record["created_at"]).replace(second=0, microsecond=0)
     midnight = created.replace(hour=0, minute=0)
     begin = {
         "created_at_five_minutes": created - timedelta(minutes=created.minute % 5),
@@ -261,7 +263,7 @@ def _group_text(value: Any) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _stat(calls: list[Facts], stat: str) -> float:
+def _stat(calls: list[Record], stat: str) -> float:
     match stat:
         case "count":
             return len(calls)
@@ -273,17 +275,17 @@ def _stat(calls: list[Facts], stat: str) -> float:
             return round(_total(calls, _revenue) - _total(calls, _payout), 6)
 
 
-def _total(calls: list[Facts], amount: Any) -> float:
-    return round(math.fsum(amount(facts) for facts in calls), 6)
+def _total(calls: list[Record], amount: Any) -> float:
+    return round(math.fsum(amount(record) for record in calls), 6)
 
 
-def _revenue(facts: Facts) -> float:
-    return float(facts["revenue"] or facts["buyer_revenue"] or 0)
+def _revenue(record: Record) -> float:
+    return float(record["revenue"] or record["buyer_revenue"] or 0)
 
 
-def _payout(facts: Facts) -> float:
-    return float(facts["payout"] or facts["traffic_source_payout"] or 0)
+def _payout(record: Record) -> float:
+    return float(record["payout"] or record["traffic_source_payout"] or 0)
 
 
-def _cost(facts: Facts) -> float:
-    return float(facts["trackdrive_cost"] or 0) + float(facts["provider_cost"] or 0)
+def _cost(record: Record) -> float:
+    return float(record["trackdrive_cost"] or 0) + float(record["provider_cost"] or 0)

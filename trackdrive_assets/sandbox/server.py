@@ -69,7 +69,7 @@ class Asked:
 
 
 _Answering = Callable[[Request, str | None], Answer]
-"""Answers a request whose page may be spoiled, see `Endpoints.list_calls`."""
+"""Answers a request whose page may be fault, see `Endpoints.list_calls`."""
 
 
 class PortTakenError(Exception):
@@ -134,15 +134,15 @@ class Sandbox(Endpoints):
         """
         with self._lock:
             now = milliseconds(self.now())
-            found = self.world.oldest_first(milliseconds(start), min(milliseconds(end), now + 1))
-            return [serializers.row(self.world, call, now, self.generation, None) for call in found]
+            found = self.generator.oldest_first(milliseconds(start), min(milliseconds(end), now + 1))
+            return [serializers.row(self.generator, call, now, self.api_version, None) for call in found]
 
     def changes(self, since: datetime, until: datetime) -> list[Change]:
         """What became different between two moments, on the calls that were there at the first."""
         with self._lock:
-            return self.world.changes(milliseconds(since), milliseconds(until))
+            return self.generator.changes(milliseconds(since), milliseconds(until))
 
-    def place(self, created_at: datetime, **fields: Any) -> str:
+    def add_call(self, created_at: datetime, **fields: Any) -> str:
         """Adds one call that begins at this very instant, and returns its uuid.
 
         Args:
@@ -150,9 +150,9 @@ class Sandbox(Endpoints):
             **fields: What the wire shows instead of what it would; unknown names are shown too.
         """
         with self._lock:
-            call = self.world.place(milliseconds(created_at), fields)
+            call = self.generator.add_call(milliseconds(created_at), fields)
             self._search.forget()
-            return str(fields.get("uuid") or self.world.uuid(call.id))
+            return str(fields.get("uuid") or self.generator.uuid(call.id))
 
     def inject(
         self,
@@ -219,11 +219,11 @@ class Sandbox(Endpoints):
         ]
         return Starlette(routes=routes)
 
-    def _list(self, request: Request, spoiled: str | None) -> Answer:
-        return self.list_calls(request.query_params, spoiled)
+    def _list(self, request: Request, fault: str | None) -> Answer:
+        return self.list_calls(request.query_params, fault)
 
-    def _report(self, request: Request, spoiled: str | None) -> Answer:
-        return self.report(request.query_params, spoiled)
+    def _report(self, request: Request, fault: str | None) -> Answer:
+        return self.report(request.query_params, fault)
 
     def _stats(self, request: Request, _: str | None) -> Answer:
         return self.stats(request.query_params)
@@ -255,11 +255,11 @@ class Sandbox(Endpoints):
             )
         return await _spoiled(response, fault) if fault else response
 
-    def _authorized(self, request: Request, answer: _Answering, spoiled: str | None) -> Answer:
+    def _authorized(self, request: Request, answer: _Answering, fault: str | None) -> Answer:
         if self.revoked or not self._knows(request):
             return _DENIED
         try:
-            return answer(request, spoiled)
+            return answer(request, fault)
         except Refused as refused:
             return failure(422, **{refused.parameter: refused.message})
 

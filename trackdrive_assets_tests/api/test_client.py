@@ -68,9 +68,9 @@ def truth(sandbox: Sandbox, start: datetime = START, end: datetime = END) -> lis
 # The calls.
 
 
-@pytest.mark.parametrize("generation", ["current", "legacy"])
-def test_the_calls_are_the_accounts_own(generation: str) -> None:
-    with account(generation=generation, refuse_page_over=None) as sandbox:
+@pytest.mark.parametrize("api_version", ["current", "legacy"])
+def test_the_calls_are_the_accounts_own(api_version: str) -> None:
+    with account(api_version=api_version, refuse_page_over=None) as sandbox:
         calls = truth(sandbox)
         assert len(calls) > 100
         for per_page in (7, 250, 1000):
@@ -177,7 +177,7 @@ def test_calls_as_csv_are_a_page_of_the_calls(reader: Client, still: Sandbox) ->
 def test_calls_of_one_instant_that_the_server_loses_are_missed() -> None:
     with account(ties_lost=True) as sandbox, asking(sandbox.base_url, keys_of(sandbox)) as client:
         for _ in range(4):
-            sandbox.place(START)
+            sandbox.add_call(START)
         with pytest.raises(IncompleteAnswer, match="are missing"):
             list(client.calls(Query(created_at_to=START, per_page=2)))
 
@@ -379,7 +379,7 @@ def test_a_call_is_not_named_by_anything_else(reader: Client, name: str) -> None
 
 
 def test_hanging_up_ends_a_live_call(sandbox: Sandbox, client: Client) -> None:
-    uuid = sandbox.place(NOON - timedelta(minutes=1), ended_at=None, status="initiated")
+    uuid = sandbox.add_call(NOON - timedelta(minutes=1), ended_at=None, status="initiated")
     client.hang_up(uuid)
     assert client.call(uuid)["ended_at"]
 
@@ -394,7 +394,7 @@ def test_to_hang_up_there_need_be_no_words() -> None:
 def test_hanging_up_is_asked_exactly_once_whatever_happens(
     sandbox: Sandbox, client: Client, clock: Hurry, kind: str
 ) -> None:
-    uuid = sandbox.place(NOON - timedelta(minutes=1), ended_at=None, status="initiated")
+    uuid = sandbox.add_call(NOON - timedelta(minutes=1), ended_at=None, status="initiated")
     sandbox.inject(kind)
     with pytest.raises((Unavailable, Rejected)):
         client.hang_up(uuid)

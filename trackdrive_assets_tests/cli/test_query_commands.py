@@ -103,8 +103,8 @@ def test_a_day_is_exact_in_the_accounts_zone(
     sandbox.inclusive_end = inclusive
     zone = ZoneInfo("America/New_York")
     day = exact_day(DAY, zone)
-    sandbox.place(day.start)
-    sandbox.place(day.end)
+    sandbox.add_call(day.start)
+    sandbox.add_call(day.end)
     span = ["--from", str(DAY), "--to", str(DAY), "--columns", "status,caller_number"]
     outcome = trackdrive("calls", *span, TRACKDRIVE_TIME_ZONE=zone.key)
     asked = [(row["status"], row["caller_number"]) for row in rows(outcome.stdout)]

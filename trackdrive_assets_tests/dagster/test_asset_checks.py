@@ -95,7 +95,7 @@ def test_views_are_not_built_on_calls_that_are_wrong(pipeline: Pipeline) -> None
 
 
 def test_a_warning_stops_nothing(pipeline: Pipeline) -> None:
-    uuid = pipeline.sandbox.place(datetime(2024, 11, 12, 17, tzinfo=UTC), total_duration=-5)
+    uuid = pipeline.sandbox.add_call(datetime(2024, 11, 12, 17, tzinfo=UTC), total_duration=-5)
     result = pipeline.materialize("key:calls or key:views/*", "2024-11-12", checked=True)
     warned = evaluations(result)["durations_not_negative"]
     assert not warned.passed

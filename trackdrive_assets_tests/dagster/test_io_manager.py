@@ -49,7 +49,7 @@ def test_calls_of_one_day_arrive_as_a_data_frame(pipeline: Pipeline, taken: dict
 
 
 def test_money_stays_exact_in_a_data_frame(pipeline: Pipeline, taken: dict[str, object]) -> None:
-    pipeline.sandbox.place(pipeline.day("2024-03-10").start, buyer_revenue=0.1)
+    pipeline.sandbox.add_call(pipeline.day("2024-03-10").start, buyer_revenue=0.1)
     pipeline.materialize("key:calls or key:frame", "2024-03-10")
     frame = taken["frame"]
     assert isinstance(frame, pd.DataFrame)
@@ -72,7 +72,7 @@ def test_a_report_is_an_input_too(pipeline: Pipeline, taken: dict[str, object]) 
 
 
 def test_whole_numbers_stay_whole_beside_nulls(pipeline: Pipeline, taken: dict[str, object]) -> None:
-    pipeline.sandbox.place(pipeline.day("2024-03-10").start, buyer_id=None)
+    pipeline.sandbox.add_call(pipeline.day("2024-03-10").start, buyer_id=None)
     pipeline.materialize("key:calls or key:frame", "2024-03-10")
     frame = taken["frame"]
     assert isinstance(frame, pd.DataFrame)

@@ -19,11 +19,11 @@ DAY = "2024-11-18"
 
 def live_call(pipeline: Pipeline) -> str:
     """A call that has just begun."""
-    return pipeline.sandbox.place(NOW - timedelta(seconds=1))
+    return pipeline.sandbox.add_call(NOW - timedelta(seconds=1))
 
 
 def ended_call(pipeline: Pipeline) -> str:
-    return pipeline.sandbox.place(NOW - timedelta(days=1))
+    return pipeline.sandbox.add_call(NOW - timedelta(days=1))
 
 
 def hung_up(pipeline: Pipeline) -> list[str]:
@@ -142,7 +142,7 @@ def test_the_launchpad_opens_with_what_is_to_be_filled_in(job: str, step: str) -
 
 def test_a_refetched_call_is_in_the_lake_and_its_day_is_recorded(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", DAY)
-    late = pipeline.sandbox.place(pipeline.day(DAY).start)
+    late = pipeline.sandbox.add_call(pipeline.day(DAY).start)
     result = pipeline.launch("refetch_calls", {"uuids": [late]})
     assert result.success
     assert late in pipeline.stored(DAY)
@@ -156,7 +156,7 @@ def test_a_refetch_takes_its_turn_so_that_no_other_run_replaces_the_day_meanwhil
     pipeline: Pipeline,
 ) -> None:
     pipeline.materialize("calls", DAY)
-    late = pipeline.sandbox.place(pipeline.day(DAY).start)
+    late = pipeline.sandbox.add_call(pipeline.day(DAY).start)
     turn = Path(pipeline.instance.root_directory) / "trackdrive_runs" / "asking"
     taken = []
 
@@ -176,7 +176,7 @@ def test_a_refetch_takes_its_turn_so_that_no_other_run_replaces_the_day_meanwhil
 def test_a_refetched_call_is_stored_without_what_the_settings_exclude(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, exclude_columns=("caller_number",))
     pipeline.materialize("calls", DAY)
-    late = pipeline.sandbox.place(pipeline.day(DAY).start, caller_number="+17195550123")
+    late = pipeline.sandbox.add_call(pipeline.day(DAY).start, caller_number="+17195550123")
     pipeline.launch("refetch_calls", {"uuids": [late]})
     stored = pipeline.lake.read("calls", CALLS.schema, [date.fromisoformat(DAY)], ["uuid", "caller_number"])
     assert {"uuid": late, "caller_number": None} in stored.to_pylist()
@@ -184,8 +184,8 @@ def test_a_refetched_call_is_stored_without_what_the_settings_exclude(pipeline: 
 
 def test_a_call_that_cannot_be_refetched_is_named_and_the_others_are_stored(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", DAY)
-    late = pipeline.sandbox.place(pipeline.day(DAY).start)
-    other_day = pipeline.sandbox.place(pipeline.day("2024-11-10").start)
+    late = pipeline.sandbox.add_call(pipeline.day(DAY).start)
+    other_day = pipeline.sandbox.add_call(pipeline.day("2024-11-10").start)
     result = pipeline.launch("refetch_calls", {"uuids": [other_day, late]})
     assert not result.success
     assert late in pipeline.stored(DAY)

@@ -70,7 +70,7 @@ def test_of_runs_of_two_homes_on_one_day_the_last_to_end_wins_whole(
     first = deployment.begin("calls", DAY, DAY, at=IN_THE_MIDDLE, do=stop.wait)
     assert stop.reached(first)
 
-    deployment.sandbox.place(datetime(2024, 3, 10, 23, 59, tzinfo=UTC))
+    deployment.sandbox.add_call(datetime(2024, 3, 10, 23, 59, tzinfo=UTC))
     assert other.run("calls", DAY, DAY) == 0
     assert deployment.stored(DAY) == deployment.truth(DAY)
 

@@ -71,7 +71,7 @@ def test_it_asks_about_fifteen_questions_and_hangs_up_nothing() -> None:
     ("subject", "manners", "result", "words"),
     [
         ("page size", {"per_page_limit": 20}, DIFFERS, "250 rows a page asked, 20 granted"),
-        ("cursor", {"generation": "legacy"}, DIFFERS, "the older generation"),
+        ("cursor", {"api_version": "legacy"}, DIFFERS, "the older generation"),
         ("created_at_to", {"inclusive_end": False}, DIFFERS, "Exclusive, to the millisecond"),
         ("page over 10", {"refuse_page_over": None}, DIFFERS, "Page 11 is served"),
         ("reports", {"report_shape": "map"}, OK, "a map of group to objects, under `reports`"),
@@ -80,7 +80,7 @@ def test_it_asks_about_fifteen_questions_and_hangs_up_nothing() -> None:
         ("stats", {"stats_shape": "pairs"}, OK, "a list of pairs, under `stats`"),
         ("stats", {"stats_shape": "series"}, OK, "a list of series, under `stats`"),
         ("stats", {"stats_shape": "bare_map"}, OK, "a map of group to numbers, bare"),
-        ("tags with columns", {"generation": "legacy"}, INCONCLUSIVE, "No call with tags"),
+        ("tags with columns", {"api_version": "legacy"}, INCONCLUSIVE, "No call with tags"),
         ("money", {"calls_per_day": 0}, INCONCLUSIVE, "larger --days"),
         ("created_at_to", {"calls_per_day": 0}, INCONCLUSIVE, "larger --days"),
         ("one call", {"calls_per_day": 0}, INCONCLUSIVE, "larger --days"),

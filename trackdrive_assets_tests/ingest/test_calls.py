@@ -71,8 +71,8 @@ def test_a_day_is_the_same_whether_or_not_the_api_counts_the_end_in(
     client: Client, lake: Lake, sandbox: Sandbox, *, inclusive_end: bool
 ) -> None:
     sandbox.inclusive_end = inclusive_end
-    last = sandbox.place(DAY.end - timedelta(milliseconds=1))
-    sandbox.place(DAY.end)
+    last = sandbox.add_call(DAY.end - timedelta(milliseconds=1))
+    sandbox.add_call(DAY.end)
     ingest_calls(client, lake, DAY)
     assert uuids(lake) == truth(sandbox)
     assert uuids(lake)[-1] == last
@@ -119,7 +119,7 @@ def test_calls_lost_at_a_tie_at_the_edge_of_a_page_are_found_with_other_edges(
     sandbox.ties_lost = True
     rows = sandbox.calls(DAY.start, DAY.end)
     at_the_edge = rows[edge if edge < 0 else edge - 1]
-    sandbox.place(datetime.fromisoformat(str(at_the_edge["created_at"])))
+    sandbox.add_call(datetime.fromisoformat(str(at_the_edge["created_at"])))
     ingest_calls(client, lake, DAY)
     assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(sandbox)))
 
@@ -127,7 +127,7 @@ def test_calls_lost_at_a_tie_at_the_edge_of_a_page_are_found_with_other_edges(
 def test_calls_lost_at_a_tie_are_noticed(client: Client, lake: Lake, sandbox: Sandbox) -> None:
     sandbox.ties_lost = True
     for _ in range(20):
-        sandbox.place(DAY.start + timedelta(hours=12))
+        sandbox.add_call(DAY.start + timedelta(hours=12))
     with pytest.raises(IncompleteAnswer, match="missing"):
         ingest_calls(client, lake, DAY)
 
@@ -216,7 +216,7 @@ def test_a_small_day_is_one_request(lake: Lake, sandbox: Sandbox) -> None:
 def test_calls_of_one_moment_are_in_one_part_and_each_once(lake: Lake, sandbox: Sandbox) -> None:
     for hour in range(24):
         for _ in range(9):
-            sandbox.place(DAY.start + timedelta(hours=hour, milliseconds=500))
+            sandbox.add_call(DAY.start + timedelta(hours=hour, milliseconds=500))
     with asking(sandbox) as client:
         ingest_calls(client, lake, DAY)
     assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(sandbox)))
@@ -225,7 +225,7 @@ def test_calls_of_one_moment_are_in_one_part_and_each_once(lake: Lake, sandbox: 
 
 def test_hundreds_of_calls_in_one_second_are_whole(lake: Lake, sandbox: Sandbox) -> None:
     for number in range(300):
-        sandbox.place(DAY.start + timedelta(hours=12, milliseconds=number))
+        sandbox.add_call(DAY.start + timedelta(hours=12, milliseconds=number))
     with asking(sandbox) as client:
         ingest_calls(client, lake, DAY)
     assert uuids(lake) == truth(sandbox)
@@ -236,8 +236,8 @@ def test_calls_around_midnight_are_counted_to_their_own_day(
     lake: Lake, sandbox: Sandbox, neighbour: timedelta
 ) -> None:
     for _ in range(10):
-        sandbox.place(DAY.start - neighbour - timedelta(milliseconds=1))
-        sandbox.place(DAY.end + neighbour)
+        sandbox.add_call(DAY.start - neighbour - timedelta(milliseconds=1))
+        sandbox.add_call(DAY.end + neighbour)
     with asking(sandbox) as client:
         written = ingest_calls(client, lake, DAY).written
     assert uuids(lake) == truth(sandbox)
@@ -247,12 +247,12 @@ def test_calls_around_midnight_are_counted_to_their_own_day(
 class Rough(Sandbox):
     """Reads a time to the hour, for everybody who asks for less than a day."""
 
-    def list_calls(self, params: Mapping[str, str], spoiled: str | None = None) -> Answer:
+    def list_calls(self, params: Mapping[str, str], fault: str | None = None) -> Answer:
         since = datetime.strptime(params["created_at_from"], "%Y-%m-%d %H:%M:%S %z")
         until = datetime.strptime(params["created_at_to"], "%Y-%m-%d %H:%M:%S %z")
         if until - since < timedelta(days=1):
             until = until.replace(minute=0, second=0)
-        return super().list_calls({**params, "created_at_to": str(until)}, spoiled)
+        return super().list_calls({**params, "created_at_to": str(until)}, fault)
 
 
 def test_a_server_that_loses_calls_between_parts_is_noticed_and_read_as_one_list(
@@ -300,7 +300,7 @@ def test_a_list_that_is_not_newest_first_is_exact_too(lake: Lake) -> None:
 def test_calls_that_stand_in_two_parts_are_noticed_and_the_day_is_read_as_one_list(
     lake: Lake, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    twice = sandbox.place(DAY.start + timedelta(hours=20))
+    twice = sandbox.add_call(DAY.start + timedelta(hours=20))
 
     first = truth(sandbox)[0]
     sandbox.rewrite = lambda row: {**row, "uuid": twice} if row["uuid"] == first else row
@@ -312,7 +312,7 @@ def test_calls_that_stand_in_two_parts_are_noticed_and_the_day_is_read_as_one_li
 
 def test_calls_of_a_neighbouring_day_without_a_name_cost_nothing(lake: Lake, sandbox: Sandbox) -> None:
     for number in range(3):
-        sandbox.place(DAY.start - timedelta(milliseconds=number + 1), uuid=None, id=None)
+        sandbox.add_call(DAY.start - timedelta(milliseconds=number + 1), uuid=None, id=None)
     with asking(sandbox) as client:
         written = ingest_calls(client, lake, DAY).written
     assert written.rows == written.api_count == len(uuids(lake))
@@ -320,7 +320,7 @@ def test_calls_of_a_neighbouring_day_without_a_name_cost_nothing(lake: Lake, san
 
 def test_a_bunch_of_calls_costs_few_requests_more_than_its_pages(lake: Lake, sandbox: Sandbox) -> None:
     for number in range(700):
-        sandbox.place(DAY.start + timedelta(hours=12, milliseconds=number))
+        sandbox.add_call(DAY.start + timedelta(hours=12, milliseconds=number))
     with asking(sandbox) as client:
         ingest_calls(client, lake, DAY)
     assert uuids(lake) == truth(sandbox)

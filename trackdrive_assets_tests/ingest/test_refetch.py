@@ -147,7 +147,7 @@ def test_a_call_that_the_day_lacked_is_added_and_counted(
 ) -> None:
     ingest_calls(client, lake, DAY)
     count = reading(lake).api_count
-    late = sandbox.place(DAY.start + timedelta(hours=3))
+    late = sandbox.add_call(DAY.start + timedelta(hours=3))
     done = refetched(client, lake, late)
     assert late in [row["uuid"] for row in stored(lake)]
     assert reading(lake).api_count == (count or 0) + 1
@@ -158,7 +158,7 @@ def test_each_call_goes_into_the_file_of_its_own_day(sandbox: Sandbox, client: C
     next_day = exact_day(date(2024, 11, 19), ZONE)
     for day in (DAY, next_day):
         ingest_calls(client, lake, day)
-    late = [sandbox.place(DAY.end - timedelta(milliseconds=1)), sandbox.place(DAY.end)]
+    late = [sandbox.add_call(DAY.end - timedelta(milliseconds=1)), sandbox.add_call(DAY.end)]
     done = refetched(client, lake, *late)
     assert [str(day) for day in done.stored] == ["2024-11-18", "2024-11-19"]
     assert stored(lake)[-1]["uuid"] == late[0]
@@ -166,7 +166,7 @@ def test_each_call_goes_into_the_file_of_its_own_day(sandbox: Sandbox, client: C
 
 
 def test_what_the_answer_lacks_stays_as_it_is_stored(sandbox: Sandbox, client: Client, lake: Lake) -> None:
-    uuid = sandbox.place(DAY.start, revenue="12.50", payout="5.00", **{"token-state": "CO", "odd_key": 7})
+    uuid = sandbox.add_call(DAY.start, revenue="12.50", payout="5.00", **{"token-state": "CO", "odd_key": 7})
     ingest_calls(client, lake, DAY)
     (before,) = [row for row in stored(lake) if row["uuid"] == uuid]
     sandbox.rewrite = lambda row: {
@@ -186,7 +186,7 @@ def test_what_the_answer_lacks_stays_as_it_is_stored(sandbox: Sandbox, client: C
 
 @pytest.mark.parametrize("comes", [True, False], ids=["that come", "that do not come"])
 def test_excluded_columns_stay_out(sandbox: Sandbox, client: Client, lake: Lake, *, comes: bool) -> None:
-    uuid = sandbox.place(DAY.start, caller_number="+17195550123")
+    uuid = sandbox.add_call(DAY.start, caller_number="+17195550123")
     ingest_calls(client, lake, DAY)
     sandbox.rewrite = lambda row: {
         name: value for name, value in row.items() if comes or name != "caller_number"
@@ -200,8 +200,8 @@ def test_a_call_that_is_unknown_or_malformed_is_refused_and_the_others_are_store
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
     ingest_calls(client, lake, DAY)
-    good = sandbox.place(DAY.start)
-    odd = sandbox.place(DAY.start, total_duration="two minutes")
+    good = sandbox.add_call(DAY.start)
+    odd = sandbox.add_call(DAY.start, total_duration="two minutes")
     done = refetched(client, lake, "00000000-0000-4000-8000-000000000000", "not a call!", odd, good)
     assert set(done.refused) == {"00000000-0000-4000-8000-000000000000", "not a call!", odd}
     assert "two minutes" in done.refused[odd]
@@ -211,7 +211,7 @@ def test_a_call_that_is_unknown_or_malformed_is_refused_and_the_others_are_store
 def test_a_day_that_was_never_read_gets_no_file_of_single_calls(
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
-    uuid = sandbox.place(DAY.start)
+    uuid = sandbox.add_call(DAY.start)
     done = refetched(client, lake, uuid)
     assert "Materialize calls of 2024-11-18" in done.refused[uuid]
     assert lake.days("calls") == []
@@ -220,7 +220,7 @@ def test_a_day_that_was_never_read_gets_no_file_of_single_calls(
 def test_a_file_that_does_not_say_when_it_was_read_is_left_alone(
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
-    uuid = sandbox.place(DAY.start)
+    uuid = sandbox.add_call(DAY.start)
     file = lake.file("calls", DAY.date)
     file.parent.mkdir(parents=True)
     pq.write_table(CALLS.schema.empty_table(), file)
@@ -228,7 +228,7 @@ def test_a_file_that_does_not_say_when_it_was_read_is_left_alone(
 
 
 def test_where_the_api_is_out_nothing_is_stored(sandbox: Sandbox, client: Client, lake: Lake) -> None:
-    uuid = sandbox.place(DAY.start)
+    uuid = sandbox.add_call(DAY.start)
     ingest_calls(client, lake, DAY)
     before = lake.file("calls", DAY.date).read_bytes()
     sandbox.inject("500", times=None)
@@ -238,7 +238,7 @@ def test_where_the_api_is_out_nothing_is_stored(sandbox: Sandbox, client: Client
 
 
 def test_the_file_still_has_the_columns_of_the_table(sandbox: Sandbox, client: Client, lake: Lake) -> None:
-    uuid = sandbox.place(DAY.start)
+    uuid = sandbox.add_call(DAY.start)
     ingest_calls(client, lake, DAY)
     refetched(client, lake, uuid)
     assert pq.read_schema(lake.file("calls", DAY.date)).equals(CALLS.schema)

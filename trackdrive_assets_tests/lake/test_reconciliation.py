@@ -338,12 +338,14 @@ def test_of_the_older_api_what_can_be_compared_agrees(tmp_path: Path) -> None:
     }
 
 
-def agreement(folder: Path, generation: Literal["current", "legacy"], partition: str) -> list[dict[str, Any]]:
+def agreement(
+    folder: Path, api_version: Literal["current", "legacy"], partition: str
+) -> list[dict[str, Any]]:
     """What the view says of a day in New York that has calls worth comparing."""
     lake, day = Lake(folder), exact_day(date.fromisoformat(partition), ZoneInfo("America/New_York"))
     with (
         Sandbox(
-            seed=7, calls_per_day=40, first_day=date(2024, 11, 1), now=lambda: NOW, generation=generation
+            seed=7, calls_per_day=40, first_day=date(2024, 11, 1), now=lambda: NOW, api_version=api_version
         ) as account,
         Client(
             account.base_url, KeyPair(account.public_key, account.private_key), requests_per_second=0

@@ -79,5 +79,5 @@ def still() -> Iterator[Visitor]:
         Sandbox(seed=7, calls_per_day=40, first_day=MARCH, now=Clock()) as served,
         requests.Session() as session,
     ):
-        served.place(NOON - timedelta(seconds=3), ended_at=None, status="initiated")
+        served.add_call(NOON - timedelta(seconds=3), ended_at=None, status="initiated")
         yield Visitor(served, session)

@@ -64,7 +64,7 @@ def test_the_cursor_is_the_creation_in_units_of_ten_microseconds_as_a_float(stil
 
 
 def test_a_legacy_cursor_is_the_id_of_the_last_row() -> None:
-    with Sandbox(calls_per_day=40, first_day=MARCH, now=Clock(), generation="legacy") as sandbox:
+    with Sandbox(calls_per_day=40, first_day=MARCH, now=Clock(), api_version="legacy") as sandbox:
         visitor = Visitor(sandbox)
         with visitor.session:
             pages = visitor.pages(per_page=7, **DAY)
@@ -72,7 +72,7 @@ def test_a_legacy_cursor_is_the_id_of_the_last_row() -> None:
                 row["uuid"] for row in truth(sandbox)[::-1]
             ]
             body = visitor.get(per_page=1).json()
-            last = sandbox.world.find(body["calls"][0]["uuid"])
+            last = sandbox.generator.find(body["calls"][0]["uuid"])
             assert last is not None
             assert body["metadata"]["next_cursor"] == last.id
             assert list(body["calls"][0]) == list(LEGACY_CALL_COLUMNS)
@@ -91,7 +91,7 @@ def test_calls_of_one_millisecond_are_lost_at_a_page_edge_only_if_asked_for(
 ) -> None:
     with Sandbox(calls_per_day=0, first_day=MARCH, now=Clock(), ties_lost=ties_lost) as sandbox:
         for _ in range(5):
-            sandbox.place(MONDAY)
+            sandbox.add_call(MONDAY)
         visitor = Visitor(sandbox)
         with visitor.session:
             assert sum(map(len, visitor.pages(per_page=2))) == served
@@ -107,7 +107,7 @@ def test_a_call_that_arrives_shifts_pages_by_number_but_not_by_cursor(
 ) -> None:
     body = visitor.get(per_page=5).json()
     expected = visitor.rows(per_page=5, cursor=body["metadata"]["next_cursor"])
-    sandbox.place(NOON)
+    sandbox.add_call(NOON)
     assert visitor.rows(per_page=5, page=2)[0] == body["calls"][-1]
     assert visitor.rows(per_page=5, cursor=body["metadata"]["next_cursor"]) == expected
 
@@ -170,7 +170,7 @@ def test_an_unknown_order_is_ignored(still: Visitor) -> None:
 
 
 def test_a_placed_call_shows_what_it_was_told_to(sandbox: Sandbox, visitor: Visitor) -> None:
-    uuid = sandbox.place(MONDAY, status="brand-new", revenue="", surprise={"nested": 1})
+    uuid = sandbox.add_call(MONDAY, status="brand-new", revenue="", surprise={"nested": 1})
     moment = {"created_at_from": MONDAY.isoformat(), "created_at_to": MONDAY.isoformat()}
     (row,) = visitor.rows(**moment, status="brand-new")
     assert (row["uuid"], row["revenue"], row["surprise"]) == (uuid, "", {"nested": 1})

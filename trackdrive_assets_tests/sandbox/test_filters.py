@@ -136,7 +136,7 @@ def test_a_value_that_cannot_be_meant_is_refused_by_name(still: Visitor, name: s
 def test_a_call_at_the_very_end_is_in_range_unless_chosen_otherwise(*, inclusive: bool, found: int) -> None:
     edge = datetime(2024, 3, 19, tzinfo=UTC)
     with Sandbox(calls_per_day=0, now=Clock(), inclusive_end=inclusive) as sandbox:
-        sandbox.place(edge)
+        sandbox.add_call(edge)
         visitor = Visitor(sandbox)
         with visitor.session:
             assert len(visitor.rows(created_at_to="2024-03-19 00:00:00 UTC")) == found

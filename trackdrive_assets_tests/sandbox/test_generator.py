@@ -4,8 +4,8 @@ from collections import Counter
 from datetime import UTC, date, datetime
 
 from trackdrive_assets.api.catalog import CALL_COLUMNS
-from trackdrive_assets.sandbox.call import DAY, HOUR, Facts, midnight, milliseconds
-from trackdrive_assets.sandbox.generator import World
+from trackdrive_assets.sandbox.call import DAY, HOUR, Record, midnight, milliseconds
+from trackdrive_assets.sandbox.generator import CallGenerator
 from trackdrive_assets.sandbox.reference_data import NUMBERS
 
 BUYERS = {buyer for number in NUMBERS for buyer in number.offer.buyers}
@@ -15,67 +15,69 @@ SUNDAY = midnight(date(2024, 3, 17))
 MONTHS_LATER = MONDAY + 100 * DAY
 
 
-def day_of_calls(world: World, start: int = MONDAY, now: int = MONTHS_LATER) -> list[Facts]:
-    return [world.facts(call, now) for call in world.oldest_first(start, start + DAY)]
+def day_of_calls(generator: CallGenerator, start: int = MONDAY, now: int = MONTHS_LATER) -> list[Record]:
+    return [generator.record(call, now) for call in generator.oldest_first(start, start + DAY)]
 
 
 def test_the_same_seed_gives_the_same_calls_whatever_was_asked_before() -> None:
-    curious, fresh = World(7, 100, FIRST), World(7, 100, FIRST)
+    curious, fresh = CallGenerator(7, 100, FIRST), CallGenerator(7, 100, FIRST)
     list(curious.oldest_first(SUNDAY - 20 * DAY, SUNDAY))
     assert day_of_calls(curious) == day_of_calls(fresh)
 
 
 def test_calls_do_not_depend_on_the_first_day() -> None:
-    assert day_of_calls(World(7, 100, FIRST)) == day_of_calls(World(7, 100, date(2024, 3, 18)))
+    assert day_of_calls(CallGenerator(7, 100, FIRST)) == day_of_calls(
+        CallGenerator(7, 100, date(2024, 3, 18))
+    )
 
 
 def test_another_seed_gives_other_calls() -> None:
-    assert day_of_calls(World(7, 100, FIRST)) != day_of_calls(World(8, 100, FIRST))
+    assert day_of_calls(CallGenerator(7, 100, FIRST)) != day_of_calls(CallGenerator(8, 100, FIRST))
 
 
 def test_counting_days_agrees_with_generating_them() -> None:
-    world = World(7, 100, FIRST)
+    generator = CallGenerator(7, 100, FIRST)
     start, end = SUNDAY - 5 * DAY + 7 * HOUR, MONDAY + 13 * HOUR
-    assert world.count(start, end) == len(list(world.oldest_first(start, end)))
+    assert generator.count(start, end) == len(list(generator.oldest_first(start, end)))
 
 
 def test_newest_first_is_oldest_first_backwards() -> None:
-    world = World(7, 100, FIRST)
-    upwards = list(world.oldest_first(SUNDAY, MONDAY + 9 * HOUR))
-    assert list(world.newest_first(SUNDAY, MONDAY + 9 * HOUR)) == upwards[::-1]
+    generator = CallGenerator(7, 100, FIRST)
+    upwards = list(generator.oldest_first(SUNDAY, MONDAY + 9 * HOUR))
+    assert list(generator.newest_first(SUNDAY, MONDAY + 9 * HOUR)) == upwards[::-1]
 
 
 def test_no_two_calls_have_the_same_position_even_in_a_crowd() -> None:
-    calls = list(World(7, 30_000, FIRST).oldest_first(MONDAY, MONDAY + DAY))
+    calls = list(CallGenerator(7, 30_000, FIRST).oldest_first(MONDAY, MONDAY + DAY))
     assert len({call.created for call in calls}) < len(calls) == len({call.position for call in calls})
     assert all(call.tick < 100 for call in calls)
 
 
 def test_every_call_is_found_by_uuid_and_by_id() -> None:
-    world = World(7, 100, FIRST)
-    for call in world.oldest_first(MONDAY, MONDAY + DAY):
-        assert world.find(world.uuid(call.id)) is world.find(str(call.id)) is call
+    generator = CallGenerator(7, 100, FIRST)
+    for call in generator.oldest_first(MONDAY, MONDAY + DAY):
+        assert generator.find(generator.uuid(call.id)) is generator.find(str(call.id)) is call
 
 
 def test_a_uuid_that_nobody_has_is_not_found() -> None:
-    assert World(7, 100, FIRST).find("5cc8897c-ad0f-44cb-8ea7-8f7736ae76f1") is None
+    assert CallGenerator(7, 100, FIRST).find("5cc8897c-ad0f-44cb-8ea7-8f7736ae76f1") is None
 
 
 def test_us_business_hours_and_mondays_are_busy_nights_and_sundays_quiet() -> None:
-    world = World(7, 2000, FIRST)
-    hours = Counter(int(row["created_at"][11:13]) for row in day_of_calls(world))
+    generator = CallGenerator(7, 2000, FIRST)
+    hours = Counter(int(row["created_at"][11:13]) for row in day_of_calls(generator))
     assert hours[17] > 5 * hours[7]
-    assert world.count(MONDAY, MONDAY + DAY) > 1.5 * world.count(SUNDAY, SUNDAY + DAY)
+    assert generator.count(MONDAY, MONDAY + DAY) > 1.5 * generator.count(SUNDAY, SUNDAY + DAY)
 
 
 def test_no_buyer_takes_more_than_its_share_of_a_day() -> None:
-    taken = Counter(row["buyer"] for row in day_of_calls(World(7, 2000, FIRST)))
+    taken = Counter(row["buyer"] for row in day_of_calls(CallGenerator(7, 2000, FIRST)))
     assert all(taken[buyer.name] <= 2000 * buyer.daily_share for buyer in BUYERS)
     assert any(taken[buyer.name] == 2000 * buyer.daily_share for buyer in BUYERS)
 
 
 def test_better_sources_convert_more() -> None:
-    rows = day_of_calls(World(7, 5000, FIRST))
+    rows = day_of_calls(CallGenerator(7, 5000, FIRST))
 
     def converting(source: str) -> float:
         own = [row for row in rows if row["traffic_source"] == source and row["offer"] == "Auto &amp; Home"]
@@ -87,7 +89,7 @@ def test_better_sources_convert_more() -> None:
 def test_repeat_callers_are_marked_and_have_called_before() -> None:
     seen = set()
     repeats = 0
-    for row in day_of_calls(World(7, 500, FIRST)):
+    for row in day_of_calls(CallGenerator(7, 500, FIRST)):
         if row["traffic_source_repeat_caller"] == "Repeat":
             repeats += 1
             assert row["caller_number"] in seen
@@ -96,17 +98,17 @@ def test_repeat_callers_are_marked_and_have_called_before() -> None:
 
 
 def test_every_phone_number_is_kept_for_fiction() -> None:
-    for row in day_of_calls(World(7, 500, FIRST)):
+    for row in day_of_calls(CallGenerator(7, 500, FIRST)):
         for name in ("caller_number", "number_called", "connected_to"):
             assert row[name] is None or row[name][5:10] == "55501"
 
 
 def test_a_call_is_live_then_over_then_recorded() -> None:
-    world = World(7, 200, FIRST)
-    call = next(call for call in world.oldest_first(MONDAY, MONDAY + DAY) if call.recorded)
+    generator = CallGenerator(7, 200, FIRST)
+    call = next(call for call in generator.oldest_first(MONDAY, MONDAY + DAY) if call.recorded)
     assert call.connected is not None
     assert call.recorded is not None
-    at = [world.facts(call, now) for now in (call.created, call.connected, call.ended, call.recorded)]
+    at = [generator.record(call, now) for now in (call.created, call.connected, call.ended, call.recorded)]
     assert [row["status"] for row in at] == ["initiated", "forwarded", "finished", "finished"]
     assert [row["ended_at"] is None for row in at] == [True, True, False, False]
     assert [row["total_duration"] is None for row in at] == [True, True, False, False]
@@ -115,38 +117,38 @@ def test_a_call_is_live_then_over_then_recorded() -> None:
 
 
 def test_some_conversions_arrive_days_later_and_some_are_taken_back() -> None:
-    changes = World(7, 500, FIRST).changes(MONDAY + DAY, MONDAY + 6 * DAY)
+    changes = CallGenerator(7, 500, FIRST).changes(MONDAY + DAY, MONDAY + 6 * DAY)
     conversions = [(change.old, change.new) for change in changes if change.field == "buyer_converted"]
     assert conversions.count((None, "Converted")) > 10
     assert conversions.count(("Converted", None)) > 3
 
 
 def test_the_record_of_changes_is_what_the_rows_show() -> None:
-    world = World(7, 200, FIRST)
+    generator = CallGenerator(7, 200, FIRST)
     since, until = MONDAY + DAY, MONDAY + 4 * DAY
-    before = {row["uuid"]: row for row in day_of_calls(world, now=since)}
-    after = {row["uuid"]: row for row in day_of_calls(world, now=until)}
+    before = {row["uuid"]: row for row in day_of_calls(generator, now=since)}
+    after = {row["uuid"]: row for row in day_of_calls(generator, now=until)}
     differing = {
         (uuid, name) for uuid, row in before.items() for name in row if row[name] != after[uuid][name]
     }
-    recorded = {(each.uuid, each.field) for each in world.changes(since, until) if each.uuid in before}
+    recorded = {(each.uuid, each.field) for each in generator.changes(since, until) if each.uuid in before}
     assert recorded == differing
     assert all(
         each.new == after[each.uuid][each.field]
-        for each in world.changes(since, until)
+        for each in generator.changes(since, until)
         if each.uuid in before
     )
 
 
 def test_money_is_null_unless_converted_and_both_sides_are_independent() -> None:
-    rows = day_of_calls(World(7, 500, FIRST))
+    rows = day_of_calls(CallGenerator(7, 500, FIRST))
     assert {row["buyer_revenue"] is None for row in rows if row["buyer_converted"] is None} == {True}
     sides = {(row["buyer_converted"], row["traffic_source_converted"]) for row in rows}
     assert len(sides) == 4
 
 
 def test_values_are_of_the_awkward_types_of_the_wire() -> None:
-    rows = day_of_calls(World(7, 500, FIRST))
+    rows = day_of_calls(CallGenerator(7, 500, FIRST))
     kinds = {name: {type(row[name]) for row in rows} for name in CALL_COLUMNS}
     assert kinds["hold_duration"] == {int, float}
     assert kinds["total_duration"] == {int}

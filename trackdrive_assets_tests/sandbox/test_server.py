@@ -53,7 +53,7 @@ def test_a_call_that_is_not_there_is_not_found(still: Visitor, key: str) -> None
 
 
 def test_a_call_of_the_future_is_not_there_yet(sandbox: Sandbox, visitor: Visitor, clock: Clock) -> None:
-    uuid = sandbox.place(NOON + timedelta(minutes=1))
+    uuid = sandbox.add_call(NOON + timedelta(minutes=1))
     assert visitor.get(f"/calls/{uuid}").status_code == 404
     clock.pass_by(minutes=1)
     assert visitor.get(f"/calls/{uuid}").status_code == 200
@@ -62,9 +62,9 @@ def test_a_call_of_the_future_is_not_there_yet(sandbox: Sandbox, visitor: Visito
 def live_uuid(sandbox: Sandbox, clock: Clock) -> str:
     """Moves the clock into the middle of a call."""
     since = int(clock.moment.timestamp() * 1000)
-    call = next(call for call in sandbox.world.oldest_first(since, since + 86_400_000) if call.connected)
+    call = next(call for call in sandbox.generator.oldest_first(since, since + 86_400_000) if call.connected)
     clock.pass_by(milliseconds=(call.connected or 0) + 500 - since)
-    return sandbox.world.uuid(call.id)
+    return sandbox.generator.uuid(call.id)
 
 
 def hang_up(visitor: Visitor, uuid: str) -> requests.Response:
@@ -95,7 +95,7 @@ def test_a_call_that_has_ended_cannot_be_hung_up(sandbox: Sandbox, visitor: Visi
 
 
 def test_a_placed_live_call_can_be_hung_up(sandbox: Sandbox, visitor: Visitor) -> None:
-    uuid = sandbox.place(NOON - timedelta(hours=1), ended_at=None, status="forwarded")
+    uuid = sandbox.add_call(NOON - timedelta(hours=1), ended_at=None, status="forwarded")
     assert hang_up(visitor, uuid).json()["call"]["ended_at"] == "2024-03-20T12:00:00.000+00:00"
 
 

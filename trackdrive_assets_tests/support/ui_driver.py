@@ -70,7 +70,7 @@ class Desk:
 
     def place_call(self) -> str:
         """A call that has just begun, and goes on until somebody hangs it up."""
-        return self.sandbox.place(datetime.now(UTC), ended_at=None, total_duration=None)
+        return self.sandbox.add_call(datetime.now(UTC), ended_at=None, total_duration=None)
 
     def hung_up(self) -> set[str]:
         """The calls that the account was asked to hang up."""

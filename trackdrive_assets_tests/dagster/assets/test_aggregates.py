@@ -108,7 +108,7 @@ def test_the_day_on_which_the_clock_goes_back_has_25_hours(pipeline: Pipeline) -
     pipeline.settings = replace(pipeline.settings, stats_interval="1h")
     day = pipeline.day("2024-11-03")
     for hour in range(25):
-        pipeline.sandbox.place(day.start + timedelta(hours=hour, minutes=30))
+        pipeline.sandbox.add_call(day.start + timedelta(hours=hour, minutes=30))
     pipeline.materialize("key:stats/status or key:views/*", "2024-11-03")
     hours = pipeline.ask("SELECT DISTINCT interval_end - interval_start FROM stats")
     assert hours == [(timedelta(hours=1),)]

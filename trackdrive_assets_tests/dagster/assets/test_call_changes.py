@@ -98,7 +98,7 @@ def test_a_materialization_tells_how_many_changes_there_are_and_how_many_are_new
 
 
 def test_a_call_that_the_api_no_longer_has_is_recorded_with_what_it_was(pipeline: Pipeline) -> None:
-    uuid = pipeline.sandbox.place(pipeline.day(FIRST).start, revenue="12.50")
+    uuid = pipeline.sandbox.add_call(pipeline.day(FIRST).start, revenue="12.50")
     pipeline.materialize("calls", FIRST)
     with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as without:
         pipeline.sandbox = without

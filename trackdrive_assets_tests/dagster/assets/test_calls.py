@@ -33,7 +33,7 @@ def test_days_around_a_clock_change_hold_exactly_their_calls(
 def test_a_call_at_the_edge_of_a_day_stands_in_one_day(pipeline: Pipeline) -> None:
     midnight = pipeline.day("2024-03-10").start
     tick = timedelta(milliseconds=1)
-    before, at, after = (pipeline.sandbox.place(midnight + n * tick) for n in (-1, 0, 1))
+    before, at, after = (pipeline.sandbox.add_call(midnight + n * tick) for n in (-1, 0, 1))
     pipeline.materialize("calls", "2024-03-09", "2024-03-10")
     assert pipeline.stored("2024-03-09")[-1] == before
     assert pipeline.stored("2024-03-10")[:2] == [at, after]
@@ -41,7 +41,7 @@ def test_a_call_at_the_edge_of_a_day_stands_in_one_day(pipeline: Pipeline) -> No
 
 def test_the_older_generation_of_the_api_gives_the_same_calls(pipeline: Pipeline) -> None:
     with Sandbox(
-        seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW, generation="legacy"
+        seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW, api_version="legacy"
     ) as legacy:
         pipeline.sandbox = legacy
         pipeline.materialize("calls", "2024-03-10")
@@ -49,7 +49,7 @@ def test_the_older_generation_of_the_api_gives_the_same_calls(pipeline: Pipeline
 
 
 def test_a_file_ascends_by_created_at_and_has_the_declared_schema(pipeline: Pipeline) -> None:
-    pipeline.sandbox.place(pipeline.day("2024-03-10").start + timedelta(hours=3))
+    pipeline.sandbox.add_call(pipeline.day("2024-03-10").start + timedelta(hours=3))
     pipeline.materialize("calls", "2024-03-10")
     stored = pq.ParquetFile(pipeline.lake.file("calls", date(2024, 3, 10))).read()
     assert stored.schema.equals(CALLS.schema)
@@ -111,8 +111,8 @@ def test_a_day_that_stays_short_fails_and_keeps_its_old_file(pipeline: Pipeline)
 def test_a_failure_in_the_middle_of_a_range_keeps_what_is_done(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
     second = pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes()
-    broken = pipeline.sandbox.place(pipeline.day("2024-03-10").start, total_duration="two minutes")
-    late = pipeline.sandbox.place(pipeline.day("2024-03-09").start)
+    broken = pipeline.sandbox.add_call(pipeline.day("2024-03-10").start, total_duration="two minutes")
+    late = pipeline.sandbox.add_call(pipeline.day("2024-03-09").start)
 
     result = pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
 
@@ -127,8 +127,8 @@ def test_days_after_a_failed_one_are_left_as_they_were(pipeline: Pipeline) -> No
     pipeline.settings = replace(pipeline.settings, max_concurrency=1)
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
     third = pipeline.lake.file("calls", date(2024, 3, 11)).read_bytes()
-    pipeline.sandbox.place(pipeline.day("2024-03-10").start, total_duration="two minutes")
-    pipeline.sandbox.place(pipeline.day("2024-03-11").start)
+    pipeline.sandbox.add_call(pipeline.day("2024-03-10").start, total_duration="two minutes")
+    pipeline.sandbox.add_call(pipeline.day("2024-03-11").start)
 
     pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
 
@@ -137,7 +137,7 @@ def test_days_after_a_failed_one_are_left_as_they_were(pipeline: Pipeline) -> No
 
 def test_days_are_recorded_as_they_finish(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, max_concurrency=1)
-    pipeline.sandbox.place(pipeline.day("2024-03-11").start, total_duration="two minutes")
+    pipeline.sandbox.add_call(pipeline.day("2024-03-11").start, total_duration="two minutes")
     pipeline.materialize("calls", "2024-03-09", "2024-03-12", fails=True)
     recorded = pipeline.materialized("calls")
     assert list(recorded) == ["2024-03-09", "2024-03-10"]
@@ -171,7 +171,7 @@ def test_a_range_asks_for_every_day_once(pipeline: Pipeline) -> None:
 def test_one_malformed_row_fails_the_day_and_drops_nothing(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-10")
     before = pipeline.files()
-    uuid = pipeline.sandbox.place(pipeline.day("2024-03-10").start, buyer_revenue="ten dollars")
+    uuid = pipeline.sandbox.add_call(pipeline.day("2024-03-10").start, buyer_revenue="ten dollars")
     result = pipeline.materialize("calls", "2024-03-10", fails=True)
     assert uuid in why(result)
     assert "buyer_revenue" in why(result)
@@ -180,7 +180,7 @@ def test_one_malformed_row_fails_the_day_and_drops_nothing(pipeline: Pipeline) -
 
 
 def test_what_the_documentation_does_not_know_is_kept(pipeline: Pipeline) -> None:
-    uuid = pipeline.sandbox.place(
+    uuid = pipeline.sandbox.add_call(
         pipeline.day("2024-03-10").start,
         mood="cheerful",
         carrier={"name": "Example Telecom", "hops": [1, 2]},
@@ -199,10 +199,10 @@ def test_what_the_documentation_does_not_know_is_kept(pipeline: Pipeline) -> Non
 
 def test_money_is_exact_and_conversion_is_a_boolean(pipeline: Pipeline) -> None:
     start = pipeline.day("2024-03-10").start
-    paid = pipeline.sandbox.place(
+    paid = pipeline.sandbox.add_call(
         start, buyer_revenue=10.1, trackdrive_cost=0.07500000000000001, buyer_converted="Converted"
     )
-    free = pipeline.sandbox.place(start, buyer_revenue=None, buyer_converted=None)
+    free = pipeline.sandbox.add_call(start, buyer_revenue=None, buyer_converted=None)
     pipeline.materialize("key:calls or key:views/*", "2024-03-10")
     found = pipeline.ask(
         "SELECT uuid, buyer_revenue, buyer_converted FROM calls "
