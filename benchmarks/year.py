@@ -215,19 +215,19 @@ def _write_day(lake: Lake, day: date, template: Template) -> None:
     calls = _with(calls, "uuid", uuids)
     calls = _with(calls, "id", pc.add(calls["id"], weeks * _IDS_OF_A_WEEK))
     changes = _with(_later(template.changes, weeks), "uuid", uuids.take(template.changed))
-    with lake.replace(CALLS.name, CALLS.schema, day, read_at=first):
+    with lake.replace(CALLS.name, CALLS.schema, day, fetched_at=first):
         pass
-    with lake.replace(CALLS.name, CALLS.schema, day, sort_by="created_at", read_at=last) as writer:
+    with lake.replace(CALLS.name, CALLS.schema, day, sort_by="created_at", fetched_at=last) as writer:
         writer.api_count = calls.num_rows
         for offset in range(0, calls.num_rows, 1000):
             writer.write(calls.slice(offset, 1000))
-    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day, read_at=last) as writer:
+    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day, fetched_at=last) as writer:
         writer.write(changes)
     for category, report in template.reports.items():
-        with lake.replace(REPORTS.name, REPORTS.schema, day, category=category, read_at=last) as writer:
+        with lake.replace(REPORTS.name, REPORTS.schema, day, category=category, fetched_at=last) as writer:
             writer.write(report)
     for group_by, series in template.stats.items():
-        with lake.replace(STATS.name, STATS.schema, day, group_by=group_by, read_at=first) as writer:
+        with lake.replace(STATS.name, STATS.schema, day, group_by=group_by, fetched_at=first) as writer:
             writer.write(_later(series, weeks))
 
 

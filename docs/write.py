@@ -54,7 +54,7 @@ def written() -> dict[Path, str]:
 
 def dictionary(built: BuildResult) -> str:
     """The data dictionary."""
-    says = DESCRIPTIONS | {view.name: view.answers for view in views().values()}
+    says = DESCRIPTIONS | {view.name: view.description for view in views().values()}
     kinds = {"Tables": sorted(DESCRIPTIONS), "Views": sorted(views())}
     chapters = [_HEAD, *(f"- {kind}: {_links(names)}" for kind, names in kinds.items())]
     for kind, names in kinds.items():
@@ -121,7 +121,7 @@ def _sources(view: View, built: BuildResult) -> dict[str, list[str]]:
     Empty where the query has a form that can't be followed. A number of rows is made of no column.
     """
     # What the files say of themselves is no table of the lake.
-    sql = view.sql.replace("${time_zone}", "'UTC'").replace("(${notes})", "notes")
+    sql = view.sql.replace("${time_zone}", "'UTC'").replace("(${file_metadata})", "file_metadata")
     try:
         found = lineage(None, sql, schema=dict(built.views), dialect="duckdb")
     except (SqlglotError, ValueError):

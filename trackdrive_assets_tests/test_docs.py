@@ -31,7 +31,7 @@ def test_every_table_is_told_with_its_columns(table: Table) -> None:
 def test_every_view_is_told_with_types_and_meanings() -> None:
     page = DICTIONARY.read_text("utf-8")
     for view in views().values():
-        assert f"\n### {view.name}\n\n{view.answers}\n" in page
+        assert f"\n### {view.name}\n\n{view.description}\n" in page
     assert "| `conversion_rate` | DOUBLE | Share of all calls that the buyer owes for, 0 to 1. |" in page
     assert "token-&lt;name>" in page
 

@@ -84,7 +84,14 @@ def store(lake: Lake, table: Table, rows: int, **hive: str) -> None:
         schema=table.schema,
     )
     with lake.replace(
-        table.name, table.schema, DAY, sort_by=None, read_at=None, beforehand=None, amends=False, **hive
+        table.name,
+        table.schema,
+        DAY,
+        sort_by=None,
+        fetched_at=None,
+        before_commit=None,
+        is_patch=False,
+        **hive,
     ) as day:
         day.write(batch)
 

@@ -61,7 +61,7 @@ def opened(form: str, place: Path | None, schema: pa.Schema) -> Iterator[Writer]
 
 @contextmanager
 def _replaced(place: Path) -> Iterator[BinaryIO]:
-    from trackdrive_assets.lake.atomic import atomic_replace, refused  # noqa: PLC0415  # only for files
+    from trackdrive_assets.lake.atomic import atomic_replace, write_error  # noqa: PLC0415  # only for files
 
     # A device or a named pipe cannot be replaced, only written to.
     aside = place.is_file() or not place.exists()
@@ -70,7 +70,7 @@ def _replaced(place: Path) -> Iterator[BinaryIO]:
         with new.open("wb") as stream:
             yield stream
     except OSError as error:
-        raise refused("write", place, error.strerror or str(error)) from error
+        raise write_error("write", place, error.strerror or str(error)) from error
     else:
         if aside:
             atomic_replace(new, place.absolute())

@@ -64,7 +64,9 @@ def _step(
     @dg.multi_asset_check(
         name=name,
         specs=[
-            dg.AssetCheckSpec(check, asset=ASSET, description=questions()[check].says, blocking=blocking)
+            dg.AssetCheckSpec(
+                check, asset=ASSET, description=questions()[check].description, blocking=blocking
+            )
             for check in checks
         ],
         can_subset=True,

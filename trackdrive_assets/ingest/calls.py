@@ -24,7 +24,7 @@ from trackdrive_assets.days import Day, Window, below, divided, how_many_parts, 
 from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.ingest.concurrency import Amount, Question, Task, Work, alone
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.store import DayWriter, Lake, Written
+from trackdrive_assets.lake.store import DayWriter, Lake, WriteResult
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import NOTHING, TOKEN, Exclusion, call_batch, instant
 
@@ -40,7 +40,7 @@ class CallsRead:
         changes: What had changed since the reading before.
     """
 
-    written: Written
+    written: WriteResult
     changes: Recorded
 
 
@@ -187,7 +187,7 @@ class CallsReading:
         if self._writer is None:
             self._writer = self._storing.enter_context(
                 self._lake.replace(
-                    CALLS.name, CALLS.schema, self._day.date, sort_by="created_at", beforehand=self._record
+                    CALLS.name, CALLS.schema, self._day.date, sort_by="created_at", before_commit=self._record
                 )
             )
         return self._writer

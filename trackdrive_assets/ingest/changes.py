@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from trackdrive_assets.days import Day
 from trackdrive_assets.lake.day_file import DamagedFileError, DayFile
-from trackdrive_assets.lake.store import Lake, Written
+from trackdrive_assets.lake.store import Lake, WriteResult
 from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES
 from trackdrive_assets.tables.parse import Exclusion
@@ -33,7 +33,7 @@ class Recorded:
         new: How many changes this reading found.
     """
 
-    written: Written
+    written: WriteResult
     new: int
 
 
@@ -55,7 +55,7 @@ def record_changes(
     seen_at = _changed_at(after)
     found = _found(before, after, seen_at, exclude)
     kept = _kept(lake, day, before, exclude)
-    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, read_at=seen_at) as writer:
+    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=seen_at) as writer:
         for batch in pa.concat_tables([kept, found]).to_batches():
             writer.write(batch)
     return Recorded(writer.written, found.num_rows)
@@ -63,12 +63,12 @@ def record_changes(
 
 def _read_at(file: DayFile) -> datetime:
     """When a day was read. A file that doesn't tell is older than anything."""
-    return file.reading.read_at if file.reading else _NEVER
+    return file.fetch_info.fetched_at if file.fetch_info else _NEVER
 
 
 def _changed_at(file: DayFile) -> datetime:
     """Up to when its changes are recorded."""
-    return file.reading.changed_at if file.reading else _NEVER
+    return file.fetch_info.updated_at if file.fetch_info else _NEVER
 
 
 def _found(before: DayFile | None, after: DayFile, seen_at: datetime, exclude: Exclusion) -> pa.Table:
@@ -101,7 +101,7 @@ def _kept(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> p
         return CALL_CHANGES.schema.empty_table()
     hidden = [field for field in pc.unique(stored["field"]).to_pylist() if exclude.excludes(field)]
     shown = stored.filter(pc.invert(pc.is_in(stored["field"], value_set=pa.array(hidden, pa.string()))))
-    if before is None or before.reading is None:
+    if before is None or before.fetch_info is None:
         # Only the file of calls could tell; it is gone, or somebody else wrote it. Nothing is thrown away.
         return shown
     return shown.filter(

@@ -132,7 +132,7 @@ def _is_read(lake: Lake, day: Day) -> bool:
     if not file.exists():
         return False
     with DayFile(file) as standing:
-        return standing.reading is not None
+        return standing.fetch_info is not None
 
 
 def _put(lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclusion) -> CallsRead:
@@ -144,7 +144,7 @@ def _put(lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclus
 
     fetched = {uuid: call.values for uuid, call in calls.items()}
     with lake.replace(
-        CALLS.name, CALLS.schema, day.date, sort_by="created_at", amends=True, beforehand=record
+        CALLS.name, CALLS.schema, day.date, sort_by="created_at", is_patch=True, before_commit=record
     ) as writer:
         standing: dict[str, Mapping[str, Any]] = {}
         for batch in lake.batches(CALLS.name, CALLS.schema, day.date):

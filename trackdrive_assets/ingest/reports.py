@@ -12,12 +12,12 @@ from trackdrive_assets.api.errors import IncompleteAnswer
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
-from trackdrive_assets.lake.store import Lake, Written
+from trackdrive_assets.lake.store import Lake, WriteResult
 from trackdrive_assets.tables.columns import REPORTS
 from trackdrive_assets.tables.parse import report_batch
 
 
-def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> Written:
+def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> WriteResult:
     """Replace a day of a report with what the API answers now.
 
     Totals cannot be filtered afterwards, so the day's bounds are asked for as they are. If the API counts the
@@ -32,7 +32,9 @@ def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> Writte
     return alone(client, report_task(client, lake, day, category))
 
 
-def report_task(client: Client, lake: Lake, day: Day, category: str, subject: object = None) -> Task[Written]:
+def report_task(
+    client: Client, lake: Lake, day: Day, category: str, subject: object = None
+) -> Task[WriteResult]:
     """The reading of a day of a report, for `side_by_side`."""
     return Task(
         subject,
@@ -70,7 +72,7 @@ class ReportReading:
         asked = Query(created_at_from=self._day.start, created_at_to=self._day.end)
         return [Question(partial(self._client.reports, self._category, asked), self._reports.append)]
 
-    def store(self) -> Written:
+    def store(self) -> WriteResult:
         """See that the report is whole, and put it into the lake."""
         (report,) = self._reports
         batch = report_batch(report.rows, category=self._category)
@@ -80,7 +82,7 @@ class ReportReading:
                 f"missing. Asking again usually brings them."
             )
         with self._lake.replace(
-            REPORTS.name, REPORTS.schema, self._day.date, read_at=self._read_at, category=self._category
+            REPORTS.name, REPORTS.schema, self._day.date, fetched_at=self._read_at, category=self._category
         ) as writer:
             writer.api_count = report.total_count
             writer.write(batch)

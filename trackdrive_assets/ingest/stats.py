@@ -9,14 +9,14 @@ from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
-from trackdrive_assets.lake.store import Lake, Written
+from trackdrive_assets.lake.store import Lake, WriteResult
 from trackdrive_assets.tables.columns import STATS
 from trackdrive_assets.tables.parse import stats_batch
 
 
 def ingest_stats(
     client: Client, lake: Lake, day: Day, group_by: str, *, minutes: int, now: datetime
-) -> Written:
+) -> WriteResult:
     """Replace a day of a series with what the API answers now.
 
     The API answers one statistic of one span at a time: four requests an interval. Intervals that have not
@@ -46,7 +46,7 @@ def stats_task(
     minutes: int,
     now: datetime,
     subject: object = None,
-) -> Task[Written]:
+) -> Task[WriteResult]:
     """The reading of a day of a series, for `side_by_side`."""
     return Task(
         subject,
@@ -93,10 +93,10 @@ class StatsReading:
             partial(self._client.stats, self._group_by, stat, start, end), partial(values.__setitem__, stat)
         )
 
-    def store(self) -> Written:
+    def store(self) -> WriteResult:
         """Put the series into the lake."""
         with self._lake.replace(
-            STATS.name, STATS.schema, self._day.date, read_at=self._now, group_by=self._group_by
+            STATS.name, STATS.schema, self._day.date, fetched_at=self._now, group_by=self._group_by
         ) as writer:
             # In the order of the documentation, not of the answers.
             writer.write(

@@ -23,10 +23,10 @@ def translate_os_errors(doing: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise refused(doing, path, error.strerror or str(error)) from error
+        raise write_error(doing, path, error.strerror or str(error)) from error
 
 
-def refused(doing: str, path: Path, why: str) -> LakeError:
+def write_error(doing: str, path: Path, why: str) -> LakeError:
     """The error for a file system that refuses."""
     return LakeError(
         f"Can't {doing} {path}: {why}. What was there before is unchanged. "

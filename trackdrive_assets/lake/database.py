@@ -27,10 +27,10 @@ import pyarrow.parquet as pq
 from trackdrive_assets.lake.atomic import (
     LakeError,
     atomic_replace,
-    refused,
     remove_stale_staging,
     staging_dir,
     translate_os_errors,
+    write_error,
 )
 from trackdrive_assets.lake.sql_catalog import queries_in
 from trackdrive_assets.lake.store import LAYOUT, Lake
@@ -44,20 +44,20 @@ class View:
 
     Attributes:
         name: As the analyst types it.
-        answers: What a row is, and what it tells, in two sentences.
-        sql: The query, with `${time_zone}` for the account's time zone where it matters, and `${notes}` for
-            what the files say of themselves, where it asks that. What a column means stands behind its
+        description: What a row is, and what it tells, in two sentences.
+        sql: The query, with `${time_zone}` for the account's time zone where it matters, and
+            `${file_metadata}` for the metadata of the files. What a column means stands behind its
             expression, after `--:`.
     """
 
     name: str
-    answers: str
+    description: str
     sql: str
 
     @property
     def reads(self) -> frozenset[str]:
         """Names of what it selects from, other views among them."""
-        return frozenset(LAYOUT) if "${notes}" in self.sql else sources(self.sql)
+        return frozenset(LAYOUT) if "${file_metadata}" in self.sql else referenced_tables(self.sql)
 
     @property
     def meanings(self) -> Mapping[str, str]:
@@ -86,13 +86,13 @@ class BuildResult:
 _MEANING = re.compile(r"(\w+),? --: (.+)$", re.MULTILINE)
 
 
-def sources(sql: str) -> frozenset[str]:
+def referenced_tables(sql: str) -> frozenset[str]:
     """Names of what a query selects from; its own parts are among them."""
     said = re.sub(r"--.*", "", sql)
     return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", said, re.IGNORECASE))
 
 
-def with_sources(names: Iterable[str]) -> set[str]:
+def with_referenced(names: Iterable[str]) -> set[str]:
     """Views, and all that they read, and what those read."""
     found = set(names)
     # Each stands after those it reads, so backwards every reader comes first.
@@ -105,7 +105,7 @@ def with_sources(names: Iterable[str]) -> set[str]:
 @cache
 def views() -> Mapping[str, View]:
     """Every view by name, each after those it reads."""
-    found = {name: View(name, query.says, query.sql) for name, query in queries_in("views").items()}
+    found = {name: View(name, query.description, query.sql) for name, query in queries_in("views").items()}
     order = TopologicalSorter(
         {name: sorted(view.reads & found.keys()) for name, view in sorted(found.items())}
     )
@@ -155,7 +155,7 @@ def rebuild(
                 connection.execute("USE memory")
                 connection.execute("DETACH trackdrive")
         except (duckdb.IOException, duckdb.TransactionException) as error:
-            raise refused("write", place, str(error)) from error
+            raise write_error("write", place, str(error)) from error
         with translate_os_errors("replace", place):
             # What somebody wrote into the old file, still waiting to be merged, must not reach the new one.
             _unmerged(place).unlink(missing_ok=True)
@@ -164,7 +164,7 @@ def rebuild(
 
 
 @contextmanager
-def querying(
+def connect(
     lake: Lake,
     schemas: Mapping[str, pa.Schema],
     *,
@@ -189,7 +189,7 @@ def querying(
     """
     # One thread, because each takes memory for itself, and a run's should not grow with the machine.
     with duckdb.connect(config=_OFFLINE | {"threads": 1}) as connection:
-        wanted = with_sources({*schemas, *views()} if names is None else names)
+        wanted = with_referenced({*schemas, *views()} if names is None else names)
         asked = {table: schema for table, schema in schemas.items() if table in wanted}
         rendered = _render(lake, asked, time_zone, _EVERY_DAY if days is None else days, wanted=wanted)
         _create_views(connection, lake, rendered)
@@ -238,15 +238,15 @@ def _render(
     """The views, as far as the lake and its files decide them."""
     chosen = {name: view for name, view in views().items() if wanted is None or name in wanted}
     known = {"time_zone": _literal(time_zone)}
-    if any("${notes}" in view.sql for view in chosen.values()):
-        known["notes"] = _notes_sql(lake, days)
+    if any("${file_metadata}" in view.sql for view in chosen.values()):
+        known["file_metadata"] = _notes_sql(lake, days)
     tables = {table: [_create(table, _table_sql(lake, table, schemas[table], days))] for table in schemas}
     for table, description in descriptions.items():
         tables[table].append(_comment(table, description))
     for table, columns in meanings.items():
         tables[table] += [_comment_on_column(table, column, meaning) for column, meaning in columns.items()]
     questions = {
-        name: [_create(name, Template(view.sql).substitute(known)), _comment(name, view.answers)]
+        name: [_create(name, Template(view.sql).substitute(known)), _comment(name, view.description)]
         for name, view in chosen.items()
     }
     return tables | questions

@@ -22,66 +22,67 @@ _TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
-class Reading:
+class FetchInfo:
     """When a day was read from the API, and what the API counted. Stands in the metadata of its file.
 
     Attributes:
-        read_at: When the reading began.
-        first_read_at: When the first reading of the day began.
+        fetched_at: When the reading began.
+        first_fetched_at: When the first reading of the day began.
         api_count: How many rows the API counted then; None where it does not count. Rows that were added by
             themselves since are counted too.
-        amended_at: When single rows of it were last read by themselves; None where none were.
+        patched_at: When single rows of it were last read by themselves; None where none were.
     """
 
-    read_at: datetime
-    first_read_at: datetime
+    fetched_at: datetime
+    first_fetched_at: datetime
     api_count: int | None = None
-    amended_at: datetime | None = None
+    patched_at: datetime | None = None
 
     @property
-    def changed_at(self) -> datetime:
+    def updated_at(self) -> datetime:
         """When what it holds was last seen, be it the whole day or a single row."""
-        return max(self.read_at, self.amended_at or self.read_at)
+        return max(self.fetched_at, self.patched_at or self.fetched_at)
 
-    def following(self, earlier: "Reading | None") -> "Reading":
+    def successor_of(self, earlier: "FetchInfo | None") -> "FetchInfo":
         """The same, as the successor of an earlier reading: later than it, whatever the clock says."""
         if earlier is None:
             return self
         return replace(
             self,
-            read_at=max(self.read_at, earlier.changed_at + _TICK),
-            first_read_at=earlier.first_read_at,
+            fetched_at=max(self.fetched_at, earlier.updated_at + _TICK),
+            first_fetched_at=earlier.first_fetched_at,
         )
 
-    def amended(self, at: datetime, *, added: int) -> "Reading":
+    def patched(self, at: datetime, *, added: int) -> "FetchInfo":
         """The same, after single rows were read by themselves, some of which it had not held."""
         return replace(
             self,
-            amended_at=max(at, self.changed_at + _TICK),
+            patched_at=max(at, self.updated_at + _TICK),
             api_count=None if self.api_count is None else self.api_count + added,
         )
 
     @classmethod
-    def noted(cls, notes: Mapping[bytes, bytes]) -> "Reading | None":
+    def from_metadata(cls, metadata: Mapping[bytes, bytes]) -> "FetchInfo | None":
         """Read it from a file's metadata. None: an older version of this package wrote the file."""
-        found = {name: notes.get(f"{_PREFIX}{name}".encode(), b"").decode() for name in cls.__annotations__}
-        if not found["read_at"]:
+        found = {
+            name: metadata.get(f"{_PREFIX}{name}".encode(), b"").decode() for name in cls.__annotations__
+        }
+        if not found["fetched_at"]:
             return None
         return cls(
-            read_at=datetime.fromisoformat(found["read_at"]),
-            first_read_at=datetime.fromisoformat(found["first_read_at"]),
+            fetched_at=datetime.fromisoformat(found["fetched_at"]),
+            first_fetched_at=datetime.fromisoformat(found["first_fetched_at"]),
             api_count=int(found["api_count"]) if found["api_count"] else None,
-            amended_at=datetime.fromisoformat(found["amended_at"]) if found["amended_at"] else None,
+            patched_at=datetime.fromisoformat(found["patched_at"]) if found["patched_at"] else None,
         )
 
-    @property
-    def notes(self) -> dict[str, str]:
+    def to_metadata(self) -> dict[str, str]:
         """What a file's metadata holds of it: texts, instants in UTC."""
         count = {} if self.api_count is None else {"api_count": str(self.api_count)}
         instants = {
-            "read_at": self.read_at,
-            "first_read_at": self.first_read_at,
-            "amended_at": self.amended_at,
+            "fetched_at": self.fetched_at,
+            "first_fetched_at": self.first_fetched_at,
+            "patched_at": self.patched_at,
         }
         texts = {name: instant.astimezone(UTC).isoformat() for name, instant in instants.items() if instant}
         return {f"{_PREFIX}{name}": text for name, text in (texts | count).items()}
@@ -92,7 +93,7 @@ class DamagedFileError(LakeError):
 
 
 @contextmanager
-def damage_explained(path: Path) -> Iterator[None]:
+def translate_read_errors(path: Path) -> Iterator[None]:
     """Tell a damaged file from one that the file system refuses.
 
     Raises:
@@ -120,7 +121,7 @@ class DayFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with damage_explained(path):
+        with translate_read_errors(path):
             self._parquet = pq.ParquetFile(path)
 
     @property
@@ -134,13 +135,13 @@ class DayFile:
         return self._parquet.schema_arrow
 
     @property
-    def reading(self) -> Reading | None:
+    def fetch_info(self) -> FetchInfo | None:
         """When it was read; None where an older version wrote it."""
-        return Reading.noted(self._parquet.metadata.metadata or {})
+        return FetchInfo.from_metadata(self._parquet.metadata.metadata or {})
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column, whole."""
-        with damage_explained(self.path):
+        with translate_read_errors(self.path):
             return self._parquet.read(columns=[name])[name]
 
     def __enter__(self) -> Self:

@@ -15,11 +15,11 @@ class Query:
     """One query.
 
     Attributes:
-        says: Its first line.
+        description: Its first line.
         sql: The rest, with `${…}` where something of the lake is still to be put in.
     """
 
-    says: str
+    description: str
     sql: str
 
 
@@ -37,8 +37,8 @@ def queries_in(folder: str) -> Mapping[str, Query]:
     found = {}
     for file in here.iterdir():
         if file.name.endswith(".sql"):
-            says, _, sql = file.read_text("utf-8").partition("\n")
+            description, _, sql = file.read_text("utf-8").partition("\n")
             found[file.name.removesuffix(".sql")] = Query(
-                says.removeprefix("-- "), Template(sql).safe_substitute(shared)
+                description.removeprefix("-- "), Template(sql).safe_substitute(shared)
             )
     return found

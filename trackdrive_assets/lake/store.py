@@ -24,13 +24,13 @@ from trackdrive_assets.lake.atomic import (
     staging_dir,
     translate_os_errors,
 )
-from trackdrive_assets.lake.day_file import DamagedFileError, DayFile, Reading, damage_explained
+from trackdrive_assets.lake.day_file import DamagedFileError, DayFile, FetchInfo, translate_read_errors
 
-__all__ = ["LAYOUT", "Lake", "LakeError", "Layout", "Written"]
+__all__ = ["LAYOUT", "Lake", "LakeError", "Layout", "WriteResult"]
 
 _log = logging.getLogger(__name__)
 
-Beforehand = Callable[[DayFile | None, DayFile], None]
+BeforeCommit = Callable[[DayFile | None, DayFile], None]
 """What is done with the old file, where there is one, and the new one, before they change places."""
 
 
@@ -60,7 +60,7 @@ _ROW_GROUP = 32_768
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """What replaced a day.
 
     Attributes:
@@ -114,7 +114,7 @@ class DayWriter:
     def __init__(self, place: Path, spool: Path, schema: pa.Schema, sort_by: str | None) -> None:
         self.rows = 0
         self.api_count: int | None = None
-        self._written: Written | None = None
+        self._written: WriteResult | None = None
         self._place = place
         self._spool = spool
         self._schema = schema
@@ -149,7 +149,7 @@ class DayWriter:
         self.rows += batch.num_rows
 
     @property
-    def written(self) -> Written:
+    def written(self) -> WriteResult:
         """What replaced the day.
 
         Raises:
@@ -163,7 +163,7 @@ class DayWriter:
         """Let go of the file, whatever is in it."""
         self._sink.close()
 
-    def _store(self, file: Path, reading: Reading) -> None:
+    def _store(self, file: Path, fetch_info: FetchInfo) -> None:
         """Write everything, in order, as Parquet."""
         self._batches.close()
         self._sink.close()
@@ -176,7 +176,7 @@ class DayWriter:
             for group in _row_groups(self._ascending(pa.ipc.open_file(source))):
                 parquet.write_table(group, row_group_size=_ROW_GROUP)
                 pa.default_memory_pool().release_unused()
-            parquet.add_key_value_metadata(reading.notes)
+            parquet.add_key_value_metadata(fetch_info.to_metadata())
 
     def _ascending(self, spool: pa.RecordBatchFileReader) -> Iterator[pa.Table]:
         """The spooled batches in order, as few at a time as their spans allow."""
@@ -252,9 +252,9 @@ class Lake:
         day: date,
         *,
         sort_by: str | None = None,
-        read_at: datetime | None = None,
-        beforehand: Beforehand | None = None,
-        amends: bool = False,
+        fetched_at: datetime | None = None,
+        before_commit: BeforeCommit | None = None,
+        is_patch: bool = False,
         **hive: str,
     ) -> Iterator[DayWriter]:
         """Replace a day as a whole when the block ends well; change nothing when it doesn't.
@@ -264,10 +264,10 @@ class Lake:
             schema: Of every batch and of the file.
             day: The partition's day.
             sort_by: The column that the file ascends by; None keeps the order of writing.
-            read_at: When the reading of the API began; by default, now.
-            amends: Whether only single rows were read, and the others are those that stood there. Then the
+            fetched_at: When the reading of the API began; by default, now.
+            is_patch: Whether only single rows were read, and the others are those that stood there. Then the
                 day's own reading stays as it is noted.
-            beforehand: Called with both files when the new one is complete. No other writer replaces the
+            before_commit: Called with both files when the new one is complete. No other writer replaces the
                 day between this and the swap. If it raises, nothing is replaced.
             **hive: The table's other hive keys.
 
@@ -275,7 +275,7 @@ class Lake:
             LakeError: The file system refuses. The old day is intact.
         """
         place = self.file(table, day, **hive)
-        began = read_at or datetime.now(UTC)
+        began = fetched_at or datetime.now(UTC)
         with staging_dir(place) as folder:
             with translate_os_errors("write", place):
                 writer = DayWriter(place, folder / "spool", schema, sort_by)
@@ -283,19 +283,19 @@ class Lake:
                 yield writer
                 new = folder / "day"
                 with directory_lock(place.parent), _opened(place) as old:
-                    standing = old.reading if old else None
-                    noted = Reading(began, began, writer.api_count).following(standing)
-                    if amends and old and standing:
-                        noted = standing.amended(began, added=writer.rows - old.rows)
+                    standing = old.fetch_info if old else None
+                    noted = FetchInfo(began, began, writer.api_count).successor_of(standing)
+                    if is_patch and old and standing:
+                        noted = standing.patched(began, added=writer.rows - old.rows)
                     with translate_os_errors("write", place):
                         writer._store(new, noted)  # noqa: SLF001  only the lake may end a day
                         size = new.stat().st_size
                     with DayFile(new) as complete:
                         _check(complete, schema, writer.rows)
-                        if beforehand:
-                            beforehand(old, complete)
+                        if before_commit:
+                            before_commit(old, complete)
                     atomic_replace(new, place)
-                writer._written = Written(  # noqa: SLF001  as above
+                writer._written = WriteResult(  # noqa: SLF001  as above
                     place, writer.rows, size, noted.api_count
                 )
             finally:
@@ -341,7 +341,7 @@ class Lake:
             LakeError: The day can't be read.
         """
         file = self.file(table, day, **hive)
-        with damage_explained(file), pq.ParquetFile(file) as parquet:
+        with translate_read_errors(file), pq.ParquetFile(file) as parquet:
             for batch in parquet.iter_batches(columns=_present(parquet, schema)):
                 yield from _conformed(pa.Table.from_batches([batch]), schema).to_batches()
 
@@ -364,7 +364,7 @@ def _opened(place: Path) -> Iterator[DayFile | None]:
     try:
         found = DayFile(place) if place.exists() else None
     except DamagedFileError as error:
-        # Reading the day again is how a damaged file is mended, so it must not stand in the way.
+        # Fetching the day again is how a damaged file is mended, so it must not stand in the way.
         _log.warning("%s It is replaced now, without comparing.", error)
         found = None
     with found or nullcontext():
@@ -378,7 +378,7 @@ def _check(file: DayFile, schema: pa.Schema, rows: int) -> None:
 
 
 def _read(file: Path, wanted: pa.Schema) -> pa.Table:
-    with damage_explained(file), pq.ParquetFile(file) as parquet:
+    with translate_read_errors(file), pq.ParquetFile(file) as parquet:
         return _conformed(parquet.read(columns=_present(parquet, wanted)), wanted)
 
 

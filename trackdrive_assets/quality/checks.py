@@ -23,7 +23,7 @@ from duckdb import ConstantExpression
 
 from trackdrive_assets.api.catalog import STATUSES
 from trackdrive_assets.days import exact_day
-from trackdrive_assets.lake.database import querying, sources
+from trackdrive_assets.lake.database import connect, referenced_tables
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.sql_catalog import Query, queries_in
 from trackdrive_assets.lake.store import Lake, LakeError
@@ -98,11 +98,11 @@ class Look:
     """A question that no query can answer.
 
     Attributes:
-        says: What is so as long as nothing is found, in a sentence.
+        description: What is so as long as nothing is found, in a sentence.
         find: Answers it for days.
     """
 
-    says: str
+    description: str
     find: Callable[[Lake, Settings, Sequence[date]], Answer]
 
 
@@ -139,7 +139,7 @@ def answers(
     # A damaged day is a finding of that day. It must not hide those of the others.
     usable = [day for day, found in faults.items() if not found]
     try:
-        names = frozenset[str]().union(*(sources(query.sql) for query in queries.values()))
+        names = frozenset[str]().union(*(referenced_tables(query.sql) for query in queries.values()))
         with _querying(lake, settings, usable, names) as connection:
             for name, query in queries.items():
                 yield name, Answer(days, _joined(unusable, _found(connection, query, settings, days)))
@@ -153,7 +153,7 @@ def _querying(
     lake: Lake, settings: Settings, days: Sequence[date], names: Collection[str]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """What the questions ask about, over these days."""
-    with querying(lake, SCHEMAS, time_zone=settings.time_zone, days=days, names=names) as connection:
+    with connect(lake, SCHEMAS, time_zone=settings.time_zone, days=days, names=names) as connection:
         # What is found shows its instants on the account's clock.
         connection.execute(f"SET TimeZone = {ConstantExpression(settings.time_zone)}")
         yield connection
@@ -207,10 +207,10 @@ def _yesterday_is_there(lake: Lake, settings: Settings, _: Sequence[date]) -> An
         return Answer([], _rows([]))
 
     def read_too_early(file: DayFile) -> Iterator[Row]:
-        if file.reading and file.reading.read_at < day.end:
+        if file.fetch_info and file.fetch_info.fetched_at < day.end:
             yield {
                 "finding": "The day was last read while it went on. Run its partition again.",
-                "read_at": file.reading.read_at,
+                "read_at": file.fetch_info.fetched_at,
             }
 
     return Answer([day.date], _rows(_looked_into(lake, day.date, read_too_early)))

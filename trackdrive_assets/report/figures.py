@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 from duckdb import ConstantExpression
 
-from trackdrive_assets.lake.database import querying
+from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import SCHEMAS
 
@@ -248,7 +248,7 @@ def figures_of(lake: Lake, first: date, last: date, days: Sequence[date], *, tim
         duckdb.Error: A file cannot be read.
     """
     views = ("daily_summary", "buyer_performance", "traffic_source_performance", "reconciliation", "readings")
-    with querying(lake, SCHEMAS, time_zone=time_zone, days=days, names=views) as connection:
+    with connect(lake, SCHEMAS, time_zone=time_zone, days=days, names=views) as connection:
         tallies = {row.pop("date"): Tally(**row) for row in _rows(connection, _BY_DAY)}
         readings = _rows(connection, _READINGS.format(time_zone=ConstantExpression(time_zone)))
         moments = [row["read_at"] for row in readings if row["read_at"]]
@@ -265,7 +265,7 @@ def figures_of(lake: Lake, first: date, last: date, days: Sequence[date], *, tim
         }
     lag_first = first - timedelta(days=DAYS_OF_LAG)
     lag_days = [day for day in lake.days("calls") if lag_first <= day <= last]
-    with querying(lake, SCHEMAS, time_zone=time_zone, days=lag_days, names=["conversion_lag"]) as connection:
+    with connect(lake, SCHEMAS, time_zone=time_zone, days=lag_days, names=["conversion_lag"]) as connection:
         lag = [_lag(row) for row in _rows(connection, _LAG)]
     span = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return Figures(

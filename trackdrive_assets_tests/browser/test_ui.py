@@ -73,7 +73,7 @@ def test_the_run_of_a_day_succeeded(week: list[str], page: Page) -> None:
 
 def test_a_view_says_what_a_row_is_and_what_each_column_means(page: Page) -> None:
     page.goto("/assets/views/daily_summary")
-    expect(page.get_by_text(views()["daily_summary"].answers)).to_be_visible()
+    expect(page.get_by_text(views()["daily_summary"].description)).to_be_visible()
     (meant,) = [column for column in view_columns()["daily_summary"] if column.name == "converted"]
     expect(page.get_by_text(meant.meaning)).to_be_visible()
 

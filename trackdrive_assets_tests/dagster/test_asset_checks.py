@@ -56,7 +56,7 @@ def examples(evaluation: dg.AssetCheckEvaluation) -> list[dict[str, Any]]:
 def test_every_question_is_a_check_and_says_what_holds() -> None:
     graph = build_definitions(Settings()).resolve_asset_graph()
     described = {key.name: graph.get(key).description for key in graph.asset_check_keys}
-    assert described == {name: question.says for name, question in questions().items()}
+    assert described == {name: question.description for name, question in questions().items()}
     assert described.keys() == {*BLOCKING, *WARNING}
 
 

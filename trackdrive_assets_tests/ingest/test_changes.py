@@ -41,7 +41,7 @@ def moments() -> Iterator[datetime]:
 def read_day(
     lake: Lake,
     revenue: str | None,
-    read_at: datetime,
+    fetched_at: datetime,
     *,
     exclude: Exclusion = NOTHING,
     killed: bool = False,
@@ -55,8 +55,8 @@ def read_day(
             raise KilledError
 
     row = {"uuid": "a", "created_at": CREATED, "revenue": revenue, **fields}
-    with lake.replace("calls", CALLS.schema, DAY.date, read_at=read_at, beforehand=record) as writer:
-        writer.write(typed([row], fetched_at=read_at, exclude=exclude))
+    with lake.replace("calls", CALLS.schema, DAY.date, fetched_at=fetched_at, before_commit=record) as writer:
+        writer.write(typed([row], fetched_at=fetched_at, exclude=exclude))
 
 
 def recorded(lake: Lake) -> list[Change]:

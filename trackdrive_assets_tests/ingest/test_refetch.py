@@ -15,7 +15,7 @@ from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.ingest.refetch import Refetched, fetched_call, refetch_calls
-from trackdrive_assets.lake.day_file import DayFile, Reading
+from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
@@ -48,10 +48,10 @@ def changes(lake: Lake) -> list[tuple[object, object]]:
     return [(row["uuid"], row["field"]) for row in rows]
 
 
-def reading(lake: Lake) -> Reading:
+def reading(lake: Lake) -> FetchInfo:
     with DayFile(lake.file("calls", DAY.date)) as file:
-        assert file.reading
-        return file.reading
+        assert file.fetch_info
+        return file.fetch_info
 
 
 def changed(sandbox: Sandbox) -> str:
@@ -98,7 +98,7 @@ def test_what_changed_was_seen_later_than_the_day_was_read(
     ingest_calls(client, lake, DAY)
     refetched(client, lake, changed(sandbox))
     (change,) = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
-    assert change["seen_at"] > reading(lake).read_at
+    assert change["seen_at"] > reading(lake).fetched_at
 
 
 def test_what_changed_is_recorded_once_also_when_the_day_is_read_again_after_it(
@@ -128,18 +128,18 @@ def test_the_day_is_not_taken_for_read_again(sandbox: Sandbox, client: Client, l
     before = reading(lake)
     refetched(client, lake, changed(sandbox))
     after = reading(lake)
-    assert after.amended_at
-    assert (after.read_at, after.first_read_at, after.api_count) == (
-        before.read_at,
-        before.first_read_at,
+    assert after.patched_at
+    assert (after.fetched_at, after.first_fetched_at, after.api_count) == (
+        before.fetched_at,
+        before.first_fetched_at,
         before.api_count,
     )
 
 
 def test_a_reading_after_it_is_later_than_what_was_put_in() -> None:
     moment = datetime(2024, 6, 20, tzinfo=UTC)
-    amended = Reading(moment, moment).amended(moment + timedelta(hours=2), added=0)
-    assert Reading(moment, moment).following(amended).read_at > moment + timedelta(hours=2)
+    patched = FetchInfo(moment, moment).patched(moment + timedelta(hours=2), added=0)
+    assert FetchInfo(moment, moment).successor_of(patched).fetched_at > moment + timedelta(hours=2)
 
 
 def test_a_call_that_the_day_lacked_is_added_and_counted(

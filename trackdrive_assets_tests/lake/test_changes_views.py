@@ -46,9 +46,9 @@ def observed(
 ) -> Lake:
     """A lake with a day whose calls were read twice or more, and what had changed in between."""
     lake = Lake(folder)
-    for read_at in (first, last):
-        write(lake, "calls", calls, day=day, read_at=read_at)
-    write(lake, "call_changes", changes, day=day, read_at=last)
+    for fetched_at in (first, last):
+        write(lake, "calls", calls, day=day, fetched_at=fetched_at)
+    write(lake, "call_changes", changes, day=day, fetched_at=last)
     return lake
 
 
@@ -114,13 +114,13 @@ def test_with_the_schedules_a_days_lag_is_known_after_the_last_look_back(tmp_pat
         for hour, looks_back in ((3, 7), (4, 30)):
             if mornings > looks_back:
                 continue
-            read_at = midnight + timedelta(days=mornings, hours=hour)
-            revenue = max(amount for since, amount in came if since < read_at)
+            fetched_at = midnight + timedelta(days=mornings, hours=hour)
+            revenue = max(amount for since, amount in came if since < fetched_at)
             if before is not None and revenue != before:
-                changes.append(a_change("a", "revenue", f"{before}.000000", f"{revenue}.000000", read_at))
+                changes.append(a_change("a", "revenue", f"{before}.000000", f"{revenue}.000000", fetched_at))
             before = revenue
-            write(lake, "calls", [a_sale(str(revenue), None, uuid="a", buyer_id=1)], read_at=read_at)
-            write(lake, "call_changes", changes, read_at=read_at)
+            write(lake, "calls", [a_sale(str(revenue), None, uuid="a", buyer_id=1)], fetched_at=fetched_at)
+            write(lake, "call_changes", changes, fetched_at=fetched_at)
     (row,) = lag(lake, "America/New_York").values()
     assert (row["settled_calls"], row["final_revenue"]) == (1, dollars("50"))
     assert shares(row) == [0.2, 0.4, 0.4, 0.6, 1.0]

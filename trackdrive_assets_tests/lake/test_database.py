@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.lake import database as lake_database
-from trackdrive_assets.lake.database import BuildResult, View, querying, rebuild, views
+from trackdrive_assets.lake.database import BuildResult, View, connect, rebuild, views
 from trackdrive_assets.lake.store import Lake, LakeError
 from trackdrive_assets.tables.columns import CALLS, DESCRIPTIONS, MEANINGS, SCHEMAS
 
@@ -122,7 +122,7 @@ def test_a_column_of_another_type_in_older_days_is_cast(tmp_path: Path) -> None:
 def test_comments_say_what_views_and_columns_mean(tmp_path: Path) -> None:
     path = build(Lake(tmp_path)).path
     assert ask(path, "SELECT comment FROM duckdb_views() WHERE view_name = 'daily_summary'") == [
-        (views()["daily_summary"].answers,)
+        (views()["daily_summary"].description,)
     ]
     assert ask(
         path, "SELECT comment FROM duckdb_columns() WHERE table_name = 'calls' AND column_name = 'ended_at'"
@@ -149,14 +149,14 @@ def test_every_column_of_every_view_says_what_it_means(tmp_path: Path) -> None:
 def test_every_meaning_in_the_sql_belongs_to_a_column(tmp_path: Path) -> None:
     built = build(Lake(tmp_path))
     # What a view says itself: a shared part may stand in its middle, and make columns that it doesn't show.
-    for file in (resources.files("trackdrive_assets.lake") / "views").iterdir():
+    for file in (resources.files("trackdrive_assets.lake") / "sql" / "views").iterdir():
         if file.name.endswith(".sql"):
             name = file.name.removesuffix(".sql")
             said = View(name, "", file.read_text("utf-8")).meanings
             assert said.keys() <= built.views[name].keys()
             assert said.items() <= built.meanings[name].items()
     everywhere = {column for columns in built.views.values() for column in columns}
-    for file in (resources.files("trackdrive_assets.lake") / "views" / "parts").iterdir():
+    for file in (resources.files("trackdrive_assets.lake") / "sql" / "views" / "parts").iterdir():
         assert View("", "", file.read_text("utf-8")).meanings.keys() <= everywhere
         assert file.read_text("utf-8").count(" --: ") == len(View("", "", file.read_text("utf-8")).meanings)
 
@@ -267,7 +267,7 @@ def test_the_file_has_the_oldest_format_that_reads_these_views(tmp_path: Path) -
 
 @pytest.mark.parametrize("view", views().values(), ids=lambda view: view.name)
 def test_every_view_says_what_a_row_is_and_what_it_tells(view: View) -> None:
-    assert re.fullmatch(r"A row is [^.]+\. It tells [^.]+\.", view.answers)
+    assert re.fullmatch(r"A row is [^.]+\. It tells [^.]+\.", view.description)
     assert not view.sql.lstrip().startswith("--")
 
 
@@ -410,7 +410,7 @@ def test_the_lake_is_asked_as_it_stands(tmp_path: Path) -> None:
     path = build(lake).path
     before = path.read_bytes()
     write(lake, "a")
-    with querying(lake, SCHEMAS, time_zone="UTC") as connection:
+    with connect(lake, SCHEMAS, time_zone="UTC") as connection:
         assert connection.execute("SELECT calls FROM daily_summary").fetchall() == [(1,)]
         connection.execute("CREATE TABLE notes AS SELECT 1 AS note")
     assert path.read_bytes() == before
@@ -419,7 +419,7 @@ def test_the_lake_is_asked_as_it_stands(tmp_path: Path) -> None:
 
 def test_asking_has_the_views_of_the_file_and_needs_none(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "unwritten")
-    with querying(lake, SCHEMAS, time_zone="UTC") as connection:
+    with connect(lake, SCHEMAS, time_zone="UTC") as connection:
         names = {row[0] for row in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()}
     assert not lake.root.exists()
     assert build(Lake(tmp_path)).views.keys() <= names
@@ -431,13 +431,13 @@ def test_asking_about_a_few_days_opens_no_other(tmp_path: Path) -> None:
         write(lake, str(day), day=date(2024, 6, day))
     lake.file("calls", date(2024, 6, 18)).write_bytes(b"nothing that could be read")
     days = [date(2024, 6, 19), date(2024, 6, 20), date(2024, 6, 21)]
-    with querying(lake, SCHEMAS, time_zone="UTC", days=days) as connection:
+    with connect(lake, SCHEMAS, time_zone="UTC", days=days) as connection:
         for table in ("calls", "readings WHERE table_name = 'calls'"):
             assert connection.execute(f"SELECT date FROM {table} ORDER BY date").fetchall() == [
                 (date(2024, 6, 19),),
                 (date(2024, 6, 20),),
             ]
-    with querying(lake, SCHEMAS, time_zone="UTC", days=[]) as connection:
+    with connect(lake, SCHEMAS, time_zone="UTC", days=[]) as connection:
         assert connection.execute("FROM calls").fetchall() == []
         assert connection.execute("FROM readings").fetchall() == []
 
@@ -446,5 +446,5 @@ def test_views_that_fail_are_named_to_who_asks(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(
         lake_database, "views", lambda: {"wrong": View("wrong", "", "FROM calls SELECT wrong")}
     )
-    with pytest.raises(LakeError, match="wrong: "), querying(Lake(tmp_path), SCHEMAS, time_zone="UTC"):
+    with pytest.raises(LakeError, match="wrong: "), connect(Lake(tmp_path), SCHEMAS, time_zone="UTC"):
         pass

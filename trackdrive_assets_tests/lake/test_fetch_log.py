@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trackdrive_assets.lake.database import querying
+from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import SCHEMAS
 from trackdrive_assets_tests.support.factories import DAY, a_call, ask, write
@@ -18,12 +18,12 @@ NEXT_WEEK = datetime(2024, 6, 26, 3, 0, 0, 5, tzinfo=UTC)
 
 def test_a_day_of_each_table_is_a_row(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    with lake.replace("calls", SCHEMAS["calls"], DAY, read_at=EVENING) as writer:
+    with lake.replace("calls", SCHEMAS["calls"], DAY, fetched_at=EVENING) as writer:
         writer.api_count = 2
         writer.write(pa.RecordBatch.from_pylist([a_call(), a_call()], schema=SCHEMAS["calls"]))
-    write(lake, "call_changes", [], read_at=EVENING)
-    write(lake, "reports", [{"group_value": "1"}], read_at=EVENING, category="buyer_id")
-    write(lake, "stats", [], day=date(2024, 6, 20), read_at=NEXT_WEEK, group_by="status")
+    write(lake, "call_changes", [], fetched_at=EVENING)
+    write(lake, "reports", [{"group_value": "1"}], fetched_at=EVENING, category="buyer_id")
+    write(lake, "stats", [], day=date(2024, 6, 20), fetched_at=NEXT_WEEK, group_by="status")
     assert [tuple(row.values()) for row in ask(lake, "FROM readings")] == [
         ("call_changes", None, DAY, EVENING, EVENING, None, 0),
         ("calls", None, DAY, EVENING, EVENING, 2, 2),
@@ -34,8 +34,8 @@ def test_a_day_of_each_table_is_a_row(tmp_path: Path) -> None:
 
 def test_a_day_that_is_read_again_keeps_its_first_moment(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    for read_at in (EVENING, NEXT_WEEK):
-        write(lake, "calls", [], read_at=read_at)
+    for fetched_at in (EVENING, NEXT_WEEK):
+        write(lake, "calls", [], fetched_at=fetched_at)
     (row,) = ask(lake, "FROM readings")
     assert (row["first_read_at"], row["read_at"]) == (EVENING, NEXT_WEEK)
 
@@ -57,8 +57,8 @@ def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
 
 
 def test_a_folder_name_that_reads_as_a_pattern_does_not_match_its_neighbours(tmp_path: Path) -> None:
-    for folder, read_at in (("a*", EVENING), ("ab", NEXT_WEEK)):
-        write(Lake(tmp_path / folder), "calls", [], read_at=read_at)
+    for folder, fetched_at in (("a*", EVENING), ("ab", NEXT_WEEK)):
+        write(Lake(tmp_path / folder), "calls", [], fetched_at=fetched_at)
     assert [row["read_at"] for row in ask(Lake(tmp_path / "a*"), "FROM readings")] == [EVENING]
 
 
@@ -67,7 +67,7 @@ def test_a_question_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
     write(lake, "calls", [])
     for category in ("buyer_id", "offer_id"):
         write(lake, "reports", [], category=category)
-    with querying(lake, SCHEMAS, time_zone="UTC") as connection:
+    with connect(lake, SCHEMAS, time_zone="UTC") as connection:
         for other in (lake.file("calls", DAY), lake.file("reports", DAY, category="offer_id")):
             other.write_bytes(b"nothing that could be read")
         question = "SELECT rows FROM readings WHERE table_name = 'reports' AND grouped_by = 'buyer_id'"

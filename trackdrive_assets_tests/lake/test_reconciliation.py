@@ -73,11 +73,11 @@ def reconciled(
 ) -> list[dict[str, Any]]:
     """What the view says of sources that were read; those that were not are left out."""
     lake = Lake(folder)
-    write(lake, "calls", calls, read_at=calls_read_at)
+    write(lake, "calls", calls, fetched_at=calls_read_at)
     for category, rows in (reports or {}).items():
-        write(lake, "reports", rows, read_at=api_read_at, category=category)
+        write(lake, "reports", rows, fetched_at=api_read_at, category=category)
     if stats is not None:
-        write(lake, "stats", stats, read_at=api_read_at, group_by="status")
+        write(lake, "stats", stats, fetched_at=api_read_at, group_by="status")
     return ask(lake, "FROM reconciliation WHERE api_read_at IS NOT NULL", time_zone=time_zone)
 
 
@@ -240,7 +240,7 @@ def test_nobody_knows_when_files_of_older_versions_were_read(tmp_path: Path) -> 
 
 def test_a_source_that_was_not_read_is_a_row_for_each_of_its_figures(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    write(lake, "calls", [SALE], read_at=AFTERWARDS)
+    write(lake, "calls", [SALE], fetched_at=AFTERWARDS)
     rows = ask(lake, "FROM reconciliation")
     assert {(row["source"], row["figure"]) for row in rows} == {
         *(

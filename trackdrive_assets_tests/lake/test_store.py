@@ -38,7 +38,7 @@ def page(*minutes: int) -> pa.RecordBatch:
     )
 
 
-def write(lake: Lake, *pages: pa.RecordBatch, day: date = DAY) -> store.Written:
+def write(lake: Lake, *pages: pa.RecordBatch, day: date = DAY) -> store.WriteResult:
     with lake.replace("calls", SCHEMA, day, sort_by="created_at") as writer:
         for batch in pages:
             writer.write(batch)
@@ -184,7 +184,7 @@ def test_nobody_else_replaces_a_day_between_a_look_at_both_files_and_the_swap(tm
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     folder = os.open(lake.file("calls", DAY).parent, os.O_RDONLY)
-    with lake.replace("calls", SCHEMA, DAY, beforehand=look) as writer:
+    with lake.replace("calls", SCHEMA, DAY, before_commit=look) as writer:
         writer.write(page(1, 2))
     fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(folder)

@@ -422,7 +422,7 @@ def half_months(folder: Path, *, read_after: timedelta = timedelta(days=1)) -> L
     lake = Lake(folder)
     for sales, day in enumerate(DAYS, 1):
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        write(lake, "calls", [a_deal(created_at=midnight)] * sales, day=day, read_at=midnight + read_after)
+        write(lake, "calls", [a_deal(created_at=midnight)] * sales, day=day, fetched_at=midnight + read_after)
     return lake
 
 

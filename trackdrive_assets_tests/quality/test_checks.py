@@ -75,12 +75,12 @@ def store(
     calls: Sequence[Mapping[str, object]],
     *,
     day: date = DAY,
-    read_at: datetime | None = None,
+    fetched_at: datetime | None = None,
     counted: int | None = None,
     schema: pa.Schema = CALLS.schema,
 ) -> None:
     """Write a day by hand; read on the next morning, unless said otherwise."""
-    with lake.replace("calls", schema, day, read_at=read_at or NEXT_MORNING + (day - DAY)) as writer:
+    with lake.replace("calls", schema, day, fetched_at=fetched_at or NEXT_MORNING + (day - DAY)) as writer:
         writer.api_count = counted
         writer.write(pa.RecordBatch.from_pylist(list(calls), schema=schema))
 
@@ -246,14 +246,14 @@ def test_a_day_of_the_past_holds_what_the_api_counted(lake: Lake, counted: int) 
 
 
 def test_calls_may_come_in_while_a_day_that_goes_on_is_read(lake: Lake) -> None:
-    store(lake, [a_call()], counted=0, read_at=NOON)
+    store(lake, [a_call()], counted=0, fetched_at=NOON)
     answer = ask(lake, "row_count_matches_api")
     assert answer.holds
     assert "Calls came in while the day was read" in says(answer)
 
 
 def test_none_may_be_missing_of_a_day_that_goes_on(lake: Lake) -> None:
-    store(lake, [a_call()], counted=2, read_at=NOON)
+    store(lake, [a_call()], counted=2, fetched_at=NOON)
     assert not ask(lake, "row_count_matches_api").holds
 
 
@@ -285,10 +285,12 @@ def test_a_file_of_this_version_is_as_declared(lake: Lake) -> None:
 # The API's own figures
 
 
-def report(lake: Lake, *, calls: int, revenue: str | None = "10", read_at: datetime = NEXT_MORNING) -> None:
+def report(
+    lake: Lake, *, calls: int, revenue: str | None = "10", fetched_at: datetime = NEXT_MORNING
+) -> None:
     """The API's report on the one buyer of the day."""
     row = {"group_value": "7", "calls": calls, "revenue": revenue and Decimal(revenue), "payout": Decimal(5)}
-    with lake.replace("reports", REPORTS.schema, DAY, read_at=read_at, category="buyer_id") as writer:
+    with lake.replace("reports", REPORTS.schema, DAY, fetched_at=fetched_at, category="buyer_id") as writer:
         writer.write(pa.RecordBatch.from_pylist([row], schema=REPORTS.schema))
 
 
@@ -312,7 +314,7 @@ def test_a_report_that_differs_is_shown_figure_by_figure(lake: Lake) -> None:
 
 def test_figures_that_were_read_at_another_moment_are_told_and_hold(lake: Lake) -> None:
     store(lake, [a_sale(1, "10", "5")])
-    report(lake, calls=2, read_at=NEXT_MORNING + timedelta(days=3))
+    report(lake, calls=2, fetched_at=NEXT_MORNING + timedelta(days=3))
     answer = ask(lake, "matches_api_report_buyer_id")
     assert answer.holds
     assert "differ, but were read at another moment" in says(answer)
@@ -393,9 +395,9 @@ def test_other_weekdays_and_older_weeks_do_not_count(lake: Lake) -> None:
 def test_a_day_that_goes_on_is_compared_up_to_the_same_time(lake: Lake) -> None:
     before = DAY - timedelta(weeks=1)
     store(lake, calls_at(30, before, hour=10) + calls_at(70, before, hour=14), day=before)
-    store(lake, calls_at(30, DAY, hour=10), read_at=NOON)
+    store(lake, calls_at(30, DAY, hour=10), fetched_at=NOON)
     assert ask(lake, "volume_in_expected_range").findings == []
-    store(lake, calls_at(30, DAY, hour=10), read_at=NEXT_MORNING)
+    store(lake, calls_at(30, DAY, hour=10), fetched_at=NEXT_MORNING)
     assert not ask(lake, "volume_in_expected_range").holds
 
 
@@ -406,15 +408,15 @@ def test_the_same_time_is_the_accounts_also_after_the_clock_was_changed(lake: La
         datetime(2024, 11, 5, 16, tzinfo=UTC),
     )
     store(lake, [a_call(n, created_at=eleven_before) for n in range(50)], day=before)
-    store(lake, [], day=after, read_at=eleven_after - timedelta(minutes=1))
+    store(lake, [], day=after, fetched_at=eleven_after - timedelta(minutes=1))
     assert ask(lake, "volume_in_expected_range", after).holds
-    store(lake, [], day=after, read_at=eleven_after + timedelta(minutes=1))
+    store(lake, [], day=after, fetched_at=eleven_after + timedelta(minutes=1))
     assert not ask(lake, "volume_in_expected_range", after).holds
 
 
 def test_a_week_before_that_was_read_half_is_nothing_to_compare_with(lake: Lake) -> None:
     before = DAY - timedelta(weeks=1)
-    store(lake, calls_at(10, before, hour=9), day=before, read_at=NOON - timedelta(weeks=1))
+    store(lake, calls_at(10, before, hour=9), day=before, fetched_at=NOON - timedelta(weeks=1))
     store(lake, calls_at(100, DAY, hour=12))
     assert "There is nothing to compare with" in says(ask(lake, "volume_in_expected_range"))
 
@@ -472,7 +474,7 @@ def store_recent_days(lake: Lake, *, read_after: timedelta) -> None:
     """The days that may be due by this machine's clock, each read so long after it began in New York."""
     today = datetime.now(UTC).replace(hour=5, minute=0, second=0, microsecond=0)
     for start in (today - timedelta(days=before) for before in range(4)):
-        store(lake, [], day=start.date(), read_at=start + read_after)
+        store(lake, [], day=start.date(), fetched_at=start + read_after)
 
 
 def test_yesterday_is_there_when_it_was_read_after_its_end(lake: Lake) -> None:

@@ -21,13 +21,13 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 
 
-def stored(lake: Lake, day: date, calls: Sequence[Row], *, read_at: datetime | None = None) -> None:
+def stored(lake: Lake, day: date, calls: Sequence[Row], *, fetched_at: datetime | None = None) -> None:
     """A day of calls, read two days later."""
     rows = [
         {"uuid": f"{day}-{n}", **call, "created_at": noon(day), "ended_at": noon(day)}
         for n, call in enumerate(calls)
     ]
-    write(lake, "calls", rows, day=day, read_at=read_at or noon(day) + timedelta(days=2))
+    write(lake, "calls", rows, day=day, fetched_at=fetched_at or noon(day) + timedelta(days=2))
 
 
 def page(lake: Lake, first: date, last: date, **options: str) -> ET.Element:
@@ -191,13 +191,13 @@ def test_a_day_without_calls_has_none_and_nothing_to_divide_by(lake: Lake) -> No
 
 
 def test_a_day_that_was_read_before_it_ended_is_named(lake: Lake) -> None:
-    stored(lake, DAY, [a_call()], read_at=noon(DAY))
+    stored(lake, DAY, [a_call()], fetched_at=noon(DAY))
     stored(lake, NEXT, [a_call()])
     assert "so there is more to come: 2024-06-19." in words(page(lake, DAY, NEXT))
 
 
 def test_whether_a_day_had_ended_is_asked_of_the_accounts_clock(lake: Lake) -> None:
-    stored(lake, DAY, [a_call()], read_at=datetime(2024, 6, 20, 2, tzinfo=UTC))
+    stored(lake, DAY, [a_call()], fetched_at=datetime(2024, 6, 20, 2, tzinfo=UTC))
     assert "more to come" not in words(page(lake, DAY, DAY))
     assert "more to come" in words(page(lake, DAY, DAY, time_zone="America/New_York"))
 
@@ -258,8 +258,8 @@ def test_the_line_of_the_conversion_has_a_gap_where_it_is_unknown(lake: Lake) ->
 
 
 def test_the_lag_is_that_of_settled_days_before_the_page_too(lake: Lake) -> None:
-    stored(lake, DAY, [sold(1, "40")], read_at=noon(DAY))
-    stored(lake, DAY, [sold(1, "40")], read_at=MONTH_LATER)
+    stored(lake, DAY, [sold(1, "40")], fetched_at=noon(DAY))
+    stored(lake, DAY, [sold(1, "40")], fetched_at=MONTH_LATER)
     change = {"uuid": f"{DAY}-0", "field": "revenue", "old_value": "10.000000", "new_value": "40.000000"}
     write(lake, "call_changes", [change | {"seen_at": noon(DAY + timedelta(days=4))}], day=DAY)
     later = date(2024, 7, 20)
@@ -278,7 +278,9 @@ def test_the_reconciliation_counts_verdicts_and_lists_what_differs(lake: Lake) -
     two_days(lake)
     for day, revenue in ((DAY, "1000.50"), (NEXT, "150")):
         report = {"group_value": "1", "calls": 1, "revenue": Decimal(revenue), "payout": Decimal("250.25")}
-        write(lake, "reports", [report], day=day, read_at=noon(day) + timedelta(days=2), category="buyer_id")
+        write(
+            lake, "reports", [report], day=day, fetched_at=noon(day) + timedelta(days=2), category="buyer_id"
+        )
     parsed = page(lake, DAY, NEXT)
     assert table(parsed, "verdicts")["reports/buyer_id"] == ["4", "5", "0"]
     assert table(parsed, "verdicts")["stats/status"] == ["0", "0", "8"]

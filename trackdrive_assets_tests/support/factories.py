@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trackdrive_assets.lake.database import querying, sources
+from trackdrive_assets.lake.database import connect, referenced_tables
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import SCHEMAS
 
@@ -22,18 +22,18 @@ def write(
     rows: Sequence[Row],
     *,
     day: date = DAY,
-    read_at: datetime | None = None,
+    fetched_at: datetime | None = None,
     **hive: Any,
 ) -> None:
     """Replace a day of a table; what a row does not give is null."""
     schema = SCHEMAS[table]
-    with lake.replace(table, schema, day, read_at=read_at, **hive) as writer:
+    with lake.replace(table, schema, day, fetched_at=fetched_at, **hive) as writer:
         writer.write(pa.RecordBatch.from_pylist(list(rows), schema=schema))
 
 
 def ask(lake: Lake, question: str, *, time_zone: str = "UTC", setting: str = "") -> list[dict[str, Any]]:
     """The answer's rows, in the order of their values, by column."""
-    with querying(lake, SCHEMAS, time_zone=time_zone, names=sources(question)) as connection:
+    with connect(lake, SCHEMAS, time_zone=time_zone, names=referenced_tables(question)) as connection:
         connection.execute(setting)
         answer = connection.execute(f"FROM ({question}) ORDER BY ALL")
         columns = [column[0] for column in answer.description or ()]

@@ -23,7 +23,7 @@ from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.days import Day, exact_day, not_begun
 from trackdrive_assets.ingest.concurrency import Outcome, Task, side_by_side
 from trackdrive_assets.lake.database import rebuild
-from trackdrive_assets.lake.store import Lake, LakeError, Written
+from trackdrive_assets.lake.store import Lake, LakeError, WriteResult
 from trackdrive_assets.quality.checks import DUE_HOUR
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS, Table
@@ -288,7 +288,7 @@ def is_transient_failure(error: Exception) -> bool:
     return isinstance(error, TrackdriveError) and not error.permanent
 
 
-def metadata_of(written: Written, table: Table, besides: Metadata = MappingProxyType({})) -> Metadata:
+def metadata_of(written: WriteResult, table: Table, besides: Metadata = MappingProxyType({})) -> Metadata:
     """What Dagster shows of a day's file: first what people look for."""
     return {
         "dagster/partition_row_count": written.rows,

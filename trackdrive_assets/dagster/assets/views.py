@@ -89,7 +89,7 @@ def _question_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
         columns = view_columns()[view.name]
         yield _spec(
             view.name,
-            view.answers,
+            view.description,
             sources,
             {
                 "dagster/column_schema": dg.TableSchema(

@@ -117,6 +117,6 @@ def test_the_days_files_tell_when_they_were_read_and_what_the_api_counted(pipeli
     ):
         with pq.ParquetFile(file) as parquet:
             notes = {key.decode(): text.decode() for key, text in parquet.metadata.metadata.items()}
-            assert began <= datetime.fromisoformat(notes["trackdrive.read_at"]) <= datetime.now(UTC)
-            assert notes["trackdrive.first_read_at"] == notes["trackdrive.read_at"]
+            assert began <= datetime.fromisoformat(notes["trackdrive.fetched_at"]) <= datetime.now(UTC)
+            assert notes["trackdrive.first_fetched_at"] == notes["trackdrive.fetched_at"]
             assert notes["trackdrive.api_count"] == str(parquet.metadata.num_rows)
