@@ -32,7 +32,7 @@ _SUMS = {
     "calls": "sum(revenue)",
     "reports": "sum(revenue)",
     "stats": "sum(revenue)",
-    "call_changes": "min(seen_at)",
+    "call_changes": "min(detected_at)",
 }
 _WITHOUT_DATE = {
     "conversion_lag",

@@ -150,7 +150,7 @@ def _changes(generator: CallGenerator, day: date, calls: list[Call]) -> tuple[pa
                             "field": field,
                             "old_value": old,
                             "new_value": new,
-                            "seen_at": after,
+                            "detected_at": after,
                         }
                     )
     return pa.array(positions, pa.int64()), pa.RecordBatch.from_pylist(rows, CALL_CHANGES.schema)

@@ -34,7 +34,7 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     ),
     REPORTS.name: ("group_value", "group_name", "calls", "buyer_conversions", "revenue", "payout", "profit"),
     STATS.name: ("interval_start", "group_value", "count", "revenue", "profit", "cost"),
-    CALL_CHANGES.name: ("uuid", "created_at", "field", "seen_at"),
+    CALL_CHANGES.name: ("uuid", "created_at", "field", "detected_at"),
 }
 """Of each table, the columns that are shown. A change's values may be a caller's number, so they are not."""
 

@@ -52,10 +52,10 @@ def record_changes(
     Raises:
         LakeError: The changes cannot be written; then the calls must not be replaced either.
     """
-    seen_at = _changed_at(after)
-    found = _found(before, after, seen_at, exclude)
+    detected_at = _changed_at(after)
+    found = _found(before, after, detected_at, exclude)
     kept = _kept(lake, day, before, exclude)
-    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=seen_at) as writer:
+    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer:
         for batch in pa.concat_tables([kept, found]).to_batches():
             writer.write(batch)
     return Recorded(writer.written, found.num_rows)
@@ -71,7 +71,7 @@ def _changed_at(file: DayFile) -> datetime:
     return file.fetch_info.updated_at if file.fetch_info else _NEVER
 
 
-def _found(before: DayFile | None, after: DayFile, seen_at: datetime, exclude: Exclusion) -> pa.Table:
+def _found(before: DayFile | None, after: DayFile, detected_at: datetime, exclude: Exclusion) -> pa.Table:
     """What is different now; nothing where there is nothing to compare with."""
     if before is not None:
         try:
@@ -80,7 +80,7 @@ def _found(before: DayFile | None, after: DayFile, seen_at: datetime, exclude: E
                 after.column,
                 [name for name in after.schema.names if name in before.schema.names],
                 read_before=_read_at(before),
-                seen_at=seen_at,
+                detected_at=detected_at,
                 exclude=exclude,
             )
         except DamagedFileError as error:
@@ -105,5 +105,5 @@ def _kept(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> p
         # Only the file of calls could tell; it is gone, or somebody else wrote it. Nothing is thrown away.
         return shown
     return shown.filter(
-        pc.less_equal(shown["seen_at"], pa.scalar(_changed_at(before), shown["seen_at"].type))
+        pc.less_equal(shown["detected_at"], pa.scalar(_changed_at(before), shown["detected_at"].type))
     )

@@ -210,7 +210,7 @@ def _yesterday_is_there(lake: Lake, settings: Settings, _: Sequence[date]) -> An
         if file.fetch_info and file.fetch_info.fetched_at < day.end:
             yield {
                 "finding": "The day was last read while it went on. Run its partition again.",
-                "read_at": file.fetch_info.fetched_at,
+                "fetched_at": file.fetch_info.fetched_at,
             }
 
     return Answer([day.date], _rows(_looked_into(lake, day.date, read_too_early)))

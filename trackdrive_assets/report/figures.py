@@ -247,11 +247,17 @@ def figures_of(lake: Lake, first: date, last: date, days: Sequence[date], *, tim
         LakeError: Views failed.
         duckdb.Error: A file cannot be read.
     """
-    views = ("daily_summary", "buyer_performance", "traffic_source_performance", "reconciliation", "readings")
+    views = (
+        "daily_summary",
+        "buyer_performance",
+        "traffic_source_performance",
+        "reconciliation",
+        "fetch_log",
+    )
     with connect(lake, SCHEMAS, time_zone=time_zone, days=days, names=views) as connection:
         tallies = {row.pop("date"): Tally(**row) for row in _rows(connection, _BY_DAY)}
         readings = _rows(connection, _READINGS.format(time_zone=ConstantExpression(time_zone)))
-        moments = [row["read_at"] for row in readings if row["read_at"]]
+        moments = [row["fetched_at"] for row in readings if row["fetched_at"]]
         found: dict[str, Any] = {
             # A day without calls has no row, and nothing to be unknown.
             "days": {day: tallies.get(day, Tally.total([])) for day in days},
@@ -352,8 +358,8 @@ _BY_GROUP = """
 """
 
 _READINGS = """
-    SELECT date, read_at, read_at < timezone({time_zone}, CAST(date + 1 AS TIMESTAMP)) AS unfinished
-    FROM readings
+    SELECT date, fetched_at, fetched_at < timezone({time_zone}, CAST(date + 1 AS TIMESTAMP)) AS unfinished
+    FROM fetch_log
     WHERE table_name = 'calls'
     ORDER BY date
 """

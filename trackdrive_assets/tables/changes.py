@@ -35,7 +35,7 @@ def call_changes(
     columns: Sequence[str],
     *,
     read_before: datetime,
-    seen_at: datetime,
+    detected_at: datetime,
     exclude: Exclusion,
 ) -> pa.Table:
     """Compare two readings of one day.
@@ -48,7 +48,7 @@ def call_changes(
         after: The day as it is now.
         columns: Names of columns that both have.
         read_before: When the earlier reading began.
-        seen_at: When the later reading began.
+        detected_at: When the later reading began.
         exclude: What is not to be stored.
 
     Returns:
@@ -60,7 +60,7 @@ def call_changes(
     created_at = pc.coalesce(*pairs.beside(before("created_at"), after("created_at")))
 
     def table(rows: Values, fields: Values, old: Values, new: Values) -> pa.Table:
-        seen = pa.repeat(pa.scalar(seen_at, INSTANT), len(rows))
+        seen = pa.repeat(pa.scalar(detected_at, INSTANT), len(rows))
         arrays = [uuids.take(rows), created_at.take(rows), fields, old, new, seen]
         return pa.Table.from_arrays(arrays, schema=CALL_CHANGES.schema)
 

@@ -280,7 +280,7 @@ CALL_CHANGES = Table(
         Column("field", TEXT, "The column that changed."),
         Column("old_value", TEXT, "The value stored before, as text."),
         Column("new_value", TEXT, "The value read now, as text."),
-        Column("seen_at", INSTANT, "When the change was noticed."),
+        Column("detected_at", INSTANT, "When the change was noticed."),
     ),
 )
 

@@ -79,7 +79,7 @@ def test_a_change_says_when_it_was_seen(lake: Lake) -> None:
     read_day(lake, "5", READ)
     read_day(lake, "7", READ + timedelta(days=3))
     (change,) = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
-    assert change["seen_at"] == READ + timedelta(days=3)
+    assert change["detected_at"] == READ + timedelta(days=3)
 
 
 def test_a_death_between_the_two_files_neither_loses_nor_doubles_a_change(

@@ -98,7 +98,7 @@ def test_what_changed_was_seen_later_than_the_day_was_read(
     ingest_calls(client, lake, DAY)
     refetched(client, lake, changed(sandbox))
     (change,) = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
-    assert change["seen_at"] > reading(lake).fetched_at
+    assert change["detected_at"] > reading(lake).fetched_at
 
 
 def test_what_changed_is_recorded_once_also_when_the_day_is_read_again_after_it(

@@ -24,14 +24,14 @@ FIRST = MIDNIGHT - timedelta(hours=2)
 LAST = MIDNIGHT + timedelta(days=31)
 
 
-def a_change(uuid: str, field: str, old: str | None, new: str | None, seen_at: datetime) -> Row:
+def a_change(uuid: str, field: str, old: str | None, new: str | None, detected_at: datetime) -> Row:
     return {
         "uuid": uuid,
         "created_at": datetime(2024, 6, 19, 15, 30, tzinfo=UTC),
         "field": field,
         "old_value": old,
         "new_value": new,
-        "seen_at": seen_at,
+        "detected_at": detected_at,
     }
 
 
@@ -92,8 +92,8 @@ def test_revenue_that_came_later_is_known_from_the_day_it_was_seen(tmp_path: Pat
 def test_what_was_seen_early_in_the_morning_was_known_the_day_before(tmp_path: Path, days: int) -> None:
     calls = [a_sale("30", None, uuid="a", buyer_id=1)]
     six = SIX + timedelta(days=days)
-    for seen_at, known in ((six - A_SECOND, 1.0), (six, 0.0)):
-        came = a_change("a", "revenue", None, "30.000000", seen_at)
+    for detected_at, known in ((six - A_SECOND, 1.0), (six, 0.0)):
+        came = a_change("a", "revenue", None, "30.000000", detected_at)
         (row,) = lag(observed(tmp_path, calls, [came])).values()
         assert row[f"known_after_{days}_days"] == known
 
@@ -288,13 +288,13 @@ def test_changes_of_a_field_are_counted_on_the_day_they_were_seen(tmp_path: Path
     ]
     first, second = ask(observed(tmp_path, [], changes), "FROM call_changes_daily")
     assert first == {
-        "seen_date": tuesday.date(),
+        "detected_at": tuesday.date(),
         "field": "revenue",
         "changes": 4,
         "calls": 3,
-        "came": 1,
-        "taken_back": 2,
-        "moved": dollars("8"),
+        "gained": 1,
+        "reversed": 2,
+        "net_change": dollars("8"),
     }
     assert tuple(second.values()) == (wednesday.date(), "revenue", 1, 1, 0, 0, dollars("1"))
 
@@ -303,7 +303,7 @@ def test_a_flag_comes_and_is_taken_back(tmp_path: Path) -> None:
     moves = [("false", "true"), (None, "true"), ("true", "false"), (None, "false"), ("false", None)]
     changes = [a_change("a", "buyer_converted", old, new, LAST) for old, new in moves]
     (row,) = ask(observed(tmp_path, [], changes), "FROM call_changes_daily")
-    assert (row["changes"], row["came"], row["taken_back"], row["moved"]) == (5, 2, 1, None)
+    assert (row["changes"], row["gained"], row["reversed"], row["net_change"]) == (5, 2, 1, None)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_money_and_durations_move_by_an_amount(
     tmp_path: Path, field: str, old: str | None, new: str, moved: str | None
 ) -> None:
     (row,) = ask(observed(tmp_path, [], [a_change("a", field, old, new, LAST)]), "FROM call_changes_daily")
-    assert row["moved"] == (moved and dollars(moved))
+    assert row["net_change"] == (moved and dollars(moved))
 
 
 def test_the_day_of_looking_is_the_accounts(tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ def test_the_day_of_looking_is_the_accounts(tmp_path: Path) -> None:
     for zone, seen in (("America/New_York", date(2024, 6, 25)), ("UTC", date(2024, 6, 26))):
         for setting in ("", "SET TimeZone = 'Asia/Tokyo'"):
             (row,) = ask(lake, "FROM call_changes_daily", time_zone=zone, setting=setting)
-            assert row["seen_date"] == seen
+            assert row["detected_at"] == seen
 
 
 # statement_adjustments
@@ -368,7 +368,7 @@ def test_what_moved_after_its_half_month_is_an_adjustment(tmp_path: Path) -> Non
         "payout_before": dollars("12"),
         "payout_now": dollars("9"),
         "payout_adjustment": dollars("-3"),
-        "noticed_at": NEXT_HALF + timedelta(days=1),
+        "detected_at": NEXT_HALF + timedelta(days=1),
     }
 
 

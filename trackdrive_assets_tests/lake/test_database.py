@@ -346,7 +346,7 @@ def test_a_new_category_rebuilds_it(tmp_path: Path) -> None:
         with lake.replace("reports", SCHEMAS["reports"], DAY, category=category):
             pass
         assert build(lake).swapped
-    assert ask(tmp_path / "trackdrive.duckdb", "SELECT grouped_by FROM readings ORDER BY ALL") == [
+    assert ask(tmp_path / "trackdrive.duckdb", "SELECT grouped_by FROM fetch_log ORDER BY ALL") == [
         ("buyer_id",),
         ("offer_id",),
     ]
@@ -432,14 +432,14 @@ def test_asking_about_a_few_days_opens_no_other(tmp_path: Path) -> None:
     lake.file("calls", date(2024, 6, 18)).write_bytes(b"nothing that could be read")
     days = [date(2024, 6, 19), date(2024, 6, 20), date(2024, 6, 21)]
     with connect(lake, SCHEMAS, time_zone="UTC", days=days) as connection:
-        for table in ("calls", "readings WHERE table_name = 'calls'"):
+        for table in ("calls", "fetch_log WHERE table_name = 'calls'"):
             assert connection.execute(f"SELECT date FROM {table} ORDER BY date").fetchall() == [
                 (date(2024, 6, 19),),
                 (date(2024, 6, 20),),
             ]
     with connect(lake, SCHEMAS, time_zone="UTC", days=[]) as connection:
         assert connection.execute("FROM calls").fetchall() == []
-        assert connection.execute("FROM readings").fetchall() == []
+        assert connection.execute("FROM fetch_log").fetchall() == []
 
 
 def test_views_that_fail_are_named_to_who_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

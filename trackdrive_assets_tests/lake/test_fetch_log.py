@@ -24,7 +24,7 @@ def test_a_day_of_each_table_is_a_row(tmp_path: Path) -> None:
     write(lake, "call_changes", [], fetched_at=EVENING)
     write(lake, "reports", [{"group_value": "1"}], fetched_at=EVENING, category="buyer_id")
     write(lake, "stats", [], day=date(2024, 6, 20), fetched_at=NEXT_WEEK, group_by="status")
-    assert [tuple(row.values()) for row in ask(lake, "FROM readings")] == [
+    assert [tuple(row.values()) for row in ask(lake, "FROM fetch_log")] == [
         ("call_changes", None, DAY, EVENING, EVENING, None, 0),
         ("calls", None, DAY, EVENING, EVENING, 2, 2),
         ("reports", "buyer_id", DAY, EVENING, EVENING, None, 1),
@@ -36,15 +36,15 @@ def test_a_day_that_is_read_again_keeps_its_first_moment(tmp_path: Path) -> None
     lake = Lake(tmp_path)
     for fetched_at in (EVENING, NEXT_WEEK):
         write(lake, "calls", [], fetched_at=fetched_at)
-    (row,) = ask(lake, "FROM readings")
-    assert (row["first_read_at"], row["read_at"]) == (EVENING, NEXT_WEEK)
+    (row,) = ask(lake, "FROM fetch_log")
+    assert (row["first_fetched_at"], row["fetched_at"]) == (EVENING, NEXT_WEEK)
 
 
 def test_a_file_of_an_older_version_has_no_moment(tmp_path: Path) -> None:
     file = Lake(tmp_path).file("calls", DAY)
     file.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist([a_call()], SCHEMAS["calls"]), file)
-    (row,) = ask(Lake(tmp_path), "FROM readings")
+    (row,) = ask(Lake(tmp_path), "FROM fetch_log")
     assert tuple(row.values()) == ("calls", None, DAY, None, None, None, 1)
 
 
@@ -52,14 +52,14 @@ def test_a_file_of_an_older_version_has_no_moment(tmp_path: Path) -> None:
 def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
     lake = Lake(tmp_path / folder)
     write(lake, "reports", [], category="a b/c=d'é")
-    (row,) = ask(lake, "FROM readings")
+    (row,) = ask(lake, "FROM fetch_log")
     assert (row["grouped_by"], row["date"]) == ("a b/c=d'é", DAY)
 
 
 def test_a_folder_name_that_reads_as_a_pattern_does_not_match_its_neighbours(tmp_path: Path) -> None:
     for folder, fetched_at in (("a*", EVENING), ("ab", NEXT_WEEK)):
         write(Lake(tmp_path / folder), "calls", [], fetched_at=fetched_at)
-    assert [row["read_at"] for row in ask(Lake(tmp_path / "a*"), "FROM readings")] == [EVENING]
+    assert [row["fetched_at"] for row in ask(Lake(tmp_path / "a*"), "FROM fetch_log")] == [EVENING]
 
 
 def test_a_question_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
@@ -70,5 +70,5 @@ def test_a_question_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
     with connect(lake, SCHEMAS, time_zone="UTC") as connection:
         for other in (lake.file("calls", DAY), lake.file("reports", DAY, category="offer_id")):
             other.write_bytes(b"nothing that could be read")
-        question = "SELECT rows FROM readings WHERE table_name = 'reports' AND grouped_by = 'buyer_id'"
+        question = "SELECT rows FROM fetch_log WHERE table_name = 'reports' AND grouped_by = 'buyer_id'"
         assert connection.execute(question).fetchall() == [(0,)]

@@ -67,18 +67,18 @@ def reconciled(
     reports: Mapping[str, list[Row]] | None = None,
     stats: list[Row] | None = None,
     *,
-    calls_read_at: datetime = AFTERWARDS,
-    api_read_at: datetime = AFTERWARDS,
+    calls_fetched_at: datetime = AFTERWARDS,
+    api_fetched_at: datetime = AFTERWARDS,
     time_zone: str = "UTC",
 ) -> list[dict[str, Any]]:
     """What the view says of sources that were read; those that were not are left out."""
     lake = Lake(folder)
-    write(lake, "calls", calls, fetched_at=calls_read_at)
+    write(lake, "calls", calls, fetched_at=calls_fetched_at)
     for category, rows in (reports or {}).items():
-        write(lake, "reports", rows, fetched_at=api_read_at, category=category)
+        write(lake, "reports", rows, fetched_at=api_fetched_at, category=category)
     if stats is not None:
-        write(lake, "stats", stats, fetched_at=api_read_at, group_by="status")
-    return ask(lake, "FROM reconciliation WHERE api_read_at IS NOT NULL", time_zone=time_zone)
+        write(lake, "stats", stats, fetched_at=api_fetched_at, group_by="status")
+    return ask(lake, "FROM reconciliation WHERE api_fetched_at IS NOT NULL", time_zone=time_zone)
 
 
 def verdicts(rows: list[dict[str, Any]]) -> dict[tuple[str | None, str], str]:
@@ -104,7 +104,7 @@ def test_every_number_that_both_sides_have_is_a_row(tmp_path: Path) -> None:
     ]
     assert all(row["api_value"] == row["calls_value"] for row in rows)
     assert {(row["date"], row["verdict"], row["difference"]) for row in rows} == {(DAY, "agrees", 0)}
-    assert {(row["calls_read_at"], row["api_read_at"]) for row in rows} == {(AFTERWARDS, AFTERWARDS)}
+    assert {(row["calls_fetched_at"], row["api_fetched_at"]) for row in rows} == {(AFTERWARDS, AFTERWARDS)}
 
 
 def test_intervals_of_a_day_are_added_up(tmp_path: Path) -> None:
@@ -200,8 +200,8 @@ WRONG = {"buyer_id": [a_total("1", 1, "31", "20")]}
 def test_a_difference_between_readings_of_more_than_an_hour_apart_may_be_a_change(
     tmp_path: Path, apart: timedelta
 ) -> None:
-    within = reconciled(tmp_path / "within", [SALE], WRONG, api_read_at=AFTERWARDS + apart)
-    beyond = reconciled(tmp_path / "beyond", [SALE], WRONG, api_read_at=AFTERWARDS + apart * 1.001)
+    within = reconciled(tmp_path / "within", [SALE], WRONG, api_fetched_at=AFTERWARDS + apart)
+    beyond = reconciled(tmp_path / "beyond", [SALE], WRONG, api_fetched_at=AFTERWARDS + apart * 1.001)
     assert verdicts(within)["1", "revenue"] == "differs"
     assert verdicts(beyond)["1", "revenue"] == "read at another moment"
     assert verdicts(beyond)["1", "calls"] == "agrees"
@@ -211,13 +211,13 @@ def test_a_difference_on_a_day_that_was_not_over_may_be_a_call_that_came(tmp_pat
     end = datetime(2024, 6, 20, 4, tzinfo=UTC)
     before = end - timedelta(seconds=1)
 
-    def verdict(calls_read_at: datetime, api_read_at: datetime) -> str:
+    def verdict(calls_fetched_at: datetime, api_fetched_at: datetime) -> str:
         rows = reconciled(
-            tmp_path / f"{calls_read_at:%H}{api_read_at:%H}",
+            tmp_path / f"{calls_fetched_at:%H}{api_fetched_at:%H}",
             [SALE],
             WRONG,
-            calls_read_at=calls_read_at,
-            api_read_at=api_read_at,
+            calls_fetched_at=calls_fetched_at,
+            api_fetched_at=api_fetched_at,
             time_zone="America/New_York",
         )
         return verdicts(rows)["1", "revenue"]
@@ -232,7 +232,7 @@ def test_nobody_knows_when_files_of_older_versions_were_read(tmp_path: Path) -> 
     pq.write_table(pa.Table.from_pylist([SALE], CALLS.schema), lake.file("calls", DAY))
     rows = ask(lake, "FROM reconciliation WHERE source = 'reports/buyer_id'")
     assert verdicts(rows)["1", "revenue"] == "read at another moment"
-    assert {row["calls_read_at"] for row in rows} == {None}
+    assert {row["calls_fetched_at"] for row in rows} == {None}
 
 
 # cannot be read
@@ -251,7 +251,7 @@ def test_a_source_that_was_not_read_is_a_row_for_each_of_its_figures(tmp_path: P
         *(("stats/status", figure) for figure in ("count", "revenue", "cost", "profit")),
     }
     assert len(rows) == 13
-    assert {(row["verdict"], row["group_value"], row["api_read_at"]) for row in rows} == {
+    assert {(row["verdict"], row["group_value"], row["api_fetched_at"]) for row in rows} == {
         ("cannot be read", None, None)
     }
 
@@ -313,7 +313,7 @@ def test_a_day_on_which_no_call_reached_a_buyer_agrees(tmp_path: Path) -> None:
 
 
 def test_the_analysts_own_time_zone_changes_nothing(tmp_path: Path) -> None:
-    reconciled(tmp_path, [SALE], WRONG, calls_read_at=datetime(2024, 6, 20, 0, 30, tzinfo=UTC))
+    reconciled(tmp_path, [SALE], WRONG, calls_fetched_at=datetime(2024, 6, 20, 0, 30, tzinfo=UTC))
     lake = Lake(tmp_path)
     question = "FROM reconciliation WHERE figure = 'revenue'"
     assert ask(lake, question, setting="SET TimeZone = 'Asia/Tokyo'") == ask(lake, question)

@@ -261,7 +261,7 @@ def test_the_lag_is_that_of_settled_days_before_the_page_too(lake: Lake) -> None
     stored(lake, DAY, [sold(1, "40")], fetched_at=noon(DAY))
     stored(lake, DAY, [sold(1, "40")], fetched_at=MONTH_LATER)
     change = {"uuid": f"{DAY}-0", "field": "revenue", "old_value": "10.000000", "new_value": "40.000000"}
-    write(lake, "call_changes", [change | {"seen_at": noon(DAY + timedelta(days=4))}], day=DAY)
+    write(lake, "call_changes", [change | {"detected_at": noon(DAY + timedelta(days=4))}], day=DAY)
     later = date(2024, 7, 20)
     stored(lake, later, [sold(1, "1")])
     assert table(page(lake, later, later), "lag") == {

@@ -38,7 +38,7 @@ def compare(before: list[Row], after: list[Row], *exclude: str) -> pa.Table:
         new.column,
         CALLS.schema.names,
         read_before=FIRST,
-        seen_at=SECOND,
+        detected_at=SECOND,
         exclude=Exclusion(exclude),
     )
 
@@ -83,7 +83,7 @@ def test_a_field_that_differs_is_a_change(
             "field": field,
             "old_value": old,
             "new_value": new,
-            "seen_at": SECOND,
+            "detected_at": SECOND,
         }
     ]
 
@@ -159,7 +159,7 @@ def test_a_field_that_has_a_column_since_the_last_version_did_not_vanish_from_ex
         new.column,
         [name for name in CALLS.schema.names if name != "sub_id"],
         read_before=FIRST,
-        seen_at=SECOND,
+        detected_at=SECOND,
         exclude=Exclusion(),
     )
     assert found.num_rows == 0
@@ -193,5 +193,7 @@ def test_one_column_at_a_time_is_read() -> None:
         read.append(name)
         return day.column(name)
 
-    call_changes(column, column, CALLS.schema.names, read_before=FIRST, seen_at=SECOND, exclude=Exclusion())
+    call_changes(
+        column, column, CALLS.schema.names, read_before=FIRST, detected_at=SECOND, exclude=Exclusion()
+    )
     assert {name: read.count(name) for name in ("revenue", "tokens")} == {"revenue": 2, "tokens": 2}

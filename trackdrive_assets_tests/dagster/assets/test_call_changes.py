@@ -91,9 +91,9 @@ def test_a_materialization_tells_how_many_changes_there_are_and_how_many_are_new
         clock.now += timedelta(days=9)
     shown = pipeline.materialized("call_changes")[LAST]
     stored = recorded(pipeline, LAST)
-    latest = max(row["seen_at"] for row in stored)  # type: ignore[type-var]  # instants
+    latest = max(row["detected_at"] for row in stored)  # type: ignore[type-var]  # instants
     assert shown["dagster/partition_row_count"] == len(stored)
-    assert shown["changes_found"] == sum(row["seen_at"] == latest for row in stored)
+    assert shown["changes_found"] == sum(row["detected_at"] == latest for row in stored)
     assert pipeline.materialized("calls")[LAST]["changes_found"] == shown["changes_found"]
 
 

@@ -13,8 +13,8 @@ FROM (
     SELECT
         *,
         -- More than counted is right as long as the day goes on. A day of the past has nothing to add.
-        (rows < api_count OR rows > api_count AND timezone(${time_zone}, read_at)::DATE > date) IS TRUE AS fails
-    FROM readings
+        (rows < api_count OR rows > api_count AND timezone(${time_zone}, fetched_at)::DATE > date) IS TRUE AS fails
+    FROM fetch_log
     WHERE table_name = 'calls'
 )
 WHERE rows IS DISTINCT FROM api_count

@@ -13,8 +13,8 @@ days AS (
     SELECT
         date,
         -- A day that was still going on when it was read is known up to then. Older files don't tell; they are whole.
-        CASE WHEN timezone(${time_zone}, read_at)::DATE <= date THEN timezone(${time_zone}, read_at) - date END AS known
-    FROM readings
+        CASE WHEN timezone(${time_zone}, fetched_at)::DATE <= date THEN timezone(${time_zone}, fetched_at) - date END AS known
+    FROM fetch_log
     WHERE table_name = 'calls'
 ),
 compared AS (

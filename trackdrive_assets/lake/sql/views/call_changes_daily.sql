@@ -1,15 +1,15 @@
--- A row is a field on a day on which changes of it were noticed; a day without changes has none. It tells what still moved after the first reading, and which way.
+-- A row is a field on a day on which changes of it were detected; a day without changes has none. It tells what still moved after the first reading, and which way.
 SELECT
-    seen_date, --: The day on which the changes were noticed, in the account's time zone.
+    local_date AS detected_at, --: The day on which the changes were detected, in the account's time zone.
     field, --: The column of calls that changed; a tag is token-<name>.
-    count(*) AS changes, --: How many changes of the field were noticed.
+    count(*) AS changes, --: How many changes of the field were detected.
     count(DISTINCT uuid) AS calls, --: How many calls had such a change.
-    count(*) FILTER (was_nothing AND NOT is_nothing) AS came, --: How many changes gave a value where there was none, or turned it from false or zero.
-    count(*) FILTER (is_nothing AND NOT was_nothing) AS taken_back, --: How many changes took the value away, or set it to false or zero.
-    sum(coalesce(new_number, 0) - coalesce(old_number, 0)) FILTER (is_a_number) AS moved --: By how much the numbers moved in sum, in dollars or seconds. Null for what is no number.
+    count(*) FILTER (was_nothing AND NOT is_nothing) AS gained, --: How many changes gave a value where there was none, or turned it from false or zero.
+    count(*) FILTER (is_nothing AND NOT was_nothing) AS reversed, --: How many changes took the value away, or set it to false or zero.
+    sum(coalesce(new_number, 0) - coalesce(old_number, 0)) FILTER (is_a_number) AS net_change --: By how much the numbers moved in sum, in dollars or seconds. Null for what is no number.
 FROM (
     SELECT
-        seen_date,
+        local_date,
         uuid,
         field,
         -- Who takes a conversion back sets its flag to false, and its money to nothing or to zero.
@@ -25,9 +25,9 @@ FROM (
     FROM call_changes
     JOIN (
         -- All changes that one reading found have its moment, so it is enough to ask for the local day once for each.
-        SELECT seen_at, CAST(timezone(${time_zone}, seen_at) AS DATE) AS seen_date
+        SELECT detected_at, CAST(timezone(${time_zone}, detected_at) AS DATE) AS local_date
         FROM call_changes
-        GROUP BY seen_at
-    ) USING (seen_at)
+        GROUP BY detected_at
+    ) USING (detected_at)
 )
-GROUP BY seen_date, field
+GROUP BY local_date, field

@@ -2,9 +2,9 @@
 WITH settled_days AS MATERIALIZED (
     -- Revenue comes and is taken back for a month. The look-back reads a day for the last time on the morning of the
     -- 30th day after it; what it finds then is final.
-    SELECT date, first_read_at
-    FROM readings
-    WHERE table_name = 'calls' AND read_at >= timezone(${time_zone}, CAST(date + 30 AS TIMESTAMP))
+    SELECT date, first_fetched_at
+    FROM fetch_log
+    WHERE table_name = 'calls' AND fetched_at >= timezone(${time_zone}, CAST(date + 30 AS TIMESTAMP))
 ),
 days_of_buyers AS MATERIALIZED (
     SELECT
@@ -28,11 +28,11 @@ day_ends AS MATERIALIZED (
             -- A day is read early the next morning, and what is found then happened on the day before, but for a few
             -- hours of night. So a day ends at six.
             timezone(${time_zone}, CAST(date + days + 1 AS TIMESTAMP) + INTERVAL 6 HOUR) AS day_end,
-            first_read_at
+            first_fetched_at
         FROM settled_days
         CROSS JOIN (VALUES (0), (1), (2), (7), (30)) AS after_the_call(days)
     )
-    WHERE first_read_at < day_end AND date IN (SELECT date FROM days_of_buyers WHERE revenue IS NOT NULL)
+    WHERE first_fetched_at < day_end AND date IN (SELECT date FROM days_of_buyers WHERE revenue IS NOT NULL)
 ),
 replaced AS (
     -- What the first change after the end of a day replaced was known on it. In a list, so that null is a value too.
@@ -40,11 +40,11 @@ replaced AS (
         date,
         uuid,
         days,
-        arg_min([CAST(old_value AS DECIMAL(18, 6))], seen_at) FILTER (field = 'revenue') AS revenues,
-        arg_min([CAST(old_value AS DECIMAL(18, 6))], seen_at) FILTER (field = 'buyer_revenue') AS buyer_revenues
+        arg_min([CAST(old_value AS DECIMAL(18, 6))], detected_at) FILTER (field = 'revenue') AS revenues,
+        arg_min([CAST(old_value AS DECIMAL(18, 6))], detected_at) FILTER (field = 'buyer_revenue') AS buyer_revenues
     FROM call_changes
     JOIN day_ends USING (date)
-    WHERE field IN ('revenue', 'buyer_revenue') AND seen_at >= day_end
+    WHERE field IN ('revenue', 'buyer_revenue') AND detected_at >= day_end
     GROUP BY date, uuid, days
 )
 SELECT

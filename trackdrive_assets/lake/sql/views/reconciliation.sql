@@ -16,8 +16,8 @@ WITH figures(source, figure) AS (
         ('reports/traffic_source_id', 'payout')
 ),
 read AS MATERIALIZED (
-    SELECT date, concat_ws('/', table_name, grouped_by) AS source, read_at
-    FROM readings
+    SELECT date, concat_ws('/', table_name, grouped_by) AS source, fetched_at
+    FROM fetch_log
     WHERE table_name = 'calls'
         OR (table_name = 'stats' AND grouped_by = 'status')
         OR (table_name = 'reports' AND grouped_by IN ('buyer_id', 'offer_id', 'traffic_source_id'))
@@ -26,18 +26,18 @@ moments AS (
     SELECT
         date,
         source,
-        of_calls.read_at AS calls_read_at,
-        of_api.read_at AS api_read_at,
+        of_calls.fetched_at AS calls_fetched_at,
+        of_api.fetched_at AS api_fetched_at,
         of_api.source IS NOT NULL AS api_was_read,
         -- Calls change for weeks, and most on their first day. Within an hour after the day is the same moment: that
         -- is longer than a run over a few days takes, and far less than from one nightly run to the next. Files of
         -- older versions don't tell when they were read.
-        of_calls.read_at >= day_end
-            AND of_api.read_at >= day_end
-            AND of_api.read_at BETWEEN of_calls.read_at - INTERVAL 1 HOUR AND of_calls.read_at + INTERVAL 1 HOUR
+        of_calls.fetched_at >= day_end
+            AND of_api.fetched_at >= day_end
+            AND of_api.fetched_at BETWEEN of_calls.fetched_at - INTERVAL 1 HOUR AND of_calls.fetched_at + INTERVAL 1 HOUR
             AS at_one_moment
     FROM (
-        SELECT date, read_at, timezone(${time_zone}, CAST(date + 1 AS TIMESTAMP)) AS day_end
+        SELECT date, fetched_at, timezone(${time_zone}, CAST(date + 1 AS TIMESTAMP)) AS day_end
         FROM read
         WHERE source = 'calls'
     ) AS of_calls
@@ -180,8 +180,8 @@ SELECT
         WHEN at_one_moment THEN 'differs'
         ELSE 'read at another moment'
     END AS verdict, --: agrees, differs, read at another moment (so it may differ), or cannot be read.
-    calls_read_at, --: When the day's calls were read.
-    api_read_at --: When the API's numbers were read.
+    calls_fetched_at, --: When the day's calls were read.
+    api_fetched_at --: When the API's numbers were read.
 FROM (
     SELECT * FROM moments JOIN compared USING (date, source)
     -- Nobody says whether a report of buyers lists the calls without one. Where it does not, they are not compared.

@@ -7,16 +7,16 @@ WITH moved AS (
         period_start,
         period_end,
         min(created_at) AS created_at,
-        arg_min([TRY_CAST(old_value AS DECIMAL(18, 6))], seen_at) FILTER (field = 'revenue') AS revenues,
-        arg_min([TRY_CAST(old_value AS DECIMAL(18, 6))], seen_at) FILTER (field = 'buyer_revenue') AS buyer_revenues,
-        arg_min([TRY_CAST(old_value AS DECIMAL(18, 6))], seen_at) FILTER (field = 'payout') AS payouts,
-        arg_min([TRY_CAST(old_value AS DECIMAL(18, 6))], seen_at) FILTER (field = 'traffic_source_payout') AS traffic_source_payouts,
+        arg_min([TRY_CAST(old_value AS DECIMAL(18, 6))], detected_at) FILTER (field = 'revenue') AS revenues,
+        arg_min([TRY_CAST(old_value AS DECIMAL(18, 6))], detected_at) FILTER (field = 'buyer_revenue') AS buyer_revenues,
+        arg_min([TRY_CAST(old_value AS DECIMAL(18, 6))], detected_at) FILTER (field = 'payout') AS payouts,
+        arg_min([TRY_CAST(old_value AS DECIMAL(18, 6))], detected_at) FILTER (field = 'traffic_source_payout') AS traffic_source_payouts,
         -- A call that vanished lost these too.
-        arg_max(old_value, seen_at) FILTER (field = 'buyer_id') AS last_buyer_id,
-        arg_max(old_value, seen_at) FILTER (field = 'buyer') AS last_buyer,
-        arg_max(old_value, seen_at) FILTER (field = 'traffic_source_id') AS last_traffic_source_id,
-        arg_max(old_value, seen_at) FILTER (field = 'traffic_source') AS last_traffic_source,
-        max(seen_at) AS noticed_at
+        arg_max(old_value, detected_at) FILTER (field = 'buyer_id') AS last_buyer_id,
+        arg_max(old_value, detected_at) FILTER (field = 'buyer') AS last_buyer,
+        arg_max(old_value, detected_at) FILTER (field = 'traffic_source_id') AS last_traffic_source_id,
+        arg_max(old_value, detected_at) FILTER (field = 'traffic_source') AS last_traffic_source,
+        max(detected_at) AS detected_at
     FROM (
         SELECT
             *,
@@ -28,7 +28,7 @@ WITH moved AS (
         )
     )
     -- A day is read early the next morning, and what is found then happened on the day before. So a period ends at six.
-    WHERE seen_at >= timezone(${time_zone}, CAST(period_end + 1 AS TIMESTAMP) + INTERVAL 6 HOUR)
+    WHERE detected_at >= timezone(${time_zone}, CAST(period_end + 1 AS TIMESTAMP) + INTERVAL 6 HOUR)
     GROUP BY date, uuid, period_start, period_end
 )
 SELECT
@@ -47,7 +47,7 @@ SELECT
     payout_before, --: What the traffic source was owed when the half-month was over, in dollars.
     payout_now, --: What the traffic source is owed now, in dollars.
     CAST(payout_now - payout_before AS DECIMAL(18, 6)) AS payout_adjustment, --: What to add to the traffic source's payment, in dollars. Below zero: to hold back.
-    noticed_at --: When a reading last found the call changed.
+    detected_at --: When a reading last found the call changed.
 FROM (
     SELECT
         moved.*,

@@ -5,7 +5,7 @@
         THEN 'The calls and ' || source || ' differ, and were read close together. Trust the calls; if they differ day after day, ask Trackdrive why.'
         WHEN verdict = 'read at another moment'
         THEN 'The calls and ' || source || ' differ, but were read at another moment. Materialize both together to compare.'
-        WHEN api_read_at IS NULL
+        WHEN api_fetched_at IS NULL
         THEN source || ' cannot be read: the day has no file. Materialize it; if its run failed, that run says why.'
         WHEN api_value IS NULL
         THEN source || ' has no such figure. The account''s key may not see it.'
@@ -17,7 +17,7 @@
     calls_value,
     api_value,
     difference,
-    calls_read_at,
-    api_read_at
+    calls_fetched_at,
+    api_fetched_at
 FROM reconciliation
 WHERE verdict <> 'agrees'
