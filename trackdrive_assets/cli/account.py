@@ -81,10 +81,10 @@ def _warnings_told() -> Iterator[None]:
 
 class _OnStderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        from trackdrive_assets.doctor.findings import masked  # noqa: PLC0415  # seldom needed
+        from trackdrive_assets.doctor.descriptions import mask_phone_numbers  # noqa: PLC0415  # seldom needed
 
         # A server's own words may hold a caller's number, and a terminal is pasted whole.
-        tell(masked(record.getMessage()))
+        tell(mask_phone_numbers(record.getMessage()))
 
 
 def tell(message: str) -> None:

@@ -1,14 +1,15 @@
-"""`trackdrive doctor`: asks the configured account a few small questions and prints what they settle."""
+"""`trackdrive doctor`: sends the configured account a few small requests and prints what they settle."""
 
 from __future__ import annotations
 
 import json
 import platform
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +18,7 @@ from trackdrive_assets.cli.errors import ExitCode
 from trackdrive_assets.cli.output import table_text
 
 if TYPE_CHECKING:
-    from trackdrive_assets.doctor.findings import Finding
+    from trackdrive_assets.doctor.finding import Finding
     from trackdrive_assets.settings import Settings
 
 RETRY_BUDGET = 5.0
@@ -33,88 +34,70 @@ EXAMPLES
 
 \b
 RESULTS
-  ok       as this package expects it
-  differs  otherwise, or limited; runs cope with it, and the words say how
-  untold   the answers do not tell, as where there are no calls
-  failed   what depends on it cannot be read
+  ok            the API does what this package expects
+  differs       the API does something else, or is limited; runs cope with it
+  inconclusive  the responses do not settle it, for example without calls
+  failed        runs cannot read what depends on it
 
-It asks about fifteen small questions, and never hangs up a call: what a DELETE answers stays
-open. The table holds no secret, no phone number and no name, so it can be pasted into a ticket.
-The exit code is 1 if anything failed, 3 if all that failed may pass by itself.
+It sends at most seven small GET requests and never hangs up a call. The output contains no secret,
+no phone number and no name, so you can paste it into a ticket.
+The exit code is 1 if a probe failed, and 3 if every failure may pass by itself.
 """
 
 
 @click.command(epilog=_EPILOG, context_settings={"max_content_width": 100})
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.option(
     "--days",
     type=click.IntRange(min=1, max=366),
     default=7,
     show_default=True,
-    help="Days of calls to look at.",
+    help="Number of days whose calls are requested.",
 )
 @click.pass_context
 def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
-    """Ask the account what it is like, and say what works, what is limited and what fails."""
-    from trackdrive_assets.doctor.asking import examine  # noqa: PLC0415  # slow to import
-    from trackdrive_assets.doctor.findings import Result, findings, is_transient_failure, worst  # noqa: PLC0415  # as above
+    """Probe the account: print what works, what is limited and what fails."""
+    from trackdrive_assets.doctor.finding import Result, is_transient_failure, overall  # noqa: PLC0415  # slow
+    from trackdrive_assets.doctor.probes import findings  # noqa: PLC0415  # slow to import
+    from trackdrive_assets.doctor.requests import send_requests  # noqa: PLC0415  # slow to import
 
     settings = account_settings()
     now = datetime.now(UTC)
     with account_client(settings, retry_budget=RETRY_BUDGET, read_timeout=READ_TIMEOUT) as client:
-        answers = examine(client, days=days, now=now)
+        outcomes = send_requests(client, days=days, now=now)
         requests = client.usage.requests
-    found = [*findings(answers), _cost(settings, answers)]
-    about = _about(settings, now, requests)
-    result = worst(found)
+    found = findings(outcomes, settings)
+    header = _header(settings, now, requests)
+    result = overall(found.values())
     if as_json:
-        told = [{"subject": each.subject, "result": each.result, "says": each.says} for each in found]
-        click.echo(json.dumps({**about, "result": result, "findings": told}, indent=2))
+        listed = [{"probe": probe, **asdict(finding)} for probe, finding in found.items()]
+        click.echo(json.dumps({**header, "result": result, "findings": listed}, indent=2))
     else:
-        click.echo("\n".join(f"{name:13}{value}" for name, value in about.items()))
+        click.echo("\n".join(f"{name:13}{value}" for name, value in header.items()))
         click.echo(f"\n{_table(found)}")
     if result is Result.FAILED:
-        context.exit(ExitCode.LATER if is_transient_failure(found) else ExitCode.REFUSED)
+        context.exit(ExitCode.LATER if is_transient_failure(found.values()) else ExitCode.REFUSED)
 
 
-def _cost(settings: Settings, answers: Any) -> Finding:
-    from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS  # noqa: PLC0415  # imported by now
-    from trackdrive_assets.doctor.findings import cost_of_a_day  # noqa: PLC0415  # as above
-    from trackdrive_assets.settings import STATS_INTERVALS  # noqa: PLC0415  # as above
-
-    return cost_of_a_day(
-        answers,
-        categories=len(settings.report_categories),
-        series=len(LEGACY_GROUP_BYS),
-        minutes=STATS_INTERVALS[settings.stats_interval],
-        pace=settings.requests_per_second,
-    )
-
-
-def _about(settings: Settings, now: datetime, requests: int) -> dict[str, str | int]:
-    """What whoever reads a log or a ticket asks first."""
+def _header(settings: Settings, now: datetime, requests: int) -> dict[str, str | int]:
+    """Return what the reader of a log or a ticket needs to know first."""
     from trackdrive_assets.api.auth import KeyPair  # noqa: PLC0415  # imported by now
 
     return {
         "account": settings.address,
         "credentials": "key pair" if isinstance(settings.credentials, KeyPair) else "auth_token",
         "time zone": settings.time_zone,
-        "asked at": now.isoformat(timespec="seconds"),
+        "probed at": now.isoformat(timespec="seconds"),
         "requests": requests,
         "version": f"trackdrive-assets {version('trackdrive-assets')}, Python {platform.python_version()}, "
         f"{platform.system()}",
     }
 
 
-def _table(found: Sequence[Finding]) -> str:
-    """A finding with many words takes several lines."""
-    rows = [
-        ((each.result, each.subject) if first else ("", "")) + (line,)
-        for each in found
-        for first, line in _numbered(textwrap.wrap(each.says, _WIDTH))
-    ]
-    return table_text(("result", "subject", "what was found"), rows)
-
-
-def _numbered(lines: Sequence[str]) -> list[tuple[bool, str]]:
-    return [(number == 0, line) for number, line in enumerate(lines)]
+def _table(found: Mapping[str, Finding]) -> str:
+    """Return the findings as a table; a long description takes several lines."""
+    rows = []
+    for probe, finding in found.items():
+        first, *others = textwrap.wrap(finding.description, _WIDTH)
+        rows += [(finding.result, probe, first), *(("", "", line) for line in others)]
+    return table_text(("result", "probe", "description"), rows)

@@ -1,4 +1,5 @@
-"""What an account's API is like: a few small questions, and what their answers settle.
+"""What an account's API is like: a few small requests, and a finding for each thing that they settle.
 
-`asking.py` asks, `findings.py` judges. Both work without Dagster and without a terminal.
+`requests.py` sends the requests. The probes are pure functions from the outcomes to a finding, listed in
+`probes.py`. Nothing here needs Dagster or a terminal.
 """

@@ -1,8 +1,8 @@
 """One call: the moments at which something happens to it, and what it looks like at any of them.
 
 What it looks like is a pure function of the call and the moment, so a test lets three days pass by moving the
-clock. All moments are milliseconds since 1970 in UTC. Not here: which calls there are (`generator.py`), and which
-columns of them are shown, in what envelope (`wire.py`).
+clock. All moments are milliseconds since 1970 in UTC. Not here: which calls there are (`generator.py`), and
+which columns of them are shown, in what envelope (`serializers.py`).
 """
 
 import math

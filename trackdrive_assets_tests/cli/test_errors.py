@@ -105,5 +105,5 @@ def test_doctor_tells_machines_what_it_tells_people(trackdrive: Trackdrive, sand
     assert told["result"] == "ok"
     table = " ".join(trackdrive("doctor", "--days", "366").stdout.split())
     for finding in told["findings"]:
-        assert finding["subject"] in table
+        assert finding["probe"] in table
     assert sandbox.private_key not in json.dumps(told) + table

@@ -1,1 +1,1 @@
-"""What doctor finds out about an account, and about its opposite."""
+"""Tests of the probes of `trackdrive doctor`, on the sandbox and on servers that are not an account."""

@@ -1,0 +1,84 @@
+"""Probes of the values that people are paid by: money, and whether a call converted."""
+
+from trackdrive_assets.doctor.descriptions import REPORT_IT, no_calls, outline
+from trackdrive_assets.doctor.finding import Finding, Result, differs, failed, inconclusive, ok
+from trackdrive_assets.doctor.outcomes import Outcomes, rows_of
+from trackdrive_assets.tables.parse import flag
+
+_MONEY_COLUMNS = {
+    "revenue": ("revenue", "buyer_revenue"),
+    "payout": ("payout", "traffic_source_payout"),
+    "trackdrive_cost": ("trackdrive_cost",),
+    "provider_cost": ("provider_cost",),
+}
+_CONVERSION_OF = {"revenue": "buyer_converted", "payout": "traffic_source_converted"}
+"""The column that is true for every call with this money. The other columns have a value for every call."""
+
+_STATES = frozenset(
+    ("", "converted", "not converted", "unconverted", "repeat", "first-time", "true", "false", "yes", "no")
+)
+
+
+def money(outcomes: Outcomes) -> Finding:
+    """Probe whether the key may see the money columns."""
+    rows = rows_of(outcomes.page)
+    if not rows:
+        return no_calls(outcomes)
+    missing, empty, unknown = [], [], []
+    for name, columns in _MONEY_COLUMNS.items():
+        if not any(column in row for row in rows for column in columns):
+            missing.append(name)
+            continue
+        conversion = _CONVERSION_OF.get(name)
+        paid = rows if conversion is None else [row for row in rows if _boolean(row.get(conversion))]
+        if not paid:
+            unknown.append(name)
+        elif all(row.get(column) in {None, ""} for row in paid for column in columns):
+            empty.append(name)
+    hidden = [
+        f"{label}: {', '.join(names)}."
+        for label, names in (("Missing", missing), ("Always null", empty))
+        if names
+    ]
+    if hidden:
+        return differs(
+            f"{' '.join(hidden)} The key may lack the permission to see them. The lake contains null."
+        )
+    if unknown:
+        return inconclusive(
+            f"no converted call for {', '.join(unknown)} in this period. Try a larger --days."
+        )
+    return ok("Revenue, payout and both costs are visible.")
+
+
+def not_converted(outcomes: Outcomes) -> Finding:
+    """Probe how the API writes that a call did not convert."""
+    rows = rows_of(outcomes.page)
+    if not rows:
+        return no_calls(outcomes)
+    values = [row[column] for row in rows for column in _CONVERSION_OF.values() if column in row]
+    unreadable = {_literal(value) for value in values if _boolean(value) is None}
+    if unreadable:
+        return failed(f"Not understood: {', '.join(sorted(unreadable))}. It fails every run. {REPORT_IT}")
+    literals = {_literal(value) for value in values if not _boolean(value)}
+    if not literals:
+        return inconclusive("no unconverted call in this period. Try a larger --days.")
+    result = Result.OK if literals == {"null"} else Result.DIFFERS
+    return Finding(result, f"Written as {' and '.join(sorted(literals))}.")
+
+
+def _boolean(value: object) -> bool | None:
+    """Return the boolean of a conversion column; None if runs cannot read it."""
+    try:
+        return bool(flag(value))
+    except ValueError:
+        return None
+
+
+def _literal(value: object) -> str:
+    """Return the spelling of a known state. Any other text is not shown, because it may be a name."""
+    if value is None:
+        return "null"
+    if isinstance(value, str) and value.casefold() not in _STATES:
+        return "an unknown text"
+    return repr(value) if isinstance(value, str | bool | int) else outline(value)

@@ -1,0 +1,87 @@
+"""Words and findings for responses that are not understood, without any of their values.
+
+Not here: what a good response means for runs (the probes).
+"""
+
+import re
+from http import HTTPStatus
+
+from trackdrive_assets.api.envelope import any_value
+from trackdrive_assets.api.errors import is_transient
+from trackdrive_assets.api.transport import RawResponse
+from trackdrive_assets.doctor.finding import Finding, failed, inconclusive
+from trackdrive_assets.doctor.outcomes import (
+    Outcome,
+    Outcomes,
+    envelope_of,
+    is_error,
+    is_json,
+    rows_of,
+    status_of,
+)
+
+REPORT_IT = "Please report this line as an issue."
+
+_NOT_SENT = "the request for calls failed."
+_OUTLINE_LENGTH = 200
+# Seven digits or more, with any separators, that are not an IP address.
+_PHONE_NUMBER = re.compile(r"(?<![\d.])(?!\d{1,3}(?:\.\d{1,3}){3}\b)\+?\d(?:[\s().-]*\d){6,}")
+
+
+def mask_phone_numbers(text: str) -> str:
+    """Return a text without anything that could be a phone number."""
+    return _PHONE_NUMBER.sub("[number]", text)
+
+
+def outline(value: object) -> str:
+    """Return the keys and the types of a JSON value, without its values."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {outline(member)}" for name, member in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{outline(value[0])}, …]" if value else "[]"
+    types = {str: "text", bool: "boolean", type(None): "null"}
+    return types.get(type(value), "number")
+
+
+def describe_body(response: RawResponse) -> str:
+    """Return the outline of what a response contains."""
+    if not response.body.strip():
+        return "an empty body"
+    if not is_json(response):
+        return f"a body that is not JSON (Content-Type: {response.headers.get('Content-Type', 'missing')})"
+    envelope = envelope_of(response)
+    content = any_value(response.body) if envelope is None else envelope.content
+    return f"a body like {mask_phone_numbers(outline(content))[:_OUTLINE_LENGTH]}"
+
+
+def no_calls(outcomes: Outcomes) -> Finding:
+    """Return the finding of a probe that needs calls and has none."""
+    if rows_of(outcomes.page) is None:
+        return inconclusive(_NOT_SENT)
+    return inconclusive(f"no calls in the last {outcomes.days} days. Try a larger --days.")
+
+
+def failure(outcome: Outcome) -> Finding:
+    """Return the finding of a request without a response that runs understand, and what to do about it."""
+    if outcome is None:
+        return inconclusive(_NOT_SENT)
+    if isinstance(outcome, RawResponse):
+        status: int | None = status_of(outcome)
+        transient = is_transient(status_of(outcome)) or not is_json(outcome)
+        verdict = "Refused" if is_error(status_of(outcome)) else "Not understood"
+        description = f"{verdict}: {status}, {describe_body(outcome)}."
+    else:
+        # Without the words of the server, which may contain a name.
+        status, transient = outcome.status, not outcome.permanent
+        description = "No response." if status is None else f"Refused: {status}."
+    return failed(f"{description} {_advice(status, transient=transient)}", transient=transient)
+
+
+def _advice(status: int | None, *, transient: bool) -> str:
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return "Give the key this permission in the Trackdrive profile."
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return "A proxy requires credentials. Set them in HTTPS_PROXY."
+    if transient:
+        return "Try again in some minutes. If it persists, send this line to Trackdrive's support."
+    return REPORT_IT

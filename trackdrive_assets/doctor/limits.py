@@ -1,0 +1,119 @@
+"""Probes of paging, of the end of a range, of the rate limit, and what a day's run costs in requests."""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from trackdrive_assets.api import catalog
+from trackdrive_assets.doctor.descriptions import mask_phone_numbers, no_calls
+from trackdrive_assets.doctor.finding import Finding, differs, inconclusive, ok
+from trackdrive_assets.doctor.outcomes import KnownCall, Outcomes, metadata_of, rows_of
+from trackdrive_assets.doctor.requests import LARGE_PAGE
+from trackdrive_assets.settings import STATS_INTERVALS, Settings
+
+_CURSOR_UNITS = 100_000
+"""Units of the current API's cursor in a second."""
+
+_LARGEST_ID = 10**12
+_LIMIT_HEADER = re.compile(r"rate-?limit|retry-after|x-limit|quota", re.IGNORECASE)
+_HEADER_LENGTH = 60
+_MINUTES_PER_DAY = 24 * 60
+
+
+def page_size(outcomes: Outcomes) -> Finding:
+    """Probe how many rows a page may have."""
+    metadata, large = metadata_of(outcomes.page), metadata_of(outcomes.large_page)
+    if metadata is None or metadata.per_page is None:
+        return inconclusive("no response contains its page size.")
+    limit = f" A request for {LARGE_PAGE} rows gets {large.per_page}." if large and large.per_page else ""
+    if metadata.per_page < outcomes.per_page:
+        return differs(f"Runs request {outcomes.per_page} rows per page and get {metadata.per_page}.{limit}")
+    return ok(f"{metadata.per_page} rows per page, as requested.{limit}")
+
+
+def cursor(outcomes: Outcomes) -> Finding:
+    """Probe what a cursor is made of."""
+    rows, metadata = rows_of(outcomes.page), metadata_of(outcomes.page)
+    if not rows or metadata is None:
+        return no_calls(outcomes)
+    token = metadata.next_cursor
+    try:
+        number = Decimal(token or "")
+    except InvalidOperation:
+        actual = "missing" if token in {None, "", "null"} else "a text"
+        return differs(f"The cursor is {actual}, and not a number.")
+    if number == 0:
+        return inconclusive("the first page is the last one. Try a larger --days.")
+    last = KnownCall.from_row(rows[-1])
+    if last and _is_instant(number, last.created_at):
+        return ok("The current API's: created_at of the last call in units of 10 microseconds.")
+    if number == number.to_integral_value() and number < _LARGEST_ID:
+        return differs("The legacy API's: the id of a call. Runs send it back unchanged.")
+    return differs("An unknown kind of number. Runs send it back unchanged.")
+
+
+def created_at_to(outcomes: Outcomes) -> Finding:
+    """Probe whether the end of a range is inclusive."""
+    if outcomes.known is None:
+        return no_calls(outcomes)
+    at_end = outcomes.contains_known(outcomes.until_known)
+    at_neighbor = outcomes.contains_known(outcomes.until_neighbor)
+    match at_end, at_neighbor:
+        case True, False:
+            return ok(
+                "Inclusive, to the millisecond. A report counts a call of exactly midnight in both days."
+            )
+        case False, True:
+            return differs("Exclusive, to the millisecond. Reports count each call in one day.")
+        case True, True:
+            return differs(
+                "The API ignores fractions of a second and includes later calls. Runs remove them."
+            )
+        case False, False:
+            return differs(
+                "The API ignores fractions of a second and omits the last calls. Runs request a wider range."
+            )
+    return inconclusive("the requests that end at a known call failed.")
+
+
+def rate_limit(outcomes: Outcomes) -> Finding:
+    """Probe whether the API names its rate limit in a header."""
+    headers = {
+        name: value
+        for response in outcomes.responses
+        for name, value in response.headers.items()
+        if _LIMIT_HEADER.search(name)
+    }
+    if not headers:
+        return inconclusive(f"none of {len(outcomes.responses)} responses has a rate limit header.")
+    shown = [
+        f"{name}: {mask_phone_numbers(value)[:_HEADER_LENGTH]}" for name, value in sorted(headers.items())
+    ]
+    return ok("; ".join(shown))
+
+
+def cost_of_a_day(outcomes: Outcomes, settings: Settings) -> Finding:
+    """Estimate how many requests the run of one day sends, and how long they take at least."""
+    metadata = metadata_of(outcomes.page)
+    if metadata is None or metadata.total_count is None or not metadata.per_page:
+        return inconclusive("no response contains the number of calls.")
+    calls = round(metadata.total_count / outcomes.days)
+    pages = max(1, math.ceil(calls / metadata.per_page))
+    reports = len(settings.report_categories)
+    intervals = _MINUTES_PER_DAY // STATS_INTERVALS[settings.stats_interval]
+    stats = len(catalog.LEGACY_GROUP_BYS) * len(catalog.STATS) * intervals
+    requests, rate = pages + reports + stats, settings.requests_per_second
+    duration = f", at least {requests / rate:,.0f} s at {rate:g} per second" if rate else ""
+    return ok(
+        f"About {calls:,} calls and {requests:,} requests ({pages:,} for calls, {reports} for reports, "
+        f"{stats} for statistics){duration}."
+    )
+
+
+def _is_instant(cursor: Decimal, created_at: datetime) -> bool:
+    try:
+        instant = datetime.fromtimestamp(float(cursor) / _CURSOR_UNITS, UTC)
+    except (ValueError, OverflowError, OSError):
+        return False
+    return abs(instant - created_at) < timedelta(seconds=1)

@@ -1,0 +1,143 @@
+"""The outcomes of the requests to an account, decoded as far as every probe needs.
+
+Not here: sending the requests (`requests.py`), and words for people (`descriptions.py`).
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Self
+
+from trackdrive_assets.api import responses
+from trackdrive_assets.api.envelope import Envelope, Metadata, NotJson, any_value, open_envelope
+from trackdrive_assets.api.errors import RequestFailed
+from trackdrive_assets.api.rows import Row
+from trackdrive_assets.api.transport import RawResponse
+from trackdrive_assets.tables.parse import instant
+
+Outcome = RawResponse | RequestFailed | None
+"""The response to a request, the error in its place, or None if the request was not sent."""
+
+
+@dataclass(frozen=True)
+class KnownCall:
+    """A call of the first page, which the later requests are about.
+
+    Attributes:
+        uuid: The uuid.
+        created_at: The aware instant, as the API sent it.
+    """
+
+    uuid: str
+    created_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self | None:
+        """Return the call of a row; None if its uuid or its instant is missing or not readable."""
+        try:
+            created_at = instant(row.get("created_at"))
+        except (TypeError, ValueError):
+            return None
+        uuid = row.get("uuid")
+        return cls(uuid, created_at) if isinstance(uuid, str) and uuid and created_at else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """The outcomes of all requests to one account.
+
+    Attributes:
+        per_page: The page size that was requested.
+        days: The number of days whose calls were requested.
+        received_at: The time of this machine when the first outcome arrived.
+        page: The newest calls with all columns.
+        large_page: The newest calls with a `per_page` above every known limit.
+        report: The report by status.
+        stats: The count by status.
+        known: The call that the next three requests are about.
+        call: The known call alone.
+        until_known: The calls up to the instant of the known call.
+        until_neighbor: The calls up to 1 ms earlier if `until_known` contains the call, else 1 ms later.
+    """
+
+    per_page: int
+    days: int
+    received_at: datetime
+    page: Outcome
+    large_page: Outcome = None
+    report: Outcome = None
+    stats: Outcome = None
+    known: KnownCall | None = None
+    call: Outcome = None
+    until_known: Outcome = None
+    until_neighbor: Outcome = None
+
+    @property
+    def total_count(self) -> int | None:
+        """The API's own count of the calls in the requested days."""
+        metadata = metadata_of(self.page)
+        return metadata.total_count if metadata else None
+
+    @property
+    def responses(self) -> list[RawResponse]:
+        """Every response that arrived."""
+        values = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return [value for value in values if isinstance(value, RawResponse)]
+
+    def contains_known(self, outcome: Outcome) -> bool | None:
+        """Return whether a page contains the known call; None if it is not a page of calls."""
+        rows = rows_of(outcome)
+        if rows is None or self.known is None:
+            return None
+        return any(row.get("uuid") == self.known.uuid for row in rows)
+
+
+def status_of(response: RawResponse) -> int:
+    """Return the status of a response: the one in its body if that one is an error, else the one of HTTP."""
+    try:
+        status = open_envelope(response.body).status
+    except NotJson:
+        status = None
+    return status if status is not None and is_error(status) else response.status
+
+
+def is_error(status: int) -> bool:
+    """Return whether a status is an error."""
+    return status >= HTTPStatus.BAD_REQUEST
+
+
+def is_json(response: RawResponse) -> bool:
+    """Return whether a body is JSON."""
+    try:
+        any_value(response.body)
+    except ValueError:
+        return False
+    return True
+
+
+def envelope_of(outcome: Outcome) -> Envelope | None:
+    """Return the envelope of a good response; None for an error, a redirect, a web page or no response."""
+    if not isinstance(outcome, RawResponse) or is_error(status_of(outcome)) or outcome.is_redirect:
+        return None
+    try:
+        return open_envelope(outcome.body)
+    except NotJson:
+        return None
+
+
+def metadata_of(outcome: Outcome) -> Metadata | None:
+    """Return the metadata of a good response."""
+    envelope = envelope_of(outcome)
+    return envelope.metadata if envelope else None
+
+
+def rows_of(outcome: Outcome) -> list[Row] | None:
+    """Return the calls of a page; None if it is not a page of calls."""
+    envelope = envelope_of(outcome)
+    if envelope is None or (envelope.errors and not envelope.content):
+        return None
+    try:
+        return list(responses.call_rows(envelope.content))
+    except responses.UnknownShape:
+        return None

@@ -1,0 +1,93 @@
+"""The requests of `trackdrive doctor`: at most seven small GETs, never a DELETE.
+
+Not here: what the responses mean (the probes).
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.errors import RequestFailed
+from trackdrive_assets.api.pagination import FIRST_CURSOR
+from trackdrive_assets.api.query import Endpoint
+from trackdrive_assets.api.rows import Row
+from trackdrive_assets.api.transport import RawResponse
+from trackdrive_assets.doctor.outcomes import KnownCall, Outcome, Outcomes, rows_of, status_of
+
+LARGE_PAGE = 1000
+"""A page size above every known limit."""
+
+CATEGORY = GROUP_BY = "status"
+STAT = "count"
+
+_NEIGHBOR = timedelta(milliseconds=1)
+_MINUTE = timedelta(minutes=1)
+
+
+def send_requests(client: Client, *, days: int, now: datetime) -> Outcomes:
+    """Send the requests that the probes need, and return the outcomes.
+
+    Args:
+        client: The client of the account. A short retry budget keeps the command quick when a host is down.
+        days: The number of days before `now` whose calls are requested.
+        now: The aware current time.
+    """
+    span = {"created_at_from": _format(now - timedelta(days=days)), "created_at_to": _format(now)}
+    page = _get(client, Endpoint.CALLS, per_page=client.per_page, cursor=FIRST_CURSOR, **span)
+    outcomes = Outcomes(per_page=client.per_page, days=days, received_at=datetime.now(UTC), page=page)
+    if not isinstance(page, RawResponse) or page.is_redirect or status_of(page) == HTTPStatus.UNAUTHORIZED:
+        # The host or the key is wrong, so every other request would fail in the same way.
+        return outcomes
+    outcomes = replace(
+        outcomes,
+        report=_get(client, Endpoint.REPORTS, category=CATEGORY, **span),
+        stats=_get(client, Endpoint.STATS, group_by=GROUP_BY, stat=STAT, **span),
+    )
+    rows = rows_of(page)
+    if rows is None:
+        return outcomes
+    large_page = _get(client, Endpoint.CALLS, per_page=LARGE_PAGE, columns="uuid", **span)
+    outcomes = replace(outcomes, large_page=large_page, known=choose_known_call(rows))
+    return outcomes if outcomes.known is None else _request_known_call(client, outcomes, outcomes.known)
+
+
+def choose_known_call(rows: list[Row]) -> KnownCall | None:
+    """Return a call whose instant has a fraction of a second if there is one, else any call.
+
+    Only a fraction shows whether the server ignores fractions in `created_at_to`.
+    """
+    calls = [call for row in rows if (call := KnownCall.from_row(row))]
+    return next((call for call in calls if call.created_at.microsecond), calls[0] if calls else None)
+
+
+def _request_known_call(client: Client, outcomes: Outcomes, known: KnownCall) -> Outcomes:
+    call = _get(client, f"calls/{known.uuid}")
+    until_known = _get_until(client, known, known.created_at)
+    offset = -_NEIGHBOR if outcomes.contains_known(until_known) else _NEIGHBOR
+    until_neighbor = _get_until(client, known, known.created_at + offset)
+    return replace(outcomes, call=call, until_known=until_known, until_neighbor=until_neighbor)
+
+
+def _get_until(client: Client, known: KnownCall, end: datetime) -> Outcome:
+    """Request the calls of the minute before the known call, up to an exact end."""
+    return _get(
+        client,
+        Endpoint.CALLS,
+        created_at_from=_format(known.created_at - _MINUTE),
+        created_at_to=end.isoformat(timespec="milliseconds"),
+        per_page=LARGE_PAGE,
+        columns="uuid,created_at",
+    )
+
+
+def _get(client: Client, path: str, **parameters: object) -> Outcome:
+    """Return the response, or the error in its place."""
+    try:
+        return client.look(path, {name: str(value) for name, value in parameters.items()})
+    except RequestFailed as error:
+        return error
+
+
+def _format(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%d %H:%M:%S %z")
