@@ -85,7 +85,7 @@ def test_the_last_page_with_calls_has_a_cursor_and_the_empty_one_after_it_has_ze
     assert [len(page.rows) for page in pages] == [1000, 1000, 500]
     cursor = str(pages[-1].metadata.next_cursor)
     assert cursor != "0"
-    after = client.page_of_calls(Query(created_at_to=MIDNIGHT + DAY), {"cursor": cursor, "per_page": "1000"})
+    (after,) = client.call_pages(Query(created_at_to=MIDNIGHT + DAY, cursor=cursor))
     assert (len(after.rows), after.metadata.next_cursor) == (0, "0")
     assert {page.metadata.total_count for page in pages} == {CALLS}
 

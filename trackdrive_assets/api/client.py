@@ -20,7 +20,7 @@ from trackdrive_assets.api.pagination import Page, Paging, report_ends, walk
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
-from trackdrive_assets.api.transport import ROOT, RawResponse, Transport, Usage
+from trackdrive_assets.api.transport import ROOT, RawResponse, RequestGroup, Transport, Usage
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
@@ -121,14 +121,17 @@ class Client:
         for page in self.call_pages(query, paging=paging):
             yield from page.rows
 
-    def call_pages(self, query: Query = ANY, *, paging: Paging | None = None) -> Iterator[Page]:
-        """The pages of the calls that match.
+    def call_pages(
+        self, query: Query = ANY, *, paging: Paging | None = None, group: RequestGroup | None = None
+    ) -> Iterator[Page]:
+        """Fetch the calls that match, page by page.
 
         Args:
             query: `page` or `cursor` in it say where to begin.
             paging: By cursor or by page. By default by cursor, which has no end at page 10; by page where the
                 query needs it: with `page`, with `root=False`, or with an `order` of its own, which a cursor
                 cannot keep.
+            group: The group that the requests are counted in.
 
         Raises:
             IncompleteAnswer: Fewer calls came than the API counted.
@@ -140,7 +143,7 @@ class Client:
         if foreign := {"page", "cursor"} & parameters.keys():
             raise QueryError(f"{foreign.pop()} cannot be combined with paging by {paging.value}.")
         return walk(
-            lambda position: self._page_of_calls(parameters | position),
+            lambda position: self._page_of_calls(parameters | position, group),
             paging=paging,
             per_page=per_page,
             start=start,
@@ -153,7 +156,7 @@ class Client:
             query: Which calls.
             position: The chain's `parameters`.
         """
-        return self._page_of_calls(query.parameters(Endpoint.CALLS) | position)
+        return self._page_of_calls(query.parameters(Endpoint.CALLS) | position, None)
 
     def calls_csv(self, query: Query = ANY) -> str:
         """One page of calls as CSV text, as the server writes it.
@@ -162,12 +165,13 @@ class Client:
         """
         return self._transport.text(f"{Endpoint.CALLS}.csv", query.parameters(Endpoint.CALLS))
 
-    def reports(self, category: str, query: Query = ANY) -> Report:
+    def reports(self, category: str, query: Query = ANY, *, group: RequestGroup | None = None) -> Report:
         """Totals of the calls that match, by category.
 
         Args:
             category: One of `catalog.REPORT_CATEGORIES`, or another that the account knows.
             query: Which calls; `page` in it asks for that page alone.
+            group: The group that the requests are counted in.
         """
         parameters = _report_parameters(category, query)
         only_page = parameters.pop("page", None)
@@ -176,7 +180,9 @@ class Client:
         rows: list[Row] = []
         seen: set[bytes] = set()
         while True:
-            envelope = self._transport.json("GET", Endpoint.REPORTS, asked | {"page": str(number)})
+            envelope = self._transport.json(
+                "GET", Endpoint.REPORTS, asked | {"page": str(number)}, group=group
+            )
             found = self._by_shape(
                 Endpoint.REPORTS, envelope, lambda content: responses.report_rows(content, category)
             )
@@ -199,6 +205,8 @@ class Client:
         created_at_from: datetime | str,
         created_at_to: datetime | str,
         query: Query = ANY,
+        *,
+        group: RequestGroup | None = None,
     ) -> dict[responses.Group, Decimal | None]:
         """One statistic of the calls of a span of time, by group.
 
@@ -208,6 +216,7 @@ class Client:
             created_at_from: First instant.
             created_at_to: End of the span.
             query: Which calls besides.
+            group: The group that the request is counted in.
 
         Returns:
             Group to Decimal. The group None holds the calls that have no value there.
@@ -216,7 +225,7 @@ class Client:
         closed_choice("stat", stat, catalog.STATS)
         spanned = replace(query, created_at_from=created_at_from, created_at_to=created_at_to)
         parameters = spanned.parameters(Endpoint.STATS) | {"group_by": group_by, "stat": stat}
-        envelope = self._transport.json("GET", Endpoint.STATS, parameters)
+        envelope = self._transport.json("GET", Endpoint.STATS, parameters, group=group)
         return self._by_shape(
             Endpoint.STATS, envelope, lambda content: responses.stat_values(content, stat, group_by)
         )
@@ -257,8 +266,8 @@ class Client:
                 return inside
         raise self._unreadable(f"{method} {ROOT}calls/{uuid}", content, "one call is an object")
 
-    def _page_of_calls(self, parameters: dict[str, str]) -> Page:
-        envelope = self._transport.json("GET", Endpoint.CALLS, parameters, self._calls.decode)
+    def _page_of_calls(self, parameters: dict[str, str], group: RequestGroup | None) -> Page:
+        envelope = self._transport.json("GET", Endpoint.CALLS, parameters, self._calls.decode, group)
         return Page(self._by_shape(Endpoint.CALLS, envelope, responses.call_rows), envelope.metadata)
 
     def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:

@@ -4,6 +4,8 @@ Pure: what a tempo becomes when the server refuses (`slower`), and when it no lo
 `RateLimiter` acts on it for all threads together.
 """
 
+import heapq
+import itertools
 import threading
 import time
 from collections import deque
@@ -103,6 +105,51 @@ class Clock:
         self._awake.set()
 
 
+class Slots:
+    """A semaphore whose waiting threads are served by priority, and in order of arrival within one.
+
+    Args:
+        count: The number of threads that hold a slot at the same time.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._lock = threading.Lock()
+        self._arrivals = itertools.count()
+        self._waiting: list[tuple[int, int, threading.Event]] = []
+
+    @contextmanager
+    def held(self, priority: int) -> Iterator[None]:
+        """Hold a slot for the duration of the block. The lowest priority number goes first."""
+        self._acquire(priority)
+        try:
+            yield
+        finally:
+            self._release()
+
+    @property
+    def waiting_count(self) -> int:
+        """The number of threads that wait for a slot."""
+        return len(self._waiting)
+
+    def _acquire(self, priority: int) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            handed_over = threading.Event()
+            heapq.heappush(self._waiting, (priority, next(self._arrivals), handed_over))
+        handed_over.wait()
+
+    def _release(self) -> None:
+        with self._lock:
+            if self._waiting:
+                _, _, handed_over = heapq.heappop(self._waiting)
+                handed_over.set()
+            else:
+                self._free += 1
+
+
 class RateLimiter:
     """Lets requests through one by one.
 
@@ -112,7 +159,7 @@ class RateLimiter:
     """
 
     def __init__(self, requests_per_second: float, max_concurrency: int) -> None:
-        self._places = threading.BoundedSemaphore(max_concurrency)
+        self._slots = Slots(max_concurrency)
         self._configured = requests_per_second or float("inf")
         self._changing = threading.Lock()
         self._tempo = self._before = Rate(self._configured)
@@ -122,12 +169,16 @@ class RateLimiter:
         self._refused: deque[float] = deque(maxlen=_MOST_REMEMBERED)
 
     @contextmanager
-    def turn(self, clock: Clock) -> Iterator[float]:
-        """Wait for a turn; the place is free again when the block is left.
+    def turn(self, clock: Clock, priority: int = 0) -> Iterator[float]:
+        """Wait for a turn; the slot is free again when the block is left.
 
         Gives when the request is sent, to name it by in `refused`.
+
+        Args:
+            clock: The time.
+            priority: The lowest number gets the next free slot.
         """
-        with self._places:
+        with self._slots.held(priority):
             yield self._wait(clock)
 
     def refused(self, sent_at: float, retry_after: float | None, now: float) -> None:

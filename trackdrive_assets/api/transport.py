@@ -66,6 +66,33 @@ class Usage:
         return Usage(self.requests - earlier.requests, self.retries - earlier.retries)
 
 
+class RequestGroup:
+    """Requests that belong together, like all those of one day.
+
+    Args:
+        priority: Where requests have to wait for a free slot, the lowest number goes first.
+
+    Attributes:
+        usage: What was sent for the group so far.
+        is_cancelled: Whether nothing more is sent for it.
+    """
+
+    def __init__(self, priority: int = 0) -> None:
+        self.priority = priority
+        self.usage = Usage()
+        self.is_cancelled = False
+        self._counting = threading.Lock()
+
+    def count(self, more: Usage) -> None:
+        """Add to the usage."""
+        with self._counting:
+            self.usage += more
+
+    def cancel(self) -> None:
+        """Send nothing more. Requests in flight are not interrupted."""
+        self.is_cancelled = True
+
+
 @dataclass(frozen=True)
 class Response:
     """What came back.
@@ -120,13 +147,12 @@ class Transport:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.credentials = credentials
-        self.usage = Usage()
+        self._all = RequestGroup()
         self._timeout = (connect_timeout, read_timeout)
         self._retry_budget = retry_budget
         self._clock = clock or Clock()
         self._closed = False
         self._pace = shared_rate_limiter(self.base_url, requests_per_second, max_concurrency)
-        self._counting = threading.Lock()
         self._of_thread = threading.local()
         self._session = requests.Session()
         self._session.auth = credentials.auth
@@ -144,6 +170,11 @@ class Transport:
         self._session.close()
 
     @property
+    def usage(self) -> Usage:
+        """What was sent so far, for all groups together."""
+        return self._all.usage
+
+    @property
     def usage_of_thread(self) -> Usage:
         """What this thread has sent so far."""
         usage: Usage = getattr(self._of_thread, "usage", Usage())
@@ -155,9 +186,10 @@ class Transport:
         path: str,
         parameters: dict[str, str],
         read: Callable[[msgspec.Raw | bytes], Any] = any_value,
+        group: RequestGroup | None = None,
     ) -> Envelope:
         """Ask for JSON, and open its envelope; `read` decodes the content."""
-        return self._send(method, path, parameters, partial(self._decoded, read=read))
+        return self._send(method, path, parameters, partial(self._decoded, read=read), group)
 
     def text(self, path: str, parameters: dict[str, str]) -> str:
         """Ask for text, such as CSV."""
@@ -181,8 +213,10 @@ class Transport:
         path: str,
         parameters: dict[str, str],
         read: Callable[[Response], Read],
+        group: RequestGroup | None = None,
     ) -> Read:
         """Ask, and ask again for as long as that is allowed and can help."""
+        group = group or RequestGroup()
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: retry.may_retry(method, error)),
             wait=lambda state: retry.pause_before(state.attempt_number, _error_of(state), random.random),
@@ -194,11 +228,11 @@ class Transport:
                 )
             ),
             sleep=self._clock.sleep,
-            before_sleep=self._note_retry,
+            before_sleep=partial(self._note_retry, group),
             retry_error_callback=self._give_up,
         )
         # Bound here, because tenacity's own call loses the type.
-        answer: Read = retrying(self._ask, method, path, parameters, read)
+        answer: Read = retrying(self._ask, method, path, parameters, read, group)
         return answer
 
     def _ask(
@@ -207,13 +241,16 @@ class Transport:
         path: str,
         parameters: dict[str, str],
         read: Callable[[Response], Read],
+        group: RequestGroup,
     ) -> Read:
         asked = f"{method} {ROOT}{path}"
         lost: requests.RequestException | None = None
-        with self._pace.turn(self._clock) as sent_at:
+        with self._pace.turn(self._clock, group.priority) as sent_at:
             if self._closed:
                 raise RequestFailed(f"{asked} was not sent: the client is closed.", asked=asked)
-            self._count(Usage(requests=1))
+            if group.is_cancelled:
+                raise RequestFailed(f"{asked} was not sent: what it belongs to was cancelled.", asked=asked)
+            self._count(group, Usage(requests=1))
             try:
                 response = self._session.request(
                     method,
@@ -315,8 +352,8 @@ class Transport:
             return f"nothing was sent for {self._timeout[1]:g} s ({kind})"
         return f"the connection failed ({kind})"
 
-    def _note_retry(self, state: tenacity.RetryCallState) -> None:
-        self._count(Usage(retries=1))
+    def _note_retry(self, group: RequestGroup, state: tenacity.RetryCallState) -> None:
+        self._count(group, Usage(retries=1))
         _log.warning("Asking again in %.1f s: %s", state.upcoming_sleep, _error_of(state))
 
     def _give_up(self, state: tenacity.RetryCallState) -> NoReturn:
@@ -332,9 +369,9 @@ class Transport:
             )
         raise error
 
-    def _count(self, more: Usage) -> None:
-        with self._counting:
-            self.usage += more
+    def _count(self, group: RequestGroup, more: Usage) -> None:
+        self._all.count(more)
+        group.count(more)
         self._of_thread.usage = self.usage_of_thread + more
 
 

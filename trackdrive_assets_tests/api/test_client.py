@@ -34,7 +34,7 @@ from trackdrive_assets.api.errors import (
 from trackdrive_assets.api.pagination import Paging
 from trackdrive_assets.api.query import Query, UnlistedValueWarning
 from trackdrive_assets.api.rate_limit import Clock
-from trackdrive_assets.api.transport import Usage
+from trackdrive_assets.api.transport import RequestGroup, Usage
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.api.conftest import NOON, Doorkeeper, account
@@ -416,6 +416,27 @@ def test_what_passes_is_waited_for_and_the_calls_are_exact(
     assert [plain(row) for row in client.calls(query)] == truth(sandbox)
     assert len(clock.pauses) >= 4
     assert client.usage == Usage(len(sandbox.requests), 4)
+
+
+def test_a_group_counts_its_own_requests_and_retries(sandbox: Sandbox, client: Client) -> None:
+    sandbox.inject("500", times=1)
+    calls, totals = RequestGroup(), RequestGroup()
+    query = Query(created_at_from=START, created_at_to=END)
+    list(client.call_pages(query, group=calls))
+    client.reports("status", query, group=totals)
+    client.stats("status", "count", START, END, group=totals)
+    assert calls.usage.retries == 1
+    assert totals.usage.retries == 0
+    assert client.usage == calls.usage + totals.usage
+
+
+def test_nothing_is_sent_for_a_group_that_was_cancelled(sandbox: Sandbox, client: Client) -> None:
+    group = RequestGroup()
+    group.cancel()
+    with pytest.raises(RequestFailed, match="was cancelled"):
+        client.reports("status", SPAN, group=group)
+    assert sandbox.requests == []
+    assert group.usage == client.usage == Usage()
 
 
 @pytest.mark.parametrize("kind", PASSING)

@@ -5,7 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from trackdrive_assets.api.rate_limit import Clock, Rate, RateLimiter, faster, shared_rate_limiter, slower
+from trackdrive_assets.api.rate_limit import (
+    Clock,
+    Rate,
+    RateLimiter,
+    Slots,
+    faster,
+    shared_rate_limiter,
+    slower,
+)
 from trackdrive_assets_tests.api.conftest import Doorkeeper
 from trackdrive_assets_tests.support.fake_clock import Hurry
 
@@ -33,6 +41,21 @@ def test_an_error_gives_the_place_back() -> None:
     for _ in range(3):
         with pytest.raises(RuntimeError), pace.turn(Clock()):
             raise RuntimeError
+
+
+def test_a_free_slot_goes_to_the_lowest_priority_number_that_waits() -> None:
+    slots, served = Slots(1), []
+
+    def serve(priority: int) -> None:
+        with slots.held(priority):
+            served.append(priority)
+
+    with ThreadPoolExecutor(4) as threads, slots.held(0):
+        for waiting, priority in enumerate([3, 1, 2, 1], 1):
+            threads.submit(serve, priority)
+            while slots.waiting_count < waiting:
+                pass
+    assert served == [1, 1, 2, 3]
 
 
 def test_a_paced_turn_is_a_turn_too() -> None:
