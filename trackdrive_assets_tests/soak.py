@@ -28,7 +28,8 @@ from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.assets import daily
 from trackdrive_assets.dagster.resources import TrackdriveResource
-from trackdrive_assets.lake.store import LAYOUT, Lake
+from trackdrive_assets.lake.layout import LAYOUT
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.faults import KINDS, Fault
 from trackdrive_assets.sandbox.serializers import ApiVersion
 from trackdrive_assets.sandbox.server import Sandbox

@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from trackdrive_assets.lake.database import FILE, rebuild, views
+from trackdrive_assets.lake.database import FILE, build_database
+from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS
 from trackdrive_assets_tests.support.factories import a_call, a_sale, write
@@ -27,7 +28,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         calls = [a_sale("10", "4", buyer="Harbor", **parties), a_call(**parties)]
         moment = {"created_at": datetime(2024, 6, day, 15, 30, tzinfo=UTC)}
         write(lake, "calls", [call | moment for call in calls], day=date(2024, 6, day))
-    rebuild(lake, SCHEMAS, time_zone="UTC", meanings=MEANINGS, descriptions=DESCRIPTIONS)
+    build_database(lake, SCHEMAS, time_zone="UTC", descriptions=DESCRIPTIONS, column_descriptions=MEANINGS)
     monkeypatch.chdir(tmp_path)
     return lake.root
 

@@ -13,8 +13,8 @@ import trackdrive_assets
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.api.query import UnlistedValueWarning
 from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.lake.database import views
-from trackdrive_assets.lake.store import LakeError
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.settings import SettingError, Settings
 from trackdrive_assets.tables.columns import TABLES
 

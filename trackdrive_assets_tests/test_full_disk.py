@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.ingest.calls import ingest_calls
-from trackdrive_assets.lake.database import FILE, rebuild
-from trackdrive_assets.lake.store import Lake, LakeError
+from trackdrive_assets.lake.database import FILE, build_database
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALL_CHANGES, REPORTS, SCHEMAS, Table
 from trackdrive_assets_tests.conftest import Pipeline
 from trackdrive_assets_tests.support.processes import forks
@@ -132,8 +133,10 @@ def test_wherever_the_room_ends_calls_stay_as_they_were_and_a_change_is_recorded
 
 def test_wherever_the_room_ends_the_views_stay_as_they_were(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    rebuild(lake, SCHEMAS, time_zone="UTC")
-    until_there_is_room(lake, lambda: rebuild(lake, SCHEMAS, time_zone="America/New_York"), lake.root / FILE)
+    build_database(lake, SCHEMAS, time_zone="UTC")
+    until_there_is_room(
+        lake, lambda: build_database(lake, SCHEMAS, time_zone="America/New_York"), lake.root / FILE
+    )
 
 
 # A lake that may not be written
@@ -155,7 +158,7 @@ def write_without_privileges(test: Connection, lake: Lake) -> None:
 
 WRITES: tuple[Callable[[Lake], object], ...] = (
     partial(store, table=CALL_CHANGES, rows=1),
-    partial(rebuild, schemas=SCHEMAS, time_zone="UTC"),
+    partial(build_database, schemas=SCHEMAS, time_zone="UTC"),
 )
 
 
@@ -164,7 +167,7 @@ def test_a_lake_that_may_not_be_written_is_named_and_stays_as_it_was(tmp_path: P
     for write in WRITES:
         write(lake)
     # Of another account's clock, because views that are up to date are not written.
-    rebuild(lake, SCHEMAS, time_zone="America/New_York")
+    build_database(lake, SCHEMAS, time_zone="America/New_York")
     before = contents(lake)
     for path in before:
         (lake.root / path).chmod(0o555)

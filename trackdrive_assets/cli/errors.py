@@ -73,7 +73,7 @@ def code_of(error: Exception) -> ExitCode | None:
         QueryError,
         TrackdriveError,
     )
-    from trackdrive_assets.lake.atomic import LakeError  # noqa: PLC0415  # see above
+    from trackdrive_assets.lake.errors import LakeError  # noqa: PLC0415  # see above
     from trackdrive_assets.report import PageError  # noqa: PLC0415  # see above
     from trackdrive_assets.settings import SettingError  # noqa: PLC0415  # see above
     from trackdrive_assets.tables.parse import MalformedRow  # noqa: PLC0415  # see above

@@ -61,7 +61,8 @@ def opened(form: str, place: Path | None, schema: pa.Schema) -> Iterator[Writer]
 
 @contextmanager
 def _replaced(place: Path) -> Iterator[BinaryIO]:
-    from trackdrive_assets.lake.atomic import atomic_replace, write_error  # noqa: PLC0415  # only for files
+    from trackdrive_assets.lake.atomic import atomic_replace  # noqa: PLC0415  # only for files
+    from trackdrive_assets.lake.errors import write_error  # noqa: PLC0415  # only for files
 
     # A device or a named pipe cannot be replaced, only written to.
     aside = place.is_file() or not place.exists()

@@ -12,7 +12,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from trackdrive_assets.lake.database import read_view
-from trackdrive_assets.lake.store import LAYOUT, Lake
+from trackdrive_assets.lake.layout import LAYOUT
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, meaning
 from trackdrive_assets.tables.columns import TABLES
 

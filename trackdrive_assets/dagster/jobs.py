@@ -19,7 +19,7 @@ from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.executor import account_lock
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.ingest.refetch import refetch_calls
-from trackdrive_assets.lake.store import LakeError
+from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.settings import Settings
 
 # By key and not by group, which assets that others merge into these definitions may share with ours.

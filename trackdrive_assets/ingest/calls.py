@@ -24,7 +24,8 @@ from trackdrive_assets.days import Day, Window, below, divided, how_many_parts, 
 from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.ingest.concurrency import Amount, Question, Task, Work, alone
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.store import DayWriter, Lake, WriteResult
+from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import NOTHING, TOKEN, Exclusion, call_batch, instant
 
@@ -173,7 +174,7 @@ class CallsReading:
         if self._expected is not None:
             writer.api_count = self._expected - len(self._outside)
         self._storing.close()
-        return CallsRead(writer.written, self._recorded[0])
+        return CallsRead(writer.result, self._recorded[0])
 
     def abandon(self) -> None:
         """Forget what was read; the day's old file stays."""

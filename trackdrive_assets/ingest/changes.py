@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.days import Day
-from trackdrive_assets.lake.day_file import DamagedFileError, DayFile
-from trackdrive_assets.lake.store import Lake, WriteResult
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.lake.errors import DamagedFileError
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES
 from trackdrive_assets.tables.parse import Exclusion
@@ -58,7 +60,7 @@ def record_changes(
     with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer:
         for batch in pa.concat_tables([kept, found]).to_batches():
             writer.write(batch)
-    return Recorded(writer.written, found.num_rows)
+    return Recorded(writer.result, found.num_rows)
 
 
 def _read_at(file: DayFile) -> datetime:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteAnswer, TrackdriveError
 from trackdrive_assets.api.transport import Usage
-from trackdrive_assets.lake.store import LakeError
+from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.tables.parse import MalformedRow
 
 READINGS = 3

@@ -152,7 +152,7 @@ def _put(lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclus
             standing.update({row["uuid"]: row for row in batch.filter(again).to_pylist()})
             writer.write(batch.filter(pc.invert(again)))
         writer.write(pa.RecordBatch.from_pylist(list(_merged(standing, fetched)), schema=CALLS.schema))
-    return CallsRead(writer.written, recorded[0])
+    return CallsRead(writer.result, recorded[0])
 
 
 def _merged(

@@ -12,7 +12,8 @@ from trackdrive_assets.api.errors import IncompleteAnswer
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
-from trackdrive_assets.lake.store import Lake, WriteResult
+from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import REPORTS
 from trackdrive_assets.tables.parse import report_batch
 
@@ -86,7 +87,7 @@ class ReportReading:
         ) as writer:
             writer.api_count = report.total_count
             writer.write(batch)
-        return writer.written
+        return writer.result
 
     def abandon(self) -> None:
         """Forget it. Nothing of it is in the lake."""

@@ -9,7 +9,8 @@ from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
-from trackdrive_assets.lake.store import Lake, WriteResult
+from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import STATS
 from trackdrive_assets.tables.parse import stats_batch
 
@@ -107,7 +108,7 @@ class StatsReading:
                     ]
                 )
             )
-        return writer.written
+        return writer.result
 
     def abandon(self) -> None:
         """Forget it. Nothing of it is in the lake."""

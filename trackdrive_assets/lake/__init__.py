@@ -1,4 +1,4 @@
-"""Files: one Parquet file a day, replaced whole, and the DuckDB file over them.
+"""The lake: one Parquet file for each table and day, and the DuckDB file over them.
 
-Nothing here knows of HTTP or Dagster, or of what the columns of a table mean: schemas come as arguments.
+Nothing here imports the HTTP client, Dagster or the columns of the tables. Schemas are arguments.
 """

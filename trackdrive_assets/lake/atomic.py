@@ -1,7 +1,7 @@
-"""Replacing a file whole: written aside, flushed, then moved over the old one.
+"""Atomic replacement of a file: write a new file next to the old one, flush it, then rename it.
 
-What is in the file is the caller's affair. Readers see the old file or the new one; after an error or a kill
-the old one stands, and what the dead writer left is cleared away by the next.
+Readers see the old file or the new one. After an error or a kill the old file is intact, and the next writer
+removes what the dead writer left. The content of the files is not decided here.
 """
 
 import fcntl
@@ -12,54 +12,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-
-class LakeError(Exception):
-    """The lake can't be read or written. The message says where, why and what to do."""
+from trackdrive_assets.lake.errors import translate_os_errors
 
 
 @contextmanager
-def translate_os_errors(doing: str, path: Path) -> Iterator[None]:
-    """Turn what the file system says into a `LakeError`. Keep code of callers out of its block."""
-    try:
-        yield
-    except OSError as error:
-        raise write_error(doing, path, error.strerror or str(error)) from error
+def staging_dir(path: Path) -> Iterator[Path]:
+    """Create a temporary folder next to `path`, and remove it at the end of the block.
 
+    Its name starts with a dot and ends with `.tmp`, so no view and no scan of the lake reads its files.
+    Staging folders that dead writers of `path` left are removed first.
 
-def write_error(doing: str, path: Path, why: str) -> LakeError:
-    """The error for a file system that refuses."""
-    return LakeError(
-        f"Can't {doing} {path}: {why}. What was there before is unchanged. "
-        "Check that the folder exists, is writable and has free space, then run again."
-    )
-
-
-@contextmanager
-def staging_dir(place: Path) -> Iterator[Path]:
-    """A scratch folder beside `place`, gone at the end of the block whatever happens.
-
-    Its name starts with a dot and ends with `.tmp`: no view, and no scan of the lake, reads what is inside.
-    Scratch folders of `place` whose writer is dead are removed on the way.
+    Args:
+        path: The file that is to be replaced.
 
     Raises:
-        LakeError: The folder can't be made.
+        LakeError: The folder can't be created.
     """
-    with translate_os_errors("write beside", place):
-        remove_stale_staging(place)
-        folder, lock = _locked_folder(place)
+    with translate_os_errors("write beside", path):
+        remove_stale_staging(path)
+        folder, lock = _create_locked_dir(path)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
-        # A day that was never written leaves no folder either.
+        # A day that was never written must not leave an empty folder.
         with suppress(OSError):
-            place.parent.rmdir()
+            path.parent.rmdir()
 
 
 @contextmanager
 def directory_lock(folder: Path) -> Iterator[None]:
-    """Wait until nobody else, in this process or another, has their turn in the folder."""
+    """Hold the exclusive lock of a folder during the block. Other threads and processes wait for it."""
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -68,49 +52,50 @@ def directory_lock(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def atomic_replace(new: Path, place: Path) -> None:
-    """Put `new` where `place` is, in one step that survives a power cut.
+def atomic_replace(new: Path, path: Path) -> None:
+    """Move `new` to `path` in one step that survives a power cut.
 
     Raises:
-        LakeError: The file system refuses; `place` is as it was.
+        LakeError: The operating system reported an error. `path` is unchanged.
     """
-    with translate_os_errors("replace", place):
+    with translate_os_errors("replace", path):
         _flush(new)
-        new.replace(place)
-        _flush(place.parent)
-        # The day's folder may be new as well.
-        _flush(place.parent.parent)
+        new.replace(path)
+        _flush(path.parent)
+        # The folder of the day may be new as well.
+        _flush(path.parent.parent)
 
 
-def _locked_folder(place: Path) -> tuple[Path, int]:
-    """A new scratch folder and the descriptor that holds its lock.
-
-    The lock ends with the process, however it ends: that is what tells an abandoned folder from one in use.
-    """
-    while True:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        # Another writer of the same day may tidy up between any two of these lines; then begin again.
-        with suppress(FileNotFoundError):
-            folder = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent))
-            lock = os.open(folder, os.O_RDONLY)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if folder.exists():
-                return folder, lock
-            os.close(lock)
-
-
-def remove_stale_staging(place: Path) -> None:
-    """Remove scratch folders of `place` whose writer is dead."""
-    for folder in place.parent.glob(f".{place.name}.*.tmp"):
+def remove_stale_staging(path: Path) -> None:
+    """Remove the staging folders of `path` whose writer is dead."""
+    for folder in path.parent.glob(f".{path.name}.*.tmp"):
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
             except BlockingIOError:
-                pass  # its writer lives
+                pass  # Its writer is alive.
             finally:
                 os.close(lock)
+
+
+def _create_locked_dir(path: Path) -> tuple[Path, int]:
+    """Create a staging folder, and return it with the descriptor that holds its lock.
+
+    The operating system releases the lock when the process ends, however it ends. A stale folder is therefore
+    a folder without a lock.
+    """
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Another writer of the same day may remove the folder between any two of these lines. Then retry.
+        with suppress(FileNotFoundError):
+            folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
 
 
 def _flush(path: Path) -> None:

@@ -1,166 +1,105 @@
-"""trackdrive.duckdb: the views over the Parquet files, rendered and swapped in.
+"""trackdrive.duckdb: the views over the Parquet files, built as a new file that replaces the old one.
 
-The file holds no rows, only views: the four tables, and every question in `views/*.sql`. The same views can
-be asked without it. The SQL is what DuckDB 1.0 understands, without extensions that its releases don't carry,
-so that any analyst's DuckDB opens it.
+The file has no rows, only views: the tables of the lake, and the queries of `sql/views`. `connect` offers the
+same views without the file. Their SQL is limited to what DuckDB 1.0 understands without extensions that its
+releases lack, so that every analyst's DuckDB opens the file.
 """
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from graphlib import TopologicalSorter
-from hashlib import sha256
-from io import SEEK_END
 from itertools import chain
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
-from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.atomic import (
-    LakeError,
-    atomic_replace,
-    remove_stale_staging,
-    staging_dir,
-    translate_os_errors,
-    write_error,
-)
-from trackdrive_assets.lake.sql_catalog import queries_in
-from trackdrive_assets.lake.store import LAYOUT, Lake
+from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
+from trackdrive_assets.lake.errors import LakeError, translate_os_errors, write_error
+from trackdrive_assets.lake.layout import ANY_DAY
+from trackdrive_assets.lake.sql_catalog import FILE_METADATA, views, with_referenced
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.table_sql import file_metadata_sql, identifier, literal, table_sql
 
 FILE = "trackdrive.duckdb"
 
+# Building needs nothing from the network, and must not wait for it.
+_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
 
 @dataclass(frozen=True)
-class View:
-    """A question with a name.
+class ViewColumn:
+    """One column of a view.
 
     Attributes:
-        name: As the analyst types it.
-        description: What a row is, and what it tells, in two sentences.
-        sql: The query, with `${time_zone}` for the account's time zone where it matters, and
-            `${file_metadata}` for the metadata of the files. What a column means stands behind its
-            expression, after `--:`.
+        name: The name of the column.
+        type: The DuckDB type.
+        description: The comment. Empty if there is none.
     """
 
     name: str
+    type: str
     description: str
-    sql: str
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """Names of what it selects from, other views among them."""
-        return frozenset(LAYOUT) if "${file_metadata}" in self.sql else referenced_tables(self.sql)
-
-    @property
-    def meanings(self) -> Mapping[str, str]:
-        """What the SQL says of columns, by name."""
-        return dict(_MEANING.findall(self.sql))
 
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The DuckDB file as it stands now.
+    """The new DuckDB file.
 
     Attributes:
         path: The file.
-        views: Of each view, its columns and their DuckDB types, in order.
-        meanings: Of each view, what its columns mean, as far as anybody says.
-        swapped: Whether a new file was swapped in. False: the old one was up to date.
+        views: The columns of each view, in order. A view comes after the views that it reads.
     """
 
     path: Path
-    views: Mapping[str, Mapping[str, str]]
-    meanings: Mapping[str, Mapping[str, str]]
-    swapped: bool
+    views: Mapping[str, Sequence[ViewColumn]]
 
 
-# `converted / calls AS conversion_rate, --: Share of all calls that a buyer paid for.`
-_MEANING = re.compile(r"(\w+),? --: (.+)$", re.MULTILINE)
-
-
-def referenced_tables(sql: str) -> frozenset[str]:
-    """Names of what a query selects from; its own parts are among them."""
-    said = re.sub(r"--.*", "", sql)
-    return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", said, re.IGNORECASE))
-
-
-def with_referenced(names: Iterable[str]) -> set[str]:
-    """Views, and all that they read, and what those read."""
-    found = set(names)
-    # Each stands after those it reads, so backwards every reader comes first.
-    for name, view in reversed(list(views().items())):
-        if name in found:
-            found |= view.reads
-    return found
-
-
-@cache
-def views() -> Mapping[str, View]:
-    """Every view by name, each after those it reads."""
-    found = {name: View(name, query.description, query.sql) for name, query in queries_in("views").items()}
-    order = TopologicalSorter(
-        {name: sorted(view.reads & found.keys()) for name, view in sorted(found.items())}
-    )
-    return {name: found[name] for name in order.static_order()}
-
-
-def rebuild(
+def build_database(
     lake: Lake,
     schemas: Mapping[str, pa.Schema],
     *,
     time_zone: str,
-    meanings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
     descriptions: Mapping[str, str] = MappingProxyType({}),
+    column_descriptions: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> BuildResult:
-    """Build trackdrive.duckdb aside and swap it in, unless what stands there was built from the same SQL.
-
-    Whoever has the old one open keeps it.
+    """Build trackdrive.duckdb and replace the old file. A program that has the old file open keeps it.
 
     Args:
-        lake: Where the Parquet files lie and the DuckDB file goes.
-        schemas: Of the tables in the lake, by name. A table without any file is an empty view.
-        time_zone: IANA name of the account's time zone.
-        meanings: By table and column, what to say of it as its comment. A column that a view passes on under
-            the same name has it too, unless the view's SQL says otherwise.
-        descriptions: By table, what to say of it as its comment.
+        lake: The lake with the Parquet files, where the DuckDB file goes too.
+        schemas: The schema of each table in the lake. A table without files is an empty view.
+        time_zone: The IANA name of the account's time zone.
+        descriptions: The comment of each table.
+        column_descriptions: The comment of each column of each table. A view's column with the same name
+            inherits it, unless the view's SQL describes the column.
 
     Raises:
-        LakeError: Views failed, and the message lists every one, or the file system refuses. The old file is
-            intact.
+        LakeError: Views failed, and the message lists all of them; or the file can't be written. The old file
+            is unchanged.
     """
-    place = lake.root / FILE
-    rendered = _render(lake, schemas, time_zone, _EVERY_DAY, meanings=meanings, descriptions=descriptions)
-    if standing := _standing(place, rendered):
-        remove_stale_staging(place)
-        return standing
-    with staging_dir(place) as folder:
-        new = folder / "views"
+    path = lake.root / FILE
+    statements = _view_statements(lake, schemas, time_zone, [ANY_DAY])
+    for table, description in descriptions.items():
+        statements[table].append(_comment_on_view(table, description))
+    for table, columns in column_descriptions.items():
+        statements[table] += [_comment_on_column(table, name, text) for name, text in columns.items()]
+    with staging_dir(path) as staging:
+        new = staging / "views"
         try:
-            with duckdb.connect(config=_OFFLINE) as connection:
-                # Newer formats would lock out everybody with an older DuckDB.
-                connection.execute(f"ATTACH {_literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
-                connection.execute("USE trackdrive")
-                _create_views(connection, lake, rendered)
-                for statement in (*_passed_on(connection), *_note_of(rendered)):
-                    connection.execute(statement)
-                rebuilt = _described(place, connection, rendered, swapped=True)
-                connection.execute("USE memory")
-                connection.execute("DETACH trackdrive")
-        except (duckdb.IOException, duckdb.TransactionException) as error:
-            raise write_error("write", place, str(error)) from error
-        with translate_os_errors("replace", place):
-            # What somebody wrote into the old file, still waiting to be merged, must not reach the new one.
-            _unmerged(place).unlink(missing_ok=True)
-        atomic_replace(new, place)
-    return rebuilt
+            columns_of = _write_database(new, lake, statements)
+        except duckdb.Error as error:
+            raise write_error("write", path, str(error)) from error
+        with translate_os_errors("replace", path):
+            # Changes that another program left in the old file's write-ahead log must not reach the new file.
+            path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+        atomic_replace(new, path)
+    return BuildResult(path, {name: columns_of[name] for name in statements})
 
 
 @contextmanager
@@ -172,306 +111,162 @@ def connect(
     days: Collection[date] | None = None,
     names: Collection[str] | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Ask the lake as it stands. Needs no trackdrive.duckdb and touches none.
+    """Connect to the views over the current files. This neither needs nor changes trackdrive.duckdb.
 
     Args:
-        lake: Where the Parquet files lie.
-        schemas: Of the tables in the lake, by name. A table without any file is an empty view.
-        time_zone: IANA name of the account's time zone.
-        days: The only ones to be seen, so that a question about few doesn't take longer in a large lake.
-        names: What is asked about; by default, every table and view.
+        lake: The lake with the Parquet files.
+        schemas: The schema of each table in the lake. A table without files is an empty view.
+        time_zone: The IANA name of the account's time zone.
+        days: The only days that the views contain. A query about few days is then fast in a large lake too.
+        names: The tables and views to create, with everything that they read. The default is all of them.
 
     Returns:
-        A connection with these tables and views, and what they read, for as long as the `with` block lasts.
+        A connection that is open during the `with` block.
 
     Raises:
-        LakeError: Views failed, and the message lists every one.
+        LakeError: Views failed, and the message lists all of them.
     """
-    # One thread, because each takes memory for itself, and a run's should not grow with the machine.
+    selected = with_referenced({*schemas, *views()} if names is None else names)
+    selected_schemas = {table: schema for table, schema in schemas.items() if table in selected}
+    # Each thread takes memory of its own, and the memory of a run must not grow with the machine.
     with duckdb.connect(config=_OFFLINE | {"threads": 1}) as connection:
-        wanted = with_referenced({*schemas, *views()} if names is None else names)
-        asked = {table: schema for table, schema in schemas.items() if table in wanted}
-        rendered = _render(lake, asked, time_zone, _EVERY_DAY if days is None else days, wanted=wanted)
-        _create_views(connection, lake, rendered)
+        statements = _view_statements(
+            lake, selected_schemas, time_zone, [ANY_DAY] if days is None else days, selected
+        )
+        _create_views(connection, lake, statements)
         yield connection
 
 
 def read_view(lake: Lake, name: str) -> pa.Table:
-    """Every row of a view.
+    """Return all rows of a view of trackdrive.duckdb.
 
     Raises:
-        LakeError: There is no trackdrive.duckdb yet, or it has no such view.
+        LakeError: The file does not exist, or has no view of this name.
     """
     try:
         with duckdb.connect(str(lake.root / FILE), read_only=True, config=_OFFLINE) as connection:
-            return connection.sql(f"FROM {_identifier(name)}").to_arrow_table()
+            return connection.sql(f"FROM {identifier(name)}").to_arrow_table()
     except duckdb.Error as error:
         raise LakeError(
             f"Can't read the view {name} of {lake.root / FILE}: {error}. Materialize views/{name} first."
         ) from error
 
 
-# Building needs nothing from the network, and must not wait for it.
-_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
-
-# Stands for the days to come as well.
-_EVERY_DAY = ("*",)
-
-
-Rendered = Mapping[str, Sequence[str]]
-"""Of each view, after those it reads, the statements that make it."""
-
-
-def _render(
+def _view_statements(
     lake: Lake,
     schemas: Mapping[str, pa.Schema],
     time_zone: str,
     days: Collection[date | str],
-    *,
-    meanings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
-    descriptions: Mapping[str, str] = MappingProxyType({}),
-    wanted: Collection[str] | None = None,
-) -> Rendered:
-    """The views, as far as the lake and its files decide them."""
-    chosen = {name: view for name, view in views().items() if wanted is None or name in wanted}
-    known = {"time_zone": _literal(time_zone)}
-    if any("${file_metadata}" in view.sql for view in chosen.values()):
-        known["file_metadata"] = _notes_sql(lake, days)
-    tables = {table: [_create(table, _table_sql(lake, table, schemas[table], days))] for table in schemas}
-    for table, description in descriptions.items():
-        tables[table].append(_comment(table, description))
-    for table, columns in meanings.items():
-        tables[table] += [_comment_on_column(table, column, meaning) for column, meaning in columns.items()]
-    questions = {
-        name: [_create(name, Template(view.sql).substitute(known)), _comment(name, view.description)]
-        for name, view in chosen.items()
+    names: Collection[str] | None = None,
+) -> dict[str, list[str]]:
+    """Return the statements that create each view. A view comes after the views that it reads."""
+    selected = {name: view for name, view in views().items() if names is None or name in names}
+    values = {"time_zone": literal(time_zone)}
+    if any(FILE_METADATA in view.sql for view in selected.values()):
+        values["file_metadata"] = file_metadata_sql(lake.root, days)
+    statements = {
+        table: [_create_view(table, table_sql(lake.root, table, schema, days))]
+        for table, schema in schemas.items()
     }
-    return tables | questions
+    for name, view in selected.items():
+        sql = Template(view.sql).substitute(values)
+        statements[name] = [_create_view(name, sql), _comment_on_view(name, view.description)]
+    return statements
 
 
-def _create(view: str, sql: str) -> str:
-    return f"CREATE VIEW {_identifier(view)} AS {sql}"
+def _write_database(
+    new: Path, lake: Lake, statements: Mapping[str, Sequence[str]]
+) -> dict[str, list[ViewColumn]]:
+    """Write a new DuckDB file, and return the columns of its views.
 
-
-def _comment(view: str, says: str) -> str:
-    return f"COMMENT ON VIEW {_identifier(view)} IS {_literal(says)}"
-
-
-def _comment_on_column(view: str, column: str, says: str) -> str:
-    return f"COMMENT ON COLUMN {_identifier(view)}.{_identifier(column)} IS {_literal(says)}"
-
-
-def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, rendered: Rendered) -> None:
-    """Create every view; complain of all that fail together."""
-    failures: list[str] = []
-    for name, statements in rendered.items():
+    Raises:
+        LakeError: Views failed, and the message lists all of them.
+        duckdb.Error: The file can't be written.
+    """
+    with duckdb.connect(config=_OFFLINE) as connection:
+        # Programs with an older DuckDB can't open newer formats.
+        connection.execute(f"ATTACH {literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
+        connection.execute("USE trackdrive")
+        # One transaction is three times as fast as one for each of some hundred statements.
+        connection.begin()
         try:
-            for statement in statements:
+            for statement in chain.from_iterable(statements.values()):
                 connection.execute(statement)
-        except duckdb.TransactionException:
-            raise  # no fault of the view: the disk is full
+        except duckdb.Error:
+            # The first error ends the transaction. Without one, every view that fails reports its own error.
+            with duckdb.connect(config=_OFFLINE) as in_memory:
+                _create_views(in_memory, lake, statements)
+            raise
+        for statement in _inherited_comments(connection):
+            connection.execute(statement)
+        columns_of = _columns(connection)
+        connection.commit()
+        connection.execute("USE memory")
+        connection.execute("DETACH trackdrive")
+    return columns_of
+
+
+def _create_views(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, statements: Mapping[str, Sequence[str]]
+) -> None:
+    """Create every view outside of a transaction.
+
+    Raises:
+        LakeError: Views failed, and the message lists all of them.
+    """
+    failures: list[str] = []
+    for name, statements_of_view in statements.items():
+        try:
+            for statement in statements_of_view:
+                connection.execute(statement)
         except duckdb.Error as error:
             failures.append(f"{name}: {error}")
     if failures:
         raise LakeError(
-            f"{len(failures)} of {len(rendered)} views over {lake.root} failed, and no file was changed.\n"
+            f"{len(failures)} of {len(statements)} views over {lake.root} failed, and no file was changed.\n"
             + "\n".join(failures)
         )
 
 
-# Holds the note of what a file was built from: apart, because it is no question of an analyst.
-_NOTE = "trackdrive_assets.built_from"
+def _create_view(name: str, sql: str) -> str:
+    return f"CREATE VIEW {identifier(name)} AS {sql}"
 
 
-def _note_of(rendered: Rendered) -> list[str]:
-    """What notes in a file that it was built from these statements."""
-    return [
-        f"CREATE SCHEMA {_NOTE.partition('.')[0]}",
-        f"CREATE VIEW {_NOTE} AS SELECT {_literal(_fingerprint(rendered))} AS fingerprint",
-        f"COMMENT ON COLUMN {_NOTE}.fingerprint IS 'Of the SQL of all views, and of the version of DuckDB.'",
-        f"COMMENT ON VIEW {_NOTE} IS 'By which the next run knows whether these views are up to date.'",
-    ]
+def _comment_on_view(name: str, text: str) -> str:
+    return f"COMMENT ON VIEW {identifier(name)} IS {literal(text)}"
 
 
-def _fingerprint(rendered: Rendered) -> str:
-    # Another version of DuckDB may derive other columns.
-    statements = chain.from_iterable(rendered.values())
-    return sha256("\0".join([duckdb.__version__, *statements]).encode()).hexdigest()
+def _comment_on_column(view: str, column: str, text: str) -> str:
+    return f"COMMENT ON COLUMN {identifier(view)}.{identifier(column)} IS {literal(text)}"
 
 
-def _standing(place: Path, rendered: Rendered) -> BuildResult | None:
-    """The file that stands there; None where its views are not these, or not these alone."""
-    if not place.exists() or _unmerged(place).exists():
-        return None
-    try:
-        with duckdb.connect(str(place), read_only=True, config=_OFFLINE) as connection:
-            noted = connection.execute(f"SELECT fingerprint FROM {_NOTE}").fetchone()  # noqa: S608  constant
-            found = _described(place, connection, rendered, swapped=False)
-    except duckdb.Error:
-        return None  # somebody is writing into it, or it is no such file
-    return found if noted == (_fingerprint(rendered),) and found.views.keys() == rendered.keys() else None
-
-
-def _described(
-    place: Path, connection: duckdb.DuckDBPyConnection, rendered: Rendered, *, swapped: bool
-) -> BuildResult:
-    """What a file holds, first of what was rendered."""
-    types: dict[str, dict[str, str]] = {name: {} for name in rendered}
-    meanings: dict[str, dict[str, str]] = {name: {} for name in rendered}
-    for view, column, kind, meaning in _columns(connection):
-        types.setdefault(view, {})[column] = kind
-        if meaning is not None:
-            meanings.setdefault(view, {})[column] = meaning
-    return BuildResult(place, types, meanings, swapped)
-
-
-def _columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str | None]]:
-    """Every column of a file by view, in order: its name, type and comment."""
-    return connection.execute(
-        "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() "
-        "WHERE NOT internal AND schema_name = 'main' ORDER BY column_index"
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[ViewColumn]]:
+    """Return the columns of every view of a database, in order."""
+    rows = connection.execute(
+        "SELECT table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns() "
+        "WHERE NOT internal AND database_name = current_database() ORDER BY column_index"
     ).fetchall()
+    columns: dict[str, list[ViewColumn]] = {}
+    for view, *column in rows:
+        columns.setdefault(view, []).append(ViewColumn(*column))
+    return columns
 
 
-def _passed_on(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """What says of every column of the questions what it means.
+def _inherited_comments(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Return the statements that comment on every column of the query views.
 
-    Where a view says nothing of a column, it means what the column of that name means in what the view reads;
-    if those differ, nobody knows.
+    The description in the view's SQL comes first. Without one, a column inherits the comment of
+    the columns with the same name in what the view reads. If those comments differ, the column has none.
     """
-    meanings: dict[str, dict[str, str]] = {}
-    for holder, column, _, said in _columns(connection):
-        meanings.setdefault(holder, {})[column] = said or ""
-    for name, view in views().items():
-        says = view.meanings
-        for column in meanings[name]:
-            read = {meanings.get(source, {}).get(column, "") for source in view.reads} - {""}
-            meaning = says.get(column) or (read.pop() if len(read) == 1 else "")
-            if meaning:
-                meanings[name][column] = meaning
-                yield _comment_on_column(name, column, meaning)
-
-
-def _unmerged(place: Path) -> Path:
-    """Where DuckDB keeps what is not yet in a file."""
-    return place.with_name(f"{place.name}.wal")
-
-
-def _table_sql(lake: Lake, table: str, schema: pa.Schema, days: Collection[date | str]) -> str:
-    """A table's files as one, its columns in order with their types, then the hive keys."""
-    columns = _types(schema)
-    hive = {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
-    casts = {
-        name: f"CAST({{}} AS {kind}) AS {_identifier(name)}" for name, kind in (dict(columns) | hive).items()
+    comments = {
+        view: {column.name: column.description for column in columns}
+        for view, columns in _columns(connection).items()
     }
-    nothing = f"SELECT {', '.join(cast.format('NULL') for cast in casts.values())} WHERE false"
-    folder = lake.root / table
-    files = {pattern: list(folder.glob(pattern)) for pattern in (_pattern(table, day) for day in days)}
-    patterns = [pattern for pattern, found in files.items() if found]
-    if not patterns:
-        return nothing
-    hive_types = ", ".join(f"{_literal(key)}: {kind}" for key, kind in hive.items())
-    options = f"hive_partitioning = true, hive_types = {{{hive_types}}}"
-    if not _all_hold(schema, chain.from_iterable(files.values())):
-        # Then DuckDB opens every file before it can plan, even for a question about one day.
-        options += ", union_by_name = true"
-    source = f"SELECT * FROM read_parquet({_files_literal(folder, patterns)}, {options})"  # noqa: S608  quoted
-    selected = ", ".join(cast.format(_identifier(name)) for name, cast in casts.items())
-    # A column that no file has is one of nothing.
-    return f"SELECT {selected} FROM ({source} UNION ALL BY NAME {nothing})"  # noqa: S608  quoted
-
-
-@cache
-def _types(schema: pa.Schema) -> Mapping[str, str]:
-    """The columns of a schema with their DuckDB types."""
-    with duckdb.connect(config=_OFFLINE) as connection:
-        types = connection.from_arrow(schema.empty_table()).types
-    return {name: str(kind) for name, kind in zip(schema.names, types, strict=True)}
-
-
-def _all_hold(schema: pa.Schema, files: Iterable[Path]) -> bool:
-    """Whether every file has all columns of a schema with their types.
-
-    Days written by an older version may not, nor those by somebody else.
-    """
-    note = _schema_note(schema)
-    return all(note in _tail(file) or _holds(schema, file) for file in files)
-
-
-def _schema_note(schema: pa.Schema) -> bytes:
-    """What Arrow notes of a schema in the metadata of a Parquet file."""
-    empty = pa.BufferOutputStream()
-    pq.write_table(schema.empty_table(), empty)
-    return bytes(pq.read_metadata(pa.BufferReader(empty.getvalue())).metadata[b"ARROW:schema"])
-
-
-# Notes stand behind the rest. To decode what is before them in each of some thousand files takes a second.
-_NOTES = 16 * 1024
-
-
-def _tail(file: Path) -> bytes:
-    with translate_os_errors("read", file), file.open("rb", buffering=0) as opened:
-        opened.seek(max(0, opened.seek(0, SEEK_END) - _NOTES))
-        return opened.read()
-
-
-def _holds(schema: pa.Schema, file: Path) -> bool:
-    """The same of one file, whoever wrote it."""
-    try:
-        found = pq.read_schema(file)
-    except pa.ArrowInvalid:
-        return False  # DuckDB opens every file then, and says what is wrong with it
-    return all(field.name in found.names and found.field(field.name).type == field.type for field in schema)
-
-
-def _notes_sql(lake: Lake, days: Collection[date | str]) -> str:
-    """What the files of every table say of themselves: their own notes, and how many rows they hold.
-
-    One SELECT for each group of each table, with their names as constants, so that a question about one of
-    them opens the files of no other.
-    """
-    selects = [
-        "SELECT CAST(NULL AS VARCHAR) AS table_name, CAST(NULL AS VARCHAR) AS grouped_by, "
-        "CAST(NULL AS VARCHAR) AS file_name, CAST(NULL AS VARCHAR) AS key, CAST(NULL AS VARCHAR) AS value, "
-        "CAST(NULL AS BIGINT) AS num_rows WHERE false"
-    ]
-    for table, layout in LAYOUT.items():
-        groups: dict[Path, list[str]] = {}
-        for day in days:
-            for folder in sorted({f.parent.parent for f in (lake.root / table).glob(_pattern(table, day))}):
-                groups.setdefault(folder, []).append(f"date={day}/{layout.file}")
-        for folder, patterns in groups.items():
-            group = _literal(unquote(folder.name.partition("=")[2])) if layout.keys else "NULL"
-            files = _files_literal(folder, patterns)
-            names = f"{_literal(table)}, {group}, file_name"
-            selects += [
-                f"SELECT {names}, decode(key), decode(value), NULL FROM parquet_kv_metadata({files})",  # noqa: S608  quoted
-                f"SELECT {names}, NULL, NULL, num_rows FROM parquet_file_metadata({files})",  # noqa: S608  quoted
-            ]
-    return " UNION ALL ".join(selects)
-
-
-# What DuckDB reads as a pattern in a path; a folder may be named so.
-_GLOB = re.compile(r"[*?\[]")
-
-
-def _pattern(table: str, day: date | str) -> str:
-    """Of the files of a table's day, below its folder."""
-    return "/".join([*(f"{key}=*" for key in LAYOUT[table].keys), f"date={day}", LAYOUT[table].file])
-
-
-def _files_literal(folder: Path, patterns: Iterable[str]) -> str:
-    """A list of what lies below a folder, whose own name is no pattern."""
-    exact = _GLOB.sub(r"[\g<0>]", str(folder))
-    return f"[{', '.join(_literal(f'{exact}/{pattern}') for pattern in patterns)}]"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    for name, view in views().items():
+        described = view.column_descriptions
+        for column in comments[name]:
+            inherited = {comments.get(read, {}).get(column, "") for read in view.referenced_tables} - {""}
+            text = described.get(column) or (inherited.pop() if len(inherited) == 1 else "")
+            if text:
+                comments[name][column] = text
+                yield _comment_on_column(name, column, text)

@@ -1,10 +1,10 @@
-"""One day's Parquet file: when it was read from the API, and its columns one at a time.
+"""One day's Parquet file as a reader sees it: its rows, its schema, and when it was fetched from the API.
 
-Where it lies and how it is replaced is in `store`.
+The metadata of the file contains the fetch. Where the file is stored is in `layout`, how it is written is in
+`day_writer`.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -15,7 +15,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.atomic import LakeError, translate_os_errors
+from trackdrive_assets.lake.errors import translate_read_errors
 
 _PREFIX = "trackdrive."
 _TICK = timedelta(microseconds=1)
@@ -23,14 +23,14 @@ _TICK = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class FetchInfo:
-    """When a day was read from the API, and what the API counted. Stands in the metadata of its file.
+    """The fetch of a day from the API, as the metadata of the day's file contains it.
 
     Attributes:
-        fetched_at: When the reading began.
-        first_fetched_at: When the first reading of the day began.
-        api_count: How many rows the API counted then; None where it does not count. Rows that were added by
-            themselves since are counted too.
-        patched_at: When single rows of it were last read by themselves; None where none were.
+        fetched_at: The start of the last fetch of the whole day.
+        first_fetched_at: The start of the first fetch of the whole day.
+        api_count: The number of rows that the API counted, plus the rows that patches added since. None if
+            the API does not count them.
+        patched_at: The time of the last patch, which fetches single rows. None if there was no patch.
     """
 
     fetched_at: datetime
@@ -40,11 +40,11 @@ class FetchInfo:
 
     @property
     def updated_at(self) -> datetime:
-        """When what it holds was last seen, be it the whole day or a single row."""
+        """The time of the last fetch, either of the whole day or of single rows."""
         return max(self.fetched_at, self.patched_at or self.fetched_at)
 
     def successor_of(self, earlier: "FetchInfo | None") -> "FetchInfo":
-        """The same, as the successor of an earlier reading: later than it, whatever the clock says."""
+        """Return this fetch as the successor of an earlier one: later in time, whatever the clock shows."""
         if earlier is None:
             return self
         return replace(
@@ -54,7 +54,12 @@ class FetchInfo:
         )
 
     def patched(self, at: datetime, *, added: int) -> "FetchInfo":
-        """The same, after single rows were read by themselves, some of which it had not held."""
+        """Return this fetch after a patch.
+
+        Args:
+            at: The time of the patch.
+            added: The number of rows that the file did not contain before.
+        """
         return replace(
             self,
             patched_at=max(at, self.updated_at + _TICK),
@@ -63,7 +68,7 @@ class FetchInfo:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes]) -> "FetchInfo | None":
-        """Read it from a file's metadata. None: an older version of this package wrote the file."""
+        """Return the fetch that a file's metadata contains. None if another program wrote the file."""
         found = {
             name: metadata.get(f"{_PREFIX}{name}".encode(), b"").decode() for name in cls.__annotations__
         }
@@ -77,7 +82,7 @@ class FetchInfo:
         )
 
     def to_metadata(self) -> dict[str, str]:
-        """What a file's metadata holds of it: texts, instants in UTC."""
+        """Return the key-value metadata for a file. Instants are in UTC."""
         count = {} if self.api_count is None else {"api_count": str(self.api_count)}
         instants = {
             "fetched_at": self.fetched_at,
@@ -88,35 +93,15 @@ class FetchInfo:
         return {f"{_PREFIX}{name}": text for name, text in (texts | count).items()}
 
 
-class DamagedFileError(LakeError):
-    """A file is there and holds no table."""
-
-
-@contextmanager
-def translate_read_errors(path: Path) -> Iterator[None]:
-    """Tell a damaged file from one that the file system refuses.
-
-    Raises:
-        DamagedFileError: What the file holds can't be read.
-        LakeError: The file can't be read.
-    """
-    with translate_os_errors("read", path):
-        try:
-            yield
-        except (pa.ArrowInvalid, OSError) as error:
-            # Arrow has no number for what it finds in a file; the file system has one for what it refuses.
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise DamagedFileError(
-                f"{path} is damaged: {error}. Run its partition again, which replaces it."
-            ) from error
-
-
 class DayFile:
-    """A day as it stands in a file, for as long as the `with` block lasts.
+    """An open day file. Use it as a context manager.
+
+    Args:
+        path: The file.
 
     Raises:
-        LakeError: It can't be read, or is damaged.
+        DamagedFileError: The file is not readable Parquet.
+        LakeError: The operating system does not let us read the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -126,30 +111,34 @@ class DayFile:
 
     @property
     def rows(self) -> int:
-        """How many rows it holds."""
+        """The number of rows."""
         return int(self._parquet.metadata.num_rows)
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """Its own schema, which an older version may have written."""
+        """The file's own schema. An older version of this package may have written another one."""
         return self._parquet.schema_arrow
 
     @property
     def fetch_info(self) -> FetchInfo | None:
-        """When it was read; None where an older version wrote it."""
+        """The fetch of the day. None if another program wrote the file."""
         return FetchInfo.from_metadata(self._parquet.metadata.metadata or {})
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """One column, whole."""
+        """Return one column of all rows.
+
+        Raises:
+            DamagedFileError: The column is not readable.
+        """
         with translate_read_errors(self.path):
             return self._parquet.read(columns=[name])[name]
 
     def __enter__(self) -> Self:
-        """Keep the file open."""
+        """Return the open file."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._parquet.close()

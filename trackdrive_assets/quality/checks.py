@@ -23,10 +23,11 @@ from duckdb import ConstantExpression
 
 from trackdrive_assets.api.catalog import STATUSES
 from trackdrive_assets.days import exact_day
-from trackdrive_assets.lake.database import connect, referenced_tables
+from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.sql_catalog import Query, queries_in
-from trackdrive_assets.lake.store import Lake, LakeError
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.sql_catalog import Query, queries_in, referenced_tables
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS, SCHEMAS
 

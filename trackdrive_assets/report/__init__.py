@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from trackdrive_assets.lake.store import Lake, LakeError
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report import formatting
 from trackdrive_assets.report.charts import column_chart, line_chart
 from trackdrive_assets.report.figures import SHOWN, Figures, figures_of, periods_of

@@ -10,8 +10,7 @@ from playwright.sync_api import Page, expect
 
 from trackdrive_assets.dagster.jobs import EXAMPLE
 from trackdrive_assets.dagster.previews import ROWS
-from trackdrive_assets.lake.database import views
-from trackdrive_assets.lake.view_columns import view_columns
+from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets_tests.support.ui_driver import (
     Desk,
     fill_in,
@@ -71,11 +70,14 @@ def test_the_run_of_a_day_succeeded(week: list[str], page: Page) -> None:
     expect(page.get_by_text("Success", exact=True).first).to_be_visible()
 
 
-def test_a_view_says_what_a_row_is_and_what_each_column_means(page: Page) -> None:
+def test_a_materialized_view_shows_its_description_and_columns(page: Page) -> None:
+    view = views()["daily_summary"]
     page.goto("/assets/views/daily_summary")
-    expect(page.get_by_text(views()["daily_summary"].description)).to_be_visible()
-    (meant,) = [column for column in view_columns()["daily_summary"] if column.name == "converted"]
-    expect(page.get_by_text(meant.meaning)).to_be_visible()
+    expect(page.get_by_text(view.description)).to_be_visible()
+    page.get_by_role("button", name="Materialize").first.click()
+    # Dagster asks, because the tables that the view reads were never materialized.
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text(view.column_descriptions["conversion_rate"])).to_be_visible()
 
 
 def test_a_call_is_hung_up_from_the_launchpad(page: Page, desk: Desk) -> None:

@@ -12,7 +12,8 @@ import pytest
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.changes import record_changes
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.store import Lake, LakeError
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.parse import NOTHING, Exclusion
 from trackdrive_assets_tests.support.typed import typed

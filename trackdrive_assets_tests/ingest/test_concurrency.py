@@ -20,7 +20,7 @@ from trackdrive_assets.ingest.concurrency import (
     alone,
     side_by_side,
 )
-from trackdrive_assets.lake.store import LakeError
+from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.sandbox.server import Sandbox
 
 SHORT = IncompleteAnswer("2 are missing.")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trackdrive_assets.lake.atomic import LakeError, atomic_replace, staging_dir
+from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
+from trackdrive_assets.lake.errors import LakeError
 
 
 def test_the_scratch_folder_is_hidden_and_beside_its_place(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Where days lie, and that each is replaced whole, in order, or not at all."""
+"""The paths of days, and how a day is replaced in order and as a whole."""
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackdrive_assets.lake import store
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.store import LAYOUT, Lake, LakeError, Span, overlapping
+from trackdrive_assets.lake.day_writer import WriteResult, check_complete
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.layout import LAYOUT
+from trackdrive_assets.lake.spool import Span, group_overlapping
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALLS, TABLES
 
 DAY = date(2024, 6, 19)
@@ -27,7 +31,7 @@ SCHEMA = CALLS.schema.empty_table().select(["created_at", "uuid"]).schema
 
 
 def page(*minutes: int) -> pa.RecordBatch:
-    """Calls that started so many minutes after midnight."""
+    """Return calls that were created so many minutes after midnight."""
     midnight = datetime(2024, 6, 19, tzinfo=UTC)
     return pa.RecordBatch.from_pylist(
         [
@@ -38,11 +42,11 @@ def page(*minutes: int) -> pa.RecordBatch:
     )
 
 
-def write(lake: Lake, *pages: pa.RecordBatch, day: date = DAY) -> store.WriteResult:
+def write(lake: Lake, *pages: pa.RecordBatch, day: date = DAY) -> WriteResult:
     with lake.replace("calls", SCHEMA, day, sort_by="created_at") as writer:
         for batch in pages:
             writer.write(batch)
-    return writer.written
+    return writer.result
 
 
 def write_and_fail(lake: Lake) -> None:
@@ -60,65 +64,67 @@ def everything_in(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-# Places
+# Paths
 
 
-def test_a_day_lies_where_the_contract_says(tmp_path: Path) -> None:
+def test_days_have_the_documented_paths(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    places = [
+    paths = [
         lake.file("calls", DAY),
         lake.file("reports", DAY, category="buyer_id"),
         lake.file("stats", DAY, group_by="status"),
     ]
-    assert [str(place.relative_to(tmp_path)) for place in places] == [
+    assert [str(path.relative_to(tmp_path)) for path in paths] == [
         "calls/date=2024-06-19/calls.parquet",
         "reports/category=buyer_id/date=2024-06-19/report.parquet",
         "stats/group_by=status/date=2024-06-19/stats.parquet",
     ]
 
 
-def test_a_category_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
-    place = Lake(tmp_path).file("reports", DAY, category="../../etc/a=b c")
-    assert place.parent.parent == tmp_path / "reports" / "category=..%2F..%2Fetc%2Fa%3Db%20c"
+def test_a_category_stays_in_its_folder(tmp_path: Path) -> None:
+    path = Lake(tmp_path).file("reports", DAY, category="../../etc/a=b c")
+    assert path.parent.parent == tmp_path / "reports" / "category=..%2F..%2Fetc%2Fa%3Db%20c"
 
 
-def test_the_lake_and_the_tables_agree_on_hive_keys() -> None:
+def test_hive_keys_are_those_of_the_tables() -> None:
     assert {table.name: tuple(column.name for column in table.hive) for table in TABLES} == {
         name: (*layout.keys, "date") for name, layout in LAYOUT.items()
     }
 
 
-def test_an_unknown_table_or_a_missing_hive_key_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no table 'cals'; it has calls"):
+def test_an_unknown_table_or_hive_key_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no table 'cals'\. Its tables are calls"):
         Lake(tmp_path).file("cals", DAY)
-    with pytest.raises(ValueError, match="reports is told apart by"):
+    with pytest.raises(ValueError, match="The hive keys of reports are"):
         Lake(tmp_path).file("reports", DAY)
 
 
 @pytest.mark.parametrize("root", ["s3://bucket/lake", "gs://bucket"])
-def test_an_object_store_is_refused_by_the_name_of_its_variable(root: str) -> None:
+def test_an_object_store_is_refused_with_the_setting(root: str) -> None:
     with pytest.raises(LakeError, match="TRACKDRIVE_LAKE"):
         Lake(root)
 
 
-def test_a_folder_that_looks_like_a_partition_is_refused(tmp_path: Path) -> None:
+def test_a_root_with_a_hive_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="without 'date=2024'"):
         Lake(tmp_path / "date=2024" / "lake")
 
 
-def test_days_are_those_that_have_a_file(tmp_path: Path) -> None:
+def test_days_are_existing_dates_with_a_file(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     assert lake.days("calls") == []
     for day in (date(2024, 6, 21), date(2024, 6, 19)):
         write(lake, page(1), day=day)
     (tmp_path / "calls" / "date=2024-06-20").mkdir()
+    for name in ("date=2024-99-99", "date=2024-06-19 copy", "notes"):
+        shutil.copytree(tmp_path / "calls" / "date=2024-06-19", tmp_path / "calls" / name)
     assert lake.days("calls") == [date(2024, 6, 19), date(2024, 6, 21)]
 
 
-# Replacing
+# Replacing a day
 
 
-def test_pages_that_come_newest_first_lie_oldest_first(tmp_path: Path) -> None:
+def test_pages_in_descending_order_are_stored_ascending(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     written = write(lake, page(9, 8, 7), page(6, 5), page(4, 3, 2))
     assert uuids(lake) == [f"call-{n}" for n in range(2, 10)]
@@ -133,14 +139,14 @@ def test_pages_that_overlap_are_merged(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.lists(st.integers(0, 1000), max_size=4), max_size=8))
-def test_a_day_is_in_order_whatever_order_it_came_in(pages: list[list[int]]) -> None:
+def test_any_order_of_pages_becomes_sorted(pages: list[list[int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(folder)
         write(lake, *(page(*minutes) for minutes in pages))
         assert uuids(lake) == [f"call-{n}" for n in sorted(n for minutes in pages for n in minutes)]
 
 
-def test_without_a_sorting_column_rows_keep_their_order(tmp_path: Path) -> None:
+def test_without_sort_by_rows_keep_their_order(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with lake.replace("calls", SCHEMA, DAY) as writer:
         writer.write(page(3, 1))
@@ -148,7 +154,7 @@ def test_without_a_sorting_column_rows_keep_their_order(tmp_path: Path) -> None:
     assert uuids(lake) == ["call-3", "call-1", "call-2"]
 
 
-def test_an_empty_day_is_a_file_with_no_rows_and_every_column(tmp_path: Path) -> None:
+def test_an_empty_day_has_all_columns_and_no_rows(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, page())
     with pq.ParquetFile(lake.file("calls", DAY)) as file:
@@ -173,25 +179,25 @@ def test_small_pages_share_a_row_group_with_statistics(tmp_path: Path) -> None:
     assert column.statistics.has_min_max
 
 
-def test_nobody_else_replaces_a_day_between_a_look_at_both_files_and_the_swap(tmp_path: Path) -> None:
+def test_before_commit_holds_the_lock_of_the_day(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, page(1))
     seen = []
 
-    def look(old: DayFile | None, new: DayFile) -> None:
+    def before_commit(old: DayFile | None, new: DayFile) -> None:
         seen.append((old and old.rows, new.rows))
         with pytest.raises(BlockingIOError):
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     folder = os.open(lake.file("calls", DAY).parent, os.O_RDONLY)
-    with lake.replace("calls", SCHEMA, DAY, before_commit=look) as writer:
+    with lake.replace("calls", SCHEMA, DAY, before_commit=before_commit) as writer:
         writer.write(page(1, 2))
     fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(folder)
     assert seen == [(1, 2)]
 
 
-def test_an_error_leaves_the_old_day_and_no_litter(tmp_path: Path) -> None:
+def test_an_error_keeps_the_old_day_and_removes_temporary_files(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, page(1))
     with pytest.raises(ZeroDivisionError):
@@ -200,34 +206,34 @@ def test_an_error_leaves_the_old_day_and_no_litter(tmp_path: Path) -> None:
     assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
 
 
-def test_an_error_on_a_new_day_leaves_no_folder(tmp_path: Path) -> None:
+def test_an_error_on_a_new_day_removes_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         write_and_fail(Lake(tmp_path))
     assert list((tmp_path / "calls").iterdir()) == []
 
 
-def test_an_error_of_the_caller_stays_the_callers(tmp_path: Path) -> None:
+def test_errors_of_the_caller_are_not_translated(tmp_path: Path) -> None:
     with pytest.raises(ConnectionError), Lake(tmp_path).replace("calls", SCHEMA, DAY):
         raise ConnectionError
 
 
 def test_a_batch_of_another_schema_is_refused(tmp_path: Path) -> None:
     other = pa.RecordBatch.from_pydict({"uuid": ["a"]})
-    with pytest.raises(ValueError, match="This batch has columns"):
+    with pytest.raises(ValueError, match="The batch has the columns"):
         write(Lake(tmp_path), other)
 
 
-def test_a_row_that_cannot_be_sorted_is_refused(tmp_path: Path) -> None:
+def test_a_row_without_a_sorting_value_is_refused(tmp_path: Path) -> None:
     nameless = pa.RecordBatch.from_pylist([{"uuid": "a"}], schema=SCHEMA)
-    with pytest.raises(ValueError, match="sorted by created_at, and 1 rows have none"):
+    with pytest.raises(ValueError, match="sorted by created_at, but 1 rows have no value"):
         write(Lake(tmp_path), nameless)
 
 
 @pytest.mark.parametrize(("rows", "schema"), [(2, SCHEMA), (1, CALLS.schema)])
-def test_a_file_that_is_not_what_was_written_is_refused(tmp_path: Path, rows: int, schema: pa.Schema) -> None:
+def test_an_incomplete_file_is_an_error(tmp_path: Path, rows: int, schema: pa.Schema) -> None:
     written = write(Lake(tmp_path), page(1))
-    with DayFile(written.path) as file, pytest.raises(LakeError, match="should hold"):
-        store._check(file, schema, rows)
+    with DayFile(written.path) as file, pytest.raises(LakeError, match="should have"):
+        check_complete(file, schema, rows)
 
 
 KILLED_WHILE_WRITING = """
@@ -241,7 +247,8 @@ with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as wr
 
 ON_A_FULL_DISK = """
 import resource, sys
-from trackdrive_assets.lake.store import Lake, LakeError
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA, page
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
@@ -259,7 +266,7 @@ def run(program: str, root: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_killed_writer_leaves_the_old_day_and_the_next_one_tidies_up(tmp_path: Path) -> None:
+def test_after_a_kill_the_old_day_stays_and_the_next_writer_cleans_up(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, page(1))
     assert run(KILLED_WHILE_WRITING, tmp_path).returncode == -signal.SIGKILL
@@ -269,17 +276,17 @@ def test_a_killed_writer_leaves_the_old_day_and_the_next_one_tidies_up(tmp_path:
     assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
 
 
-def test_a_full_disk_leaves_the_old_day_and_no_litter_and_says_where(tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_old_day_and_names_the_file(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, page(1))
-    said = run(ON_A_FULL_DISK, tmp_path)
-    assert "calls.parquet" in said.stdout, said.stderr
-    assert "free space" in said.stdout
+    done = run(ON_A_FULL_DISK, tmp_path)
+    assert "calls.parquet" in done.stdout, done.stderr
+    assert "free space" in done.stdout
     assert uuids(lake) == ["call-1"]
     assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
 
 
-def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "calls").write_text("a file where a folder should be")
     with pytest.raises(LakeError, match="Can't write"):
         write(Lake(tmp_path), page(1))
@@ -309,10 +316,10 @@ def test_memory_does_not_grow_with_the_number_of_pages(tmp_path: Path) -> None:
     assert growth_in_kilobytes < 100_000  # 350 MB more were written
 
 
-# Reading
+# Reading days
 
 
-def test_days_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
+def test_days_are_read_in_the_given_order(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     tomorrow = DAY + timedelta(days=1)
     write(lake, page(1))
@@ -320,7 +327,7 @@ def test_days_are_read_in_the_order_asked_for(tmp_path: Path) -> None:
     assert uuids(lake, tomorrow, DAY) == ["call-2", "call-1"]
 
 
-def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
+def test_only_the_given_columns_are_read(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, page(1))
     assert lake.read("calls", SCHEMA, [DAY], columns=["uuid"]).column_names == ["uuid"]
@@ -333,17 +340,17 @@ def test_a_column_that_an_older_day_lacks_is_null(tmp_path: Path) -> None:
     assert lake.read("calls", newer, [DAY])["mood"].to_pylist() == [None]
 
 
-def test_no_days_are_no_rows(tmp_path: Path) -> None:
+def test_reading_no_days_returns_no_rows(tmp_path: Path) -> None:
     assert Lake(tmp_path).read("calls", SCHEMA, []).schema == SCHEMA
 
 
-def test_days_without_a_file_are_named_with_what_to_do(tmp_path: Path) -> None:
+def test_the_error_names_days_without_a_file(tmp_path: Path) -> None:
     days = [DAY + timedelta(days=n) for n in range(8)]
-    with pytest.raises(LakeError, match=r"8 of the days asked for: 2024-06-19, .* …\. Materialize .*calls"):
+    with pytest.raises(LakeError, match=r"8 of the 8 requested days: 2024-06-19, .* …\. Materialize .*calls"):
         Lake(tmp_path).read("calls", SCHEMA, days)
 
 
-# Spans
+# Spans of batches
 
 spans = st.lists(
     st.tuples(st.integers(0, 50), st.integers(0, 20)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
@@ -352,19 +359,19 @@ spans = st.lists(
 
 @given(spans)
 def test_every_span_is_in_exactly_one_group(found: Sequence[Span]) -> None:
-    assert sorted(n for group in overlapping(found) for n in group) == list(range(len(found)))
+    assert sorted(n for group in group_overlapping(found) for n in group) == list(range(len(found)))
 
 
 @given(spans)
 def test_every_group_ends_before_the_next_begins(found: Sequence[Span]) -> None:
-    groups = overlapping(found)
+    groups = group_overlapping(found)
     for earlier, later in pairwise(groups):
         assert max(found[n].greatest for n in earlier) <= min(found[n].least for n in later)
 
 
 @given(spans)
-def test_no_group_is_larger_than_the_overlap_demands(found: Sequence[Span]) -> None:
-    for group in overlapping(found):
+def test_groups_are_as_small_as_possible(found: Sequence[Span]) -> None:
+    for group in group_overlapping(found):
         for split in range(1, len(group)):
             before, after = group[:split], group[split:]
             assert max(found[n].greatest for n in before) > min(found[n].least for n in after)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from trackdrive_assets.lake.database import connect, referenced_tables
+from trackdrive_assets.lake.database import connect
+from trackdrive_assets.lake.sql_catalog import referenced_tables
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import SCHEMAS
 

@@ -21,7 +21,8 @@ import dagster as dg
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.database import FILE
-from trackdrive_assets.lake.store import LAYOUT, Lake
+from trackdrive_assets.lake.layout import LAYOUT
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 
 forks = multiprocessing.get_context("forkserver")

@@ -22,8 +22,10 @@ from trackdrive_assets.dagster.progress import Progress
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.days import Day, exact_day, not_begun
 from trackdrive_assets.ingest.concurrency import Outcome, Task, side_by_side
-from trackdrive_assets.lake.database import rebuild
-from trackdrive_assets.lake.store import Lake, LakeError, WriteResult
+from trackdrive_assets.lake.database import build_database
+from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.checks import DUE_HOUR
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS, Table
@@ -94,8 +96,12 @@ def daily_assets(
         if refused:
             # Dagster abandons the views of this run with the step. What was stored is to be seen in them.
             try:
-                rebuild(
-                    files, SCHEMAS, time_zone=settings.time_zone, meanings=MEANINGS, descriptions=DESCRIPTIONS
+                build_database(
+                    files,
+                    SCHEMAS,
+                    time_zone=settings.time_zone,
+                    descriptions=DESCRIPTIONS,
+                    column_descriptions=MEANINGS,
                 )
             except LakeError as error:
                 context.log.warning(str(error))
