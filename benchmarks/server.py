@@ -27,10 +27,12 @@ from uuid import UUID
 import msgspec
 
 from trackdrive_assets.api.catalog import GROUP_BYS, LEGACY_CALL_COLUMNS, REPORT_CATEGORIES, STATS
-from trackdrive_assets.sandbox import filters, serializers
-from trackdrive_assets.sandbox.call import DAY, TICKS, Record, midnight, timestamp
-from trackdrive_assets.sandbox.filters import Refused
+from trackdrive_assets.sandbox import aggregates, serializers
+from trackdrive_assets.sandbox.call import Record
+from trackdrive_assets.sandbox.filters import parse_criteria
 from trackdrive_assets.sandbox.generator import CallGenerator
+from trackdrive_assets.sandbox.parameters import InvalidParameter
+from trackdrive_assets.sandbox.times import DAY, TICKS, midnight, timestamp
 
 FIRST_DAY = date(2025, 6, 2)
 PER_PAGE_LIMIT = 1000
@@ -84,11 +86,13 @@ class Account:
         """A page of `GET /calls`, newest first."""
         first, end = self._found(params)
         total = end - first
-        page = serializers.asked_page(params, PER_PAGE_LIMIT)
+        page = serializers.parse_page(params, PER_PAGE_LIMIT)
         if page.cursor is not None:
             end = max(first, min(end, bisect_left(self._positions, int(float(page.cursor)))))
         elif page.number > PAGE_LIMIT:
-            raise Refused("page", f"A page > {PAGE_LIMIT} is not allowed, cursor must be used instead.")
+            raise InvalidParameter(
+                "page", f"A page > {PAGE_LIMIT} is not allowed, cursor must be used instead."
+            )
         else:
             end = max(first, end - (page.number - 1) * page.size)
         first = max(first, end - page.size)
@@ -108,24 +112,24 @@ class Account:
     def report(self, params: Mapping[str, str]) -> bytes:
         """A page of `GET /calls/reports`."""
         category = _chosen(params, "category", REPORT_CATEGORIES)
-        page = serializers.asked_page(params, PER_PAGE_LIMIT)
+        page = serializers.parse_page(params, PER_PAGE_LIMIT)
         rows = self._report(category, *self._of_day(params))
         before = (page.number - 1) * page.size
         shown = rows[before : before + page.size]
         about = serializers.metadata(params, "reports", page, len(rows), None)
-        return msgspec.json.encode(serializers.report_body(shown, category, about, "objects"))
+        return msgspec.json.encode(aggregates.report_body(shown, category, about, "objects"))
 
     def stats(self, params: Mapping[str, str]) -> bytes:
         """`GET /calls/stats`."""
         group_by, stat = _chosen(params, "group_by", GROUP_BYS), _chosen(params, "stat", STATS)
         numbers = self._stats(group_by, stat, *self._of_day(params))
-        return msgspec.json.encode(serializers.stats_body(numbers, params["created_at_from"], "map"))
+        return msgspec.json.encode(aggregates.stats_body(numbers, params["created_at_from"], "map"))
 
     def _found(self, params: Mapping[str, str]) -> tuple[int, int]:
         """The calls that are asked for: index of the oldest, and of the one after the newest."""
         if unknown := params.keys() - _PARAMETERS:
-            raise Refused(unknown.pop(), "This server knows no such filter.")
-        asked = filters.criteria(params, datetime.now(UTC), inclusive_end=True)
+            raise InvalidParameter(unknown.pop(), "This server knows no such filter.")
+        asked = parse_criteria(params, datetime.now(UTC), inclusive_end=True)
         first = bisect_left(self._positions, asked.start * TICKS)
         return first, max(first, bisect_left(self._positions, asked.end * TICKS))
 
@@ -139,10 +143,10 @@ class Account:
         return [self._model.record(index % self._per_day) for index in range(first, end)]
 
     def _new_report(self, category: str, first: int, end: int) -> list[serializers.Row]:
-        return serializers.report_rows(self._records(first, end), category)
+        return aggregates.report_rows(self._records(first, end), category)
 
     def _new_stats(self, group_by: str, stat: str, first: int, end: int) -> dict[str, float]:
-        return serializers.stat_by_group(self._records(first, end), group_by, stat)
+        return aggregates.stat_by_group(self._records(first, end), group_by, stat)
 
 
 class _Model:
@@ -338,7 +342,7 @@ class Server:
             return failure(404, base=f"There is no {url.path}.")
         try:
             return Answer(200, answer(dict(parse_qsl(url.query))))
-        except Refused as refused:
+        except InvalidParameter as refused:
             return failure(422, **{refused.parameter: refused.message})
 
     def _told(self, *, forgetting: bool) -> Answer:
@@ -357,7 +361,7 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:
 
 def _chosen(params: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
     if params.get(name) not in choices:
-        raise Refused(name, f"Must be one of: {', '.join(choices)}.")
+        raise InvalidParameter(name, f"Must be one of: {', '.join(choices)}.")
     return params[name]
 
 

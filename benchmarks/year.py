@@ -25,8 +25,9 @@ import pyarrow.compute as pc
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.sandbox.call import Call, milliseconds
+from trackdrive_assets.sandbox.call import Call
 from trackdrive_assets.sandbox.generator import CallGenerator
+from trackdrive_assets.sandbox.times import milliseconds
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS
 from trackdrive_assets.tables.parse import call_batch
 

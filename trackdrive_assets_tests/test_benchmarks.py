@@ -17,7 +17,7 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY
-from trackdrive_assets.sandbox.filters import Refused
+from trackdrive_assets.sandbox.parameters import InvalidParameter
 
 MIDNIGHT = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -98,7 +98,7 @@ def test_pages_by_number_hold_the_same_calls(client: Client) -> None:
 def test_a_filter_that_it_does_not_know_is_refused() -> None:
     account = Account(10, 1, FIRST_DAY, 10)
     for params in ({"status": "finished"}, {"columns": "uuid"}, {"order": "revenue"}):
-        with pytest.raises(Refused):
+        with pytest.raises(InvalidParameter):
             account.calls(params)
 
 

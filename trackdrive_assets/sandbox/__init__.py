@@ -1,8 +1,8 @@
-"""A local Trackdrive to try, demo and test with: a real HTTP server on loopback.
+"""A local Trackdrive for demos, experiments and tests: a real HTTP server on loopback.
 
-Here are only the keys that open it, for whoever names them without starting it.
+This module contains only the credentials, so that other modules can name them without importing the server.
 """
 
 PUBLIC_KEY = "tdpubsandbox"
 PRIVATE_KEY = "tdprvsandbox"
-AUTH_TOKEN = "sandbox-token"  # noqa: S105  # it opens nothing but the sandbox
+AUTH_TOKEN = "sandbox-token"  # noqa: S105  # it is valid for the sandbox only

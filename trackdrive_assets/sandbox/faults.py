@@ -1,41 +1,41 @@
-"""What can go wrong on the way: which answers are spoiled, and how a fault is written on the command line.
+"""The faults that the sandbox can have, and how they are written on the command line.
 
-A page's rows and cursor are spoiled in `endpoints.py`, the answer and its connection in `server.py`.
+Not here: what a fault does to rows and cursors (`endpoints.py`), and to responses (`faulty_responses.py`).
 """
 
 import re
 from dataclasses import dataclass
 
 KINDS = {
-    "429": "Too many requests, with Retry-After",
-    "429-bare": "Too many requests, without Retry-After",
+    "429": "429 Too Many Requests, with Retry-After",
+    "429-bare": "429 Too Many Requests, without Retry-After",
     "500": "500 with a JSON body",
-    "502": "502 with an HTML body, as from a proxy; it repeats the URL that was asked",
-    "drop": "the connection is closed in the middle of the body",
-    "truncated": "200, but the JSON stops half way",
-    "html": "200 with a web page for a body, as from a proxy; it repeats the URL that was asked",
+    "502": "502 with an HTML body, as of a proxy; the body contains the requested URL",
+    "drop": "the connection closes in the middle of the body",
+    "truncated": "200 with the first half of the JSON",
+    "html": "200 with an HTML body, as of a proxy; the body contains the requested URL",
     "empty": "200 without a body",
-    "slow": "the answer comes two seconds late",
-    "stall": "half of the body comes, and the other half two seconds late",
+    "slow": "the response is two seconds late",
+    "stall": "the second half of the body is two seconds late",
     "401": "the key is refused, as one that was just revoked",
-    "short": "a page with half of its rows, and a cursor that skips the others",
-    "repeat-cursor": "a page whose next_cursor is the cursor that was asked for",
-    "body-422": "200, but the body says status 422",
+    "short": "a page with half of its rows, and a cursor that skips the other half",
+    "repeat-cursor": "a page whose next_cursor is the cursor of the request",
+    "body-422": "200 with status 422 in the body",
 }
-"""Every kind of fault, and what it does."""
+"""The description of each kind of fault."""
 
 
 @dataclass
 class Fault:
-    """One thing that goes wrong.
+    """A fault of the server.
 
     Attributes:
         kind: One of `KINDS`.
-        times: How often it happens before it is over; none: it stays.
-        every: It happens on every so-manieth matching request.
-        path: Only for this path, written without `.json` or `.csv`; none: for any.
-        retry_after: Seconds, for `429`.
-        delay: Seconds, for `slow` and `stall`.
+        times: The number of times that it happens; None for no limit.
+        every: The interval in matching requests; 1 for every request.
+        path: The path of the requests, without `.json` or `.csv`; None for every path.
+        retry_after: The seconds of `429`.
+        delay: The seconds of `slow` and `stall`.
     """
 
     kind: str
@@ -44,24 +44,22 @@ class Fault:
     path: str | None = None
     retry_after: int = 1
     delay: float = 2.0
-    _asked: int = 0
+    _request_count: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(
-                f"{self.kind!r} is no fault that the sandbox knows. It knows: {', '.join(KINDS)}."
+                f"{self.kind!r} is not a fault of the sandbox. Choose one of: {', '.join(KINDS)}."
             )
         if self.every < 1:
-            raise ValueError(
-                f"A fault can happen on every request (1) or more seldom, not every {self.every}."
-            )
+            raise ValueError(f"A fault happens on every request (1) or less often, not every {self.every}.")
 
     def strikes(self, path: str) -> bool:
-        """Whether it happens on this request. Counts the request."""
+        """Return whether the fault happens on this request, and count the request."""
         if self.times == 0 or self.path not in {None, path}:
             return False
-        self._asked += 1
-        if self._asked % self.every:
+        self._request_count += 1
+        if self._request_count % self.every:
             return False
         if self.times is not None:
             self.times -= 1
@@ -69,12 +67,12 @@ class Fault:
 
 
 def parse_fault(text: str) -> Fault:
-    """Reads `KIND` or `KIND:every=N`: a fault that stays.
+    """Return the fault of `KIND` or `KIND:every=N`, without a limit.
 
     Raises:
-        ValueError: if the kind is unknown, or the rest is not of that form.
+        ValueError: The kind is unknown, or the text has another form.
     """
     match = re.fullmatch(r"([^:]+)(?::every=([1-9]\d*))?", text)
     if not match:
-        raise ValueError(f"{text!r} is no fault. Write KIND or KIND:every=N, like 429:every=10.")
+        raise ValueError(f"{text!r} is not a fault. Use KIND or KIND:every=N, like 429:every=10.")
     return Fault(match[1], times=None, every=int(match[2] or 1))

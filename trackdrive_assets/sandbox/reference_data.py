@@ -1,7 +1,7 @@
-"""Who trades calls in the sandbox: buyers, offers, traffic sources, tracking numbers, and where callers live.
+"""The parties of the sandbox: buyers, offers, traffic sources, tracking numbers, and where callers live.
 
-Constants only. How a call passes between them is `generator.py`. Every phone number is one of those kept for
-fiction (555-0100 to 555-0199). One name holds `&amp;`, as names on the wire do.
+Constants only. Every phone number is reserved for fiction (555-0100 to 555-0199). One name contains `&amp;`,
+as some names of the real API do. Not here: what happens to a call (`simulation.py`).
 """
 
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Buyer:
-    """Somebody who pays for calls.
+    """A company that pays for calls.
 
     Attributes:
-        group_id: The group that the `buyer_group_ids` filter asks for.
-        user_id: The account owner's own label: any text, a number as text, or none.
-        price: Dollars paid for a call that converts.
-        minimum: Seconds of talk from which a call converts; 0 converts as soon as it is answered.
-        daily_share: The cap: what part of a day's calls it takes at most.
-        opens: First hour of the day, in UTC, at which it takes calls.
-        hours: How many hours it stays open.
-        answers: The chance that it picks up.
-        pays_late: Whether it reports its sales days later, rather than paying by talk time.
-        takes_back: The chance that a conversion is taken back later.
-        refuses_repeats: Whether a repeat caller does not convert.
+        group_id: The group for the `buyer_group_ids` filter.
+        user_id: The account owner's own label: a text, a number as text, or None.
+        price: The dollars that it pays for a converted call.
+        minimum_seconds: The talk time at which a call converts; 0 for every answered call.
+        daily_share: The daily cap as a share of the day's average calls.
+        opening_hour: The first hour of the UTC day at which it takes calls.
+        open_hours: The number of hours for which it takes calls.
+        answer_rate: The chance that it answers.
+        reports_sales_later: Whether it reports sales days later, instead of paying by talk time.
+        reversal_rate: The chance that a conversion is reversed later.
+        rejects_repeat_callers: Whether the call of a repeat caller does not convert.
     """
 
     id: int
@@ -31,23 +31,23 @@ class Buyer:
     group_id: int
     phone: str
     price: float
-    minimum: int
+    minimum_seconds: int
     daily_share: float
-    opens: int
-    hours: int
-    answers: float
-    pays_late: bool
-    takes_back: float
-    refuses_repeats: bool
+    opening_hour: int
+    open_hours: int
+    answer_rate: float
+    reports_sales_later: bool
+    reversal_rate: float
+    rejects_repeat_callers: bool
 
     def is_open(self, hour: int) -> bool:
-        """Whether it takes calls in this hour of a UTC day."""
-        return (hour - self.opens) % 24 < self.hours
+        """Return whether the buyer takes calls in this hour of a UTC day."""
+        return (hour - self.opening_hour) % 24 < self.open_hours
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What is sold: its buyers, best first."""
+    """A product for sale. The buyers are in order of preference."""
 
     id: int
     name: str
@@ -59,13 +59,13 @@ class Offer:
 
 @dataclass(frozen=True)
 class TrafficSource:
-    """Somebody who brings calls.
+    """A company that brings calls.
 
     Attributes:
-        quality: 0 to 1: how long its callers talk, and how often they buy.
-        payout: Dollars paid to it for a conversion.
-        minimum: Seconds of talk from which it is paid whatever the buyer does; none: when the buyer converts.
-        repeats: What part of its calls comes from somebody who has called before.
+        quality: A number from 0 to 1: how long its callers talk, and how often they buy.
+        payout: The dollars that it gets for a conversion.
+        minimum_seconds: The talk time at which it is paid; None if it is paid when the buyer converts.
+        repeat_rate: The share of its calls from callers who have called before.
     """
 
     id: int
@@ -73,13 +73,13 @@ class TrafficSource:
     user_id: str | None
     quality: float
     payout: float
-    minimum: int | None
-    repeats: float
+    minimum_seconds: int | None
+    repeat_rate: float
 
 
 @dataclass(frozen=True)
 class TrackingNumber:
-    """A number that is advertised: a call to it belongs to one source and one offer."""
+    """An advertised phone number. A call to it belongs to one source and one offer."""
 
     id: int
     phone: str
@@ -91,7 +91,7 @@ class TrackingNumber:
 
 @dataclass(frozen=True)
 class Place:
-    """Where callers live. Each place has 100 of them."""
+    """A city where 100 callers live."""
 
     area_code: str
     city: str
@@ -101,28 +101,28 @@ class Place:
 
 NORTHWIND = Buyer(
     10160398, "Northwind Insurance", "1070", 301, "+18665550145",
-    price=24.5, minimum=90, daily_share=0.22, opens=13, hours=12, answers=0.93,
-    pays_late=False, takes_back=0.04, refuses_repeats=True,
+    price=24.5, minimum_seconds=90, daily_share=0.22, opening_hour=13, open_hours=12, answer_rate=0.93,
+    reports_sales_later=False, reversal_rate=0.04, rejects_repeat_callers=True,
 )  # fmt: skip
 BLUEBIRD = Buyer(
     10160412, "Bluebird Auto &amp; Home", None, 301, "+18665550146",
-    price=18.0, minimum=60, daily_share=0.3, opens=12, hours=14, answers=0.9,
-    pays_late=False, takes_back=0.03, refuses_repeats=True,
+    price=18.0, minimum_seconds=60, daily_share=0.3, opening_hour=12, open_hours=14, answer_rate=0.9,
+    reports_sales_later=False, reversal_rate=0.03, rejects_repeat_callers=True,
 )  # fmt: skip
 HARBOR = Buyer(
     10160427, "Harbor Home Services", "hta-08", 302, "+18665550147",
-    price=85.0, minimum=45, daily_share=0.25, opens=11, hours=16, answers=0.85,
-    pays_late=True, takes_back=0.12, refuses_repeats=False,
+    price=85.0, minimum_seconds=45, daily_share=0.25, opening_hour=11, open_hours=16, answer_rate=0.85,
+    reports_sales_later=True, reversal_rate=0.12, rejects_repeat_callers=False,
 )  # fmt: skip
 SUMMIT = Buyer(
     10160455, "Summit Solar", "2044", 302, "+18665550148",
-    price=140.0, minimum=120, daily_share=0.12, opens=15, hours=8, answers=0.8,
-    pays_late=True, takes_back=0.15, refuses_repeats=True,
+    price=140.0, minimum_seconds=120, daily_share=0.12, opening_hour=15, open_hours=8, answer_rate=0.8,
+    reports_sales_later=True, reversal_rate=0.15, rejects_repeat_callers=True,
 )  # fmt: skip
 OVERFLOW = Buyer(
     10160499, "Overflow Call Center", None, 303, "+18665550149",
-    price=10.5, minimum=0, daily_share=0.35, opens=0, hours=23, answers=0.97,
-    pays_late=False, takes_back=0.0, refuses_repeats=False,
+    price=10.5, minimum_seconds=0, daily_share=0.35, opening_hour=0, open_hours=23, answer_rate=0.97,
+    reports_sales_later=False, reversal_rate=0.0, rejects_repeat_callers=False,
 )  # fmt: skip
 
 AUTO = Offer(10026786, "Auto &amp; Home", "1001", 501, "Business hours", (NORTHWIND, BLUEBIRD, OVERFLOW))
@@ -130,14 +130,22 @@ REPAIR = Offer(10026790, "Home Repair", None, None, None, (HARBOR, OVERFLOW))
 SOLAR = Offer(10026801, "Solar Quotes", "solarWest", 502, "Evenings", (SUMMIT, HARBOR))
 
 EXAMPLE_MEDIA = TrafficSource(
-    10455172, "Example Media", "tsUSCA", quality=0.75, payout=9.25, minimum=None, repeats=0.08
+    10455172, "Example Media", "tsUSCA", quality=0.75, payout=9.25, minimum_seconds=None, repeat_rate=0.08
 )
 BRIGHT_CLICKS = TrafficSource(
-    10455180, "Bright Clicks +17195550100", "1071", quality=0.55, payout=12.0, minimum=None, repeats=0.12
+    10455180,
+    "Bright Clicks +17195550100",
+    "1071",
+    quality=0.55,
+    payout=12.0,
+    minimum_seconds=None,
+    repeat_rate=0.12,
 )
-RADIO_ROW = TrafficSource(10455196, "Radio Row", None, quality=0.9, payout=15.5, minimum=None, repeats=0.05)
+RADIO_ROW = TrafficSource(
+    10455196, "Radio Row", None, quality=0.9, payout=15.5, minimum_seconds=None, repeat_rate=0.05
+)
 COUPON_BARN = TrafficSource(
-    10455203, "Coupon Barn", "9", quality=0.2, payout=4.0, minimum=30, repeats=0.35
+    10455203, "Coupon Barn", "9", quality=0.2, payout=4.0, minimum_seconds=30, repeat_rate=0.35
 )  # fmt: skip
 
 NUMBERS = (

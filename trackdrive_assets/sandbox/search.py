@@ -1,41 +1,41 @@
-"""Finds the calls that a request asks for in the generator, a page of them or all.
+"""The search for the calls of a request: their number, a page of them, or all.
 
-A date range alone needs no search: days are counted and read from the requested end. Other filters look at
-every call of the range; the outcome is remembered for as long as nothing in the range can have changed.
+A range of dates needs no search: its days are counted, and read from the requested end. Any other filter
+looks at every call of the range. Its result is cached for as long as no call of the range can change.
 """
 
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import replace
 
-from trackdrive_assets.sandbox.call import DAY, TICKS, Call, Record
+from trackdrive_assets.sandbox.call import NEVER, Call, Record
 from trackdrive_assets.sandbox.filters import Criteria
 from trackdrive_assets.sandbox.generator import CallGenerator
-from trackdrive_assets.sandbox.serializers import sort_value
+from trackdrive_assets.sandbox.serializers import sort_key
+from trackdrive_assets.sandbox.times import DAY, TICKS
 
-_REMEMBERED = 16
+_MAX_CACHED = 16
 
 
 class Search:
-    """Answers criteria from a generator. Calls that begin after `now` are not there yet."""
+    """A search in the calls of a generator. A call that is created after `now` does not exist yet."""
 
     def __init__(self, generator: CallGenerator) -> None:
         self._generator = generator
-        self._memory: OrderedDict[Criteria, tuple[int, int, list[Call]]] = OrderedDict()
+        self._cache: OrderedDict[Criteria, tuple[int, int, list[Call]]] = OrderedDict()
 
-    def forget(self) -> None:
-        """To be called when the generator was changed from outside."""
-        self._memory.clear()
+    def clear(self) -> None:
+        """Clear the cache. Needed after every change to the generator."""
+        self._cache.clear()
 
     def count(self, criteria: Criteria, now: int) -> int:
-        """How many calls are asked for."""
-        if criteria.checks:
+        """Return the number of calls."""
+        if criteria.filters:
             return len(self._matching(criteria, now))
         return self._generator.count(criteria.start, min(criteria.end, now + 1))
 
     def records(self, criteria: Criteria, now: int) -> Iterator[Record]:
-        """Return the record of every call asked for, oldest first."""
+        """Return the record of every call, oldest first."""
         for call in self.in_order(criteria, now, ascending=True):
             yield self._generator.record(call, now)
 
@@ -48,28 +48,27 @@ class Search:
         order_by: str | None = None,
         after: int | None = None,
     ) -> Iterator[Call]:
-        """The calls asked for.
+        """Return the calls in an order.
 
         Args:
-            criteria: What is asked for.
-            now: The moment of the request.
-            ascending: Smallest first.
-            order_by: The fact to sort by; none: `created_at`.
-            after: A cursor's position: only calls strictly below it, or above it if ascending by
-                `created_at`. With another order that leaves out calls not shown yet: nobody knows what the
-                real server does, and a client had better not combine the two.
+            criteria: The criteria of the request.
+            now: The time of the request.
+            ascending: Whether the smallest is first.
+            order_by: The field to sort by; None for `created_at`.
+            after: The position of a cursor. The result has only calls below it, or above it if ascending by
+                `created_at`. With any other order, calls are lost between pages. The real server's behavior
+                is not known, and a client should not combine the two.
         """
-        if order_by is not None:
-            found = list(self._by_time(criteria, now, ascending=False, after=after))
-            found.sort(
-                key=lambda call: sort_value(self._generator.record(call, now)[order_by]),
-                reverse=not ascending,
-            )
-            return iter(found)
-        return self._by_time(criteria, now, ascending=ascending, after=after)
+        if order_by is None:
+            return self._by_time(criteria, now, ascending=ascending, after=after)
+        calls = list(self._by_time(criteria, now, ascending=False, after=after))
+        calls.sort(
+            key=lambda call: sort_key(self._generator.record(call, now)[order_by]), reverse=not ascending
+        )
+        return iter(calls)
 
     def _by_time(self, criteria: Criteria, now: int, *, ascending: bool, after: int | None) -> Iterator[Call]:
-        if criteria.checks:
+        if criteria.filters:
             calls = self._matching(criteria, now)
             if ascending:
                 return iter(calls if after is None else calls[bisect_left(calls, after + 1, key=_position) :])
@@ -78,25 +77,25 @@ class Search:
         if not ascending:
             return self._generator.newest_first(criteria.start, end, below=after)
         start = criteria.start if after is None else max(criteria.start, after // TICKS)
-        calls_up = self._generator.oldest_first(start, end)
-        return (call for call in calls_up if after is None or call.position > after)
+        oldest_first = self._generator.oldest_first(start, end)
+        return (call for call in oldest_first if after is None or call.position > after)
 
     def _matching(self, criteria: Criteria, now: int) -> list[Call]:
-        known = self._memory.get(criteria)
-        if known and known[0] <= now < known[1]:
-            self._memory.move_to_end(criteria)
-            return known[2]
-        matching, changes_at = [], 1 << 62
+        cached = self._cache.get(criteria)
+        if cached and cached[0] <= now < cached[1]:
+            self._cache.move_to_end(criteria)
+            return cached[2]
+        matching, next_change = [], NEVER
         for call in self._generator.oldest_first(criteria.start, min(criteria.end, now + 1)):
-            changes_at = min(changes_at, call.next_change(now))
+            next_change = min(next_change, call.next_change(now))
             if criteria.matches(self._generator.record(call, now)):
                 matching.append(call)
-        coming = replace(criteria, start=max(criteria.start, now + 1), end=min(criteria.end, now + DAY))
-        arrival = next(self._generator.oldest_first(coming.start, coming.end), None)
-        changes_at = min(changes_at, arrival.created if arrival else now + DAY)
-        self._memory[criteria] = (now, changes_at, matching)
-        while len(self._memory) > _REMEMBERED:
-            self._memory.popitem(last=False)
+        future = self._generator.oldest_first(max(criteria.start, now + 1), min(criteria.end, now + DAY))
+        next_call = next(future, None)
+        valid_until = min(next_change, next_call.created if next_call else now + DAY)
+        self._cache[criteria] = (now, valid_until, matching)
+        while len(self._cache) > _MAX_CACHED:
+            self._cache.popitem(last=False)
         return matching
 
 

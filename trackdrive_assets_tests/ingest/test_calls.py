@@ -16,7 +16,7 @@ from trackdrive_assets.days import Window, exact_day
 from trackdrive_assets.ingest.calls import Part, created, ingest_calls
 from trackdrive_assets.ingest.concurrency import READINGS
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.sandbox.endpoints import Answer
+from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.parse import Exclusion
@@ -247,7 +247,7 @@ def test_calls_around_midnight_are_counted_to_their_own_day(
 class Rough(Sandbox):
     """Reads a time to the hour, for everybody who asks for less than a day."""
 
-    def list_calls(self, params: Mapping[str, str], fault: str | None = None) -> Answer:
+    def list_calls(self, params: Mapping[str, str], fault: str | None = None) -> EndpointResult:
         since = datetime.strptime(params["created_at_from"], "%Y-%m-%d %H:%M:%S %z")
         until = datetime.strptime(params["created_at_to"], "%Y-%m-%d %H:%M:%S %z")
         if until - since < timedelta(days=1):
@@ -270,7 +270,7 @@ def test_a_server_that_loses_calls_between_parts_is_noticed_and_read_as_one_list
 class Muddled(Sandbox):
     """Lists a few calls at places where they don't belong, and counts right."""
 
-    def list_calls(self, params: Mapping[str, str], _: str | None = None) -> Answer:
+    def list_calls(self, params: Mapping[str, str], _: str | None = None) -> EndpointResult:
         since = datetime.strptime(params["created_at_from"], "%Y-%m-%d %H:%M:%S %z")
         until = datetime.strptime(params["created_at_to"], "%Y-%m-%d %H:%M:%S %z")
         rows = list(self.calls(since, until + timedelta(milliseconds=1)))[::-1]
@@ -284,7 +284,7 @@ class Muddled(Sandbox):
             "per_page": 7,
             "next_cursor": page + 1 if shown else 0,
         }
-        return Answer(200, {"status": 200, "metadata": metadata, "calls": shown}, shown)
+        return EndpointResult(200, {"status": 200, "metadata": metadata, "calls": shown}, shown)
 
 
 def test_a_list_that_is_not_newest_first_is_exact_too(lake: Lake) -> None:

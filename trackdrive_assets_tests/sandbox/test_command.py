@@ -36,7 +36,7 @@ def test_the_printed_lines_open_the_sandbox_and_a_signal_ends_it(ending: signal.
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--fault", "flood"], "'flood' is no fault that the sandbox knows. It knows: 429"),
+        (["--fault", "flood"], "'flood' is not a fault of the sandbox. Choose one of: 429"),
         (["--now", "noon"], "'noon' is no moment. Write one like 2024-06-19T12:00:00Z"),
     ],
 )

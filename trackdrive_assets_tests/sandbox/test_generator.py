@@ -4,9 +4,10 @@ from collections import Counter
 from datetime import UTC, date, datetime
 
 from trackdrive_assets.api.catalog import CALL_COLUMNS
-from trackdrive_assets.sandbox.call import DAY, HOUR, Record, midnight, milliseconds
+from trackdrive_assets.sandbox.call import Record
 from trackdrive_assets.sandbox.generator import CallGenerator
 from trackdrive_assets.sandbox.reference_data import NUMBERS
+from trackdrive_assets.sandbox.times import DAY, HOUR, midnight, milliseconds
 
 BUYERS = {buyer for number in NUMBERS for buyer in number.offer.buyers}
 FIRST = date(2024, 1, 1)

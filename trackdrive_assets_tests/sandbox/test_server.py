@@ -249,7 +249,7 @@ def test_every_kind_of_fault_can_be_made() -> None:
 def test_a_taken_port_is_an_error_that_names_it() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortTakenError, match=f"Port {port} "), Sandbox(port=port):
+        with pytest.raises(PortTakenError, match=f"port {port} "), Sandbox(port=port):
             pass
 
 

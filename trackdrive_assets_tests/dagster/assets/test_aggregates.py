@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
-from trackdrive_assets.sandbox.serializers import ReportShape, StatsShape
+from trackdrive_assets.sandbox.aggregates import ReportShape, StatsShape
 from trackdrive_assets_tests.conftest import Pipeline, why
 
 
