@@ -18,11 +18,11 @@ TESTS = "trackdrive_assets_tests"
 CLOSEST = {
     "A column of `calls`": (
         "tables/test_columns.py",
-        "lake/test_duckdb.py::test_comments_say_what_views_and_columns_mean",
+        "lake/test_database.py::test_views_and_columns_have_comments",
     ),
     "A view": (
         "lake/test_views.py::test_every_grouping_adds_up_to_the_day",
-        "lake/test_duckdb.py::test_every_column_of_every_view_says_what_it_means",
+        "lake/test_database.py::test_every_column_of_every_view_is_described",
         "test_definitions.py::test_an_asset_says_what_a_row_is_whose_it_is_and_what_it_is_made_of",
     ),
     "A report category": (
@@ -38,13 +38,11 @@ CLOSEST = {
 """By heading, the tests of old that would notice if something were missing from the diff."""
 
 WITHOUT_THE_INSTALLED_PACKAGE = """
-import runpy, sys
+import sys
 import pytest, trackdrive_assets, trackdrive_assets_tests
-copy, documented, *arguments = sys.argv[1:]
+copy, *arguments = sys.argv[1:]
 for package in (trackdrive_assets, trackdrive_assets_tests):
     assert package.__file__.startswith(copy), package.__file__
-if documented:
-    runpy.run_module("docs.write", run_name="__main__")
 sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:xdist", "--tb=short", "-rp", *arguments]))
 """
 
@@ -71,11 +69,6 @@ class Diff:
             if file.startswith(f"{TESTS}/")
             for name in re.findall(r"^\+def (test_\w+)", hunks, re.MULTILINE)
         ]
-
-    @property
-    def is_written_of(self) -> bool:
-        """Whether Dagster can't load it before `make docs` has written of it, as is so of a view."""
-        return "+++ b/trackdrive_assets/lake/sql/views/" in self.text
 
 
 def diffs(page: str) -> list[Diff]:
@@ -120,17 +113,10 @@ def apply(diff: Diff, copy: Path, *options: str) -> None:
     )
 
 
-def run(copy: Path, *tests: str, documented: bool) -> subprocess.CompletedProcess[str]:
-    """Run tests in the copy, if need be after what `make docs` does."""
+def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """Run tests in the copy."""
     return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            WITHOUT_THE_INSTALLED_PACKAGE,
-            str(copy),
-            "documented" if documented else "",
-            *tests,
-        ],
+        [sys.executable, "-c", WITHOUT_THE_INSTALLED_PACKAGE, str(copy), *tests],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy)},
         capture_output=True,
@@ -157,14 +143,14 @@ def test_a_diff_that_brings_no_test_is_noticed() -> None:
 def test_with_a_diff_its_tests_pass_and_those_beside_them(copy: Path, diff: Diff) -> None:
     apply(diff, copy)
     closest = [f"{TESTS}/{name}" for name in CLOSEST[diff.heading]]
-    said = run(copy, *dict.fromkeys([*diff.added_tests, *closest]), documented=diff.is_written_of)
+    said = run(copy, *dict.fromkeys([*diff.added_tests, *closest]))
     assert said.returncode == pytest.ExitCode.OK, said.stdout + said.stderr
 
 
 def test_without_the_rest_of_a_diff_its_tests_fail(copy: Path) -> None:
     for diff in SHOWN:
         apply(diff, copy, f"--include={TESTS}/*")
-    said = run(copy, *(test for diff in SHOWN for test in diff.added_tests), documented=False)
+    said = run(copy, *(test for diff in SHOWN for test in diff.added_tests))
     assert said.returncode == pytest.ExitCode.TESTS_FAILED, said.stdout + said.stderr
     assert "PASSED" not in said.stdout, said.stdout
 

@@ -77,6 +77,8 @@ def test_a_materialized_view_shows_its_description_and_columns(page: Page) -> No
     page.get_by_role("button", name="Materialize").first.click()
     # Dagster asks, because the tables that the view reads were never materialized.
     page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("img", name="run_success")).to_be_visible()
+    page.reload()
     expect(page.get_by_text(view.column_descriptions["conversion_rate"])).to_be_visible()
 
 
