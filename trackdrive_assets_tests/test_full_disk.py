@@ -1,7 +1,7 @@
-"""A disk that fills up, and a lake that may not be written: all stays as it was, and the error says so.
+"""A full disk or a read-only lake: the old files stay as they were, and the error says so.
 
-Room is taken away by the limit of a process on the size of its files. A disk that is really full refuses the
-same calls of the system, under another number.
+The tests limit the size of files instead of the disk. On a full disk the same system calls fail, with another
+error number.
 """
 
 import ctypes
@@ -33,8 +33,8 @@ DAY = date(2024, 3, 10)
 
 
 @contextmanager
-def room(size: int) -> Iterator[None]:
-    """No file can grow beyond so many bytes."""
+def max_file_size(size: int) -> Iterator[None]:
+    """Limit the size of every file, in bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -44,32 +44,34 @@ def room(size: int) -> Iterator[None]:
 
 
 def contents(lake: Lake) -> dict[str, bytes | None]:
-    """Every file and folder."""
+    """Return every file and folder of the lake, with its content."""
     return {
         str(path.relative_to(lake.root)): path.read_bytes() if path.is_file() else None
         for path in lake.root.rglob("*")
     }
 
 
-def until_there_is_room(lake: Lake, write: Callable[[], object], place: Path, *, may_move: str = "") -> None:
-    """Try with more and more room, and see what each failure leaves, until it succeeds."""
+def write_with_growing_limit(
+    lake: Lake, write: Callable[[], object], path: Path, *, may_change: str = ""
+) -> None:
+    """Repeat a write with a larger and larger limit until it succeeds, and check what each failure leaves."""
     before = contents(lake)
     for size in (0, 4, *(round(100 * 1.3**n) for n in range(40))):
-        with room(size):
-            said = refusal(write)
-        if said is None:
-            assert size > 500  # or nothing was tried
+        with max_file_size(size):
+            message = error_of(write)
+        if message is None:
+            assert size > 500  # Otherwise no write has failed.
             return
-        for part in (str(place), "unchanged", "free space"):
-            assert part in said
+        for part in (str(path), "unchanged", "free space"):
+            assert part in message
         after = contents(lake)
         assert after.keys() == before.keys()
-        assert [path for path in after if after[path] != before[path]] in ([], [may_move])
-    pytest.fail("It never succeeds.")
+        assert [name for name in after if after[name] != before[name]] in ([], [may_change])
+    pytest.fail("The write never succeeds.")
 
 
-def refusal(write: Callable[[], object]) -> str | None:
-    """What the lake says when it can't be written; None if it can."""
+def error_of(write: Callable[[], object]) -> str | None:
+    """Return the message of the lake's error. None if the write succeeds."""
     try:
         write()
     except LakeError as error:
@@ -78,7 +80,7 @@ def refusal(write: Callable[[], object]) -> str | None:
 
 
 def store(lake: Lake, table: Table, rows: int, **hive: str) -> None:
-    """A day of a table, with texts that nothing makes shorter."""
+    """Write a day of a table with texts that do not compress."""
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     batch = pa.RecordBatch.from_pylist(
         [{name: sha256(f"{name} {row}".encode()).hexdigest() for name in texts} for row in range(rows)],
@@ -102,48 +104,46 @@ def store(lake: Lake, table: Table, rows: int, **hive: str) -> None:
     [(REPORTS, {"category": "status"}), (CALL_CHANGES, {})],
     ids=["reports", "call_changes"],
 )
-def test_wherever_the_room_ends_a_day_stays_as_it_was(
-    tmp_path: Path, table: Table, hive: dict[str, str]
-) -> None:
+def test_a_full_disk_leaves_the_old_day(tmp_path: Path, table: Table, hive: dict[str, str]) -> None:
     lake = Lake(tmp_path)
     store(lake, table, 1, **hive)
     file = lake.file(table.name, DAY, **hive)
-    until_there_is_room(lake, lambda: store(lake, table, 200, **hive), file)
+    write_with_growing_limit(lake, lambda: store(lake, table, 200, **hive), file)
     assert pq.read_metadata(file).num_rows == 200
 
 
-def test_wherever_the_room_ends_calls_stay_as_they_were_and_a_change_is_recorded_once(
+def test_a_full_disk_leaves_the_old_calls_and_records_a_change_once(
     pipeline: Pipeline,
 ) -> None:
     day = pipeline.day("2024-03-10")
     with pipeline.account.client() as client:
         ingest_calls(client, pipeline.lake, day)
         late = pipeline.sandbox.add_call(datetime(2024, 3, 10, 12, tzinfo=UTC))
-        until_there_is_room(
+        write_with_growing_limit(
             pipeline.lake,
             lambda: ingest_calls(client, pipeline.lake, day),
             pipeline.lake.root,
-            # Changes are written first, and taken back when the calls do not follow.
-            may_move="call_changes/date=2024-03-10/changes.parquet",
+            # Changes are written first. The next run drops those that belong to calls that were not written.
+            may_change="call_changes/date=2024-03-10/changes.parquet",
         )
     assert late in pipeline.stored("2024-03-10")
     changes = pq.read_table(pipeline.lake.file("call_changes", DAY))
     assert changes.filter(pc.field("field") == "uuid")["uuid"].to_pylist() == [late]
 
 
-def test_wherever_the_room_ends_the_views_stay_as_they_were(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_views(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     build_database(lake, SCHEMAS, time_zone="UTC")
-    until_there_is_room(
+    write_with_growing_limit(
         lake, lambda: build_database(lake, SCHEMAS, time_zone="America/New_York"), lake.root / FILE
     )
 
 
-# A lake that may not be written
+# A lake without write permission
 
 
 def give_up_privileges() -> None:
-    """Root may write anywhere; from here on this process may not."""
+    """Drop the capability of root to write anywhere, for the rest of this process."""
     if os.geteuid() == 0:
         version_3_of_this_process = struct.pack("=Ii", 0x20080522, 0)
         none = bytes(24)
@@ -153,7 +153,7 @@ def give_up_privileges() -> None:
 def write_without_privileges(test: Connection, lake: Lake) -> None:
     give_up_privileges()
     for write in WRITES:
-        test.send(refusal(partial(write, lake)))
+        test.send(error_of(partial(write, lake)))
 
 
 WRITES: tuple[Callable[[Lake], object], ...] = (
@@ -162,22 +162,20 @@ WRITES: tuple[Callable[[Lake], object], ...] = (
 )
 
 
-def test_a_lake_that_may_not_be_written_is_named_and_stays_as_it_was(tmp_path: Path) -> None:
+def test_a_read_only_lake_is_named_and_stays_as_it_was(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     for write in WRITES:
         write(lake)
-    # Of another account's clock, because views that are up to date are not written.
-    build_database(lake, SCHEMAS, time_zone="America/New_York")
     before = contents(lake)
-    for path in before:
-        (lake.root / path).chmod(0o555)
+    for name in before:
+        (lake.root / name).chmod(0o555)
     lake.root.chmod(0o555)
 
     here, there = forks.Pipe()
     process = forks.Process(target=write_without_privileges, args=(there, lake), daemon=True)
     process.start()
     there.close()
-    for place in (lake.file("call_changes", DAY), lake.root / FILE):
-        assert f"{place}: Permission denied. What was there before is unchanged. Check that" in here.recv()
+    for path in (lake.file("call_changes", DAY), lake.root / FILE):
+        assert f"{path}: Permission denied. What was there before is unchanged. Check that" in here.recv()
     process.join()
     assert contents(lake) == before

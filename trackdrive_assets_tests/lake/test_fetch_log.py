@@ -1,4 +1,4 @@
-"""The view that tells when each day of each table was read, and what the API counted then."""
+"""The view `fetch_log`: when each day of each table was fetched, and what the API counted."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ EVENING = datetime(2024, 6, 19, 22, tzinfo=UTC)
 NEXT_WEEK = datetime(2024, 6, 26, 3, 0, 0, 5, tzinfo=UTC)
 
 
-def test_a_day_of_each_table_is_a_row(tmp_path: Path) -> None:
+def test_each_day_of_each_table_is_a_row(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with lake.replace("calls", SCHEMAS["calls"], DAY, fetched_at=EVENING) as writer:
         writer.api_count = 2
@@ -32,7 +32,7 @@ def test_a_day_of_each_table_is_a_row(tmp_path: Path) -> None:
     ]
 
 
-def test_a_day_that_is_read_again_keeps_its_first_moment(tmp_path: Path) -> None:
+def test_a_day_that_is_fetched_again_keeps_its_first_time(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     for fetched_at in (EVENING, NEXT_WEEK):
         write(lake, "calls", [], fetched_at=fetched_at)
@@ -40,7 +40,7 @@ def test_a_day_that_is_read_again_keeps_its_first_moment(tmp_path: Path) -> None
     assert (row["first_fetched_at"], row["fetched_at"]) == (EVENING, NEXT_WEEK)
 
 
-def test_a_file_of_an_older_version_has_no_moment(tmp_path: Path) -> None:
+def test_a_file_of_another_program_has_no_time(tmp_path: Path) -> None:
     file = Lake(tmp_path).file("calls", DAY)
     file.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist([a_call()], SCHEMAS["calls"]), file)
@@ -56,19 +56,19 @@ def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
     assert (row["grouped_by"], row["date"]) == ("a b/c=d'é", DAY)
 
 
-def test_a_folder_name_that_reads_as_a_pattern_does_not_match_its_neighbours(tmp_path: Path) -> None:
+def test_a_folder_name_with_a_wildcard_matches_only_itself(tmp_path: Path) -> None:
     for folder, fetched_at in (("a*", EVENING), ("ab", NEXT_WEEK)):
         write(Lake(tmp_path / folder), "calls", [], fetched_at=fetched_at)
     assert [row["fetched_at"] for row in ask(Lake(tmp_path / "a*"), "FROM fetch_log")] == [EVENING]
 
 
-def test_a_question_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
+def test_a_query_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, "calls", [])
     for category in ("buyer_id", "offer_id"):
         write(lake, "reports", [], category=category)
     with connect(lake, SCHEMAS, time_zone="UTC") as connection:
         for other in (lake.file("calls", DAY), lake.file("reports", DAY, category="offer_id")):
-            other.write_bytes(b"nothing that could be read")
-        question = "SELECT rows FROM fetch_log WHERE table_name = 'reports' AND grouped_by = 'buyer_id'"
-        assert connection.execute(question).fetchall() == [(0,)]
+            other.write_bytes(b"not a Parquet file")
+        query = "SELECT rows FROM fetch_log WHERE table_name = 'reports' AND grouped_by = 'buyer_id'"
+        assert connection.execute(query).fetchall() == [(0,)]
