@@ -8,25 +8,16 @@ fields a response contains, and in which envelope (`serializers.py`).
 import math
 from functools import cache
 
+from trackdrive_assets.api.catalog import CALL_COLUMNS
 from trackdrive_assets.sandbox.call import Call, Record
 from trackdrive_assets.sandbox.reference_data import PLACES, Place
 from trackdrive_assets.sandbox.times import SECOND, timestamp
 
-UNLISTED = frozenset(
-    {
-        "hangup_reason",
-        "direction",
-        "sub_status",
-        "contact_id",
-        "contact_state",
-        "contact_country",
-        "provider_configuration_id",
-        "buyer_group_ids",
-        "placed_on_hold",
-        "buyer_conversion_duplicated_call",
-        "offer_conversion_duplicated_call",
-    }
-)
+UNLISTED = (
+    "hangup_reason", "direction", "sub_status", "contact_id", "contact_state", "contact_country",
+    "provider_configuration_id", "buyer_group_ids", "placed_on_hold", "buyer_conversion_duplicated_call",
+    "offer_conversion_duplicated_call",
+)  # fmt: skip
 """Fields that are not a column of the current API. Filters, orders, groups and the legacy API use them."""
 
 _FIRST_NAMES = ("Ada", "Ben", "Carla", "Dev", "Elena", "Frank", "Grace", "Hugo")
@@ -34,12 +25,15 @@ _PROVIDERS = (("plivo", 601), ("telnyx", 602))
 
 
 def listed_fields(call: Call, uuid: str, now: int) -> Record:
-    """Return the columns and tags of the current API, at a time at or after the first ring."""
+    """Return the columns and tags of the current API, at a time at or after the first ring.
+
+    A column that is not set here is null in every captured response.
+    """
     live = now < call.ended
-    rung = call.forwarded is not None and call.forwarded <= now
-    talking = call.connected is not None and call.connected <= now
-    converted = _is_in_effect(call.converted, call.reversed, now)
-    paid = _is_in_effect(call.paid, call.unpaid, now)
+    rung = _has_happened(call.forwarded, now)
+    talking = _has_happened(call.connected, now)
+    converted = _has_happened(call.converted, now) and not _has_happened(call.reversed, now)
+    paid = _has_happened(call.paid, now) and not _has_happened(call.unpaid, now)
     buyer = call.buyer if rung else None
     number, source, offer = call.number, call.number.source, call.number.offer
     place, caller = _caller(call.caller)
@@ -54,25 +48,18 @@ def listed_fields(call: Call, uuid: str, now: int) -> Record:
     ivr = ((call.forwarded or call.ended) - call.created) / SECOND + noise
     sub_id = (None, "s12", "4471", None)[bits >> 3 & 3]
     tokens = _tokens(call, place, sub_id)
-    result: Record = {
+    result: Record = dict.fromkeys(CALL_COLUMNS) | {
         "id": call.id,
-        "legacy_id": None,
         "type": "Call",
         "uuid": uuid,
         "created_at": timestamp(call.created),
         "updated_at": timestamp(call.last_change(now)),
-        "deleted_at": None,
-        "user_updated_at": None,
         "routes_show_path": f"/calls/{call.id}",
         "routes_edit_path": f"/calls/{call.id}/edit",
-        "external_record_id": None,
         "name": caller,
         "recording_url": (
-            f"https://recordings.example.com/{uuid}.mp3"
-            if call.recorded is not None and call.recorded <= now
-            else None
+            f"https://recordings.example.com/{uuid}.mp3" if _has_happened(call.recorded, now) else None
         ),
-        "category": None,
         "number_called": number.phone,
         "number_id": number.id,
         "connected_to": buyer.phone if buyer else None,
@@ -80,10 +67,6 @@ def listed_fields(call: Call, uuid: str, now: int) -> Record:
         "offer": offer.name,
         "user_offer_id": offer.user_id,
         "offer_id": offer.id,
-        "quality_assurance_user_id": None,
-        "quality_assurance_name": None,
-        "quality_assurance_id": None,
-        "agent_id": None,
         "traffic_source": source.name,
         "user_traffic_source_id": source.user_id,
         "traffic_source_id": source.id,
@@ -103,7 +86,6 @@ def listed_fields(call: Call, uuid: str, now: int) -> Record:
         "answered_duration": (
             None if live else float(round((call.ended - call.connected) / SECOND)) if call.connected else 0.0
         ),
-        "agent_duration": None,
         "sub_id": sub_id,
         "schedule_id": offer.schedule_id,
         "schedule_name": offer.schedule_name,
@@ -123,11 +105,9 @@ def listed_fields(call: Call, uuid: str, now: int) -> Record:
         "provider": _provider(call)[0],
         "outgoing_webhooks_count": 1 if converted else 0,
         "ended_at": None if live else timestamp(call.ended),
-        "contact_field_type": None,
         "disposition_id": 41 if no_buyer else None,
         "disposition_key": "no-buyer" if no_buyer else None,
         "disposition_name": "No Buyer" if no_buyer else None,
-        "disposition_notes": None,
         "hangup_cause": None if live else "NORMAL_CLEARING" if call.connected else "ORIGINATOR_CANCEL",
     }
     for key, value in tokens.items():
@@ -140,8 +120,8 @@ def listed_fields(call: Call, uuid: str, now: int) -> Record:
 def unlisted_fields(call: Call, now: int) -> Record:
     """Return the fields of `UNLISTED` at a time."""
     live = now < call.ended
-    buyer = call.buyer if call.forwarded is not None and call.forwarded <= now else None
-    talking = call.connected is not None and call.connected <= now
+    buyer = call.buyer if _has_happened(call.forwarded, now) else None
+    talking = _has_happened(call.connected, now)
     duplicated = call.repeat and talking
     place, _ = _caller(call.caller)
     hangup_reason = (None, "caller", "buyer")[call.random_bits % 3 if call.connected else 1]
@@ -163,8 +143,8 @@ def unlisted_fields(call: Call, now: int) -> Record:
     return result
 
 
-def _is_in_effect(since: int | None, until: int | None, now: int) -> bool:
-    return since is not None and since <= now and (until is None or now < until)
+def _has_happened(time: int | None, now: int) -> bool:
+    return time is not None and time <= now
 
 
 def _provider(call: Call) -> tuple[str, int]:

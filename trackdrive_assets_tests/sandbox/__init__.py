@@ -1,1 +1,1 @@
-"""What the sandbox promises, asked over real HTTP where the wire is the promise."""
+"""Tests of the sandbox, over real HTTP if the response is what matters."""

@@ -1,4 +1,4 @@
-"""A sandbox with a stopped clock, and a session that may ask it."""
+"""A sandbox with a fixed clock, and a client with its key pair."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,20 +17,20 @@ NOON = datetime(2024, 3, 20, 12, tzinfo=UTC)
 
 @dataclass
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that a test advances."""
 
-    moment: datetime = NOON
+    time: datetime = NOON
 
     def __call__(self) -> datetime:
-        return self.moment
+        return self.time
 
-    def pass_by(self, **amount: float) -> None:
-        self.moment += timedelta(**amount)
+    def advance(self, **amount: float) -> None:
+        self.time += timedelta(**amount)
 
 
 @dataclass
-class Visitor:
-    """Asks a sandbox, with its key pair unless told otherwise."""
+class HttpClient:
+    """A client with the key pair of a sandbox."""
 
     sandbox: Sandbox
     session: requests.Session = field(default_factory=requests.Session)
@@ -40,12 +40,12 @@ class Visitor:
         return self.session.get(f"{self.sandbox.base_url}/api/v1{path}", params=params, auth=keys, timeout=10)
 
     def rows(self, **params: Any) -> list[dict[str, Any]]:
-        """The first page of calls: of 250, which is enough where a test says no more."""
+        """Return the calls of the first page, which has 250 unless the test chooses."""
         calls: list[dict[str, Any]] = self.get(**{"per_page": 250, **params}).json()["calls"]
         return calls
 
     def pages(self, **params: Any) -> list[list[dict[str, Any]]]:
-        """Every page by cursor, up to and with the one that ends it."""
+        """Return every page by cursor, with the empty last page."""
         pages: list[list[dict[str, Any]]] = []
         cursor = "-1"
         while cursor != "0" and len(pages) < 200:
@@ -67,17 +67,17 @@ def sandbox(clock: Clock) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def visitor(sandbox: Sandbox) -> Iterator[Visitor]:
+def http(sandbox: Sandbox) -> Iterator[HttpClient]:
     with requests.Session() as session:
-        yield Visitor(sandbox, session)
+        yield HttpClient(sandbox, session)
 
 
 @pytest.fixture(scope="session")
-def still() -> Iterator[Visitor]:
-    """One sandbox for all tests that only read. It has seen 19 days of 40 calls, and one is going on."""
+def shared() -> Iterator[HttpClient]:
+    """A sandbox for all tests that only read: 19 days of 40 calls, and a live call."""
     with (
         Sandbox(seed=7, calls_per_day=40, first_day=MARCH, now=Clock()) as served,
         requests.Session() as session,
     ):
         served.add_call(NOON - timedelta(seconds=3), ended_at=None, status="initiated")
-        yield Visitor(served, session)
+        yield HttpClient(served, session)

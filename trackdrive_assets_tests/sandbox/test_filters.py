@@ -1,4 +1,4 @@
-"""Every filter of the documentation really filters: what it lets through is what the rows themselves say."""
+"""Every documented filter: its result is compared with the fields of all rows."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets_tests.sandbox.conftest import Clock, Visitor
+from trackdrive_assets_tests.sandbox.conftest import Clock, HttpClient
 
 Row = dict[str, Any]
 RANGE = {"created_at_from": "2024-03-17", "created_at_to": "2024-03-21"}
 
-SHOWN_BY_THE_ROW: list[tuple[str, str, Callable[[Row], object]]] = [
+WITH_A_COLUMN: list[tuple[str, str, Callable[[Row], object]]] = [
     ("buyer_converted", "true", lambda row: row["buyer_converted"] == "Converted"),
     ("buyer_converted", "0", lambda row: row["buyer_converted"] is None),
     ("offer_converted", "yes", lambda row: row["traffic_source_converted"]),
@@ -41,49 +41,49 @@ SHOWN_BY_THE_ROW: list[tuple[str, str, Callable[[Row], object]]] = [
     ("ended_at_to", "2024-03-19 15:00:00 UTC", lambda row: (row["ended_at"] or "9") < "2024-03-19T15"),
 ]  # fmt: skip
 
-SHOWN_BY_NO_COLUMN = [
+WITHOUT_A_COLUMN = [
     ("placed_on_hold", "true"),
     ("buyer_conversion_duplicated_call", "true"),
     ("offer_conversion_duplicated_call", "true"),
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "test"), SHOWN_BY_THE_ROW)
-def test_a_filter_gives_exactly_the_rows_that_fit(
-    still: Visitor, name: str, value: str, test: Callable[[Row], object]
+@pytest.mark.parametrize(("name", "value", "test"), WITH_A_COLUMN)
+def test_a_filter_returns_exactly_the_matching_rows(
+    shared: HttpClient, name: str, value: str, test: Callable[[Row], object]
 ) -> None:
-    everything = still.rows(**RANGE)
+    everything = shared.rows(**RANGE)
     expected = [row for row in everything if test(row)]
     assert 0 < len(expected) < len(everything)
-    body = still.get(per_page=250, **{name: value}, **RANGE).json()
+    body = shared.get(per_page=250, **{name: value}, **RANGE).json()
     assert body["calls"] == expected
     assert body["metadata"]["total_count"] == len(expected)
 
 
-@pytest.mark.parametrize(("name", "value"), SHOWN_BY_NO_COLUMN)
-def test_a_flag_that_no_column_shows_splits_the_calls(still: Visitor, name: str, value: str) -> None:
-    chosen, others = still.rows(**{name: value}, **RANGE), still.rows(**{name: "false"}, **RANGE)
+@pytest.mark.parametrize(("name", "value"), WITHOUT_A_COLUMN)
+def test_a_flag_without_a_column_splits_the_calls(shared: HttpClient, name: str, value: str) -> None:
+    chosen, others = shared.rows(**{name: value}, **RANGE), shared.rows(**{name: "false"}, **RANGE)
     assert chosen
-    assert len(chosen) + len(others) == len(still.rows(**RANGE))
+    assert len(chosen) + len(others) == len(shared.rows(**RANGE))
 
 
-def test_filters_narrow_each_other_and_page_by_cursor(still: Visitor) -> None:
+def test_filters_combine_and_work_with_cursors(shared: HttpClient) -> None:
     both = {"buyer_converted": "true", "offer_id": "10026786"}
     expected = [
         row
-        for row in still.rows(**RANGE)
+        for row in shared.rows(**RANGE)
         if row["buyer_converted"] == "Converted" and row["offer_id"] == 10026786
     ]
-    pages = still.pages(per_page=7, **both, **RANGE)
+    pages = shared.pages(per_page=7, **both, **RANGE)
     assert [row for page in pages for row in page] == expected
 
 
-def test_a_call_is_asked_for_by_id_and_by_its_caller(still: Visitor) -> None:
-    row = still.rows(**RANGE)[5]
-    assert still.rows(id=row["id"]) == [row]
-    report = still.get("/calls/reports", category="contact_id", per_page=250, **RANGE).json()["reports"]
+def test_calls_can_be_filtered_by_id_and_by_caller(shared: HttpClient) -> None:
+    row = shared.rows(**RANGE)[5]
+    assert shared.rows(id=row["id"]) == [row]
+    report = shared.get("/calls/reports", category="contact_id", per_page=250, **RANGE).json()["reports"]
     contact = next(each["contact_id"] for each in report if each["name"] == row["caller_number"])
-    assert {each["caller_number"] for each in still.rows(contact_id=contact)} == {row["caller_number"]}
+    assert {each["caller_number"] for each in shared.rows(contact_id=contact)} == {row["caller_number"]}
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,13 @@ def test_a_call_is_asked_for_by_id_and_by_its_caller(still: Visitor) -> None:
         ("2024-03-18", "EST"),
     ],
 )
-def test_a_date_is_read_in_every_form_that_is_in_use(still: Visitor, text: str, zone: str | None) -> None:
-    asked = {"created_at_from": text, "created_at_to": "2024-03-18T23:59:59.999Z"}
-    found = still.rows(**asked, **({"time_zone": zone} if zone else {}))
+def test_a_date_is_parsed_in_every_form_of_known_clients(
+    shared: HttpClient, text: str, zone: str | None
+) -> None:
+    params = {"created_at_from": text, "created_at_to": "2024-03-18T23:59:59.999Z"}
+    found = shared.rows(**params, **({"time_zone": zone} if zone else {}))
     five = datetime(2024, 3, 18, 5, tzinfo=UTC)
-    assert found == still.sandbox.calls(five, five + timedelta(hours=19))[::-1]
+    assert found == shared.sandbox.calls(five, five + timedelta(hours=19))[::-1]
 
 
 @pytest.mark.parametrize(
@@ -126,21 +128,21 @@ def test_a_date_is_read_in_every_form_that_is_in_use(still: Visitor, text: str, 
         ("cursor", "next"),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_refused_by_name(still: Visitor, name: str, value: str) -> None:
-    answer = still.get(**{name: value})
-    assert answer.status_code == answer.json()["status"] == 422
-    assert list(answer.json()["errors"]) == [name]
+def test_an_invalid_value_is_refused_with_its_parameter(shared: HttpClient, name: str, value: str) -> None:
+    response = shared.get(**{name: value})
+    assert response.status_code == response.json()["status"] == 422
+    assert list(response.json()["errors"]) == [name]
 
 
 @pytest.mark.parametrize(("inclusive", "found"), [(True, 1), (False, 0)])
-def test_a_call_at_the_very_end_is_in_range_unless_chosen_otherwise(*, inclusive: bool, found: int) -> None:
+def test_the_end_of_a_range_is_inclusive_unless_configured(*, inclusive: bool, found: int) -> None:
     edge = datetime(2024, 3, 19, tzinfo=UTC)
     with Sandbox(calls_per_day=0, now=Clock(), inclusive_end=inclusive) as sandbox:
         sandbox.add_call(edge)
-        visitor = Visitor(sandbox)
-        with visitor.session:
-            assert len(visitor.rows(created_at_to="2024-03-19 00:00:00 UTC")) == found
-            assert len(visitor.rows(created_at_from="2024-03-19 00:00:00 UTC")) == 1
+        http = HttpClient(sandbox)
+        with http.session:
+            assert len(http.rows(created_at_to="2024-03-19 00:00:00 UTC")) == found
+            assert len(http.rows(created_at_from="2024-03-19 00:00:00 UTC")) == 1
 
 
 @pytest.mark.parametrize(
@@ -159,9 +161,9 @@ def test_a_call_at_the_very_end_is_in_range_unless_chosen_otherwise(*, inclusive
         ("Lifetime", "2024-03-01", "2024-03-20T12"),
     ],
 )  # fmt: skip
-def test_a_label_is_a_range_up_to_now(still: Visitor, label: str, since: str, until: str) -> None:
-    total = still.get(created_at_label=label).json()["metadata"]["total_count"]
-    truth = still.sandbox.calls(
+def test_a_label_is_a_range_of_dates(shared: HttpClient, label: str, since: str, until: str) -> None:
+    total = shared.get(created_at_label=label).json()["metadata"]["total_count"]
+    truth = shared.sandbox.calls(
         *(datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (since, until))
     )
     assert total == len(truth)

@@ -1,4 +1,4 @@
-"""What happens in the sandbox is decided by the seed alone, and looks like the trade."""
+"""The calls of the sandbox depend only on the seed, and look like those of a real account."""
 
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -20,10 +20,10 @@ def day_of_calls(generator: CallGenerator, start: int = MONDAY, now: int = MONTH
     return [generator.record(call, now) for call in generator.oldest_first(start, start + DAY)]
 
 
-def test_the_same_seed_gives_the_same_calls_whatever_was_asked_before() -> None:
-    curious, fresh = CallGenerator(7, 100, FIRST), CallGenerator(7, 100, FIRST)
-    list(curious.oldest_first(SUNDAY - 20 * DAY, SUNDAY))
-    assert day_of_calls(curious) == day_of_calls(fresh)
+def test_the_same_seed_gives_the_same_calls_after_other_requests() -> None:
+    used, fresh = CallGenerator(7, 100, FIRST), CallGenerator(7, 100, FIRST)
+    list(used.oldest_first(SUNDAY - 20 * DAY, SUNDAY))
+    assert day_of_calls(used) == day_of_calls(fresh)
 
 
 def test_calls_do_not_depend_on_the_first_day() -> None:
@@ -36,7 +36,7 @@ def test_another_seed_gives_other_calls() -> None:
     assert day_of_calls(CallGenerator(7, 100, FIRST)) != day_of_calls(CallGenerator(8, 100, FIRST))
 
 
-def test_counting_days_agrees_with_generating_them() -> None:
+def test_counting_days_matches_simulating_them() -> None:
     generator = CallGenerator(7, 100, FIRST)
     start, end = SUNDAY - 5 * DAY + 7 * HOUR, MONDAY + 13 * HOUR
     assert generator.count(start, end) == len(list(generator.oldest_first(start, end)))
@@ -48,7 +48,7 @@ def test_newest_first_is_oldest_first_backwards() -> None:
     assert list(generator.newest_first(SUNDAY, MONDAY + 9 * HOUR)) == upwards[::-1]
 
 
-def test_no_two_calls_have_the_same_position_even_in_a_crowd() -> None:
+def test_positions_are_unique_in_a_large_volume() -> None:
     calls = list(CallGenerator(7, 30_000, FIRST).oldest_first(MONDAY, MONDAY + DAY))
     assert len({call.created for call in calls}) < len(calls) == len({call.position for call in calls})
     assert all(call.tick < 100 for call in calls)
@@ -60,11 +60,11 @@ def test_every_call_is_found_by_uuid_and_by_id() -> None:
         assert generator.find(generator.uuid(call.id)) is generator.find(str(call.id)) is call
 
 
-def test_a_uuid_that_nobody_has_is_not_found() -> None:
+def test_an_unknown_uuid_is_not_found() -> None:
     assert CallGenerator(7, 100, FIRST).find("5cc8897c-ad0f-44cb-8ea7-8f7736ae76f1") is None
 
 
-def test_us_business_hours_and_mondays_are_busy_nights_and_sundays_quiet() -> None:
+def test_volume_follows_us_business_hours_and_weekdays() -> None:
     generator = CallGenerator(7, 2000, FIRST)
     hours = Counter(int(row["created_at"][11:13]) for row in day_of_calls(generator))
     assert hours[17] > 5 * hours[7]
@@ -87,7 +87,7 @@ def test_better_sources_convert_more() -> None:
     assert converting("Example Media") > 1.2 * converting("Coupon Barn")
 
 
-def test_repeat_callers_are_marked_and_have_called_before() -> None:
+def test_repeat_callers_have_called_before() -> None:
     seen = set()
     repeats = 0
     for row in day_of_calls(CallGenerator(7, 500, FIRST)):
@@ -98,13 +98,13 @@ def test_repeat_callers_are_marked_and_have_called_before() -> None:
     assert repeats > 20
 
 
-def test_every_phone_number_is_kept_for_fiction() -> None:
+def test_every_phone_number_is_reserved_for_fiction() -> None:
     for row in day_of_calls(CallGenerator(7, 500, FIRST)):
         for name in ("caller_number", "number_called", "connected_to"):
             assert row[name] is None or row[name][5:10] == "55501"
 
 
-def test_a_call_is_live_then_over_then_recorded() -> None:
+def test_a_call_is_live_then_finished_then_recorded() -> None:
     generator = CallGenerator(7, 200, FIRST)
     call = next(call for call in generator.oldest_first(MONDAY, MONDAY + DAY) if call.recorded)
     assert call.connected is not None
@@ -117,14 +117,14 @@ def test_a_call_is_live_then_over_then_recorded() -> None:
     assert [row["recording_url"] is None for row in at] == [True, True, True, False]
 
 
-def test_some_conversions_arrive_days_later_and_some_are_taken_back() -> None:
+def test_some_conversions_come_days_later_and_some_are_reversed() -> None:
     changes = CallGenerator(7, 500, FIRST).changes(MONDAY + DAY, MONDAY + 6 * DAY)
     conversions = [(change.old, change.new) for change in changes if change.field == "buyer_converted"]
     assert conversions.count((None, "Converted")) > 10
     assert conversions.count(("Converted", None)) > 3
 
 
-def test_the_record_of_changes_is_what_the_rows_show() -> None:
+def test_changes_are_the_differences_between_the_rows() -> None:
     generator = CallGenerator(7, 200, FIRST)
     since, until = MONDAY + DAY, MONDAY + 4 * DAY
     before = {row["uuid"]: row for row in day_of_calls(generator, now=since)}
@@ -141,21 +141,21 @@ def test_the_record_of_changes_is_what_the_rows_show() -> None:
     )
 
 
-def test_money_is_null_unless_converted_and_both_sides_are_independent() -> None:
+def test_money_is_null_unless_converted_on_each_side() -> None:
     rows = day_of_calls(CallGenerator(7, 500, FIRST))
     assert {row["buyer_revenue"] is None for row in rows if row["buyer_converted"] is None} == {True}
     sides = {(row["buyer_converted"], row["traffic_source_converted"]) for row in rows}
     assert len(sides) == 4
 
 
-def test_values_are_of_the_awkward_types_of_the_wire() -> None:
+def test_values_have_the_awkward_types_of_the_api() -> None:
     rows = day_of_calls(CallGenerator(7, 500, FIRST))
-    kinds = {name: {type(row[name]) for row in rows} for name in CALL_COLUMNS}
-    assert kinds["hold_duration"] == {int, float}
-    assert kinds["total_duration"] == {int}
-    assert kinds["answered_duration"] == {float}
-    assert kinds["attempted_duration"] == {str, float, type(None)}
-    assert kinds["revenue"] == {str, float, type(None)}
+    types = {name: {type(row[name]) for row in rows} for name in CALL_COLUMNS}
+    assert types["hold_duration"] == {int, float}
+    assert types["total_duration"] == {int}
+    assert types["answered_duration"] == {float}
+    assert types["attempted_duration"] == {str, float, type(None)}
+    assert types["revenue"] == {str, float, type(None)}
     assert 0.07500000000000001 in {row["trackdrive_cost"] for row in rows}
     assert {row["user_buyer_id"] for row in rows} >= {"1070", "hta-08", None}
     assert {row["created_at"][10] + row["created_at"][19] + row["created_at"][23:] for row in rows} == {
@@ -163,5 +163,5 @@ def test_values_are_of_the_awkward_types_of_the_wire() -> None:
     }
 
 
-def test_moments_are_milliseconds_in_utc() -> None:
+def test_times_are_milliseconds_in_utc() -> None:
     assert milliseconds(datetime(2024, 3, 18, 0, 0, 1, 5000, tzinfo=UTC)) == MONDAY + 1005
