@@ -47,7 +47,7 @@ tests: install
 # By file, because some start a process that all of their tests use.
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-docs: install  ## Write anew what is written from the code: dictionary, columns of views, settings
+docs: install  ## Generate the data dictionary and the table of settings
 	@$(BIN)/python -m docs.write
 
 screenshots: install  ## Take those of docs/screenshots anew (needs Chromium)

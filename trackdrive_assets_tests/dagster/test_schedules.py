@@ -25,7 +25,7 @@ FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_ra
 @contextmanager
 def dagster_home(folder: Path) -> Iterator[dg.DagsterInstance]:
     """A Dagster home with the project's own dagster.yaml."""
-    (folder / "dagster.yaml").symlink_to(Path(__file__).parents[1] / "dagster.yaml")
+    (folder / "dagster.yaml").symlink_to(Path(__file__).parents[2] / "dagster.yaml")
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         yield instance
 

@@ -109,7 +109,7 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self.home.mkdir()
-        project = Path(__file__).parents[1]
+        project = Path(__file__).parents[2]
         (self.home / "dagster.yaml").write_text((project / "dagster.yaml").read_text())
 
     def begin(

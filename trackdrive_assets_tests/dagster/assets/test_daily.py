@@ -96,7 +96,7 @@ def test_a_missing_credential_is_not_tried_again(pipeline: Pipeline, monkeypatch
 
 
 def test_dagster_repeats_a_run_only_when_its_process_died(tmp_path: Path) -> None:
-    shutil.copy(Path(__file__).parents[2] / "dagster.yaml", tmp_path)
+    shutil.copy(Path(__file__).parents[3] / "dagster.yaml", tmp_path)
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.get_settings("run_retries") == {
             "enabled": True,
