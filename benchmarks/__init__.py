@@ -1,1 +1,1 @@
-"""How fast, and at what cost: programs beside this one, against one server. README.md has the results."""
+"""Benchmarks: this product and other programs against one server. README.md has the results."""

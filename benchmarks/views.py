@@ -1,7 +1,7 @@
-"""Times every view over a lake: `python -m benchmarks.views LAKE`, with the lake of `year`.
+"""Time every view of a lake: `python -m benchmarks.views LAKE`, with the lake of `year`.
 
-Every answer is made whole, on a fresh connection; the first of each question in a fresh process too. The goal
-is that of a year of 20,000 calls a day on two cores.
+Every result is computed whole on a fresh connection, and the first of each query in a fresh process too. The
+goal is for a year of 20,000 calls a day on two cores.
 """
 
 import argparse
@@ -45,12 +45,12 @@ _WITHOUT_DATE = {
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What something took.
+class Timing:
+    """The time of a piece of work.
 
     Attributes:
-        wall: Seconds by the clock.
-        cpu: Seconds of all cores.
+        wall: The wall time in seconds.
+        cpu: The CPU time of all cores in seconds.
     """
 
     wall: float
@@ -69,59 +69,59 @@ def main(lake: Lake) -> None:
 
     print("| what | fresh process | wall | CPU | goal of 1 s | files of a day |")
     print("|---|---|---|---|---|---|")
-    _line("trackdrive.duckdb: built", None, _median([taken(build) for _ in range(RUNS)]))
-    for name, question in _questions().items():
-        fresh = get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=fresh) as pool:
-            first = pool.submit(ask, path, question).result()
-        _line(name, first, _median([ask(path, question) for _ in range(RUNS)]), _files(path, question))
+    _line("trackdrive.duckdb: built", None, _median([timed(build) for _ in range(RUNS)]))
+    for name, query in _queries().items():
+        spawn = get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+            first = pool.submit(time_query, path, query).result()
+        _line(name, first, _median([time_query(path, query) for _ in range(RUNS)]), _files(path, query))
 
 
-def ask(path: Path, question: str) -> Taken:
-    """What an answer takes, from opening the file on."""
+def time_query(path: Path, query: str) -> Timing:
+    """Return the time of a query, with opening the file."""
 
-    def answer() -> None:
+    def run() -> None:
         with duckdb.connect(path, read_only=True) as connection:
             connection.execute("SET enable_progress_bar = false")
-            connection.execute(f"CREATE TEMP TABLE answer AS {question}")
+            connection.execute(f"CREATE TEMP TABLE result AS {query}")
 
-    return taken(answer)
+    return timed(run)
 
 
-def taken(work: Callable[[], None]) -> Taken:
-    """What some work takes in this process."""
-    before, began = os.times(), time.perf_counter()
+def timed(work: Callable[[], None]) -> Timing:
+    """Return the time of work in this process."""
+    before, started = os.times(), time.perf_counter()
     work()
-    wall, after = time.perf_counter() - began, os.times()
-    return Taken(wall, after.user + after.system - before.user - before.system)
+    wall, after = time.perf_counter() - started, os.times()
+    return Timing(wall, after.user + after.system - before.user - before.system)
 
 
-def _questions() -> dict[str, str]:
-    """What an analyst asks, by what is shown for it."""
-    questions: dict[str, str] = {}
+def _queries() -> dict[str, str]:
+    """Return the typical queries of an analyst by the name in the table."""
+    queries: dict[str, str] = {}
     for table, aggregate in _SUMS.items():
-        questions[f"{table}: count"] = f"SELECT count(*) FROM {table}"  # noqa: S608  names of this module
-        questions[f"{table}: a month"] = f"SELECT count(*), {aggregate} FROM {table} {_MONTH}"  # noqa: S608
-        questions[f"{table}: a day"] = f"SELECT count(*), {aggregate} FROM {table} {_DAY}"  # noqa: S608
+        queries[f"{table}: count"] = f"SELECT count(*) FROM {table}"  # noqa: S608  names of this module
+        queries[f"{table}: a month"] = f"SELECT count(*), {aggregate} FROM {table} {_MONTH}"  # noqa: S608
+        queries[f"{table}: a day"] = f"SELECT count(*), {aggregate} FROM {table} {_DAY}"  # noqa: S608
     for name in views():
-        questions[name] = f"SELECT * FROM {name}"  # noqa: S608  names of the package
+        queries[name] = f"SELECT * FROM {name}"  # noqa: S608  names of the package
         if name not in _WITHOUT_DATE:
-            questions[f"{name}: a day"] = f"SELECT * FROM {name} {_DAY}"  # noqa: S608
-    return questions
+            queries[f"{name}: a day"] = f"SELECT * FROM {name} {_DAY}"  # noqa: S608
+    return queries
 
 
-def _files(path: Path, question: str) -> str:
-    """How many of its files each table's scan reads, where it reads but some."""
+def _files(path: Path, query: str) -> str:
+    """Return how many files of each table the scans read, if not all."""
     with duckdb.connect(path, read_only=True) as connection:
-        plan = connection.execute(f"EXPLAIN {question}").fetchall()[0][1]
+        plan = connection.execute(f"EXPLAIN {query}").fetchall()[0][1]
     return ", ".join(sorted(set(re.findall(r"Scanning Files: (\d+/\d+)", plan))))
 
 
-def _median(runs: list[Taken]) -> Taken:
-    return Taken(statistics.median(run.wall for run in runs), statistics.median(run.cpu for run in runs))
+def _median(runs: list[Timing]) -> Timing:
+    return Timing(statistics.median(run.wall for run in runs), statistics.median(run.cpu for run in runs))
 
 
-def _line(name: str, first: Taken | None, later: Taken, files: str = "") -> None:
+def _line(name: str, first: Timing | None, later: Timing, files: str = "") -> None:
     verdict = "met" if later.wall < GOAL else f"short by {later.wall - GOAL:.2f} s"
     shown = f"{first.wall:.2f}" if first else ""
     print(f"| {name} | {shown} | {later.wall:.2f} | {later.cpu:.2f} | {verdict} | {files} |")

@@ -1,9 +1,9 @@
-"""Builds a lake as an account of 20,000 calls a day has it after a year: `python -m benchmarks.year FOLDER`.
+"""Build the lake of an account with 20,000 calls a day after a year: `python -m benchmarks.year FOLDER`.
 
-The rows are the sandbox's, of one week; the other weeks repeat them later, under other ids. Everything is
-written by the product's own `Lake.replace`, so the files are laid out as in a deployment: of every day the
-calls, a report for each category, each series of statistics, and what the look-back of 30 days found changed.
-What is measured on it is in `views`.
+The rows are those of one week of the sandbox. The other weeks repeat them under other ids. `Lake.replace`
+writes everything, so the files are those of a deployment. Each day has its calls, a report per category, a
+series of statistics per group, and the changes that a look-back of 30 days detects. Not here: the
+measurements (`views.py`).
 """
 
 import argparse
@@ -31,7 +31,7 @@ from trackdrive_assets.sandbox.times import milliseconds
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS
 from trackdrive_assets.tables.parse import call_batch
 
-# Of a zone whose clocks are never moved, any week is another one later.
+# A zone without daylight saving time, so that every week is the first one moved.
 TIME_ZONE = "America/Phoenix"
 CALLS_PER_DAY = 20_000
 LAST_DAY = date(2026, 6, 30)
@@ -42,7 +42,7 @@ _NIGHT = time(3, tzinfo=ZoneInfo(TIME_ZONE))
 _MIDNIGHT = time(tzinfo=ZoneInfo(TIME_ZONE))
 _WEEK = timedelta(weeks=1)
 _IDS_OF_A_WEEK = 7 * 100_000
-# With all that the sandbox changes afterwards, a day would have thousands of rows.
+# Only every tenth call changes. With all the sandbox's changes a day would have thousands of rows.
 _CHANGING = 10
 _CHANGED = (
     "buyer_converted",
@@ -53,7 +53,7 @@ _CHANGED = (
     "traffic_source_payout",
 )
 
-# What stands in for the categories that are no column of a call.
+# The expression of each category that is not a column of a call.
 _COLUMNS = {
     "direction": "type",
     "sub_status": "status",
@@ -70,14 +70,14 @@ _NAMES = {"buyer_id": "buyer", "offer_id": "offer", "traffic_source_id": "traffi
 
 @dataclass(frozen=True)
 class Template:
-    """A day of the week, as tables of the first one.
+    """The tables of one weekday in the first week.
 
     Attributes:
-        calls: Ascending by `created_at`.
-        changed: Of each row of `changes`, the position of its call in `calls`.
-        changes: What was found on the 30 days after.
-        reports: By category.
-        stats: By what the series groups by.
+        calls: The calls, ascending by `created_at`.
+        changed: The position in `calls` of the call of each row of `changes`.
+        changes: The changes that the next 30 days detect.
+        reports: The reports by category.
+        stats: The series of statistics by group.
     """
 
     calls: pa.RecordBatch
@@ -88,7 +88,7 @@ class Template:
 
 
 def build(lake: Lake, days: int) -> None:
-    """Write as many days, the last of which is `LAST_DAY`."""
+    """Write a number of days up to `LAST_DAY`."""
     generator = CallGenerator(7, CALLS_PER_DAY, _FIRST_WEEK - timedelta(days=1))
     templates = [_template(generator, _FIRST_WEEK + timedelta(days=n)) for n in range(7)]
 
@@ -102,11 +102,11 @@ def build(lake: Lake, days: int) -> None:
 
 
 def _template(generator: CallGenerator, day: date) -> Template:
-    """A day of the sandbox."""
+    """Return the tables of a day of the sandbox."""
     start = datetime.combine(day, _MIDNIGHT)
-    found = list(generator.oldest_first(milliseconds(start), milliseconds(start + timedelta(days=1))))
-    calls = _seen(generator, found, _read(day, LOOK_BACK))
-    changed, changes = _changes(generator, day, found)
+    simulated = list(generator.oldest_first(milliseconds(start), milliseconds(start + timedelta(days=1))))
+    calls = _fetched(generator, simulated, _fetch_time(day, LOOK_BACK))
+    changed, changes = _changes(generator, day, simulated)
     with duckdb.connect() as connection:
         connection.register("calls", calls)
         reports = {category: _report(connection, category) for category in REPORT_CATEGORIES}
@@ -114,32 +114,36 @@ def _template(generator: CallGenerator, day: date) -> Template:
     return Template(calls, changed, changes, reports, stats)
 
 
-def _read(day: date, days_after: int) -> datetime:
-    """When a day is read, so many days after it began."""
+def _fetch_time(day: date, days_after: int) -> datetime:
+    """Return the time at which a day is fetched, a number of days after its start."""
     return datetime.combine(day + timedelta(days=days_after), _NIGHT)
 
 
-def _seen(generator: CallGenerator, calls: list[Call], moment: datetime) -> pa.RecordBatch:
-    """What the API shows of calls at a moment."""
+def _fetched(generator: CallGenerator, calls: list[Call], moment: datetime) -> pa.RecordBatch:
+    """Return calls as the API sends them at a time."""
     rows = Rows.of([generator.row(call, milliseconds(moment)) for call in calls])
     return call_batch(rows.columns, len(rows), fetched_at=moment)
 
 
 def _changes(generator: CallGenerator, day: date, calls: list[Call]) -> tuple[pa.Array, pa.RecordBatch]:
-    """What one night after the other finds changed, and at which positions."""
+    """Return the changes that each night detects, and the positions of their calls."""
     positions: list[int] = []
     rows: list[dict[str, Any]] = []
     for night in range(1, LOOK_BACK):
-        before, after = _read(day, night), _read(day, night + 1)
+        before, after = _fetch_time(day, night), _fetch_time(day, night + 1)
         moved = [
             position
             for position in range(0, len(calls), _CHANGING)
             if calls[position].next_change(milliseconds(before)) <= milliseconds(after)
         ]
-        olds, news = (_seen(generator, [calls[p] for p in moved], moment) for moment in (before, after))
+        old_values, new_values = (
+            _fetched(generator, [calls[p] for p in moved], moment) for moment in (before, after)
+        )
         for field in _CHANGED:
             texts = zip(
-                moved, *(batch[field].cast(pa.string()).to_pylist() for batch in (olds, news)), strict=True
+                moved,
+                *(batch[field].cast(pa.string()).to_pylist() for batch in (old_values, new_values)),
+                strict=True,
             )
             for position, old, new in texts:
                 if old != new:
@@ -158,7 +162,7 @@ def _changes(generator: CallGenerator, day: date, calls: list[Call]) -> tuple[pa
 
 
 def _report(connection: duckdb.DuckDBPyConnection, category: str) -> pa.RecordBatch:
-    return _asked(
+    return _query(
         connection,
         REPORTS.schema,
         f"""
@@ -182,7 +186,7 @@ def _report(connection: duckdb.DuckDBPyConnection, category: str) -> pa.RecordBa
 
 
 def _series(connection: duckdb.DuckDBPyConnection, group_by: str) -> pa.RecordBatch:
-    return _asked(
+    return _query(
         connection,
         STATS.schema,
         f"""
@@ -201,16 +205,16 @@ def _series(connection: duckdb.DuckDBPyConnection, group_by: str) -> pa.RecordBa
     )
 
 
-def _asked(connection: duckdb.DuckDBPyConnection, schema: pa.Schema, question: str) -> pa.RecordBatch:
-    found = connection.sql(question).to_arrow_table().select(schema.names).cast(schema)
-    return found.combine_chunks().to_batches()[0]
+def _query(connection: duckdb.DuckDBPyConnection, schema: pa.Schema, sql: str) -> pa.RecordBatch:
+    result = connection.sql(sql).to_arrow_table().select(schema.names).cast(schema)
+    return result.combine_chunks().to_batches()[0]
 
 
 def _write_day(lake: Lake, day: date, template: Template) -> None:
     weeks = (day - _FIRST_WEEK) // _WEEK
-    first = _read(day, 1)
-    # The look-back has not come to the days of the last month for the last time yet.
-    last = min(_read(day, LOOK_BACK), _read(LAST_DAY, 1))
+    first = _fetch_time(day, 1)
+    # The look-back has not ended yet for the days of the last month.
+    last = min(_fetch_time(day, LOOK_BACK), _fetch_time(LAST_DAY, 1))
     uuids = _uuids(template.calls.num_rows)
     calls = _later(template.calls, weeks)
     calls = _with(calls, "uuid", uuids)
@@ -233,7 +237,7 @@ def _write_day(lake: Lake, day: date, template: Template) -> None:
 
 
 def _later(batch: pa.RecordBatch, weeks: int) -> pa.RecordBatch:
-    """The same, with every instant so many weeks later."""
+    """Return a batch with every instant a number of weeks later."""
     shift = pa.scalar(weeks * _WEEK, pa.duration("us"))
     moved = [
         pc.add(column, shift) if pa.types.is_timestamp(column.type) else column for column in batch.columns
@@ -257,11 +261,11 @@ def _uuids(count: int) -> pa.Array:
 
 def _arguments() -> Iterator[Any]:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="the lake, made anew")
+    parser.add_argument("folder", type=Path, help="folder of the new lake")
     parser.add_argument("--days", type=int, default=365)
     yield from vars(parser.parse_args()).values()
 
 
 if __name__ == "__main__":
-    folder, how_many = _arguments()
-    build(Lake(folder), how_many)
+    folder, days = _arguments()
+    build(Lake(folder), days)

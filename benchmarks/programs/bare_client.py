@@ -1,8 +1,8 @@
-"""The product's client alone: reads some days of calls, one after another, and stores nothing.
+"""The product's client alone: fetch days of calls one after another, and store nothing.
 
     bare_client.py FIRST_DAY DAYS
 
-The account is that of the TRACKDRIVE_* variables.
+The TRACKDRIVE_* variables configure the account.
 """
 
 import os
@@ -24,6 +24,6 @@ with Client(
 ) as client:
     for number in range(days):
         day = first + timedelta(days=number)
-        whole = Query(created_at_from=f"{day} 00:00:00 UTC", created_at_to=f"{day} 23:59:59.999 UTC")
-        for _ in client.call_pages(whole):
+        query = Query(created_at_from=f"{day} 00:00:00 UTC", created_at_to=f"{day} 23:59:59.999 UTC")
+        for _ in client.call_pages(query):
             pass

@@ -1,4 +1,4 @@
-"""Counts the calls in the Parquet files of a folder, whoever wrote them: rows, and distinct uuids.
+"""Count the calls in the Parquet files of a folder: rows, and distinct uuids.
 
 count.py FOLDER
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-# Other tables have uuids too.
+# Other tables have a column `uuid` too.
 files = [
     str(file)
     for file in Path(sys.argv[1]).rglob("*.parquet")

@@ -1,11 +1,11 @@
-"""dlt at its best: a generator for each day that yields Arrow tables, which dlt passes on as they are.
+"""dlt at its best: a generator per day that yields Arrow tables, which dlt writes unchanged.
 
     dlt_arrow.py BASE_URL FIRST_DAY DAYS FOLDER
 
-Five days are read at a time, each by a thread of dlt's: its default for parallelized resources. A day is one
-cursor chain, it can't be shared. What helped is in: Arrow tables instead of rows (dlt then looks at no value
-and writes once), names that need no renaming, orjson. Larger buffers and row groups made no difference. The
-tags that the account uses are columns; other tags and unknown keys are lost.
+dlt reads five days at a time in threads, its default for parallelized resources. A day is one chain of
+cursors, so threads cannot share it. What helped is here: Arrow tables instead of rows (dlt then inspects no
+value and writes once), names that need no renaming, orjson. Larger buffers and row groups made no
+difference. The tags that the account uses are columns. Other tags and unknown keys are lost.
 """
 
 import sys
@@ -28,29 +28,29 @@ TAGS = (
     "token-first_name",
     "token-jornaya_leadid",
 )
-MOMENTS = ("created_at", "updated_at", "deleted_at", "user_updated_at", "ended_at")
-WHOLE = (
+INSTANTS = ("created_at", "updated_at", "deleted_at", "user_updated_at", "ended_at")
+INTEGERS = (
     *("id", "legacy_id", "number_id", "offer_id", "agent_id", "traffic_source_id", "buyer_id", "schedule_id"),
     *("ring_pool_id", "disposition_id", "quality_assurance_id", "quality_assurance_user_id"),
     *("total_duration", "outgoing_webhooks_count"),
 )
-# Numbers, texts and empty texts are mixed in these.
+# Columns with numbers, texts and empty texts.
 MIXED = ("revenue", "payout", "attempted_duration")
-FRACTIONS = (
+DECIMALS = (
     *MIXED,
     *("hold_duration", "ivr_duration", "answered_duration", "agent_duration"),
     *("buyer_revenue", "traffic_source_payout", "trackdrive_cost", "provider_cost"),
 )
-TYPES = dict.fromkeys(WHOLE, pa.int64()) | dict.fromkeys(FRACTIONS, pa.float64())
+TYPES = dict.fromkeys(INTEGERS, pa.int64()) | dict.fromkeys(DECIMALS, pa.float64())
 
 
 def schemas(columns: Iterable[str]) -> tuple[pa.Schema, pa.Schema]:
-    """How a page is read, and how it is stored: under names that dlt leaves alone, with instants."""
+    """Return the schemas of a page as it is sent, and as it is stored: with instants, under names for dlt."""
     names = [*(name for name in columns if not name.startswith("token-")), *TAGS]
     sent = pa.schema([(name, TYPES.get(name, pa.string())) for name in names])
     stored = [
         field.with_name(field.name.replace("-", "_")).with_type(
-            pa.timestamp("us", "UTC") if field.name in MOMENTS else field.type
+            pa.timestamp("us", "UTC") if field.name in INSTANTS else field.type
         )
         for field in sent
     ]
@@ -58,7 +58,7 @@ def schemas(columns: Iterable[str]) -> tuple[pa.Schema, pa.Schema]:
 
 
 def pages(day: date) -> Iterator[pa.Table]:
-    """The calls of a day, a table a page."""
+    """Return the calls of a day, one table per page."""
     session = Client().session
     session.auth = ("tdpubsandbox", "tdprvsandbox")
     cursor: float = -1
@@ -84,9 +84,9 @@ def pages(day: date) -> Iterator[pa.Table]:
         cursor = page["metadata"]["next_cursor"]
 
 
-@dlt.source  # type: ignore[untyped-decorator]  # dlt is not there when types are checked
+@dlt.source  # type: ignore[untyped-decorator]  # dlt is not installed when types are checked
 def account() -> list[object]:
-    """One table, fed by as many resources as there are days."""
+    """Return one resource per day, all of them for one table."""
     start = date.fromisoformat(first_day)
     return [
         dlt.resource(

@@ -1,8 +1,8 @@
-"""dlt's own REST source with its defaults: a description of the API, and no code.
+"""dlt's own REST source with its defaults: a description of the API without code.
 
     dlt_rest_api.py BASE_URL FIRST_DAY DAYS FOLDER
 
-All days are one range, because a range is what a cursor walks.
+All days are one range, because a cursor is for one range.
 """
 
 import sys

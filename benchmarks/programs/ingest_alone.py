@@ -1,8 +1,8 @@
-"""Ours without Dagster: the product's own reading of some days of calls into a lake.
+"""The product without Dagster: fetch days of calls into a lake.
 
     ingest_alone.py FIRST_DAY DAYS
 
-The account and the lake are those of the TRACKDRIVE_* variables.
+The TRACKDRIVE_* variables configure the account and the lake.
 """
 
 import os

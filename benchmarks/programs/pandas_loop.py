@@ -1,4 +1,4 @@
-"""A loop as many have it: every page into a list, the list into a frame, the frame into a file.
+"""A typical loop: each page into a list, the list into a data frame, the data frame into a file.
 
 pandas_loop.py BASE_URL FIRST_DAY DAYS FOLDER
 """
@@ -20,18 +20,18 @@ for number in range(int(days)):
     rows: list[dict[str, object]] = []
     cursor: float = -1
     while cursor:
-        asked: dict[str, str | float] = {
+        params: dict[str, str | float] = {
             "created_at_from": f"{day} 00:00:00 UTC",
             "created_at_to": f"{day} 23:59:59.999 UTC",
             "cursor": cursor,
             "per_page": 1000,
         }
-        response = session.get(f"{base_url}/api/v1/calls", params=asked, timeout=60)
+        response = session.get(f"{base_url}/api/v1/calls", params=params, timeout=60)
         response.raise_for_status()
         page = response.json()
         rows += page["calls"]
         cursor = page["metadata"]["next_cursor"]
     calls = pd.DataFrame(rows)
-    for moment in ("created_at", "ended_at"):
-        calls[moment] = pd.to_datetime(calls[moment])
+    for column in ("created_at", "ended_at"):
+        calls[column] = pd.to_datetime(calls[column])
     calls.to_parquet(Path(folder) / f"{day}.parquet")
