@@ -1,6 +1,7 @@
 """The DuckDB file: its views, comments and format, how it is replaced, and the same views without it."""
 
 import re
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from importlib import resources
@@ -79,6 +80,16 @@ def test_unfinished_days_are_not_visible(tmp_path: Path) -> None:
     with lake.replace("calls", CALLS.schema, DAY) as writer:
         writer.write(pa.RecordBatch.from_pylist([{"uuid": "b"}], schema=CALLS.schema))
         assert ask(built.path, "SELECT uuid FROM calls") == [("a",)]
+
+
+def test_copies_of_a_day_are_not_visible(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, "a")
+    day = lake.file("calls", DAY).parent
+    shutil.copytree(day, day.with_name("date=2024-06-19 copy"))
+    path = build(lake).path
+    assert ask(path, "SELECT uuid FROM calls") == [("a",)]
+    assert ask(path, "SELECT rows FROM fetch_log") == [(1,)]
 
 
 @pytest.mark.parametrize(
