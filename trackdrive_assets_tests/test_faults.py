@@ -19,15 +19,14 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW, why
-from trackdrive_assets_tests.soak import (
+from trackdrive_assets_tests.soak import draw_mix, run
+from trackdrive_assets_tests.support.fault_trial import (
     CALLS,
-    LONGER_THAN_THAT,
     REPORTS,
+    SLOW_DELAY,
     STATS,
     Trial,
-    drawn_from,
-    run,
-    settings_of,
+    settings_for,
 )
 
 DAY, NEXT_DAY, LAST_DAY = "2024-03-10", "2024-03-11", "2024-03-12"
@@ -60,7 +59,7 @@ def trial(
     sandbox: Sandbox, instance: dg.DagsterInstance, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Trial:
     return Trial(
-        sandbox, instance, Lake(tmp_path), settings_of(tmp_path), per_page=7, max_concurrency=request.param
+        sandbox, instance, Lake(tmp_path), settings_for(tmp_path), per_page=7, max_concurrency=request.param
     )
 
 
@@ -68,8 +67,8 @@ def assert_exact(trial: Trial, *partitions: str, keys: tuple[str, ...] = ONE_OF_
     """A run records every day, and each is what the sandbox holds."""
     result = trial.attempt(keys, *partitions)
     assert result.success, why(result)
-    assert trial.recorded(result) >= trial.days(keys, partitions).keys()
-    assert trial.wrong(result, keys, *partitions) == []
+    assert trial.recorded(result) >= trial.day_files(keys, partitions).keys()
+    assert trial.violations(result, keys, *partitions) == []
 
 
 def assert_kept(trial: Trial, *partitions: str, keys: tuple[str, ...] = ONE_OF_EACH) -> str:
@@ -77,7 +76,7 @@ def assert_kept(trial: Trial, *partitions: str, keys: tuple[str, ...] = ONE_OF_E
     result = trial.attempt(keys, *partitions)
     assert not result.success
     assert trial.recorded(result) == set()
-    assert trial.wrong(result, keys, *partitions) == []
+    assert trial.violations(result, keys, *partitions) == []
     return why(result)
 
 
@@ -86,7 +85,7 @@ def assert_kept(trial: Trial, *partitions: str, keys: tuple[str, ...] = ONE_OF_E
 
 @pytest.mark.parametrize("kind", PASSING)
 def test_with_every_other_answer_spoiled_each_day_is_exact(trial: Trial, kind: str) -> None:
-    trial.sandbox.inject(kind, times=None, every=2, delay=LONGER_THAN_THAT)
+    trial.sandbox.inject(kind, times=None, every=2, delay=SLOW_DELAY)
     # Where many ask at once, one of them can be unlucky many times.
     trial.retry_budget = 10_000
     assert_exact(trial, DAY)
@@ -95,7 +94,7 @@ def test_with_every_other_answer_spoiled_each_day_is_exact(trial: Trial, kind: s
 
 @pytest.mark.parametrize("kind", [*PASSING, *FINAL])
 def test_with_every_answer_spoiled_each_day_keeps_its_old_file(trial: Trial, kind: str) -> None:
-    trial.sandbox.inject(kind, times=None, delay=LONGER_THAN_THAT)
+    trial.sandbox.inject(kind, times=None, delay=SLOW_DELAY)
     said = assert_kept(trial, DAY)
     for asked in (CALLS, REPORTS, STATS):
         assert f"GET {asked} was " in said
@@ -166,7 +165,7 @@ def test_a_key_that_is_revoked_between_two_days_keeps_the_days_to_come(trial: Tr
     result = trial.attempt((key,), DAY, NEXT_DAY, LAST_DAY)
     assert "401 Unauthorized" in why(result)
     assert {day for _, day in trial.recorded(result)} == {DAY}
-    assert trial.wrong(result, (key,), DAY, NEXT_DAY, LAST_DAY) == []
+    assert trial.violations(result, (key,), DAY, NEXT_DAY, LAST_DAY) == []
 
 
 # A list that is not what it says.
@@ -214,7 +213,7 @@ def test_calls_that_arrive_while_paging_push_no_other_out(
     clock = Clock(NOW)
     today = NOW.date().isoformat()
     with Sandbox(seed=7, calls_per_day=2000, first_day=date(2024, 11, 19), now=clock) as busy:
-        trial = Trial(busy, instance, Lake(tmp_path), settings_of(tmp_path), per_page=20)
+        trial = Trial(busy, instance, Lake(tmp_path), settings_for(tmp_path), per_page=20)
         there_at_first = trial.truth(today)
         result = trial.attempt(("calls",), today)
         assert result.success, why(result)
@@ -231,14 +230,14 @@ def test_a_tie_across_the_edge_of_a_page_is_whole(
     instance: dg.DagsterInstance, tmp_path: Path, api_version: str
 ) -> None:
     with tied(api_version=api_version) as sandbox:
-        trial = Trial(sandbox, instance, Lake(tmp_path), settings_of(tmp_path))
+        trial = Trial(sandbox, instance, Lake(tmp_path), settings_for(tmp_path))
         assert_exact(trial, DAY, keys=("calls",))
         assert len(trial.stored(DAY)) > 25
 
 
 def test_a_tie_that_the_server_loses_keeps_the_old_day(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     with tied(ties_lost=True) as sandbox:
-        trial = Trial(sandbox, instance, Lake(tmp_path), settings_of(tmp_path))
+        trial = Trial(sandbox, instance, Lake(tmp_path), settings_for(tmp_path))
         assert "are missing" in assert_kept(trial, DAY, keys=("calls",))
 
 
@@ -261,4 +260,4 @@ def test_every_fault_of_the_sandbox_is_tried_here() -> None:
 def test_after_any_mix_of_faults_a_day_is_exact_or_as_it_was(
     instance: dg.DagsterInstance, tmp_path: Path, seed: int
 ) -> None:
-    assert run(drawn_from(seed), instance, tmp_path) == []
+    assert run(draw_mix(seed), instance, tmp_path) == []

@@ -25,7 +25,7 @@ import pytest
 import trackdrive_assets
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.soak import CALLS, STATS
+from trackdrive_assets_tests.support.fault_trial import CALLS, STATS
 
 DAY, NEXT_DAY = "2024-03-10", "2024-03-11"
 PROJECT = Path(trackdrive_assets.__file__).parent.parent
