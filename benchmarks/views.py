@@ -122,7 +122,7 @@ def _median(runs: list[Timing]) -> Timing:
 
 
 def _line(name: str, first: Timing | None, later: Timing, files: str = "") -> None:
-    verdict = "met" if later.wall < GOAL else f"short by {later.wall - GOAL:.2f} s"
+    verdict = "met" if later.wall < GOAL else f"missed by {later.wall - GOAL:.2f} s"
     shown = f"{first.wall:.2f}" if first else ""
     print(f"| {name} | {shown} | {later.wall:.2f} | {later.cpu:.2f} | {verdict} | {files} |")
     sys.stdout.flush()
