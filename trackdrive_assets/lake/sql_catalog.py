@@ -1,7 +1,8 @@
 """The SQL files of this package: views and checks, with the parts that they share.
 
-A file is one query. Its first line is its description. The folder decides what a query is for; how it runs is
-in `database` and `quality`.
+A file is one query. It begins with comment lines, its head: first a description, then options, one `name: value`
+each. An option replaces `${name}` in the query. The folder decides what a query is for; how it runs is in
+`database` and `quality`.
 """
 
 import re
@@ -15,7 +16,11 @@ from string import Template
 from trackdrive_assets.lake.layout import LAYOUT
 
 # `converted / calls AS conversion_rate, --: Share of all calls that a buyer paid for.`
-_COLUMN_DESCRIPTION = re.compile(r"(\w+),? --: (.+)$", re.MULTILINE)
+# The description may be longer. Then it continues in the next lines, each of which begins with `--:`.
+_COLUMN_DESCRIPTION = re.compile(r"(\w+),?\s+((?:--: .+\s*)+)")
+
+# `-- party: buyer`
+_OPTION = re.compile(r"(\w+): (.+)")
 
 FILE_METADATA = "${file_metadata}"
 """The placeholder for a query over the metadata of all files."""
@@ -26,11 +31,13 @@ class Query:
     """The content of one SQL file.
 
     Attributes:
-        description: The first line.
-        sql: The other lines, with placeholders `${…}` for what depends on the lake.
+        description: The first lines of the head, without line breaks.
+        options: The values that the head gives to names, those of the used parts included.
+        sql: The query, with placeholders `${…}` for what depends on the lake.
     """
 
     description: str
+    options: Mapping[str, str]
     sql: str
 
 
@@ -57,27 +64,46 @@ class View:
     @property
     def column_descriptions(self) -> Mapping[str, str]:
         """The column descriptions in the SQL, by column."""
-        return dict(_COLUMN_DESCRIPTION.findall(self.sql))
+        return {
+            column: " ".join(text.replace("--: ", "").split())
+            for column, text in _COLUMN_DESCRIPTION.findall(self.sql)
+        }
 
 
 @cache
 def queries_in(folder: str) -> Mapping[str, Query]:
     """Return the queries of a folder of `sql/`, by name.
 
-    `${name}` in a query is replaced by the file `parts/name.sql`. Parts can use other parts.
+    `${name}` in a query is replaced by the file `parts/name.sql`, or by the option `name` of the head. Parts can
+    use other parts and the options of the query. The options of a part are options of the query too.
     """
     directory = files(__package__) / "sql" / folder
-    parts = {
-        file.name.removesuffix(".sql"): file.read_text("utf-8").partition("\n")[2].strip()
-        for file in (directory / "parts").iterdir()
-    }
-    queries = {}
-    for file in directory.iterdir():
-        if file.name.endswith(".sql"):
-            description, _, sql = file.read_text("utf-8").partition("\n")
-            query = Query(description.removeprefix("-- "), _expand(sql, parts))
-            queries[file.name.removesuffix(".sql")] = query
-    return queries
+    parts, queries = (
+        {
+            file.name.removesuffix(".sql"): parse_query(file.read_text("utf-8"))
+            for file in source.iterdir()
+            if file.name.endswith(".sql")
+        }
+        for source in (directory / "parts", directory)
+    )
+    return {name: _expand(query, parts) for name, query in queries.items()}
+
+
+def parse_query(text: str) -> Query:
+    """Return the content of an SQL file. Placeholders are not replaced."""
+    lines = text.splitlines()
+    head_length = next(n for n, line in enumerate(lines) if not line.startswith("--"))
+    description, options = "", dict[str, str]()
+    for line in lines[:head_length]:
+        comment = line.removeprefix("--").strip()
+        if option := _OPTION.fullmatch(comment):
+            options[option[1]] = option[2]
+        elif options:
+            # An option that is too long for one line continues in the next one.
+            options[next(reversed(options))] += f" {comment}"
+        else:
+            description = f"{description} {comment}".strip()
+    return Query(description, options, "\n".join(lines[head_length:]).strip())
 
 
 @cache
@@ -106,8 +132,11 @@ def with_referenced(names: Iterable[str]) -> set[str]:
     return found
 
 
-def _expand(sql: str, parts: Mapping[str, str]) -> str:
-    """Replace `${name}` by the part of this name. Other placeholders stay."""
-    template = Template(sql)
-    used = [name for name in template.get_identifiers() if name in parts]
-    return template.safe_substitute({name: _expand(parts[name], parts) for name in used})
+def _expand(query: Query, parts: Mapping[str, Query]) -> Query:
+    """Replace the parts and options in a query. The placeholders for what depends on the lake stay."""
+    options, sql = query.options, query.sql
+    while used := [name for name in Template(sql).get_identifiers() if name in parts]:
+        for name in used:
+            options = {**parts[name].options, **options}
+        sql = Template(sql).safe_substitute({name: parts[name].sql for name in used})
+    return Query(query.description, options, Template(sql).safe_substitute(options))

@@ -1,8 +1,11 @@
--- Every call was created on its partition's day, by the account's clock.
+-- Every call was created on the day of its partition, on the account's clock.
+-- severity: error
+-- created_on_other_day: A call was created on another day than its partition's. If TRACKDRIVE_TIME_ZONE was
+-- changed, run all partitions again.
 SELECT
     date,
-    'A call was not created on the day it is filed under. If TRACKDRIVE_TIME_ZONE was changed, run all days again.' AS finding,
+    'created_on_other_day' AS violation,
     uuid,
     created_at
-FROM calls
-WHERE timezone(${time_zone}, created_at)::DATE IS DISTINCT FROM date
+FROM call_facts
+WHERE CAST(local_time AS DATE) IS DISTINCT FROM date

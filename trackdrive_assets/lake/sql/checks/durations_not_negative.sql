@@ -1,10 +1,10 @@
--- No call lasted less than no time.
+-- No duration of a call is negative.
+-- severity: warning
+-- negative_duration: A duration is negative.
 SELECT
     date,
-    'A duration is negative.' AS finding,
+    'negative_duration' AS violation,
     uuid,
-    ${durations}
+    COLUMNS('_duration')
 FROM calls
-WHERE least(
-    ${durations}
-) < 0
+WHERE least(*COLUMNS('_duration')) < 0

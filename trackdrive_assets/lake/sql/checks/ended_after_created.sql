@@ -1,7 +1,9 @@
 -- No call ended before it was created.
+-- severity: warning
+-- ended_before_created: A call ended before it was created.
 SELECT
     date,
-    'A call ended before it was created.' AS finding,
+    'ended_before_created' AS violation,
     uuid,
     created_at,
     ended_at

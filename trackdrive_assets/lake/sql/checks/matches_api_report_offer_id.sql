@@ -1,4 +1,3 @@
 -- The API's report by offer has the same calls, revenue and payout as the calls.
-SELECT
-    ${disagreements}
-    AND source = 'reports/offer_id'
+-- source: reports/offer_id
+${matches_api}

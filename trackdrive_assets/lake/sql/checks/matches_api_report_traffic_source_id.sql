@@ -1,4 +1,3 @@
 -- The API's report by traffic source has the same calls, revenue and payout as the calls.
-SELECT
-    ${disagreements}
-    AND source = 'reports/traffic_source_id'
+-- source: reports/traffic_source_id
+${matches_api}

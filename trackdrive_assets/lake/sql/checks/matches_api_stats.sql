@@ -1,4 +1,3 @@
 -- The API's statistics by status have the same count, revenue, cost and profit as the calls.
-SELECT
-    ${disagreements}
-    AND source = 'stats/status'
+-- source: stats/status
+${matches_api}

@@ -1,25 +1,28 @@
--- No column and no status appears that is neither documented nor was seen in the four weeks before.
-WITH sightings AS (
-    SELECT date, 'status' AS kind, status AS name, uuid
+-- Every column and every status is documented, or appeared in the four weeks before.
+-- severity: warning
+-- undocumented_status: An undocumented status appeared. It is stored; check whether a program that reads the
+-- calls needs to know it.
+-- undocumented_column: An undocumented column appeared. It is stored in extra; check whether a program that
+-- reads the calls needs to know it.
+WITH values_of_calls AS (
+    SELECT date, 'undocumented_status' AS violation, status AS name, uuid
     FROM calls
-    WHERE NOT list_contains(${known_statuses}, status)
+    WHERE NOT list_contains(${documented_statuses}, status)
     UNION ALL
-    SELECT date, 'column' AS kind, unnest(json_keys(extra)) AS name, uuid
+    SELECT date, 'undocumented_column' AS violation, unnest(json_keys(extra)) AS name, uuid
     FROM calls
     WHERE extra IS NOT NULL
 ),
-by_day AS (
-    SELECT date, kind, name, count(*) AS calls, min(uuid) AS uuid
-    FROM sightings
-    GROUP BY date, kind, name
+values_of_days AS (
+    SELECT date, violation, name, count(*) AS calls, min(uuid) AS uuid
+    FROM values_of_calls
+    GROUP BY date, violation, name
 )
 SELECT
     date,
-    'An undocumented ' || kind || ' appears. It is stored'
-        || CASE kind WHEN 'column' THEN ' in extra' ELSE '' END
-        || '; see whether anything that reads the calls should know of it.' AS finding,
+    violation,
     name,
     calls,
     uuid
-FROM by_day
-QUALIFY coalesce(lag(date) OVER (PARTITION BY kind, name ORDER BY date) < date - ${days_before}, true)
+FROM values_of_days
+QUALIFY coalesce(lag(date) OVER (PARTITION BY violation, name ORDER BY date) < date - ${compared_days}, true)

@@ -1,19 +1,26 @@
--- Every day holds as many calls as the API counted when it was read.
+-- Every day has as many calls as the API counted when the day was fetched.
+-- severity: error
+-- not_counted: The API did not count the calls of the day, so their number can't be checked.
+-- count_differs: The file has another number of calls than the API counted. Run the partition again.
+-- calls_added_during_fetch: New calls came in during the fetch, after the API had counted.
 SELECT
     date,
     CASE
-        WHEN api_count IS NULL THEN 'The API did not count the calls of the day, so nothing holds them to a number.'
-        WHEN fails THEN 'The file does not hold what the API counted. Run the partition again.'
-        ELSE 'Calls came in while the day was read, after the API had counted.'
-    END AS finding,
+        WHEN api_count IS NULL THEN 'not_counted'
+        WHEN fails THEN 'count_differs'
+        ELSE 'calls_added_during_fetch'
+    END AS violation,
     fails,
     rows,
     api_count
 FROM (
     SELECT
         *,
-        -- More than counted is right as long as the day goes on. A day of the past has nothing to add.
-        (rows < api_count OR rows > api_count AND timezone(${time_zone}, fetched_at)::DATE > date) IS TRUE AS fails
+        -- While a day goes on, more calls than counted are right. A finished day gets no new calls.
+        (
+            rows < api_count
+            OR (rows > api_count AND CAST(timezone(${time_zone}, fetched_at) AS DATE) > date)
+        ) IS TRUE AS fails
     FROM fetch_log
     WHERE table_name = 'calls'
 )

@@ -1,14 +1,16 @@
--- Every call stands in its day once.
--- Numbers first: a million of them take a quarter of the memory that as many uuids take.
+-- Every call appears once in its day.
+-- severity: error
+-- duplicate_uuid: A call appears more than once in its day. Run the partition again.
 WITH suspects AS (
-    SELECT date, hash(uuid) AS number
+    -- Hashes first: a million hashes take a quarter of the memory of as many uuids.
+    SELECT date, hash(uuid) AS uuid_hash
     FROM calls
-    GROUP BY date, number
+    GROUP BY date, uuid_hash
     HAVING count(*) > 1
 )
 SELECT
     date,
-    'A call stands in its day more than once. Run the partition again.' AS finding,
+    'duplicate_uuid' AS violation,
     uuid,
     count(*) AS times
 FROM calls

@@ -1,19 +1,29 @@
 -- The day has about as many calls as the same weekday of the four weeks before, up to the same time of day.
+-- severity: warning
+-- nothing_to_compare: There is nothing to compare with: the lake has no same weekday of the four weeks
+-- before.
+-- too_few_calls: There are far fewer calls than on the same weekday of the weeks before.
+-- too_many_calls: There are far more calls than on the same weekday of the weeks before.
 WITH limits AS (
     SELECT
-        -- Below 60 % of the same time last week is where companies of the trade set their alarms. Above, the same ratio.
+        -- Companies of the trade set their alarms at 60 % of the same time last week. Above, it is the same
+        -- ratio.
         0.6 AS ratio,
-        -- Calls come independently of each other, so their number strays by its square root: where 9 are usual, 6 or
-        -- 12 come on many a day. Measured in square roots (Freeman and Tukey's), small numbers stray no further than
-        -- large ones. So far from the usual is chance on one day of a hundred at most, and on far fewer in a large
-        -- account.
+        -- Calls are independent of each other, so their number deviates by its square root: where 9 are
+        -- usual, 6 or 12 are frequent. Measured in square roots (Freeman-Tukey), small numbers deviate no
+        -- more than large ones. This many deviations occur by chance on at most one day in a hundred, and
+        -- more rarely in a large account.
         3.5 AS deviations
 ),
 days AS (
     SELECT
         date,
-        -- A day that was still going on when it was read is known up to then. Older files don't tell; they are whole.
-        CASE WHEN timezone(${time_zone}, fetched_at)::DATE <= date THEN timezone(${time_zone}, fetched_at) - date END AS known
+        -- A day that was fetched before its end is known up to then. Files of older versions contain whole
+        -- days.
+        CASE
+            WHEN CAST(timezone(${time_zone}, fetched_at) AS DATE) <= date
+            THEN timezone(${time_zone}, fetched_at) - date
+        END AS known
     FROM fetch_log
     WHERE table_name = 'calls'
 ),
@@ -22,12 +32,12 @@ compared AS (
         days.date,
         days_before,
         earlier.date AS counted_date,
-        -- By the clock on the wall, because that is what callers go by.
+        -- By the clock on the wall, because callers follow it.
         timezone(${time_zone}, earlier.date + coalesce(days.known, INTERVAL 1 DAY)) AS counted_until
     FROM days
-    CROSS JOIN range(0, ${days_before} + 1, 7) AS weeks (days_before)
+    CROSS JOIN range(0, ${compared_days} + 1, 7) AS weeks (days_before)
     JOIN days AS earlier ON earlier.date = days.date - days_before::INTEGER
-    -- A day that is known for a shorter time itself is nothing to compare with.
+    -- An earlier day that is known for a shorter time can't be compared.
     WHERE earlier.known IS NULL OR earlier.known >= days.known
 ),
 counted AS (
@@ -48,10 +58,10 @@ volumes AS (
 SELECT
     date,
     CASE
-        WHEN weeks_compared = 0 THEN 'There is nothing to compare with: the lake has no same weekday of the four weeks before.'
-        WHEN calls < mean_of_weeks_before THEN 'Far fewer calls than on the same weekday of the weeks before.'
-        ELSE 'Far more calls than on the same weekday of the weeks before.'
-    END AS finding,
+        WHEN weeks_compared = 0 THEN 'nothing_to_compare'
+        WHEN calls < mean_of_weeks_before THEN 'too_few_calls'
+        ELSE 'too_many_calls'
+    END AS violation,
     weeks_compared > 0 AS fails,
     calls,
     round(mean_of_weeks_before, 1) AS mean_of_weeks_before,

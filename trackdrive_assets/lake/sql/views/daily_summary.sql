@@ -1,4 +1,4 @@
--- A row is a day of the account's time zone. It tells how each day went: calls, conversions and money.
+-- One row per day of the account's time zone: calls, conversions and money.
 SELECT
     date,
     ${measures}
@@ -6,6 +6,6 @@ FROM (
     SELECT
         date,
         ${tally}
-    FROM calls
+    FROM call_facts
     GROUP BY date
 )

@@ -1,4 +1,5 @@
--- A row is a number that the API gives for a group of a day, beside the same from the calls. It tells whether the two agree, with a verdict.
+-- One row per number that the API gives for a group of a day, next to the same number from the calls. A
+-- verdict says whether the two match.
 WITH figures(source, figure) AS (
     VALUES
         ('stats/status', 'count'),
@@ -15,42 +16,44 @@ WITH figures(source, figure) AS (
         ('reports/traffic_source_id', 'revenue'),
         ('reports/traffic_source_id', 'payout')
 ),
-read AS MATERIALIZED (
+fetches AS MATERIALIZED (
     SELECT date, concat_ws('/', table_name, grouped_by) AS source, fetched_at
     FROM fetch_log
     WHERE table_name = 'calls'
         OR (table_name = 'stats' AND grouped_by = 'status')
         OR (table_name = 'reports' AND grouped_by IN ('buyer_id', 'offer_id', 'traffic_source_id'))
 ),
-moments AS (
+pairs AS (
     SELECT
         date,
         source,
         of_calls.fetched_at AS calls_fetched_at,
         of_api.fetched_at AS api_fetched_at,
-        of_api.source IS NOT NULL AS api_was_read,
-        -- Calls change for weeks, and most on their first day. Within an hour after the day is the same moment: that
-        -- is longer than a run over a few days takes, and far less than from one nightly run to the next. Files of
-        -- older versions don't tell when they were read.
+        of_api.source IS NOT NULL AS has_api_file,
+        -- Calls change for weeks, and most on their first day. Fetches after the end of the day are
+        -- comparable if they are at most an hour apart. That is longer than a run over a few days takes, and
+        -- much shorter than the time between two nightly runs. Files of older versions don't contain the
+        -- time.
         of_calls.fetched_at >= day_end
             AND of_api.fetched_at >= day_end
-            AND of_api.fetched_at BETWEEN of_calls.fetched_at - INTERVAL 1 HOUR AND of_calls.fetched_at + INTERVAL 1 HOUR
-            AS at_one_moment
+            AND of_api.fetched_at
+                BETWEEN of_calls.fetched_at - INTERVAL 1 HOUR AND of_calls.fetched_at + INTERVAL 1 HOUR
+            AS is_comparable
     FROM (
         SELECT date, fetched_at, timezone(${time_zone}, CAST(date + 1 AS TIMESTAMP)) AS day_end
-        FROM read
+        FROM fetches
         WHERE source = 'calls'
     ) AS of_calls
     CROSS JOIN (SELECT DISTINCT source FROM figures)
-    LEFT JOIN read AS of_api USING (date, source)
+    LEFT JOIN fetches AS of_api USING (date, source)
 ),
 totals_of_calls AS (
     SELECT
         date,
         source,
         group_value,
-        -- Where no call of a day has a group and the API's total names one, the calls don't say theirs.
-        count(group_value) OVER (PARTITION BY date, source) > 0 AS told_apart,
+        -- If no call of a day has a group and the API names one, the calls don't contain theirs.
+        count(group_value) OVER (PARTITION BY date, source) > 0 AS has_groups,
         ${measures}
     FROM (
         SELECT
@@ -61,7 +64,7 @@ totals_of_calls AS (
                 WHEN grouping(offer_id) = 0 THEN 'reports/offer_id'
                 ELSE 'reports/traffic_source_id'
             END AS source,
-            -- All but the one grouped by are null.
+            -- Only the column of the grouping set is not null.
             coalesce(
                 nullif(status, ''),
                 CAST(buyer_id AS VARCHAR),
@@ -77,7 +80,7 @@ totals_of_calls AS (
                 offer_id,
                 traffic_source_id,
                 ${tally}
-            FROM calls
+            FROM call_facts
             GROUP BY date, status, buyer_id, offer_id, traffic_source_id
         )
         GROUP BY GROUPING SETS ((date, status), (date, buyer_id), (date, offer_id), (date, traffic_source_id))
@@ -90,7 +93,7 @@ numbers AS (
         group_value,
         figure,
         side,
-        told_apart,
+        has_groups,
         CASE
             WHEN figure = 'revenue' THEN revenue
             WHEN figure = 'payout' THEN payout
@@ -99,14 +102,14 @@ numbers AS (
             ELSE CAST(calls AS DECIMAL(38, 6))
         END AS number
     FROM (
-        SELECT 'calls' AS side, date, source, group_value, told_apart, calls, revenue, payout, cost, profit
+        SELECT 'calls' AS side, date, source, group_value, has_groups, calls, revenue, payout, cost, profit
         FROM totals_of_calls
         UNION ALL
         SELECT
             'api',
             date,
             concat('reports/', category),
-            -- The shape of the API's answer decides whether no name is a null or an empty text.
+            -- A group without a name is null in one shape of the API's response and an empty text in another.
             nullif(group_value, ''),
             true,
             calls,
@@ -117,14 +120,24 @@ numbers AS (
         FROM reports
         WHERE category IN ('buyer_id', 'offer_id', 'traffic_source_id')
         UNION ALL
-        SELECT 'api', date, concat('stats/', group_by), nullif(group_value, ''), true, count, revenue, NULL, cost, profit
+        SELECT
+            'api',
+            date,
+            concat('stats/', group_by),
+            nullif(group_value, ''),
+            true,
+            count,
+            revenue,
+            NULL,
+            cost,
+            profit
         FROM stats
         WHERE group_by = 'status'
     )
     JOIN figures USING (source)
 ),
 sums AS (
-    -- A sum of which a part is unknown is unknown.
+    -- A sum with an unknown part is unknown.
     SELECT
         date,
         source,
@@ -132,7 +145,7 @@ sums AS (
         figure,
         bool_or(side = 'calls') AS in_calls,
         bool_or(side = 'api') AS in_api,
-        bool_or(told_apart) FILTER (side = 'calls') AS told_apart,
+        bool_or(has_groups) FILTER (side = 'calls') AS has_groups,
         CASE
             WHEN bool_and(number IS NOT NULL) FILTER (side = 'calls') THEN sum(number) FILTER (side = 'calls')
         END AS calls_sum,
@@ -144,17 +157,19 @@ sums AS (
     GROUP BY date, source, group_value, figure
 ),
 compared AS (
-    -- A group that one side lacks is 0 there, unless that side knows this figure of none of its groups.
+    -- A group that one side lacks is 0 there, unless that side has this figure for none of its groups.
     SELECT
         date,
         source,
         group_value,
         figure,
         in_api,
-        -- Half a cent for each number of the API, which may be rounded to cents. Counts agree exactly or not at all.
-        CASE WHEN figure IN ('calls', 'count') THEN 0 ELSE 0.005 * greatest(api_numbers, 1) END AS leeway,
+        -- Half a cent for each number of the API, because it may be rounded to cents. Counts must match
+        -- exactly.
+        CASE WHEN figure IN ('calls', 'count') THEN 0 ELSE 0.005 * greatest(api_numbers, 1) END AS tolerance,
         CASE
-            WHEN NOT bool_or(told_apart) OVER of_the_day AND bool_or(in_api AND group_value IS NOT NULL) OVER of_the_day
+            WHEN NOT bool_or(has_groups) OVER of_the_day
+                AND bool_or(in_api AND group_value IS NOT NULL) OVER of_the_day
             THEN NULL
             WHEN in_calls THEN calls_sum
             WHEN count(calls_sum) OVER of_the_day > 0 OR NOT bool_or(in_calls) OVER of_the_day THEN 0
@@ -169,23 +184,37 @@ compared AS (
 SELECT
     date,
     source, --: Where the API's number comes from: stats/status, or a report.
-    group_value, --: The group compared: a status, or an id of a buyer, offer or traffic source. Null: calls without one.
+    group_value,
+    --: The group compared: a status, or the id of a buyer, offer or traffic source. Null: calls without one.
     figure, --: Which number is compared: calls or count, revenue, payout, cost or profit.
-    calls_value, --: The number from the calls. Null where it cannot be known from them.
+    calls_value, --: The number from the calls. Null where the calls don't contain it.
     api_value, --: The number that the API gives. Null where it gives none.
     calls_value - api_value AS difference, --: The number from the calls less the API's.
     CASE
-        WHEN difference IS NULL THEN 'cannot be read'
-        WHEN abs(difference) <= leeway THEN 'agrees'
-        WHEN at_one_moment THEN 'differs'
-        ELSE 'read at another moment'
-    END AS verdict, --: agrees, differs, read at another moment (so it may differ), or cannot be read.
-    calls_fetched_at, --: When the day's calls were read.
-    api_fetched_at --: When the API's numbers were read.
+        WHEN difference IS NULL THEN 'unreadable'
+        WHEN abs(difference) <= tolerance THEN 'match'
+        WHEN is_comparable THEN 'mismatch'
+        ELSE 'not_comparable'
+    END AS verdict, --: match, mismatch, not_comparable or unreadable.
+    CASE
+        WHEN verdict = 'mismatch' THEN 'values_differ'
+        WHEN verdict = 'not_comparable' THEN 'fetched_apart'
+        WHEN NOT has_api_file THEN 'api_file_missing'
+        WHEN api_value IS NULL THEN 'api_value_missing'
+        WHEN calls_value IS NULL THEN 'calls_value_missing'
+    END AS reason,
+    --: Why the verdict is not match: values_differ; fetched_apart (at different times, or before the day was
+    --: over); api_file_missing, api_value_missing or calls_value_missing. Null for a match.
+    calls_fetched_at, --: When the day's calls were fetched.
+    api_fetched_at --: When the API's numbers were fetched.
 FROM (
-    SELECT * FROM moments JOIN compared USING (date, source)
-    -- Nobody says whether a report of buyers lists the calls without one. Where it does not, they are not compared.
-    WHERE api_was_read AND (in_api OR group_value IS NOT NULL OR source = 'stats/status')
+    SELECT * FROM pairs JOIN compared USING (date, source)
+    -- The API may leave the calls without a buyer, offer or source out of a report. Then they are not
+    -- compared.
+    WHERE has_api_file AND (in_api OR group_value IS NOT NULL OR source = 'stats/status')
     UNION ALL BY NAME
-    SELECT *, NULL AS calls_value, NULL AS api_value, NULL AS leeway FROM moments JOIN figures USING (source) WHERE NOT api_was_read
+    SELECT *, NULL AS calls_value, NULL AS api_value, NULL AS tolerance
+    FROM pairs
+    JOIN figures USING (source)
+    WHERE NOT has_api_file
 )

@@ -1,25 +1,36 @@
--- A row is a caller of a buyer, of those who called more than once or whom the API calls a repeat caller. It tells who keeps calling, and how often a buyer pays for the same person.
+-- One row per caller and buyer, of callers who called more than once or whom the API flags as repeat callers:
+-- who keeps calling, and how often a buyer pays for the same person.
 SELECT
-    nullif(caller_number, '') AS caller_number, --: The caller's number in E.164 form. Null where it is withheld or not stored: the row holds the calls that the API flags as repeat.
+    nullif(caller_number, '') AS caller_number,
+    --: The caller's number in E.164 form. Null where it is withheld or not stored: the row has the calls that
+    --: the API flags as repeat.
     buyer_id,
     arg_max(user_buyer_id, created_at) AS user_buyer_id,
     arg_max(buyer, created_at) AS buyer,
-    count(*) AS calls, --: How many calls the caller made that came to this buyer; with no buyer, to none.
-    any_value(calls_of_caller) AS calls_of_caller, --: How many calls the caller made in all. Null where the number is not known.
+    count(*) AS calls,
+    --: How many calls of the caller reached this buyer; without a buyer, how many reached none.
+    any_value(calls_of_caller) AS calls_of_caller,
+    --: How many calls the caller made in all. Null where the number is unknown.
     CASE
-        WHEN count(*) FILTER (connected_to <> '') > 0 OR count(*) FILTER (answered_duration > 0) = 0
-        THEN count(*) FILTER (connected_to <> '')
-    END AS connected, --: How many were put through to the buyer, answered or not. Null where these numbers are not stored.
-    CAST(sum(CAST(buyer_converted AS INTEGER)) AS BIGINT) AS converted, --: How many the buyer owes for; above 1, the same person was sold again. Null where the account doesn't see conversions.
+        WHEN count(*) FILTER (connected) > 0 OR count(*) FILTER (answered) = 0
+        THEN count(*) FILTER (connected)
+    END AS connected,
+    --: How many were put through to the buyer, answered or not. Null where the numbers of buyers are not
+    --: stored.
+    CAST(sum(CAST(buyer_converted AS INTEGER)) AS BIGINT) AS converted,
+    --: How many the buyer owes for; above 1, the same person was sold more than once. Null where the account
+    --: doesn't see conversions.
     CASE
-        WHEN count(coalesce(revenue, buyer_revenue)) > 0 OR converted = 0
-        THEN coalesce(sum(coalesce(revenue, buyer_revenue)), 0)
+        WHEN count(revenue_owed) > 0 OR converted = 0
+        THEN coalesce(sum(revenue_owed), 0)
     END AS revenue, --: What the buyer owes for them, in dollars. Null where the account may not see amounts.
-    CAST(sum(CAST(${is_repeat} AS INTEGER)) AS BIGINT) AS repeat_calls, --: How many the API flags: the buyer or the traffic source had the caller before. Null where it doesn't say.
-    count(DISTINCT coalesce(CAST(traffic_source_id AS VARCHAR), user_traffic_source_id, traffic_source)) AS traffic_sources, --: How many traffic sources brought them.
+    CAST(sum(CAST(is_repeat AS INTEGER)) AS BIGINT) AS repeat_calls,
+    --: How many the API flags: the buyer or the traffic source had the caller before. Null without these
+    --: flags.
+    count(DISTINCT traffic_source_key) AS traffic_sources, --: How many traffic sources brought them.
     min(created_at) AS first_call_at, --: When the first of them started.
     max(created_at) AS last_call_at --: When the last of them started.
-FROM calls
+FROM call_facts
 LEFT JOIN (
     SELECT caller_number, count(*) AS calls_of_caller
     FROM calls
@@ -27,5 +38,5 @@ LEFT JOIN (
     GROUP BY caller_number
     HAVING count(*) > 1
 ) USING (caller_number)
-WHERE calls_of_caller > 1 OR ${is_repeat}
-GROUP BY nullif(caller_number, ''), ${same_buyer}
+WHERE calls_of_caller > 1 OR is_repeat
+GROUP BY nullif(caller_number, ''), buyer_id, buyer_key

@@ -1,4 +1,5 @@
--- A row is a call that was live, or had no duration yet, when it was last read. It tells which calls will still show something else.
+-- One row per call that was live, or had no duration yet, when it was last fetched. These calls will still
+-- change.
 SELECT
     date,
     uuid,
@@ -11,17 +12,17 @@ SELECT
     total_duration,
     fetched_at
 FROM (
-    -- Apart, because then DuckDB skips the files without any.
+    -- Two queries, because then DuckDB skips the files without such calls.
     SELECT * FROM calls WHERE ended_at IS NULL
     UNION ALL
     SELECT * FROM calls WHERE ended_at IS NOT NULL AND total_duration IS NULL
 )
 JOIN (
-    -- A day on which no call has an end is one of an account whose API doesn't tell; likewise of a duration. One on
-    -- which no call has either is one of live calls only.
-    SELECT date, count(ended_at) > 0 AS ends_told, count(total_duration) > 0 AS durations_told
+    -- If no call of a day has an end, the account's API doesn't send it; the same holds for the duration. If
+    -- no call has either, all calls of the day are live.
+    SELECT date, count(ended_at) > 0 AS has_ends, count(total_duration) > 0 AS has_durations
     FROM calls
     GROUP BY date
 ) AS days USING (date)
-WHERE (ended_at IS NULL AND (ends_told OR NOT durations_told))
-    OR (total_duration IS NULL AND (durations_told OR NOT ends_told))
+WHERE (ended_at IS NULL AND (has_ends OR NOT has_durations))
+    OR (total_duration IS NULL AND (has_durations OR NOT has_ends))

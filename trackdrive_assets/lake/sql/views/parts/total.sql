@@ -1,4 +1,4 @@
--- What groups of calls add up to. Goes into the SELECT list of a query on their tallies.
+-- The sums of several groups of calls. For the SELECT list of a query on their tallies.
     CAST(sum(calls) AS BIGINT) AS calls,
     CAST(sum(connected) AS BIGINT) AS connected,
     CAST(sum(converted) AS BIGINT) AS converted,
