@@ -67,7 +67,13 @@ def test_the_partitions_are_days_of_the_accounts_zone_up_to_today() -> None:
 
 
 def test_views_come_after_what_they_read() -> None:
-    assert GRAPH.get(dg.AssetKey(["views", "daily_summary"])).parent_keys == {dg.AssetKey(["views", "calls"])}
+    parents = {
+        name: GRAPH.get(dg.AssetKey(["views", name])).parent_keys for name in ("daily_summary", "call_facts")
+    }
+    assert parents == {
+        "daily_summary": {dg.AssetKey(["views", "call_facts"])},
+        "call_facts": {dg.AssetKey(["views", "calls"])},
+    }
     assert GRAPH.get(dg.AssetKey(["views", "calls"])).parent_keys == {dg.AssetKey("calls")}
 
 

@@ -17,7 +17,7 @@ import dagster as dg
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, STATS
 from trackdrive_assets.dagster.executor import fail_dead_runs
 from trackdrive_assets.dagster.jobs import CALLS_AND_REPORTS, EVERYTHING
-from trackdrive_assets.quality.checks import DUE_HOUR
+from trackdrive_assets.quality.file_checks import DUE_HOUR
 from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
 
 NIGHTLY_DAYS = 7

@@ -1,8 +1,8 @@
 """The SQL files of this package: views and checks, with the parts that they share.
 
-A file is one query. It begins with comment lines, its head: first a description, then options, one `name: value`
-each. An option replaces `${name}` in the query. The folder decides what a query is for; how it runs is in
-`database` and `quality`.
+A file is one query. Its head is the comment lines at its beginning: first a description, then options. An
+option is a line `-- name: value`, and its value replaces `${name}` in the query. The folder decides what a
+query is for; how it runs is in `database` and `quality`.
 """
 
 import re
@@ -74,8 +74,8 @@ class View:
 def queries_in(folder: str) -> Mapping[str, Query]:
     """Return the queries of a folder of `sql/`, by name.
 
-    `${name}` in a query is replaced by the file `parts/name.sql`, or by the option `name` of the head. Parts can
-    use other parts and the options of the query. The options of a part are options of the query too.
+    `${name}` in a query is replaced by the file `parts/name.sql`, or by the option `name` of the head. Parts
+    can use other parts and the options of the query. The options of a part are options of the query too.
     """
     directory = files(__package__) / "sql" / folder
     parts, queries = (

@@ -1,1 +1,1 @@
-"""What is wrong with the data of some days. Works without Dagster."""
+"""Checks of the data of some days. They need no Dagster."""

@@ -346,9 +346,7 @@ _BY_GROUP = """
             coalesce(CAST({kind}_id AS VARCHAR), arg_max(nullif(user_{kind}_id, ''), date)) AS label,
             {sums}
         FROM {kind}_performance
-        GROUP BY
-            {kind}_id,
-            CASE WHEN {kind}_id IS NULL THEN coalesce(nullif(user_{kind}_id, ''), nullif({kind}, '')) END
+        GROUP BY {kind}_id, {kind}_key
     )
     -- Where not all revenue is known, calls say better who matters.
     ORDER BY
@@ -375,9 +373,9 @@ _LAG = f"""
 _VERDICTS = """
     SELECT
         source,
-        count(*) FILTER (verdict = 'agrees') AS agree,
-        count(*) FILTER (verdict = 'differs') AS differ,
-        count(*) FILTER (verdict NOT IN ('agrees', 'differs')) AS cannot_be_told
+        count(*) FILTER (verdict = 'match') AS agree,
+        count(*) FILTER (verdict = 'mismatch') AS differ,
+        count(*) FILTER (verdict NOT IN ('match', 'mismatch')) AS cannot_be_told
     FROM reconciliation
     GROUP BY source
     ORDER BY source
@@ -386,7 +384,7 @@ _VERDICTS = """
 _DIFFERENCES = f"""
     SELECT date, source, group_value AS "group", figure, calls_value, api_value, difference
     FROM reconciliation
-    WHERE verdict = 'differs'
+    WHERE verdict = 'mismatch'
     ORDER BY abs(difference) DESC, date, source, group_value, figure
     LIMIT {DIFFERENCES_SHOWN}
 """  # noqa: S608  as above

@@ -103,14 +103,14 @@ def test_every_number_that_both_sides_have_is_a_row(tmp_path: Path) -> None:
         ("stats/status", "finished", "revenue", dollars("30")),
     ]
     assert all(row["api_value"] == row["calls_value"] for row in rows)
-    assert {(row["date"], row["verdict"], row["difference"]) for row in rows} == {(DAY, "agrees", 0)}
+    assert {(row["date"], row["verdict"], row["difference"]) for row in rows} == {(DAY, "match", 0)}
     assert {(row["calls_fetched_at"], row["api_fetched_at"]) for row in rows} == {(AFTERWARDS, AFTERWARDS)}
 
 
 def test_intervals_of_a_day_are_added_up(tmp_path: Path) -> None:
     halves = [an_interval("finished", 1, "30", "0.045", "10"), an_interval("finished", 1, "5", "0.045", "1")]
     rows = reconciled(tmp_path, [SALE, a_sale("5", "4")], stats=halves)
-    assert set(verdicts(rows).values()) == {"agrees"}
+    assert set(verdicts(rows).values()) == {"match"}
 
 
 def test_a_group_that_only_one_side_has_is_zero_on_the_other(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_group_that_only_one_side_has_is_zero_on_the_other(tmp_path: Path) -> 
     revenue = {row["group_value"]: row for row in rows if row["figure"] == "revenue"}
     assert (revenue["1"]["calls_value"], revenue["1"]["api_value"]) == (30, 0)
     assert (revenue["7"]["calls_value"], revenue["7"]["api_value"]) == (0, 9)
-    assert set(verdicts(rows).values()) == {"differs"}
+    assert set(verdicts(rows).values()) == {"mismatch"}
 
 
 def test_calls_without_a_buyer_are_compared_where_the_report_lists_them(tmp_path: Path) -> None:
@@ -129,18 +129,18 @@ def test_calls_without_a_buyer_are_compared_where_the_report_lists_them(tmp_path
     for nameless in (None, ""):
         listed = {"buyer_id": [*BUYERS["buyer_id"], a_total(nameless, 2, "0", "0")]}
         found = verdicts(reconciled(tmp_path, calls, listed))
-        assert (found[None, "calls"], found[None, "revenue"]) == ("differs", "agrees")
+        assert (found[None, "calls"], found[None, "revenue"]) == ("mismatch", "match")
 
 
 def test_calls_without_a_status_are_compared_always(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE, a_call(status=""), a_call(status=None)], stats=STATUSES)
     (count,) = (row for row in rows if (row["group_value"], row["figure"]) == (None, "count"))
-    assert (count["calls_value"], count["api_value"], count["verdict"]) == (2, 0, "differs")
+    assert (count["calls_value"], count["api_value"], count["verdict"]) == (2, 0, "mismatch")
 
 
 def test_a_day_that_one_side_says_was_empty_is_zero_there(tmp_path: Path) -> None:
-    assert verdicts(reconciled(tmp_path, [], BUYERS))["1", "revenue"] == "differs"
-    assert verdicts(reconciled(tmp_path, [SALE], {"buyer_id": []}))["1", "revenue"] == "differs"
+    assert verdicts(reconciled(tmp_path, [], BUYERS))["1", "revenue"] == "mismatch"
+    assert verdicts(reconciled(tmp_path, [SALE], {"buyer_id": []}))["1", "revenue"] == "mismatch"
     assert reconciled(tmp_path, [], {"buyer_id": []}) == []
 
 
@@ -148,7 +148,7 @@ def test_one_day_is_asked_for_by_its_date(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], BUYERS)
     lake = Lake(tmp_path)
     write(lake, "calls", [SALE], day=date(2024, 6, 20))
-    for day, verdict in (("2024-06-19", "agrees"), ("2024-06-20", "cannot be read")):
+    for day, verdict in (("2024-06-19", "match"), ("2024-06-20", "unreadable")):
         question = f"FROM reconciliation WHERE date = '{day}' AND source = 'reports/buyer_id'"
         assert {row["verdict"] for row in ask(lake, question)} == {verdict}
 
@@ -159,9 +159,9 @@ def test_one_day_is_asked_for_by_its_date(tmp_path: Path) -> None:
 def test_a_count_that_is_one_off_differs(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("1", 2, "30", "20")]})
     assert verdicts(rows) == {
-        ("1", "calls"): "differs",
-        ("1", "payout"): "agrees",
-        ("1", "revenue"): "agrees",
+        ("1", "calls"): "mismatch",
+        ("1", "payout"): "match",
+        ("1", "revenue"): "match",
     }
     (count,) = (row for row in rows if row["figure"] == "calls")
     assert count["difference"] == -1
@@ -169,14 +169,14 @@ def test_a_count_that_is_one_off_differs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("revenue", "verdict"),
-    [("30.005", "agrees"), ("29.995", "agrees"), ("30.0051", "differs"), ("29.99", "differs")],
+    [("30.005", "match"), ("29.995", "match"), ("30.0051", "mismatch"), ("29.99", "mismatch")],
 )
 def test_money_may_be_rounded_to_cents(tmp_path: Path, revenue: str, verdict: str) -> None:
     rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("1", 1, revenue, "20")]})
     assert verdicts(rows)["1", "revenue"] == verdict
 
 
-@pytest.mark.parametrize(("intervals", "verdict"), [(2, "differs"), (3, "agrees")])
+@pytest.mark.parametrize(("intervals", "verdict"), [(2, "mismatch"), (3, "match")])
 def test_each_interval_of_the_statistics_may_be_rounded(tmp_path: Path, intervals: int, verdict: str) -> None:
     # 1.5 cents away, in so many numbers of half a cent of leeway each.
     shares = ["30.015", *["0"] * (intervals - 1)]
@@ -188,7 +188,7 @@ def test_each_interval_of_the_statistics_may_be_rounded(tmp_path: Path, interval
 def test_a_count_is_never_rounded(tmp_path: Path) -> None:
     many = [an_interval("finished", int(n < 2), "0", "0", "0") for n in range(288)]
     rows = reconciled(tmp_path, [SALE], stats=many)
-    assert verdicts(rows)["finished", "count"] == "differs"
+    assert verdicts(rows)["finished", "count"] == "mismatch"
 
 
 # read at another moment
@@ -202,9 +202,9 @@ def test_a_difference_between_readings_of_more_than_an_hour_apart_may_be_a_chang
 ) -> None:
     within = reconciled(tmp_path / "within", [SALE], WRONG, api_fetched_at=AFTERWARDS + apart)
     beyond = reconciled(tmp_path / "beyond", [SALE], WRONG, api_fetched_at=AFTERWARDS + apart * 1.001)
-    assert verdicts(within)["1", "revenue"] == "differs"
-    assert verdicts(beyond)["1", "revenue"] == "read at another moment"
-    assert verdicts(beyond)["1", "calls"] == "agrees"
+    assert verdicts(within)["1", "revenue"] == "mismatch"
+    assert verdicts(beyond)["1", "revenue"] == "not_comparable"
+    assert verdicts(beyond)["1", "calls"] == "match"
 
 
 def test_a_difference_on_a_day_that_was_not_over_may_be_a_call_that_came(tmp_path: Path) -> None:
@@ -222,8 +222,8 @@ def test_a_difference_on_a_day_that_was_not_over_may_be_a_call_that_came(tmp_pat
         )
         return verdicts(rows)["1", "revenue"]
 
-    assert verdict(end, end) == "differs"
-    assert verdict(before, end) == verdict(end, before) == "read at another moment"
+    assert verdict(end, end) == "mismatch"
+    assert verdict(before, end) == verdict(end, before) == "not_comparable"
 
 
 def test_nobody_knows_when_files_of_older_versions_were_read(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_nobody_knows_when_files_of_older_versions_were_read(tmp_path: Path) -> 
     lake = Lake(tmp_path)
     pq.write_table(pa.Table.from_pylist([SALE], CALLS.schema), lake.file("calls", DAY))
     rows = ask(lake, "FROM reconciliation WHERE source = 'reports/buyer_id'")
-    assert verdicts(rows)["1", "revenue"] == "read at another moment"
+    assert verdicts(rows)["1", "revenue"] == "not_comparable"
     assert {row["calls_fetched_at"] for row in rows} == {None}
 
 
@@ -252,7 +252,7 @@ def test_a_source_that_was_not_read_is_a_row_for_each_of_its_figures(tmp_path: P
     }
     assert len(rows) == 13
     assert {(row["verdict"], row["group_value"], row["api_fetched_at"]) for row in rows} == {
-        ("cannot be read", None, None)
+        ("unreadable", None, None)
     }
 
 
@@ -265,33 +265,33 @@ def test_days_without_calls_are_not_compared(tmp_path: Path) -> None:
 def test_a_number_that_the_api_does_not_give_cannot_be_compared(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("1", 1, "30", None)]})
     assert verdicts(rows) == {
-        ("1", "calls"): "agrees",
-        ("1", "payout"): "cannot be read",
-        ("1", "revenue"): "agrees",
+        ("1", "calls"): "match",
+        ("1", "payout"): "unreadable",
+        ("1", "revenue"): "match",
     }
 
 
 def test_a_figure_that_the_api_gives_of_no_group_is_not_zero_for_the_others(tmp_path: Path) -> None:
     calls = [SALE, SALE | {"buyer_id": 2}]
     found = verdicts(reconciled(tmp_path, calls, {"buyer_id": [a_total("1", 1, "30", None)]}))
-    assert (found["2", "payout"], found["2", "revenue"]) == ("cannot be read", "differs")
+    assert (found["2", "payout"], found["2", "revenue"]) == ("unreadable", "mismatch")
 
 
 def test_a_sum_of_which_an_interval_is_missing_cannot_be_compared(tmp_path: Path) -> None:
     halves = [an_interval("finished", 1, None, "0.045", "10"), an_interval("finished", 0, "30", "0", "0")]
     found = verdicts(reconciled(tmp_path, [SALE], stats=halves))
-    assert (found["finished", "revenue"], found["finished", "profit"]) == ("cannot be read", "agrees")
+    assert (found["finished", "revenue"], found["finished", "profit"]) == ("unreadable", "match")
 
 
 def test_money_that_the_account_may_not_see_cannot_be_compared(tmp_path: Path) -> None:
     hidden = dict.fromkeys(("revenue", "payout", "trackdrive_cost", "provider_cost"))
     totals = [*STATUSES, an_interval("no-answer", 1, "1", "1", "1")]
     found = verdicts(reconciled(tmp_path, [SALE | hidden], stats=totals))
-    assert found["finished", "count"] == "agrees"
+    assert found["finished", "count"] == "match"
     assert {
         found[group, name] for group in ("finished", "no-answer") for name in ("revenue", "cost", "profit")
-    } == {"cannot be read"}
-    assert found["no-answer", "count"] == "differs"
+    } == {"unreadable"}
+    assert found["no-answer", "count"] == "mismatch"
 
 
 @pytest.mark.parametrize("category", REPORTS)
@@ -303,13 +303,13 @@ def test_groups_that_the_older_api_does_not_tell_apart_cannot_be_compared(
         reconciled(tmp_path, calls, {category: [*TOTALS[category], a_total(None, 1, "30", "20")]})
     )
     assert len(found) == 6
-    assert set(found.values()) == {"cannot be read"}
+    assert set(found.values()) == {"unreadable"}
 
 
 def test_a_day_on_which_no_call_reached_a_buyer_agrees(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE | {"buyer_id": None}], {"buyer_id": [a_total(None, 1, "30", "20")]})
     assert len(rows) == 3
-    assert set(verdicts(rows).values()) == {"agrees"}
+    assert set(verdicts(rows).values()) == {"match"}
 
 
 def test_the_analysts_own_time_zone_changes_nothing(tmp_path: Path) -> None:
@@ -326,15 +326,15 @@ def test_the_analysts_own_time_zone_changes_nothing(tmp_path: Path) -> None:
 def test_the_totals_of_a_day_agree(tmp_path: Path, partition: str) -> None:
     rows = agreement(tmp_path, "current", partition)
     assert {(row["verdict"], row["source"]) for row in rows} == {
-        ("agrees", source) for source in ("stats/status", *(f"reports/{category}" for category in REPORTS))
+        ("match", source) for source in ("stats/status", *(f"reports/{category}" for category in REPORTS))
     }
 
 
 def test_of_the_older_api_what_can_be_compared_agrees(tmp_path: Path) -> None:
     rows = agreement(tmp_path, "legacy", "2024-11-18")
     assert {(row["verdict"], row["source"]) for row in rows} == {
-        ("agrees", "stats/status"),
-        *(("cannot be read", f"reports/{category}") for category in REPORTS),
+        ("match", "stats/status"),
+        *(("unreadable", f"reports/{category}") for category in REPORTS),
     }
 
 

@@ -318,18 +318,18 @@ def test_a_missed_call_ended_and_nobody_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"status": "no-buyer-all-filtered"}, "no buyer"),
-        ({"disposition_name": "No Buyer"}, "no buyer"),
-        ({"status": "caller-hung-up"}, "caller hung up"),
-        ({"status": "caller-hung-up-while-ringing-buyer", "connected_to": "+17195550100"}, "caller hung up"),
-        ({"status": "hold-queue-waited-too-long", "connected_to": "+17195550100"}, "waited in vain"),
+        ({"status": "no-buyer-all-filtered"}, "no_buyer"),
+        ({"disposition_name": "No Buyer"}, "no_buyer"),
+        ({"status": "caller-hung-up"}, "caller_hung_up"),
+        ({"status": "caller-hung-up-while-ringing-buyer", "connected_to": "+17195550100"}, "caller_hung_up"),
+        ({"status": "hold-queue-waited-too-long", "connected_to": "+17195550100"}, "hold_timeout"),
         ({"status": "not-open"}, "closed"),
-        ({"status": "rejected-no-concurrency-cap-available"}, "turned away"),
-        ({"status": "blocked"}, "turned away"),
-        ({"status": "ivr-no-keypress"}, "no key pressed"),
+        ({"status": "rejected-no-concurrency-cap-available"}, "rejected"),
+        ({"status": "blocked"}, "rejected"),
+        ({"status": "ivr-no-keypress"}, "no_key_pressed"),
         ({"status": "no-route-to-destination"}, "failed"),
-        ({"status": "no-answer"}, "buyer did not answer"),
-        ({"status": "finished", "connected_to": "+17195550100"}, "buyer did not answer"),
+        ({"status": "no-answer"}, "buyer_no_answer"),
+        ({"status": "finished", "connected_to": "+17195550100"}, "buyer_no_answer"),
         ({"status": "something-new"}, "other"),
         ({"status": None}, "other"),
     ],
@@ -522,7 +522,7 @@ def test_what_was_grouped_is_what_python_counts(tmp_path: Path) -> None:
     rows = ask(Lake(tmp_path), "FROM missed_calls")
     assert sorted(row["uuid"] for row in rows) == sorted(map(str, lost))
     (day,) = ask(Lake(tmp_path), "FROM daily_summary")
-    assert sum(row["reason"] == "no buyer" for row in rows) == day["no_buyer"]
+    assert sum(row["reason"] == "no_buyer" for row in rows) == day["no_buyer"]
     revenue: dict[object, Decimal] = defaultdict(Decimal)
     for call in calls:
         revenue[call["caller_number"], call["buyer_id"]] += call.get("revenue") or 0  # type: ignore[operator]  # money

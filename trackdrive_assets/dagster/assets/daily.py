@@ -26,7 +26,7 @@ from trackdrive_assets.lake.database import build_database
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.quality.checks import DUE_HOUR
+from trackdrive_assets.quality.file_checks import DUE_HOUR
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS, Table
 

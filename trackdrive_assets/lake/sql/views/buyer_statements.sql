@@ -1,5 +1,5 @@
--- One row per half-month and buyer: what to invoice the buyer for, as the calls are now. The row without a
--- buyer has the calls that reached none.
+-- One row per half-month and buyer. It shows what to invoice the buyer for, as the calls are now. The row
+-- without a buyer has the calls that reached none.
 -- party: buyer
 SELECT
     period_start,

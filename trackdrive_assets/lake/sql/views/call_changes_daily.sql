@@ -1,5 +1,5 @@
--- One row per day and field, where changes of the field were detected on the day: what still changes after
--- the first fetch, and in which direction.
+-- One row per day and field, for days on which changes of the field were detected. It shows what still
+-- changes after the first fetch, and in which direction.
 SELECT
     local_date AS detected_at, --: The day on which the changes were detected, in the account's time zone.
     field, --: The column of calls that changed; a tag is token-<name>.

@@ -1,5 +1,5 @@
--- One row per buyer: which share of the final revenue was known 0, 1, 2, 7 and 30 days after the call. It
--- covers the days that were fetched again 30 days later.
+-- One row per buyer. It shows which share of the final revenue was known 0, 1, 2, 7 and 30 days after the
+-- call, for days that were fetched again 30 days later.
 WITH settled_days AS MATERIALIZED (
     -- Revenue is added and reversed for a month. The look-back fetches a day for the last time on the morning
     -- of the 30th day after it; what it finds then is final.

@@ -1,4 +1,4 @@
--- One row per day of the account's time zone: calls, conversions and money.
+-- One row per day of the account's time zone. It shows the calls, the conversions and the money.
 SELECT
     date,
     ${measures}

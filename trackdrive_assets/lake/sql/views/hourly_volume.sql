@@ -1,5 +1,5 @@
--- One row per day and hour of the account's clock: when calls come, and what they are worth. An hour without
--- calls has no row.
+-- One row per day and hour of the account's clock. It shows when calls come, and what they are worth. An hour
+-- without calls has no row.
 SELECT
     date,
     timezone('UTC', local_hour - utc_offset) AS hour_start,

@@ -1,4 +1,4 @@
--- One row per call that ended without an answer: which calls were lost, when and why.
+-- One row per call that ended without an answer. It shows which calls were lost, when and why.
 SELECT
     date,
     uuid,

@@ -1,5 +1,5 @@
--- One row per number that the API gives for a group of a day, next to the same number from the calls. A
--- verdict says whether the two match.
+-- One row per number that the API gives for a group of a day. It shows the same number from the calls, and a
+-- verdict on whether the two match.
 WITH figures(source, figure) AS (
     VALUES
         ('stats/status', 'count'),

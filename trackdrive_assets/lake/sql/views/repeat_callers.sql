@@ -1,5 +1,5 @@
--- One row per caller and buyer, of callers who called more than once or whom the API flags as repeat callers:
--- who keeps calling, and how often a buyer pays for the same person.
+-- One row per caller and buyer, for callers who called more than once or whom the API flags as repeat
+-- callers. It shows who keeps calling, and how often a buyer pays for the same person.
 SELECT
     nullif(caller_number, '') AS caller_number,
     --: The caller's number in E.164 form. Null where it is withheld or not stored: the row has the calls that

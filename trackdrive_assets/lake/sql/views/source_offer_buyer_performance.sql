@@ -1,4 +1,5 @@
--- One row per day, traffic source, offer and buyer: which source earns on which offer with which buyer.
+-- One row per day, traffic source, offer and buyer. It shows which source earns on which offer with which
+-- buyer.
 SELECT
     date,
     traffic_source_id,

@@ -1,5 +1,5 @@
--- One row per day and state of the caller: where callers are, and what they are worth. The row without a
--- state has the calls whose tags name none.
+-- One row per day and state of the caller. It shows where callers are, and what they are worth. The row
+-- without a state has the calls whose tags name none.
 SELECT
     date,
     state,

@@ -1,5 +1,5 @@
--- One row per call whose revenue or payout changed after its half-month was over: what to settle with the
--- buyer or the traffic source on a later statement.
+-- One row per call whose revenue or payout changed after its half-month was over. It shows what to settle
+-- with the buyer or the traffic source on a later statement.
 WITH changed AS (
     -- The value that the first change after the period replaced was in the statement. It is in a list, so
     -- that a replaced null differs from no change.

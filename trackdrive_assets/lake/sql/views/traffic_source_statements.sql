@@ -1,5 +1,5 @@
--- One row per half-month and traffic source: what the source is owed, as the calls are now. It has nothing
--- that a source must not see. The row without a source has the other calls.
+-- One row per half-month and traffic source. It shows what the source is owed, as the calls are now, and
+-- nothing that a source must not see. The row without a source has the calls of none.
 -- party: traffic_source
 SELECT
     period_start,

@@ -1,0 +1,110 @@
+"""What a check is, and what it returns. The checks themselves are in `sql_checks` and `file_checks`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import pyarrow as pa
+
+Severity = Literal["error", "warning"]
+
+Row = Mapping[str, Any]
+"""One violation: its `date`, the code `violation`, and columns that show what is wrong."""
+
+FILE_MESSAGES = {
+    "file_missing": "The calls of the day have no file. Materialize the partition.",
+    "file_unreadable": "A file can't be read. Run the partition again.",
+}
+"""The violations that every check of the calls can have."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check of the calls.
+
+    Attributes:
+        name: The name, which is a contract.
+        description: The sentence that is true if the check passes.
+        severity: `error` if a violation makes the calls wrong, so that no views may be built on them.
+            `warning` if a person should look at a violation.
+        messages: The sentence for each violation, by its code.
+    """
+
+    name: str
+    description: str
+    severity: Severity
+    messages: Mapping[str, str]
+
+    def message(self, violation: str) -> str:
+        """Return the sentence for a violation."""
+        return self.messages[violation] if violation in self.messages else FILE_MESSAGES[violation]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """All rows of a result with the same violation.
+
+    Attributes:
+        code: The code of the violation.
+        fails: Whether it makes the check fail. If not, it is only reported.
+        row_count: The number of rows.
+        days: The days of the rows, ascending.
+    """
+
+    code: str
+    fails: bool
+    row_count: int
+    days: Sequence[date]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The result of a check.
+
+    Attributes:
+        days: The days that were checked.
+        rows: A row for each violation, with the columns `date`, `violation` and those that show what is
+            wrong. A column `fails` is false for violations that are only reported.
+    """
+
+    days: Sequence[date]
+    rows: pa.Table
+
+    @property
+    def passed(self) -> bool:
+        """Whether no violation makes the check fail."""
+        return not any(violation.fails for violation in self.violations)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """The violations by code: first those that fail, then the most frequent ones."""
+        rows = self.rows
+        if "fails" not in rows.column_names:
+            rows = rows.append_column("fails", pa.nulls(rows.num_rows, pa.bool_()))
+        groups = rows.group_by(["violation", "fails"]).aggregate([([], "count_all"), ("date", "distinct")])
+        violations = [
+            Violation(
+                code=group["violation"],
+                fails=group["fails"] is not False,
+                row_count=group["count_all"],
+                days=sorted(day for day in group["date_distinct"] if day),
+            )
+            for group in groups.to_pylist()
+        ]
+        return sorted(
+            violations, key=lambda violation: (not violation.fails, -violation.row_count, violation.code)
+        )
+
+
+def rows_table(rows: Iterable[Row]) -> pa.Table:
+    """Return violations as the table of a `CheckResult`. It may be empty."""
+    rows = list(rows)
+    others = dict.fromkeys(name for row in rows for name in row if name not in {"date", "violation"})
+    return pa.table(
+        {
+            "date": pa.array([row.get("date") for row in rows], pa.date32()),
+            "violation": pa.array([row["violation"] for row in rows], pa.string()),
+            **{name: [row[name] for row in rows] for name in others},
+        }
+    )

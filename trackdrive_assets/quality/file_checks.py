@@ -1,0 +1,96 @@
+"""The checks that need no query: whether the files of the calls exist, are readable, complete and recent."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from trackdrive_assets.days import exact_day
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.quality.check import Check, CheckResult, Row, rows_table
+from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.columns import CALLS
+
+DUE_HOUR = 6
+"""The hour on the account's clock at which yesterday should be in the lake."""
+
+SCHEMA_MATCHES = Check(
+    name="schema_matches",
+    description="Every day's file has the columns of the table, with their types.",
+    severity="error",
+    messages={"column_differs": "A column differs from the one in this version. Run the partition again."},
+)
+
+YESTERDAY_LOADED = Check(
+    name="yesterday_loaded",
+    description=f"At {DUE_HOUR:02}:00, yesterday is in the lake, and was fetched after its end.",
+    severity="warning",
+    messages={"fetched_before_end": "The day was last fetched before its end. Run its partition again."},
+)
+
+
+def check_schema(lake: Lake, days: Sequence[date]) -> CheckResult:
+    """Compare the columns of each day's file with the table's.
+
+    The files are compared, because the view of a table converts other types and fills missing columns.
+    """
+    return CheckResult(days, rows_table(row for day in days for row in _column_differences(lake, day)))
+
+
+def check_yesterday(lake: Lake, settings: Settings) -> CheckResult:
+    """Check the last day that is due, which depends on the clock and not on the days of a run."""
+    zone = ZoneInfo(settings.time_zone)
+    day = exact_day(last_due(datetime.now(zone)), zone)
+    if day.date < settings.start_date:
+        return CheckResult([], rows_table([]))
+    if problem := file_problem(lake, day.date):
+        return CheckResult([day.date], rows_table([problem]))
+    with DayFile(lake.file(CALLS.name, day.date)) as file:
+        fetch = file.fetch_info
+    early = fetch is not None and fetch.fetched_at < day.end
+    row = {"date": day.date, "violation": "fetched_before_end", "fetched_at": fetch and fetch.fetched_at}
+    return CheckResult([day.date], rows_table([row] if early else []))
+
+
+def last_due(now: datetime) -> date:
+    """Return the last day that should be complete in the lake.
+
+    Args:
+        now: The time on the account's clock.
+    """
+    return (now.replace(tzinfo=None) - timedelta(hours=DUE_HOUR)).date() - timedelta(days=1)
+
+
+def file_problem(lake: Lake, day: date) -> Row | None:
+    """Return the violation of a day without a readable file. None if the file is readable."""
+    path = lake.file(CALLS.name, day)
+    if not path.exists():
+        return {"date": day, "violation": "file_missing"}
+    try:
+        with DayFile(path) as file:
+            _ = file.schema
+    except (LakeError, pa.ArrowInvalid) as error:
+        return {"date": day, "violation": "file_unreadable", "error": str(error)}
+    return None
+
+
+def _column_differences(lake: Lake, day: date) -> Iterator[Row]:
+    if problem := file_problem(lake, day):
+        yield problem
+        return
+    with DayFile(lake.file(CALLS.name, day)) as file:
+        declared, actual = (
+            dict(zip(schema.names, schema.types, strict=True)) for schema in (CALLS.schema, file.schema)
+        )
+    for column in declared | actual:
+        if declared.get(column) != actual.get(column):
+            yield {
+                "date": day,
+                "violation": "column_differs",
+                "column": column,
+                "declared_type": str(declared.get(column, "missing")),
+                "actual_type": str(actual.get(column, "missing")),
+            }

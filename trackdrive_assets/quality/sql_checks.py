@@ -1,0 +1,116 @@
+"""The checks that are queries: one file each in `lake/sql/checks`.
+
+The result of a query is empty if the check passes. Its rows have the columns `date`, `violation` (a code),
+and others that show what is wrong. If some violations are only reported, a column `fails` is false for them.
+The head of the file has the check's description, its severity, and a sentence for each code.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import cache
+from string import Template
+
+import duckdb
+import pyarrow as pa
+from duckdb import ConstantExpression
+
+from trackdrive_assets.api.catalog import STATUSES
+from trackdrive_assets.lake.database import connect
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.sql_catalog import Query, queries_in, referenced_tables
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.quality.check import Check, CheckResult, Row, Severity, rows_table
+from trackdrive_assets.quality.file_checks import file_problem
+from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.columns import SCHEMAS
+
+_COMPARED_DAYS = 28
+"""The number of earlier days that some checks compare with: four weeks, with four times each weekday."""
+
+
+@cache
+def sql_checks() -> Mapping[str, Check]:
+    """Return the check of each query, by name."""
+    return {name: _check(name, query) for name, query in sorted(queries_in("checks").items())}
+
+
+def run_sql_checks(
+    names: Collection[str], lake: Lake, settings: Settings, days: Sequence[date]
+) -> Iterator[tuple[str, CheckResult]]:
+    """Run checks, and yield the name and the result of each.
+
+    A file that is missing or not readable is a violation of every check on its day, and hides no other day.
+    """
+    queries = {name: queries_in("checks")[name] for name in names}
+    needed = {day - timedelta(days=earlier) for day in days for earlier in range(_COMPARED_DAYS + 1)}
+    problems = {day: file_problem(lake, day) for day in sorted(needed)}
+    problems_of_days = rows_table(problem for day in days if (problem := problems[day]))
+    readable = [day for day, problem in problems.items() if problem is None]
+    tables = frozenset[str]().union(*(referenced_tables(query.sql) for query in queries.values()))
+    try:
+        with _connect(lake, settings, readable, tables) as connection:
+            for name, query in queries.items():
+                rows = _violations(connection, query, settings, days)
+                yield (
+                    name,
+                    CheckResult(days, pa.concat_tables([problems_of_days, rows], promote_options="default")),
+                )
+    except LakeError as error:
+        for name in queries:
+            yield (
+                name,
+                CheckResult(
+                    days, problems_of_days if problems_of_days.num_rows else rows_table([_unreadable(error)])
+                ),
+            )
+
+
+def _check(name: str, query: Query) -> Check:
+    messages = dict(query.options)
+    severity: Severity
+    match messages.pop("severity", None):
+        case "error":
+            severity = "error"
+        case "warning":
+            severity = "warning"
+        case _:
+            raise ValueError(
+                f"The head of sql/checks/{name}.sql needs `-- severity: error` or `-- severity: warning`."
+            )
+    return Check(name, query.description, severity, messages)
+
+
+@contextmanager
+def _connect(
+    lake: Lake, settings: Settings, days: Sequence[date], tables: Collection[str]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Connect to some tables and views over the given days."""
+    with connect(lake, SCHEMAS, time_zone=settings.time_zone, days=days, names=tables) as connection:
+        # Instants in a result are on the account's clock.
+        connection.execute(f"SET TimeZone = {ConstantExpression(settings.time_zone)}")
+        yield connection
+
+
+def _violations(
+    connection: duckdb.DuckDBPyConnection, query: Query, settings: Settings, days: Sequence[date]
+) -> pa.Table:
+    """Run the query of a check, and return its rows on the given days."""
+    if not days:
+        return rows_table([])
+    sql = Template(query.sql).substitute(
+        time_zone=ConstantExpression(settings.time_zone),
+        documented_statuses=ConstantExpression(list(STATUSES)),
+        compared_days=_COMPARED_DAYS,
+    )
+    dates = ", ".join(str(ConstantExpression(day)) for day in days)
+    try:
+        return connection.sql(
+            f"SELECT * FROM ({sql}) WHERE date IN ({dates}) ORDER BY ALL"  # noqa: S608  quoted
+        ).to_arrow_table()
+    except duckdb.Error as error:
+        return rows_table([_unreadable(error)])
+
+
+def _unreadable(error: Exception) -> Row:
+    return {"violation": "file_unreadable", "error": str(error)}
