@@ -119,10 +119,10 @@ def _fetch_time(day: date, days_after: int) -> datetime:
     return datetime.combine(day + timedelta(days=days_after), _NIGHT)
 
 
-def _fetched(generator: CallGenerator, calls: list[Call], moment: datetime) -> pa.RecordBatch:
+def _fetched(generator: CallGenerator, calls: list[Call], instant: datetime) -> pa.RecordBatch:
     """Return calls as the API sends them at a time."""
-    rows = Rows.of([generator.row(call, milliseconds(moment)) for call in calls])
-    return call_batch(rows.columns, len(rows), fetched_at=moment)
+    rows = Rows.of([generator.row(call, milliseconds(instant)) for call in calls])
+    return call_batch(rows.columns, len(rows), fetched_at=instant)
 
 
 def _changes(generator: CallGenerator, day: date, calls: list[Call]) -> tuple[pa.Array, pa.RecordBatch]:
@@ -137,7 +137,7 @@ def _changes(generator: CallGenerator, day: date, calls: list[Call]) -> tuple[pa
             if calls[position].next_change(milliseconds(before)) <= milliseconds(after)
         ]
         old_values, new_values = (
-            _fetched(generator, [calls[p] for p in moved], moment) for moment in (before, after)
+            _fetched(generator, [calls[p] for p in moved], instant) for instant in (before, after)
         )
         for field in _CHANGED:
             texts = zip(

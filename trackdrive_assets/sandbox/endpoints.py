@@ -4,7 +4,7 @@ Not here: credentials, faults of the connection, and the port (`server.py`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -47,10 +47,11 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(kw_only=True, eq=False)
 class Endpoints:
     """An account with calls, and the behavior of its server.
 
-    Args:
+    Attributes:
         seed: The seed. Another seed gives other calls.
         calls_per_day: The average number of calls per day of a week.
         first_day: The UTC day of the first calls.
@@ -65,40 +66,26 @@ class Endpoints:
             the token was sent under a wrong name.
         report_shape: The shape of the body of reports.
         stats_shape: The shape of the body of statistics.
-
-    Attributes:
-        rewrite: A function that a test sets to change each call before it is sent.
+        rewrite: A function that changes each call before it is sent; None for no change.
     """
 
-    def __init__(
-        self,
-        *,
-        seed: int = 1,
-        calls_per_day: int = 200,
-        first_day: date = FIRST_DAY,
-        now: Callable[[], datetime] = _utc_now,
-        api_version: ApiVersion = "current",
-        per_page_limit: int = 250,
-        inclusive_end: bool = True,
-        refuse_page_over: int | None = 10,
-        refused_categories: Mapping[str, str] | None = None,
-        ties_lost: bool = False,
-        echoes_auth_token: bool = False,
-        report_shape: ReportShape = "objects",
-        stats_shape: StatsShape = "map",
-    ) -> None:
-        self.generator = CallGenerator(seed, calls_per_day, first_day)
-        self.now = now
-        self.api_version = api_version
-        self.per_page_limit = per_page_limit
-        self.inclusive_end = inclusive_end
-        self.refuse_page_over = refuse_page_over
-        self.refused_categories = dict(refused_categories or {})
-        self.ties_lost = ties_lost
-        self.echoes_auth_token = echoes_auth_token
-        self.report_shape = report_shape
-        self.stats_shape = stats_shape
-        self.rewrite: Callable[[Row], Row] | None = None
+    seed: int = 1
+    calls_per_day: int = 200
+    first_day: date = FIRST_DAY
+    now: Callable[[], datetime] = _utc_now
+    api_version: ApiVersion = "current"
+    per_page_limit: int = 250
+    inclusive_end: bool = True
+    refuse_page_over: int | None = 10
+    refused_categories: dict[str, str] = field(default_factory=dict)
+    ties_lost: bool = False
+    echoes_auth_token: bool = False
+    report_shape: ReportShape = "objects"
+    stats_shape: StatsShape = "map"
+    rewrite: Callable[[Row], Row] | None = None
+
+    def __post_init__(self) -> None:
+        self.generator = CallGenerator(self.seed, self.calls_per_day, self.first_day)
         self._search = Search(self.generator)
 
     def list_calls(self, params: Mapping[str, str], fault: str | None = None) -> EndpointResult:

@@ -48,7 +48,7 @@ def listed_fields(call: Call, uuid: str, now: int) -> Record:
     ivr = ((call.forwarded or call.ended) - call.created) / SECOND + noise
     sub_id = (None, "s12", "4471", None)[bits >> 3 & 3]
     tokens = _tokens(call, place, sub_id)
-    result: Record = dict.fromkeys(CALL_COLUMNS) | {
+    fields: Record = dict.fromkeys(CALL_COLUMNS) | {
         "id": call.id,
         "type": "Call",
         "uuid": uuid,
@@ -110,11 +110,7 @@ def listed_fields(call: Call, uuid: str, now: int) -> Record:
         "disposition_name": "No Buyer" if no_buyer else None,
         "hangup_cause": None if live else "NORMAL_CLEARING" if call.connected else "ORIGINATOR_CANCEL",
     }
-    for key, value in tokens.items():
-        result[f"token-{key}"] = value
-    if call.override:
-        result.update({name: value for name, value in call.override.items() if name not in UNLISTED})
-    return result
+    return fields | {f"token-{key}": value for key, value in tokens.items()}
 
 
 def unlisted_fields(call: Call, now: int) -> Record:
@@ -125,7 +121,7 @@ def unlisted_fields(call: Call, now: int) -> Record:
     duplicated = call.repeat and talking
     place, _ = _caller(call.caller)
     hangup_reason = (None, "caller", "buyer")[call.random_bits % 3 if call.connected else 1]
-    result: Record = {
+    return {
         "hangup_reason": None if live else hangup_reason,
         "direction": "inbound",
         "sub_status": None if live else "repeat" if call.repeat else "first-time",
@@ -138,9 +134,6 @@ def unlisted_fields(call: Call, now: int) -> Record:
         "buyer_conversion_duplicated_call": bool(duplicated and buyer and buyer.rejects_repeat_callers),
         "offer_conversion_duplicated_call": duplicated,
     }
-    if call.override:
-        result.update({name: value for name, value in call.override.items() if name in UNLISTED})
-    return result
 
 
 def _has_happened(time: int | None, now: int) -> bool:

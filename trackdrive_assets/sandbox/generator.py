@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from trackdrive_assets.sandbox.call import Call, Record
-from trackdrive_assets.sandbox.fields import listed_fields, unlisted_fields
+from trackdrive_assets.sandbox.fields import UNLISTED, listed_fields, unlisted_fields
 from trackdrive_assets.sandbox.reference_data import NUMBERS, PLACES
 from trackdrive_assets.sandbox.simulation import (
     HASH_BITS,
@@ -66,11 +66,12 @@ class CallGenerator:
 
     def row(self, call: Call, now: int) -> Record:
         """Return the current API's columns and tags of a call at a time."""
-        return listed_fields(call, self.uuid(call.id), now)
+        fields = listed_fields(call, self.uuid(call.id), now)
+        return fields | {name: value for name, value in (call.override or {}).items() if name not in UNLISTED}
 
     def record(self, call: Call, now: int) -> Record:
         """Return all fields of a call at a time, those without a column too."""
-        return {**self.row(call, now), **unlisted_fields(call, now)}
+        return self.row(call, now) | unlisted_fields(call, now) | (call.override or {})
 
     def uuid(self, call_id: int) -> str:
         """Return the uuid of a call. It contains the masked id, so that finding a call needs no index."""
@@ -223,13 +224,10 @@ class CallGenerator:
             if (at := self._hung_up.get(call.id)) is not None:
                 calls[index] = call.hung_up(at)
         self._cache[day] = calls
-        self._evict()
-        return calls
-
-    def _evict(self) -> None:
         count = sum(map(len, self._cache.values()))
         while len(self._cache) > 1 and (count > _MAX_CACHED_CALLS or len(self._cache) > _MAX_CACHED_DAYS):
             count -= len(self._cache.popitem(last=False)[1])
+        return calls
 
 
 def _index(calls: list[Call], time: int) -> int:

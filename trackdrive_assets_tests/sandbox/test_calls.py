@@ -167,8 +167,8 @@ def test_an_unknown_order_is_ignored(shared: HttpClient) -> None:
 
 def test_an_added_call_has_the_fields_of_the_test(sandbox: Sandbox, http: HttpClient) -> None:
     uuid = sandbox.add_call(MONDAY, status="brand-new", revenue="", surprise={"nested": 1})
-    moment = {"created_at_from": MONDAY.isoformat(), "created_at_to": MONDAY.isoformat()}
-    (row,) = http.rows(**moment, status="brand-new")
+    instant = {"created_at_from": MONDAY.isoformat(), "created_at_to": MONDAY.isoformat()}
+    (row,) = http.rows(**instant, status="brand-new")
     assert (row["uuid"], row["revenue"], row["surprise"]) == (uuid, "", {"nested": 1})
     assert row["created_at"] == "2024-03-18T00:00:00.000+00:00"
 
