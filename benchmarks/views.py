@@ -22,7 +22,7 @@ from benchmarks.year import TIME_ZONE
 from trackdrive_assets.lake.database import FILE, build_database
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
 
 GOAL = 1.0
 RUNS = 5
@@ -64,7 +64,11 @@ def main(lake: Lake) -> None:
 
     def build() -> None:
         build_database(
-            lake, SCHEMAS, time_zone=TIME_ZONE, descriptions=DESCRIPTIONS, column_descriptions=MEANINGS
+            lake,
+            SCHEMAS,
+            time_zone=TIME_ZONE,
+            descriptions=DESCRIPTIONS,
+            column_descriptions=COLUMN_DESCRIPTIONS,
         )
 
     print("| what | fresh process | wall | CPU | goal of 1 s | files of a day |")

@@ -28,8 +28,8 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.call import Call
 from trackdrive_assets.sandbox.generator import CallGenerator
 from trackdrive_assets.sandbox.times import milliseconds
+from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS
-from trackdrive_assets.tables.parse import call_batch
 
 # A zone without daylight saving time, so that every week is the first one moved.
 TIME_ZONE = "America/Phoenix"
@@ -122,7 +122,7 @@ def _fetch_time(day: date, days_after: int) -> datetime:
 def _fetched(generator: CallGenerator, calls: list[Call], instant: datetime) -> pa.RecordBatch:
     """Return calls as the API sends them at a time."""
     rows = Rows.of([generator.row(call, milliseconds(instant)) for call in calls])
-    return call_batch(rows.columns, len(rows), fetched_at=instant)
+    return parse_calls(rows.columns, len(rows), fetched_at=instant)
 
 
 def _changes(generator: CallGenerator, day: date, calls: list[Call]) -> tuple[pa.Array, pa.RecordBatch]:

@@ -16,7 +16,7 @@ from trackdrive_assets.lake.database import BuildResult, ViewColumn, build_datab
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, variable
-from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
 
 ROOT = Path(__file__).parents[1]
 DICTIONARY = ROOT / "docs" / "dictionary.md"
@@ -70,7 +70,7 @@ def _build_empty_lake() -> BuildResult:
             SCHEMAS,
             time_zone="UTC",
             descriptions=DESCRIPTIONS,
-            column_descriptions=MEANINGS,
+            column_descriptions=COLUMN_DESCRIPTIONS,
         )
 
 

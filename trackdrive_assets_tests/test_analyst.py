@@ -11,7 +11,7 @@ import pytest
 from trackdrive_assets.lake.database import FILE, build_database
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
 from trackdrive_assets_tests.support.factories import a_call, a_sale, write
 
 PAGE = Path(__file__).parents[1].joinpath("docs", "analyst.md").read_text("utf-8")
@@ -28,7 +28,9 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         calls = [a_sale("10", "4", buyer="Harbor", **parties), a_call(**parties)]
         moment = {"created_at": datetime(2024, 6, day, 15, 30, tzinfo=UTC)}
         write(lake, "calls", [call | moment for call in calls], day=date(2024, 6, day))
-    build_database(lake, SCHEMAS, time_zone="UTC", descriptions=DESCRIPTIONS, column_descriptions=MEANINGS)
+    build_database(
+        lake, SCHEMAS, time_zone="UTC", descriptions=DESCRIPTIONS, column_descriptions=COLUMN_DESCRIPTIONS
+    )
     monkeypatch.chdir(tmp_path)
     return lake.root
 

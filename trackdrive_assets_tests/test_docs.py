@@ -21,7 +21,7 @@ def test_the_dictionary_has_every_table_and_column(table: Table) -> None:
     page = DICTIONARY.read_text("utf-8")
     chapter = page.partition(f"\n### {table.name}\n")[2].partition("\n### ")[0]
     assert table.description in chapter
-    for name, meaning in table.meanings.items():
+    for name, meaning in table.column_descriptions.items():
         assert any(
             row.startswith(f"| `{name}` |") and row.endswith(f"| {meaning} |") for row in chapter.splitlines()
         )

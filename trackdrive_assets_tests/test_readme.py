@@ -8,7 +8,7 @@ import pytest
 
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets.tables.parse import Exclusion
+from trackdrive_assets.tables.exclusion import Exclusion
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
 
@@ -47,5 +47,5 @@ def test_the_security_page_names_columns_that_there_are() -> None:
 def test_the_security_page_lists_columns_to_keep_out_that_can_be_kept_out() -> None:
     (example,) = re.findall(r"^TRACKDRIVE_EXCLUDE_COLUMNS=(.*)$", SECURITY, re.MULTILINE)
     exclusion = Exclusion(Settings.read({variable("exclude_columns"): example}).exclude_columns)
-    assert exclusion.unlisted == ()
+    assert exclusion.undocumented == ()
     assert all(exclusion.excludes(name) for name in ("caller_number", "name", "token_values", "token-email"))

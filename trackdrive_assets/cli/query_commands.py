@@ -241,7 +241,7 @@ def _write_calls(
     output: Path | None,
 ) -> None:
     from trackdrive_assets.tables.columns import CALLS  # noqa: PLC0415  # slow to import
-    from trackdrive_assets.tables.parse import Exclusion  # noqa: PLC0415  # as above
+    from trackdrive_assets.tables.exclusion import Exclusion  # noqa: PLC0415  # as above
 
     exclude = Exclusion(settings.exclude_columns)
     schema = CALLS.schema
@@ -268,9 +268,9 @@ def _write_calls(
 
 
 def _typed(rows: Rows, exclude: Any) -> pa.RecordBatch:
-    from trackdrive_assets.tables.parse import call_batch  # noqa: PLC0415  # slow to import
+    from trackdrive_assets.tables.calls import parse_calls  # noqa: PLC0415  # slow to import
 
-    return call_batch(rows.columns, len(rows), fetched_at=datetime.now(UTC), exclude=exclude)
+    return parse_calls(rows.columns, len(rows), fetched_at=datetime.now(UTC), exclude=exclude)
 
 
 def _inside(batch: pa.RecordBatch, span: tuple[datetime, datetime] | None) -> pa.RecordBatch:
@@ -294,7 +294,7 @@ def call(*, uuid: str, serializer: str | None, form: str | None, output: Path | 
         row = client.call(uuid, serializer=serializer)
 
         from trackdrive_assets.api.rows import Rows  # noqa: PLC0415  # slow to import
-        from trackdrive_assets.tables.parse import Exclusion  # noqa: PLC0415  # as above
+        from trackdrive_assets.tables.exclusion import Exclusion  # noqa: PLC0415  # as above
 
         batch = _typed(Rows.of([row]), Exclusion(settings.exclude_columns))
         _write(_as_fields(batch) if form == "table" else batch, form, output)
@@ -345,9 +345,9 @@ def report(
             parameters |= {"created_at_from": span[0], "created_at_to": span[1]}
         rows = client.reports(category, Query(**parameters)).rows
 
-        from trackdrive_assets.tables.parse import report_batch  # noqa: PLC0415  # slow to import
+        from trackdrive_assets.tables.reports import parse_report  # noqa: PLC0415  # slow to import
 
-        batch = report_batch(rows, category=category)
+        batch = parse_report(rows, category=category)
         if form == "table":
             batch = batch.drop_columns(["row"])
         _write(batch, form, output)
@@ -386,10 +386,10 @@ def stats(
         wanted = stats_ or catalog.STATS
         values = {stat: client.stats(group_by, stat, first, last, query) for stat in wanted}
 
-        from trackdrive_assets.tables.parse import stats_batch  # noqa: PLC0415  # slow to import
+        from trackdrive_assets.tables.stats import IntervalStats, parse_stats  # noqa: PLC0415  # slow to import
 
         now = datetime.now(UTC)
-        _write(stats_batch([(now, now, values)]).select(["group_value", *wanted]), form, output)
+        _write(parse_stats([IntervalStats(now, now, values)]).select(["group_value", *wanted]), form, output)
 
 
 def _write_page(first: date | timedelta | None, last: date | timedelta | None, output: Path | None) -> None:

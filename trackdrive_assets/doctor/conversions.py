@@ -3,7 +3,7 @@
 from trackdrive_assets.doctor.descriptions import REPORT_IT, no_calls, outline
 from trackdrive_assets.doctor.finding import Finding, Result, differs, failed, inconclusive, ok
 from trackdrive_assets.doctor.outcomes import Outcomes, rows_of
-from trackdrive_assets.tables.parse import flag
+from trackdrive_assets.tables.values import boolean
 
 _MONEY_COLUMNS = {
     "revenue": ("revenue", "buyer_revenue"),
@@ -70,7 +70,7 @@ def not_converted(outcomes: Outcomes) -> Finding:
 def _boolean(value: object) -> bool | None:
     """Return the boolean of a conversion column; None if runs cannot read it."""
     try:
-        return bool(flag(value))
+        return bool(boolean(value))
     except ValueError:
         return None
 

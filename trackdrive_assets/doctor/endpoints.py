@@ -13,7 +13,9 @@ from trackdrive_assets.doctor.finding import Finding, differs, failed, inconclus
 from trackdrive_assets.doctor.outcomes import Outcomes, envelope_of, rows_of
 from trackdrive_assets.doctor.requests import CATEGORY, GROUP_BY, STAT
 from trackdrive_assets.tables.columns import CALLS, REPORTS
-from trackdrive_assets.tables.parse import TOKEN, MalformedRow, report_batch
+from trackdrive_assets.tables.errors import MalformedRow
+from trackdrive_assets.tables.exclusion import TOKEN_PREFIX
+from trackdrive_assets.tables.reports import parse_report
 
 _PLAIN_KEY = re.compile("[a-z_]{1,40}")
 
@@ -31,7 +33,7 @@ def calls(outcomes: Outcomes) -> Finding:
     description = f"{count} calls in the last {outcomes.days} days"
     if not rows:
         return ok(f"{description}.")
-    keys = {key for row in rows for key in row if not key.startswith(TOKEN)}
+    keys = {key for row in rows for key in row if not key.startswith(TOKEN_PREFIX)}
     undocumented = _describe_undocumented(keys - set(CALLS.schema.names))
     return ok(f"{description}, with {len(keys)} columns.{undocumented}")
 
@@ -57,7 +59,7 @@ def reports(outcomes: Outcomes) -> Finding:
         return failure(outcomes.report)
     try:
         rows = responses.report_rows(envelope.content, CATEGORY)
-        batch = report_batch(rows, category=CATEGORY)
+        batch = parse_report(rows, category=CATEGORY)
     except (responses.UnknownShape, MalformedRow):
         return failure(outcomes.report)
     if not rows:

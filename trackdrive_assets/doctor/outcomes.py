@@ -14,7 +14,7 @@ from trackdrive_assets.api.envelope import Envelope, Metadata, NotJson, any_valu
 from trackdrive_assets.api.errors import RequestFailed
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.api.transport import RawResponse
-from trackdrive_assets.tables.parse import instant
+from trackdrive_assets.tables.values import instant
 
 Outcome = RawResponse | RequestFailed | None
 """The response to a request, the error in its place, or None if the request was not sent."""

@@ -26,8 +26,10 @@ from trackdrive_assets.ingest.concurrency import Amount, Question, Task, Work, a
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets.tables.parse import NOTHING, TOKEN, Exclusion, call_batch, instant
+from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, TOKEN_PREFIX, Exclusion
+from trackdrive_assets.tables.values import instant
 
 _BUNCHED = 0.9
 
@@ -45,7 +47,7 @@ class CallsRead:
     changes: Recorded
 
 
-def ingest_calls(client: Client, lake: Lake, day: Day, *, exclude: Exclusion = NOTHING) -> CallsRead:
+def ingest_calls(client: Client, lake: Lake, day: Day, *, exclude: Exclusion = NO_EXCLUSIONS) -> CallsRead:
     """Replace a day of calls with what the API holds now, and record what that changes.
 
     Raises:
@@ -59,7 +61,7 @@ def ingest_calls(client: Client, lake: Lake, day: Day, *, exclude: Exclusion = N
 
 
 def calls_task(
-    client: Client, lake: Lake, day: Day, exclude: Exclusion = NOTHING, subject: object = None
+    client: Client, lake: Lake, day: Day, exclude: Exclusion = NO_EXCLUSIONS, subject: object = None
 ) -> Task[CallsRead]:
     """The reading of a day of calls, for `side_by_side`."""
     return Task(subject, f"the calls of {day}", partial(CallsReading, client, lake, day, exclude))
@@ -256,7 +258,7 @@ class CallsReading:
         return partial(self._write, rows, datetime.now(UTC))
 
     def _write(self, rows: Rows, fetched_at: datetime) -> None:
-        batch = call_batch(rows.columns, len(rows), fetched_at=fetched_at, exclude=self._exclude)
+        batch = parse_calls(rows.columns, len(rows), fetched_at=fetched_at, exclude=self._exclude)
         self._begun().write(batch)
 
 
@@ -267,7 +269,7 @@ def asked_columns(exclude: Exclusion) -> list[str] | None:
     where all tags are excluded as well; else what is excluded is left out after it has come.
     """
     wanted = [name for name in KNOWN_CALL_COLUMNS if not exclude.excludes(name)]
-    return wanted if exclude.excludes(TOKEN) and len(wanted) < len(KNOWN_CALL_COLUMNS) else None
+    return wanted if exclude.excludes(TOKEN_PREFIX) and len(wanted) < len(KNOWN_CALL_COLUMNS) else None
 
 
 class _GivenUp(Exception):

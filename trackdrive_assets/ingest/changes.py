@@ -20,7 +20,7 @@ from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES
-from trackdrive_assets.tables.parse import Exclusion
+from trackdrive_assets.tables.exclusion import Exclusion
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def _found(before: DayFile | None, after: DayFile, detected_at: datetime, exclud
                 before.column,
                 after.column,
                 [name for name in after.schema.names if name in before.schema.names],
-                read_before=_read_at(before),
+                old_fetched_at=_read_at(before),
                 detected_at=detected_at,
                 exclude=exclude,
             )

@@ -19,7 +19,7 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteAnswer, TrackdriveError
 from trackdrive_assets.api.transport import Usage
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.tables.parse import MalformedRow
+from trackdrive_assets.tables.errors import MalformedRow
 
 READINGS = 3
 """How often a day that comes short is read before it fails: most shortages pass by themselves."""

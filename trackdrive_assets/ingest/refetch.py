@@ -20,12 +20,14 @@ from trackdrive_assets.ingest.calls import CallsRead
 from trackdrive_assets.ingest.changes import Recorded, record_changes
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets.tables.parse import NOTHING, TOKEN, Exclusion, MalformedRow, call_batch
+from trackdrive_assets.tables.errors import MalformedRow
+from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, TOKEN_PREFIX, Exclusion
 
 _KEYS_OF: Mapping[str, Callable[[str], bool]] = {
-    "tokens": lambda key: key.startswith(TOKEN),
-    "extra": lambda key: not key.startswith(TOKEN) and key not in CALLS.schema.names,
+    "tokens": lambda key: key.startswith(TOKEN_PREFIX),
+    "extra": lambda key: not key.startswith(TOKEN_PREFIX) and key not in CALLS.schema.names,
 }
 
 
@@ -58,7 +60,7 @@ class Refetched:
 
 
 def refetch_calls(
-    client: Client, lake: Lake, uuids: Iterable[str], zone: ZoneInfo, *, exclude: Exclusion = NOTHING
+    client: Client, lake: Lake, uuids: Iterable[str], zone: ZoneInfo, *, exclude: Exclusion = NO_EXCLUSIONS
 ) -> Refetched:
     """Read calls again and put each into its day's file; what changes by that is recorded.
 
@@ -108,7 +110,7 @@ def fetched_call(
     Raises:
         MalformedRow: A value can't be understood, or there is no uuid or created_at.
     """
-    batch = call_batch(
+    batch = parse_calls(
         {key: [value] for key, value in row.items()}, 1, fetched_at=fetched_at, exclude=exclude
     )
     (values,) = batch.to_pylist()

@@ -15,7 +15,7 @@ from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import REPORTS
-from trackdrive_assets.tables.parse import report_batch
+from trackdrive_assets.tables.reports import parse_report
 
 
 def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> WriteResult:
@@ -76,7 +76,7 @@ class ReportReading:
     def store(self) -> WriteResult:
         """See that the report is whole, and put it into the lake."""
         (report,) = self._reports
-        batch = report_batch(report.rows, category=self._category)
+        batch = parse_report(report.rows, category=self._category)
         if missing := groups_missing(batch, report.total_count):
             raise IncompleteAnswer(
                 f"The API counted {report.total_count} rows but sent {batch.num_rows}: {missing} are "

@@ -12,7 +12,7 @@ from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import STATS
-from trackdrive_assets.tables.parse import stats_batch
+from trackdrive_assets.tables.stats import IntervalStats, parse_stats
 
 
 def ingest_stats(
@@ -101,9 +101,9 @@ class StatsReading:
         ) as writer:
             # In the order of the documentation, not of the answers.
             writer.write(
-                stats_batch(
+                parse_stats(
                     [
-                        (start, end, {stat: values[stat] for stat in EVERY_STAT})
+                        IntervalStats(start, end, {stat: values[stat] for stat in EVERY_STAT})
                         for start, end, values in self._series
                     ]
                 )

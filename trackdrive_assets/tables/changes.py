@@ -1,12 +1,12 @@
-"""What changed in a day of calls between two readings: which field of which call, from what to what.
+"""What changed in a day of calls between two fetches: which field of which call, from what to what.
 
-A decision on two tables. Where they are stored, and that a change is recorded once, is the ingest's affair.
+Pure comparison of two tables. Where changes are stored, and how each is recorded once, is in `ingest`.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -15,181 +15,178 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, INSTANT, TEXT
-from trackdrive_assets.tables.parse import TOKEN, Exclusion
+from trackdrive_assets.tables.exclusion import TOKEN_PREFIX, Exclusion
+from trackdrive_assets.tables.values import Values
 
-Values: TypeAlias = "pa.Array[Any]"
+ReadColumn: TypeAlias = "Callable[[str], pa.ChunkedArray[Any]]"
+"""A function that returns one column of a day of calls. Its rows always have the same order."""
 
-ReadColumn = Callable[[str], "pa.ChunkedArray[Any]"]
-"""Gives one column of a day of calls, whole, every time with the rows in the same order."""
+IGNORED_FIELDS = frozenset({"updated_at", "outgoing_webhooks_count", "fetched_at"})
+"""Fields that change although nothing happened to the call."""
 
-ALWAYS_MOVING = frozenset({"updated_at", "outgoing_webhooks_count", "fetched_at"})
-"""Fields that move without anything having happened to the call. They are left out."""
+SIGNED_URLS = frozenset({"recording_url"})
+"""URLs that may have a new signature after the `?` in every response. The comparison ignores it."""
 
-SIGNED = frozenset({"recording_url"})
-"""Addresses that may carry a signature behind a `?`, anew in every answer. It is cut off on both sides."""
+# Control characters that no tag contains, so that different sets of tags have different texts.
+_NULL, _RECORD_SEPARATOR, _UNIT_SEPARATOR = "\0", "\x1e", "\x1f"
 
 
 def call_changes(
-    before: ReadColumn,
-    after: ReadColumn,
+    old: ReadColumn,
+    new: ReadColumn,
     columns: Sequence[str],
     *,
-    read_before: datetime,
+    old_fetched_at: datetime,
     detected_at: datetime,
     exclude: Exclusion,
 ) -> pa.Table:
-    """Compare two readings of one day.
+    """Compare two fetches of one day.
 
-    A call that vanished lost all its values, `uuid` among them; one that appeared gained them. A call that
-    started after the earlier reading is new and has not changed.
+    A call that disappeared lost all its values, `uuid` included. A call that appeared gained them. A call
+    that was created after the earlier fetch began is new and has not changed.
 
     Args:
-        before: The day as it was stored.
-        after: The day as it is now.
-        columns: Names of columns that both have.
-        read_before: When the earlier reading began.
-        detected_at: When the later reading began.
-        exclude: What is not to be stored.
+        old: The calls of the earlier fetch.
+        new: The calls of the later fetch.
+        columns: The columns that both have.
+        old_fetched_at: The start of the earlier fetch.
+        detected_at: The start of the later fetch.
+        exclude: The columns, tags and keys that are not stored.
 
     Returns:
-        A row per call and field that differ, with the schema of `CALL_CHANGES`. Values are texts that DuckDB
-        casts back: instants in UTC, money with its decimals.
+        A row for each call and field that differ, with the schema of `CALL_CHANGES`. Values are texts that
+        DuckDB casts back: instants in UTC, money with its decimals.
     """
-    pairs = _Pairs(before("uuid"), after("uuid"), after("created_at"), read_before)
-    uuids = pc.coalesce(*pairs.beside(before("uuid"), after("uuid")))
-    created_at = pc.coalesce(*pairs.beside(before("created_at"), after("created_at")))
-
-    def table(rows: Values, fields: Values, old: Values, new: Values) -> pa.Table:
-        seen = pa.repeat(pa.scalar(detected_at, INSTANT), len(rows))
-        arrays = [uuids.take(rows), created_at.take(rows), fields, old, new, seen]
-        return pa.Table.from_arrays(arrays, schema=CALL_CHANGES.schema)
-
-    found = [CALL_CHANGES.schema.empty_table()]
+    pairs = _Pairs(old("uuid"), new("uuid"), new("created_at"), old_fetched_at)
+    uuids = pc.coalesce(*pairs.aligned(old("uuid"), new("uuid")))
+    created_at = pc.coalesce(*pairs.aligned(old("created_at"), new("created_at")))
+    changes = [CALL_CHANGES.schema.empty_table()]
     for name in columns:
-        if name in ALWAYS_MOVING or exclude.excludes(name):
+        if name in IGNORED_FIELDS or exclude.excludes(name):
             continue
-        was, now = before(name), after(name)
-        if pairs.are_rows and was.equals(now):
+        old_column, new_column = old(name), new(name)
+        if pairs.are_identical and old_column.equals(new_column):
             continue
-        old, new = pairs.beside(was, now)
-        if name in _BAGS:
-            found.append(table(*_changes_inside(_BAGS[name], old, new, exclude)))
-        else:
-            found.append(table(*_changes(name, old, new)))
-    return pa.concat_tables(found).sort_by([("created_at", "ascending"), ("uuid", "ascending")])
+        old_values, new_values = pairs.aligned(old_column, new_column)
+        rows, fields, old_texts, new_texts = (
+            _nested_changes(_NESTED_FIELDS[name], old_values, new_values, exclude)
+            if name in _NESTED_FIELDS
+            else _changes(name, old_values, new_values)
+        )
+        detected = pa.repeat(pa.scalar(detected_at, INSTANT), len(rows))
+        arrays = [uuids.take(rows), created_at.take(rows), fields, old_texts, new_texts, detected]
+        changes.append(pa.Table.from_arrays(arrays, schema=CALL_CHANGES.schema))
+    return pa.concat_tables(changes).sort_by([("created_at", "ascending"), ("uuid", "ascending")])
 
 
 class _Pairs:
-    """Which rows of two readings are one call. Null stands for the row of a call that one of them lacks."""
+    """The rows of two fetches that are the same call. A call that one of them lacks has a null row there.
+
+    Attributes:
+        are_identical: Whether both fetches have the same calls in the same order, as is usual.
+    """
 
     def __init__(
         self,
         old_uuids: pa.ChunkedArray[Any],
         new_uuids: pa.ChunkedArray[Any],
         new_created_at: pa.ChunkedArray[Any],
-        read_before: datetime,
+        old_fetched_at: datetime,
     ) -> None:
         appeared = pc.and_(
             pc.is_null(pc.index_in(new_uuids, value_set=old_uuids)),
-            pc.less(new_created_at, pa.scalar(read_before, INSTANT)),
+            pc.less(new_created_at, pa.scalar(old_fetched_at, INSTANT)),
         )
-        late = pc.indices_nonzero(appeared)
-        still_there = pc.index_in(old_uuids, value_set=new_uuids)
-        self._old = _end_to_end(pa.arange(0, len(old_uuids)), pa.nulls(len(late), pa.int64()))
-        self._new = _end_to_end(still_there, late)
-        # Usually both readings have the same calls in the same order, and most columns are the same as well.
-        self.are_rows = self._new.equals(pa.arange(0, len(new_uuids))) and len(old_uuids) == len(new_uuids)
+        appeared_rows = pc.indices_nonzero(appeared)
+        new_rows_of_old = pc.index_in(old_uuids, value_set=new_uuids)
+        self._old_rows = _concat(pa.arange(0, len(old_uuids)), pa.nulls(len(appeared_rows), pa.int64()))
+        self._new_rows = _concat(new_rows_of_old, appeared_rows)
+        has_same_length = len(old_uuids) == len(new_uuids)
+        self.are_identical = has_same_length and self._new_rows.equals(pa.arange(0, len(new_uuids)))
 
-    def beside(self, old: pa.ChunkedArray[Any], new: pa.ChunkedArray[Any]) -> tuple[Values, Values]:
-        """The values of one column, pair by pair."""
-        return old.take(self._old).combine_chunks(), new.take(self._new).combine_chunks()
-
-
-def _end_to_end(*rows: pa.ChunkedArray[Any] | Values) -> Values:
-    joined = pa.chunked_array(
-        [chunk.cast(pa.int64()) for part in rows for chunk in getattr(part, "chunks", [part])], pa.int64()
-    )
-    return joined.combine_chunks()
+    def aligned(self, old: pa.ChunkedArray[Any], new: pa.ChunkedArray[Any]) -> tuple[Values, Values]:
+        """Return the old and the new values of one column, so that equal positions are the same call."""
+        return old.take(self._old_rows).combine_chunks(), new.take(self._new_rows).combine_chunks()
 
 
-def _differing(old: Values, new: Values) -> Values:
-    """Positions at which two columns differ. Null equals null, and nothing else."""
+def _concat(*rows: pa.ChunkedArray[Any] | Values) -> Values:
+    chunks = [chunk.cast(pa.int64()) for part in rows for chunk in getattr(part, "chunks", [part])]
+    return pa.chunked_array(chunks, pa.int64()).combine_chunks()
+
+
+def _differing_rows(old: Values, new: Values) -> Values:
+    """Return the positions at which two columns differ. Null equals null and nothing else."""
     one_is_null = pc.xor(pc.is_null(old), pc.is_null(new))
     return pc.indices_nonzero(pc.coalesce(pc.not_equal(old, new), one_is_null))
 
 
 def _changes(name: str, old: Values, new: Values) -> tuple[Values, Values, Values, Values]:
-    """Positions, the field, and the values as texts, where a column differs."""
-    if name in SIGNED:
+    """Return the positions at which a column differs, its name, and the values as texts."""
+    if name in SIGNED_URLS:
         old, new = (pc.replace_substring_regex(values, r"\?.*", "") for values in (old, new))
-    rows = _differing(old, new)
+    rows = _differing_rows(old, new)
     return rows, pa.repeat(name, len(rows)), old.take(rows).cast(TEXT), new.take(rows).cast(TEXT)
 
 
-@dataclass(frozen=True)
-class _Bag:
-    """How a column that holds several of the API's fields is taken apart.
+class NestedField(ABC):
+    """A column whose values contain several fields of the API."""
 
-    Attributes:
-        text: All values as texts that differ where what is inside does.
-        fields: What is inside of one value, by the API's name of each field.
-    """
+    @abstractmethod
+    def texts(self, values: Values) -> Values:
+        """Return a text for each value. Texts differ if the fields differ."""
 
-    text: Callable[[Values], Values]
-    fields: Callable[[Any], Mapping[str, str | None]]
+    @abstractmethod
+    def fields(self, value: Any) -> Mapping[str, str | None]:
+        """Return the fields of one value, under the names that the API uses."""
 
 
-def _changes_inside(
-    bag: _Bag, old: Values, new: Values, exclude: Exclusion
+class _Tokens(NestedField):
+    def texts(self, values: Values) -> Values:
+        # A call without tags and a call with an empty map of tags both have an empty text.
+        tags = pc.binary_join_element_wise(values.keys, pc.fill_null(values.items, _NULL), _UNIT_SEPARATOR)
+        return pc.binary_join(pa.ListArray.from_arrays(values.offsets, tags), _RECORD_SEPARATOR)
+
+    def fields(self, value: Any) -> Mapping[str, str | None]:
+        return {TOKEN_PREFIX + name: text for name, text in value or ()}
+
+
+class _Extra(NestedField):
+    def texts(self, values: Values) -> Values:
+        return values
+
+    def fields(self, value: Any) -> Mapping[str, str | None]:
+        """Return strings as they are, and all other values as JSON."""
+        raw_fields = msgspec.json.decode(value, type=dict[str, msgspec.Raw]) if value else {}
+        texts = {name: bytes(raw).decode() for name, raw in raw_fields.items()}
+        return {
+            name: msgspec.json.decode(text) if text.startswith('"') else None if text == "null" else text
+            for name, text in texts.items()
+            # An older version may have stored keys here that have a column now.
+            if name not in CALLS.schema.names
+        }
+
+
+_NESTED_FIELDS: Mapping[str, NestedField] = {"tokens": _Tokens(), "extra": _Extra()}
+
+
+def _nested_changes(
+    nested: NestedField, old: Values, new: Values, exclude: Exclusion
 ) -> tuple[Values, Values, Values, Values]:
-    """As `_changes`, field by field."""
-    rows = _differing(bag.text(old), bag.text(new))
+    """Return the same as `_changes` for each field inside of a column."""
+    rows = _differing_rows(nested.texts(old), nested.texts(new))
     found = [
-        (row, field, was.get(field), now.get(field))
-        for row, was, now in zip(
+        (row, field, old_fields.get(field), new_fields.get(field))
+        for row, old_fields, new_fields in zip(
             rows.to_pylist(),
-            map(bag.fields, old.take(rows).to_pylist()),
-            map(bag.fields, new.take(rows).to_pylist()),
+            map(nested.fields, old.take(rows).to_pylist()),
+            map(nested.fields, new.take(rows).to_pylist()),
             strict=True,
         )
-        for field in sorted(was.keys() | now.keys())
-        if was.get(field) != now.get(field) and not exclude.excludes(field)
+        for field in sorted(old_fields.keys() | new_fields.keys())
+        if old_fields.get(field) != new_fields.get(field) and not exclude.excludes(field)
     ]
-    kinds = (pa.int64(), TEXT, TEXT, TEXT)
-    positions, fields, were, are = (
-        pa.array([change[n] for change in found], kind) for n, kind in enumerate(kinds)
+    types = (pa.int64(), TEXT, TEXT, TEXT)
+    positions, fields, old_texts, new_texts = (
+        pa.array([change[n] for change in found], type_) for n, type_ in enumerate(types)
     )
-    return positions, fields, were, are
-
-
-def _tags_text(tokens: Values) -> Values:
-    """The tags of each call as one text. No tags are the same as an empty map."""
-    tags = pc.binary_join_element_wise(tokens.keys, pc.fill_null(tokens.items, _NULL), _UNIT)
-    return pc.binary_join(pa.ListArray.from_arrays(tokens.offsets, tags), _RECORD)
-
-
-# Control characters that no tag has, so that no two sets of tags have one text.
-_NULL, _RECORD, _UNIT = "\0", "\x1e", "\x1f"
-
-
-def _tags(tokens: list[tuple[str, str | None]] | None) -> dict[str, str | None]:
-    return {TOKEN + name: value for name, value in tokens or ()}
-
-
-def _unlisted(extra: str | None) -> dict[str, str | None]:
-    """The fields that have no column: strings as they are, everything else as JSON."""
-    fields = msgspec.json.decode(extra, type=dict[str, msgspec.Raw]) if extra else {}
-    texts = {name: bytes(raw).decode() for name, raw in fields.items()}
-    return {
-        name: msgspec.json.decode(text) if text.startswith('"') else None if text == "null" else text
-        for name, text in texts.items()
-        # An older version may have kept here what has a column now.
-        if name not in CALLS.schema.names
-    }
-
-
-def _as_it_is(extra: Values) -> Values:
-    return extra
-
-
-_BAGS = {"tokens": _Bag(_tags_text, _tags), "extra": _Bag(_as_it_is, _unlisted)}
+    return positions, fields, old_texts, new_texts

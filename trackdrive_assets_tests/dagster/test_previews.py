@@ -13,7 +13,7 @@ from trackdrive_assets.dagster.charts import BUYERS, largest, picture
 from trackdrive_assets.dagster.previews import ROWS, SHOWN, calls_by_hour, revenue_by_buyer
 from trackdrive_assets.tables.columns import CALLS, TABLES
 from trackdrive_assets_tests.conftest import Pipeline
-from trackdrive_assets_tests.support.typed import typed
+from trackdrive_assets_tests.support.api_calls import batch_of
 
 DAY = "2024-03-10"
 PAPER = 240
@@ -24,7 +24,7 @@ def calls(*rows: dict[str, object]) -> pa.Table:
     created = {"created_at": "2024-03-10T12:00:00Z"}
     return pa.Table.from_batches(
         [
-            typed(
+            batch_of(
                 [{"uuid": str(n), **created, **row} for n, row in enumerate(rows)],
                 fetched_at=datetime.now(UTC),
             )

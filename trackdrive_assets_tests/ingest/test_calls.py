@@ -19,7 +19,7 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets.tables.parse import Exclusion
+from trackdrive_assets.tables.exclusion import Exclusion
 from trackdrive_assets_tests.conftest import NOW
 from trackdrive_assets_tests.support.fake_clock import Hurry
 

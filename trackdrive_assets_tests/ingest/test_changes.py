@@ -15,8 +15,8 @@ from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
-from trackdrive_assets.tables.parse import NOTHING, Exclusion
-from trackdrive_assets_tests.support.typed import typed
+from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
+from trackdrive_assets_tests.support.api_calls import batch_of
 
 DAY = exact_day(date(2024, 6, 19), ZoneInfo("UTC"))
 CREATED = "2024-06-19T12:00:00Z"
@@ -44,7 +44,7 @@ def read_day(
     revenue: str | None,
     fetched_at: datetime,
     *,
-    exclude: Exclusion = NOTHING,
+    exclude: Exclusion = NO_EXCLUSIONS,
     killed: bool = False,
     **fields: object,
 ) -> None:
@@ -57,7 +57,7 @@ def read_day(
 
     row = {"uuid": "a", "created_at": CREATED, "revenue": revenue, **fields}
     with lake.replace("calls", CALLS.schema, DAY.date, fetched_at=fetched_at, before_commit=record) as writer:
-        writer.write(typed([row], fetched_at=fetched_at, exclude=exclude))
+        writer.write(batch_of([row], fetched_at=fetched_at, exclude=exclude))
 
 
 def recorded(lake: Lake) -> list[Change]:

@@ -19,7 +19,7 @@ from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
-from trackdrive_assets.tables.parse import NOTHING, Exclusion
+from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets_tests.conftest import NOW
 
 ZONE = ZoneInfo("America/New_York")
@@ -61,7 +61,7 @@ def changed(sandbox: Sandbox) -> str:
     return uuid
 
 
-def refetched(client: Client, lake: Lake, *uuids: str, exclude: Exclusion = NOTHING) -> Refetched:
+def refetched(client: Client, lake: Lake, *uuids: str, exclude: Exclusion = NO_EXCLUSIONS) -> Refetched:
     return refetch_calls(client, lake, uuids, ZONE, exclude=exclude)
 
 
@@ -75,7 +75,7 @@ def test_the_call_is_as_the_api_shows_it_now_and_the_others_stay(
     refetched(client, lake, uuid)
 
     after = {row["uuid"]: row for row in stored(lake)}
-    as_now = fetched_call(client.call(uuid), ZONE, NOW, NOTHING).values
+    as_now = fetched_call(client.call(uuid), ZONE, NOW, NO_EXCLUSIONS).values
     assert as_now["revenue"] == Decimal("77.70")
     now = after.pop(uuid)
     assert {name: now[name] for name in as_now if name != "fetched_at"} == {

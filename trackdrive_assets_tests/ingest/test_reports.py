@@ -15,7 +15,7 @@ from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.concurrency import READINGS
 from trackdrive_assets.ingest.reports import groups_missing, ingest_report
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.parse import report_batch
+from trackdrive_assets.tables.reports import parse_report
 from trackdrive_assets_tests.support.http_server import serving
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
@@ -52,13 +52,13 @@ def test_a_report_that_stays_short_fails_and_stores_nothing(tmp_path: Path) -> N
 def test_a_count_of_the_calls_is_not_mistaken_for_one_of_the_groups(
     total_count: int | None, missing: int
 ) -> None:
-    batch = report_batch([{"buyer_id": 7, "calls": 30}, {"buyer_id": 8, "calls": 10}], category="buyer_id")
+    batch = parse_report([{"buyer_id": 7, "calls": 30}, {"buyer_id": 8, "calls": 10}], category="buyer_id")
     assert groups_missing(batch, total_count) == missing
 
 
 def test_a_report_that_does_not_count_its_calls_cannot_be_held_to_a_count() -> None:
-    assert groups_missing(report_batch([{"buyer_id": 7}], category="buyer_id"), 40) == 0
+    assert groups_missing(parse_report([{"buyer_id": 7}], category="buyer_id"), 40) == 0
 
 
 def test_a_report_without_rows_is_held_to_its_count() -> None:
-    assert groups_missing(report_batch([], category="buyer_id"), 40) == 40
+    assert groups_missing(parse_report([], category="buyer_id"), 40) == 40

@@ -18,14 +18,14 @@ from trackdrive_assets.lake.database import BuildResult, build_database, connect
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import View, views
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import CALLS, DESCRIPTIONS, MEANINGS, SCHEMAS
+from trackdrive_assets.tables.columns import CALLS, COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
 
 DAY = date(2024, 6, 19)
 
 
 def build(lake: Lake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC") -> BuildResult:
     return build_database(
-        lake, schemas, time_zone=time_zone, descriptions=DESCRIPTIONS, column_descriptions=MEANINGS
+        lake, schemas, time_zone=time_zone, descriptions=DESCRIPTIONS, column_descriptions=COLUMN_DESCRIPTIONS
     )
 
 

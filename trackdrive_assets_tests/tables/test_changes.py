@@ -9,8 +9,8 @@ import pytest
 
 from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
-from trackdrive_assets.tables.parse import Exclusion
-from trackdrive_assets_tests.support.typed import typed
+from trackdrive_assets.tables.exclusion import Exclusion
+from trackdrive_assets_tests.support.api_calls import batch_of
 
 CREATED = datetime(2024, 6, 19, 12, tzinfo=UTC)
 FIRST = datetime(2024, 6, 20, 3, tzinfo=UTC)
@@ -28,7 +28,7 @@ def call(uuid: str = "a", **fields: object) -> Row:
 
 
 def table(rows: list[Row], at: datetime) -> pa.Table:
-    return pa.Table.from_batches([typed(rows, fetched_at=at)], schema=CALLS.schema)
+    return pa.Table.from_batches([batch_of(rows, fetched_at=at)], schema=CALLS.schema)
 
 
 def compare(before: list[Row], after: list[Row], *exclude: str) -> pa.Table:
@@ -37,7 +37,7 @@ def compare(before: list[Row], after: list[Row], *exclude: str) -> pa.Table:
         old.column,
         new.column,
         CALLS.schema.names,
-        read_before=FIRST,
+        old_fetched_at=FIRST,
         detected_at=SECOND,
         exclude=Exclusion(exclude),
     )
@@ -158,7 +158,7 @@ def test_a_field_that_has_a_column_since_the_last_version_did_not_vanish_from_ex
         older.column,
         new.column,
         [name for name in CALLS.schema.names if name != "sub_id"],
-        read_before=FIRST,
+        old_fetched_at=FIRST,
         detected_at=SECOND,
         exclude=Exclusion(),
     )
@@ -194,6 +194,6 @@ def test_one_column_at_a_time_is_read() -> None:
         return day.column(name)
 
     call_changes(
-        column, column, CALLS.schema.names, read_before=FIRST, detected_at=SECOND, exclude=Exclusion()
+        column, column, CALLS.schema.names, old_fetched_at=FIRST, detected_at=SECOND, exclude=Exclusion()
     )
     assert {name: read.count(name) for name in ("revenue", "tokens")} == {"revenue": 2, "tokens": 2}

@@ -84,7 +84,7 @@ def test_reports_and_stats_have_the_columns_people_script_against() -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_column_says_in_a_sentence_what_it_means(table: Table) -> None:
-    assert all(meaning.endswith(".") for meaning in table.meanings.values())
+    assert all(meaning.endswith(".") for meaning in table.column_descriptions.values())
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

@@ -19,7 +19,7 @@ from trackdrive_assets.ingest.concurrency import Task
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import SettingError, Settings, variable
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
-from trackdrive_assets.tables.parse import Exclusion
+from trackdrive_assets.tables.exclusion import Exclusion
 
 CALLS_KEY = dg.AssetKey(CALLS.name)
 CALL_CHANGES_KEY = dg.AssetKey(CALL_CHANGES.name)
@@ -89,7 +89,7 @@ def excluded(settings: Settings) -> Exclusion:
         exclusion = Exclusion(settings.exclude_columns)
     except ValueError as error:
         raise SettingError(f"{name} cannot be followed: {error}") from None
-    for pattern in exclusion.unlisted:
+    for pattern in exclusion.undocumented:
         warnings.warn(
             f"{name} names {pattern!r}, which is no documented column. It is kept out where it comes; "
             "check its spelling.",

@@ -28,7 +28,7 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.file_checks import DUE_HOUR
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS, Table
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS, Table
 
 POOL = "trackdrive_api"
 OWNERS = ["team:trackdrive"]
@@ -101,7 +101,7 @@ def daily_assets(
                     SCHEMAS,
                     time_zone=settings.time_zone,
                     descriptions=DESCRIPTIONS,
-                    column_descriptions=MEANINGS,
+                    column_descriptions=COLUMN_DESCRIPTIONS,
                 )
             except LakeError as error:
                 context.log.warning(str(error))
@@ -151,7 +151,7 @@ def column_schema(table: Table) -> dg.TableSchema:
     """The columns of a table with their types and meanings, those of the folders included."""
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(name=column.name, type=str(column.type), description=column.meaning)
+            dg.TableColumn(name=column.name, type=str(column.type), description=column.description)
             for column in (*table.columns, *table.hive)
         ]
     )

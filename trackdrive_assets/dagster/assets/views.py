@@ -17,7 +17,7 @@ from trackdrive_assets.lake.database import ViewColumn, build_database
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import DESCRIPTIONS, MEANINGS, SCHEMAS, TABLES
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS, TABLES
 
 
 def build_views(settings: Settings) -> dg.AssetsDefinition:
@@ -39,7 +39,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
                 SCHEMAS,
                 time_zone=settings.time_zone,
                 descriptions=DESCRIPTIONS,
-                column_descriptions=MEANINGS,
+                column_descriptions=COLUMN_DESCRIPTIONS,
             )
         except LakeError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
@@ -76,7 +76,7 @@ def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
     for table in TABLES:
         lineage = {
             column: [dg.TableColumnDep(key, column) for key in sources[table.name]]
-            for column in table.meanings
+            for column in table.column_descriptions
         }
         yield _spec(
             table.name,

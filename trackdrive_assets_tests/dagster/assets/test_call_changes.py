@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow.parquet as pq
 
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets.tables.changes import ALWAYS_MOVING
+from trackdrive_assets.tables.changes import IGNORED_FIELDS
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS
 from trackdrive_assets_tests.conftest import NOW, Clock, Pipeline, days_between
-from trackdrive_assets_tests.support.typed import typed
+from trackdrive_assets_tests.support.api_calls import batch_of
 
 FIRST, LAST = "2024-11-12", "2024-11-18"
 
@@ -34,20 +34,20 @@ def test_a_week_looked_back_on_after_three_days_is_the_truth_and_every_change_st
     moved = [
         change
         for change in pipeline.sandbox.changes(NOW, clock.now)
-        if change.uuid in before and change.field not in ALWAYS_MOVING
+        if change.uuid in before and change.field not in IGNORED_FIELDS
     ]
     stored = recorded(pipeline, *days)
     assert moved
     assert Counter((row["uuid"], row["field"]) for row in stored) == Counter(
         (change.uuid, change.field) for change in moved
     )
-    stored_before = {row["uuid"]: row for row in typed(list(before.values()), fetched_at=NOW).to_pylist()}
+    stored_before = {row["uuid"]: row for row in batch_of(list(before.values()), fetched_at=NOW).to_pylist()}
     for change in stored:
         was = stored_before[change["uuid"]][change["field"]]
         assert change["old_value"] == (str(was).lower() if isinstance(was, bool) else was and str(was))
     for partition, day in zip(days, week, strict=True):
         rows = pipeline.sandbox.calls(day.start, day.end)
-        truth = typed(rows, fetched_at=NOW)
+        truth = batch_of(rows, fetched_at=NOW)
         held = pipeline.lake.read("calls", CALLS.schema, [day.date])
         assert held.drop_columns(["fetched_at"]).to_pylist() == [
             {name: value for name, value in row.items() if name != "fetched_at"} for row in truth.to_pylist()

@@ -17,7 +17,7 @@ from trackdrive_assets.api.errors import (
 from trackdrive_assets.dagster.assets.daily import WAITS, concerns_one_asset, is_transient_failure
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.tables.parse import MalformedRow
+from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets_tests.conftest import Pipeline, why
 
 ASKED = "GET /api/v1/calls/reports"

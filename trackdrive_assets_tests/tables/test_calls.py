@@ -1,0 +1,69 @@
+"""How a page of calls becomes a batch, and how a malformed call is reported."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trackdrive_assets.tables.errors import MalformedRow
+from trackdrive_assets_tests.support.api_calls import api_call, parsed, parsed_field
+
+
+def test_tags_are_collected_by_name() -> None:
+    call = parsed(api_call(**{"token-zip": 80202, "token-state": "CO", "token-lead": None}))[0]
+    assert call["tokens"] == [("lead", None), ("state", "CO"), ("zip", "80202")]
+    assert call["extra"] is None
+
+
+def test_a_call_without_tags_has_null() -> None:
+    first, second = parsed(api_call(**{"token-zip": "80202"}), api_call())
+    assert (first["tokens"], second["tokens"]) == ([("zip", "80202")], None)
+
+
+def test_keys_without_a_column_are_stored_as_json() -> None:
+    call = parsed(api_call(weather={"wind": Decimal("1.50"), "at": "x"}, aura=None))[0]
+    assert call["extra"] == '{"aura":null,"weather":{"at":"x","wind":1.50}}'
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=["Cs"])), st.integers() | st.text("a&é", max_size=3)
+    )
+)
+def test_no_undocumented_key_is_lost(unknown: dict[str, object]) -> None:
+    unknown = {f"x{key}": value for key, value in unknown.items()}
+    call = parsed(api_call(**unknown))[0]
+    assert json.loads(call["extra"] or "{}") == unknown
+
+
+def test_a_malformed_value_fails_the_page_and_names_call_and_field() -> None:
+    rows = [api_call(uuid=f"uuid-{n}", revenue=1) for n in range(250)]
+    rows[137]["revenue"] = "ten dollars"
+    with pytest.raises(MalformedRow, match=r"uuid-137.*revenue.*'ten dollars'.*amount of money") as failure:
+        parsed(*rows)
+    assert (failure.value.uuid, failure.value.field) == ("uuid-137", "revenue")
+
+
+@pytest.mark.parametrize("field", ["uuid", "created_at"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_call_needs_uuid_and_created_at(field: str, value: object) -> None:
+    with pytest.raises(MalformedRow) as failure:
+        parsed(api_call(), api_call(**{field: value}))
+    assert failure.value.field == field
+
+
+def test_a_call_without_uuid_is_named_by_its_position() -> None:
+    with pytest.raises(MalformedRow, match="Call 2 of the page: uuid"):
+        parsed(api_call(), {"created_at": "2024-06-28T21:41:35Z"})
+
+
+def test_a_long_value_is_shortened_in_the_message() -> None:
+    with pytest.raises(MalformedRow) as failure:
+        parsed_field("revenue", "x" * 5000)
+    assert len(str(failure.value)) < 300
+
+
+def test_an_empty_page_is_an_empty_batch() -> None:
+    assert parsed() == []

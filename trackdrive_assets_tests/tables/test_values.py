@@ -1,0 +1,174 @@
+"""How values of the API become typed values."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trackdrive_assets.tables.errors import MalformedRow
+from trackdrive_assets_tests.support.api_calls import api_call, parsed, parsed_field
+
+
+@pytest.mark.parametrize("value", ["Converted", "converted", "Repeat", "true", "1", "yes", True, 1])
+def test_a_boolean_is_true_in_every_spelling(value: object) -> None:
+    assert parsed_field("buyer_converted", value) is True
+
+
+@pytest.mark.parametrize("value", [None, "", False, "false", 0, "Not Converted", "no"])
+def test_null_and_other_spellings_are_false(value: object) -> None:
+    assert parsed_field("buyer_converted", value) is False
+
+
+def test_a_boolean_without_a_key_is_null() -> None:
+    assert parsed(api_call())[0]["buyer_converted"] is None
+
+
+@pytest.mark.parametrize("value", ["maybe", 2, ["Converted"], {}])
+def test_an_unknown_boolean_is_malformed(value: object) -> None:
+    with pytest.raises(MalformedRow, match=r"buyer_converted is .*expected Converted, Repeat"):
+        parsed_field("buyer_converted", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        (Decimal("0.07500000000000001"), "0.075000"),
+        (0.07500000000000001, "0.075000"),
+        (0.1, "0.100000"),
+        ("10.50", "10.500000"),
+        (" 10.50 ", "10.500000"),
+        (10, "10.000000"),
+        (-3, "-3.000000"),
+        ("0.0", "0.000000"),
+        (Decimal("999999999999.999999"), "999999999999.999999"),
+    ],
+)
+def test_money_is_exact_to_six_decimals(value: object, amount: str) -> None:
+    assert parsed_field("revenue", value) == Decimal(amount)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_missing_money_is_null_and_not_zero(value: object) -> None:
+    assert parsed_field("revenue", value) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "Infinity", float("nan"), float("inf"), Decimal("sNaN"), Decimal(10) ** 12, "ten", True, [1]],
+)
+def test_a_value_that_is_not_an_amount_is_malformed(value: object) -> None:
+    with pytest.raises(MalformedRow, match="revenue"):
+        parsed_field("revenue", value)
+
+
+@given(st.decimals(min_value=-(10**11), max_value=10**11, places=6), st.sampled_from([str, Decimal]))
+def test_money_comes_back_as_sent(amount: Decimal, sent: Any) -> None:
+    assert parsed_field("payout", sent(amount)) == amount
+
+
+@pytest.mark.parametrize(
+    "value", [10455172, Decimal("10455172"), Decimal("10455172.0"), 10455172.0, "10455172"]
+)
+def test_an_id_is_parsed_from_every_kind_of_number(value: object) -> None:
+    assert parsed_field("buyer_id", value) == 10455172
+
+
+@pytest.mark.parametrize(
+    "value", [1.5, "1.5", "tsUSCA", True, 2**63, -(2**63) - 1, Decimal("1e400"), {"id": 1}]
+)
+def test_an_id_must_be_a_whole_number_of_64_bits(value: object) -> None:
+    with pytest.raises(MalformedRow, match="expected a whole number"):
+        parsed_field("buyer_id", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "duration"),
+    [(98, 98.0), (3.25, 3.25), (Decimal("4.5"), 4.5), ("74.0", 74.0), ("", None), (None, None)],
+)
+def test_a_duration_is_seconds(value: object, duration: float | None) -> None:
+    assert parsed_field("hold_duration", value) == duration
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "NaN", Decimal("1e999"), True, "long"])
+def test_a_value_that_is_not_a_duration_is_malformed(value: object) -> None:
+    with pytest.raises(MalformedRow, match="expected a number of seconds"):
+        parsed_field("hold_duration", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2017-06-22T00:53:31.440+00:00", datetime(2017, 6, 22, 0, 53, 31, 440000, UTC)),
+        ("2016-01-01 12:25:15 -0500", datetime(2016, 1, 1, 17, 25, 15, tzinfo=UTC)),
+        ("2024-03-28 15:16:49 UTC", datetime(2024, 3, 28, 15, 16, 49, tzinfo=UTC)),
+        ("2024-03-28T15:16:49Z", datetime(2024, 3, 28, 15, 16, 49, tzinfo=UTC)),
+        ("2024-03-28T15:16:49.123456789+05:30", datetime(2024, 3, 28, 9, 46, 49, 123456, UTC)),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_instant_is_parsed_with_its_offset(value: object, expected: datetime | None) -> None:
+    assert parsed_field("ended_at", value) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2024-03-28T15:16:49",
+        "2024-03-28",
+        "2024-13-01T00:00:00Z",
+        "0001-01-01T00:00:00+05:00",
+        "9999-12-31T23:59:59-05:00",
+        "yesterday",
+        1719610895,
+    ],
+)
+def test_a_value_that_is_not_an_instant_is_malformed(value: object) -> None:
+    with pytest.raises(MalformedRow, match="expected a date and time with its offset"):
+        parsed_field("ended_at", value)
+
+
+@given(
+    st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1)),  # noqa: DTZ001  given its zone below
+    st.integers(min_value=-14 * 60, max_value=14 * 60),
+    st.sampled_from(["%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%d %H:%M:%S.%f %z"]),
+)
+def test_an_instant_is_equal_in_every_zone_and_form(moment: datetime, minutes: int, form: str) -> None:
+    sent = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    # strftime writes years below 1000 without zeros, hence the bounds above.
+    assert parsed_field("ended_at", sent.strftime(form)) == sent
+    assert parsed_field("ended_at", sent.isoformat()) == sent
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1070, "1070"),
+        (Decimal("1.50"), "1.50"),
+        (True, "true"),
+        ("", ""),
+        (None, None),
+        ({"b": Decimal("1.5"), "a": [1]}, '{"a":[1],"b":1.5}'),
+    ],
+)
+def test_text_keeps_every_value(value: object, text: str | None) -> None:
+    assert parsed_field("user_buyer_id", value) == text
+
+
+@pytest.mark.parametrize(
+    "name", ["offer", "traffic_source", "buyer", "name", "disposition_name", "schedule_name"]
+)
+def test_display_names_are_unescaped(name: str) -> None:
+    assert parsed_field(name, "Auto &amp; Home") == "Auto & Home"
+
+
+def test_other_texts_stay_escaped() -> None:
+    assert parsed_field("disposition_notes", "a &amp; b") == "a &amp; b"
+
+
+def test_text_that_cannot_be_stored_is_malformed() -> None:
+    with pytest.raises(MalformedRow, match="buyer"):
+        parsed_field("buyer", "\ud800")
