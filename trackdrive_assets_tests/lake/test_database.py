@@ -142,7 +142,7 @@ def test_views_and_columns_have_comments(tmp_path: Path) -> None:
     ]
     assert ask(
         path, "SELECT comment FROM duckdb_columns() WHERE table_name = 'calls' AND column_name = 'ended_at'"
-    ) == [("When the call ended, null while it is live.",)]
+    ) == [("When the call ended. Null while it is live.",)]
     assert ask(path, "SELECT comment FROM duckdb_views() WHERE view_name = 'calls'") == [
         (DESCRIPTIONS["calls"],)
     ]
