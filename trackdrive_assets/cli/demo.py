@@ -157,7 +157,7 @@ def demo(folder: Path, days: int) -> None:
         first = today - timedelta(days=days - 1)
         _materialize(settings, first, today)
     _ask(folder / "trackdrive.duckdb")
-    from trackdrive_assets.report import write_page  # noqa: PLC0415 (slow to import)
+    from trackdrive_assets.report.page import write_page  # noqa: PLC0415 (slow to import)
 
     page = write_page(
         Lake(folder),

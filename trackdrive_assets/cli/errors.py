@@ -74,7 +74,7 @@ def code_of(error: Exception) -> ExitCode | None:
         TrackdriveError,
     )
     from trackdrive_assets.lake.errors import LakeError  # noqa: PLC0415  # see above
-    from trackdrive_assets.report import PageError  # noqa: PLC0415  # see above
+    from trackdrive_assets.report.page import PageError  # noqa: PLC0415  # see above
     from trackdrive_assets.settings import SettingError  # noqa: PLC0415  # see above
     from trackdrive_assets.tables.errors import MalformedRow  # noqa: PLC0415  # see above
 

@@ -394,7 +394,7 @@ def stats(
 
 def _write_page(first: date | timedelta | None, last: date | timedelta | None, output: Path | None) -> None:
     from trackdrive_assets.lake.store import Lake  # noqa: PLC0415  # slow to import
-    from trackdrive_assets.report import write_page  # noqa: PLC0415  # as above
+    from trackdrive_assets.report.page import write_page  # noqa: PLC0415  # as above
 
     settings = account_settings()
     days = _asked_days(settings, first, last)

@@ -1,30 +1,39 @@
-"""Where the lines and columns of a picture stand. How they are drawn is in `charts.html.jinja`."""
+"""The positions of lines and columns in the charts. `charts.html.jinja` draws them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count, groupby
 from math import ceil
 
-from trackdrive_assets.report.figures import Period, Tally
+from trackdrive_assets.report.periods import Period
+from trackdrive_assets.report.totals import Totals
 
 WIDTH, HEIGHT = 960, 200
-"""Of what is inside the axes, in units of the picture."""
+"""The size of the area inside the axes, in units of the picture."""
 
-_LABELS = 9
-"""Dates below a picture, at most: more would touch each other."""
+_MAX_DATES = 9
+"""The number of dates below a chart. More dates would overlap."""
+
+_MAX_COLUMN_WIDTH = 48
+"""The width of a column in a chart of few periods."""
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A number on an axis, and where it stands."""
+    """A label on an axis.
 
-    at: float
-    says: str
+    Attributes:
+        position: The distance from the left, or from the top.
+        label: The text.
+    """
+
+    position: float
+    label: str
 
 
 @dataclass(frozen=True)
 class Column:
-    """A period of the picture of the volume: from the left, and the heights of what stands in it."""
+    """A period in the chart of the volume: its place, and the height of each number."""
 
     period: Period
     left: float
@@ -36,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True)
 class ColumnChart:
-    """The volume: calls, of them the connected and the converted."""
+    """The chart of the volume: all calls, the connected and the converted ones."""
 
     columns: Sequence[Column]
     dates: Sequence[Tick]
@@ -45,17 +54,17 @@ class ColumnChart:
 
 @dataclass(frozen=True)
 class Point:
-    """A period of the picture of the conversion."""
+    """A period in the chart of the conversion rate."""
 
     period: Period
     x: float
     y: float
-    says: str
+    label: str
 
 
 @dataclass(frozen=True)
 class LineChart:
-    """The conversion rate. A line is as long as every period in a row has one."""
+    """The chart of the conversion rate. Each line joins consecutive periods with a known rate."""
 
     lines: Sequence[Sequence[Point]]
     dates: Sequence[Tick]
@@ -63,77 +72,66 @@ class LineChart:
 
 
 def column_chart(periods: Sequence[Period]) -> ColumnChart:
-    """Columns as wide as there is room, as high as there are calls."""
+    """Return the chart of the volume."""
     step = WIDTH / len(periods)
-    # One day is no wall.
-    width = min(step * 0.76, 48)
-    most = max((period.tally.calls for period in periods if period.tally), default=0)
-    top, scale = _scale(most, "{:,.0f}")
-
-    def height(number: int | None) -> float:
-        return HEIGHT * (number or 0) / top
-
-    return ColumnChart(
-        columns=[
-            Column(
-                period,
-                left=step * (n + 0.5) - width / 2,
-                width=width,
-                calls=height(tally.calls),
-                connected=height(tally.connected),
-                converted=height(tally.converted),
-            )
-            for n, period in enumerate(periods)
-            if (tally := period.tally)
-        ],
-        dates=_dates(periods),
-        scale=scale,
+    width = min(step * 0.76, _MAX_COLUMN_WIDTH)
+    top, scale = _scale(
+        max((period.totals.calls for period in periods if period.totals), default=0), "{:,.0f}"
     )
+    columns = [
+        Column(
+            period,
+            left=step * (n + 0.5) - width / 2,
+            width=width,
+            calls=HEIGHT * totals.calls / top,
+            connected=HEIGHT * (totals.connected or 0) / top,
+            converted=HEIGHT * (totals.converted or 0) / top,
+        )
+        for n, period in enumerate(periods)
+        if (totals := period.totals)
+    ]
+    return ColumnChart(columns, _dates(periods), scale)
 
 
 def line_chart(periods: Sequence[Period]) -> LineChart:
-    """A point where the rate is known, joined to its neighbours."""
+    """Return the chart of the conversion rate."""
     step = WIDTH / len(periods)
-    rates = [_conversion(period.tally) for period in periods]
+    rates = [_conversion_rate(period.totals) for period in periods]
     top, scale = _scale(100 * max((rate for rate in rates if rate is not None), default=0), "{:.0f}%")
-    lines = []
-    for known, run in groupby(enumerate(periods), key=lambda at: rates[at[0]] is not None):
-        if known:
-            lines.append(
-                [
-                    Point(
-                        period,
-                        x=step * (n + 0.5),
-                        y=HEIGHT * (1 - 100 * (rates[n] or 0) / top),
-                        says=f"{rates[n]:.1%}",
-                    )
-                    for n, period in run
-                ]
-            )
-    return LineChart(lines, _dates(periods), scale)
+    points = [
+        None
+        if rate is None
+        else Point(period, x=step * (n + 0.5), y=HEIGHT * (1 - 100 * rate / top), label=f"{rate:.1%}")
+        for n, (period, rate) in enumerate(zip(periods, rates, strict=True))
+    ]
+    runs = [[point for point in run if point] for _, run in groupby(points, key=bool)]
+    return LineChart([run for run in runs if run], _dates(periods), scale)
 
 
-def _conversion(tally: Tally | None) -> float | None:
-    if tally is None or tally.converted is None or not tally.calls:
+def _conversion_rate(totals: Totals | None) -> float | None:
+    if totals is None or totals.converted is None or not totals.calls:
         return None
-    return tally.converted / tally.calls
+    return totals.converted / totals.calls
 
 
-def _scale(most: float, says: str) -> tuple[float, Sequence[Tick]]:
-    """Where an axis ends, and its five round numbers at most, from 0."""
+def _scale(max_value: float, label: str) -> tuple[float, Sequence[Tick]]:
+    """Return the end of an axis, and at most five round numbers from 0 on."""
     unit = next(
-        unit for power in count() for unit in (10**power, 2 * 10**power, 5 * 10**power) if 4 * unit >= most
+        unit
+        for power in count()
+        for unit in (10**power, 2 * 10**power, 5 * 10**power)
+        if 4 * unit >= max_value
     )
-    numbers = [unit * n for n in range(max(1, ceil(most / unit)) + 1)]
+    numbers = [unit * n for n in range(max(1, ceil(max_value / unit)) + 1)]
     top = numbers[-1]
-    return top, [Tick(HEIGHT * (1 - number / top), says.format(number)) for number in numbers]
+    return top, [Tick(HEIGHT * (1 - number / top), label.format(number)) for number in numbers]
 
 
 def _dates(periods: Sequence[Period]) -> Sequence[Tick]:
     step = WIDTH / len(periods)
-    years = periods[0].first.year != periods[-1].last.year
+    with_year = periods[0].first.year != periods[-1].last.year
     return [
-        Tick(step * (n + 0.5), f"{period.first:%d %b %Y}" if years else f"{period.first:%d %b}")
+        Tick(step * (n + 0.5), f"{period.first:%d %b %Y}" if with_year else f"{period.first:%d %b}")
         for n, period in enumerate(periods)
-        if n % ceil(len(periods) / _LABELS) == 0
+        if n % ceil(len(periods) / _MAX_DATES) == 0
     ]

@@ -1,4 +1,4 @@
-"""How a number, a day and a moment are written for people. What isn't known is called so, and is never 0."""
+"""Numbers, days and times as text for people. An unknown number is "unknown", never 0."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -6,47 +6,49 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 UNKNOWN = "unknown"
-NOTHING_TO_DIVIDE_BY = "\N{EN DASH}"
+NO_RATIO = "\N{EN DASH}"
 
 Number = int | float | Decimal
 
 
-def count(number: Number | None) -> str:
-    """1234 as 1,234."""
-    return UNKNOWN if number is None else _signed(f"{number:,.0f}")
+def format_count(number: Number | None) -> str:
+    """Return 1234 as 1,234."""
+    return UNKNOWN if number is None else _with_sign(f"{number:,.0f}")
 
 
-def money(amount: Number | None) -> str:
-    """1234.5 as 1,234.50."""
-    return UNKNOWN if amount is None else _signed(f"{amount:,.2f}")
+def format_money(amount: Number | None) -> str:
+    """Return 1234.5 as 1,234.50."""
+    return UNKNOWN if amount is None else _with_sign(f"{amount:,.2f}")
 
 
-def share(part_of: Number | None, whole: Number | None = 1) -> str:
-    """A quarter as 25.0%."""
-    if part_of is None or whole is None:
+def format_share(part: Number | None, whole: Number | None = 1) -> str:
+    """Return a quarter as 25.0%."""
+    if part is None or whole is None:
         return UNKNOWN
-    return _signed(f"{Decimal(part_of) / Decimal(whole):.1%}") if whole else NOTHING_TO_DIVIDE_BY
+    return _with_sign(f"{Decimal(part) / Decimal(whole):.1%}") if whole else NO_RATIO
 
 
-def per(amount: Number | None, units: Number | None) -> str:
-    """Money for each of some units, as money is written."""
+def format_money_per(amount: Number | None, units: Number | None) -> str:
+    """Return the money for each unit."""
     if amount is None or units is None:
         return UNKNOWN
-    return money(Decimal(amount) / Decimal(units)) if units else NOTHING_TO_DIVIDE_BY
+    return format_money(Decimal(amount) / Decimal(units)) if units else NO_RATIO
 
 
-def part(of: Number | None, whole: Number | None) -> str:
-    """How long a bar is beside one of 100: from 0 to 100, and 0 where either is unknown."""
-    return f"{max(0, min(100, 100 * Decimal(of) / Decimal(whole))):.1f}" if of and whole else "0"
+def bar_length(value: Number | None, max_value: Number | None) -> str:
+    """Return the length of a bar in percent of the longest one. It is 0 if a number is unknown."""
+    if not value or not max_value:
+        return "0"
+    return f"{max(0, min(100, 100 * Decimal(value) / Decimal(max_value))):.1f}"
 
 
-def moment(instant: datetime | None, zone: ZoneInfo) -> str:
-    """An instant on a clock, to the minute."""
-    return UNKNOWN if instant is None else f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
+def format_time(instant: datetime, zone: ZoneInfo) -> str:
+    """Return an instant on the clock of a zone, to the minute."""
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
-def days_between(days: Sequence[date]) -> str:
-    """Ascending days, those in a row as `first to last`."""
+def format_days(days: Sequence[date]) -> str:
+    """Return ascending days as text. Consecutive days become `first to last`."""
     runs: list[list[date]] = []
     for day in days:
         if runs and day - runs[-1][-1] == timedelta(days=1):
@@ -56,30 +58,37 @@ def days_between(days: Sequence[date]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
-def words(meanings: Mapping[str, str]) -> Mapping[str, str]:
-    """What the page's words mean: as the views say it of their columns, else in a sentence of our own."""
-    return {
-        name.replace("_rate", "").replace("_", " "): meanings.get(name, own) for name, own in _WORDS.items()
-    } | {UNKNOWN: _UNKNOWN_MEANS, NOTHING_TO_DIVIDE_BY: "There is nothing to divide by."}
+def glossary(descriptions: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the words of the page with their meanings.
 
+    Args:
+        descriptions: The descriptions of the columns of `daily_summary`. Other words have a meaning below.
+    """
+    words = {
+        name.replace("_rate", "").replace("_", " "): descriptions.get(name, meaning)
+        for name, meaning in _WORDS.items()
+    }
+    return words | {
+        UNKNOWN: "The account's API does not contain it, on at least one of the days. It is not 0.",
+        NO_RATIO: "There is nothing to divide by.",
+    }
 
-_UNKNOWN_MEANS = "The account's API doesn't tell, on one of the days at least. It is not 0."
 
 _WORDS = {
-    "calls": "All calls that began on these days.",
+    "calls": "All calls that started on these days.",
     "connected": "Calls that were put through to a number of a buyer.",
     "converted": "Calls that a buyer pays for.",
     "conversion_rate": "Share of all calls that a buyer pays for.",
     "revenue": "What buyers owe.",
     "payout": "What traffic sources are owed.",
     "profit": "Revenue less payout.",
-    "margin": "Profit as a share of the revenue.",
-    "cost": "What Trackdrive and the telephone provider charge.",
+    "margin": "Profit as a share of revenue.",
+    "cost": "What Trackdrive and the telephony provider charge.",
 }
 
 
-def _signed(digits: str) -> str:
-    """With a minus, where there is more than zero behind it."""
+def _with_sign(digits: str) -> str:
+    """Return a number with a typographic minus. A number that is rounded to zero has no sign."""
     if not any(digit in digits for digit in "123456789"):
         return digits.removeprefix("-")
     return digits.replace("-", "\N{MINUS SIGN}")

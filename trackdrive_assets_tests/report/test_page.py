@@ -1,4 +1,4 @@
-"""The page's figures, beside independent sums of the calls that it is about. It is parsed as XML."""
+"""The numbers of the page, compared with sums of its calls that are computed by hand. It is parsed as XML."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.report import PageError, default_place, write_page
+from trackdrive_assets.report.page import PageError, default_path, write_page
 from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, write
 
 NEXT = DAY + timedelta(days=1)
@@ -21,8 +21,8 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 
 
-def stored(lake: Lake, day: date, calls: Sequence[Row], *, fetched_at: datetime | None = None) -> None:
-    """A day of calls, read two days later."""
+def store(lake: Lake, day: date, calls: Sequence[Row], *, fetched_at: datetime | None = None) -> None:
+    """Store a day of calls. By default, it was fetched two days later."""
     rows = [
         {"uuid": f"{day}-{n}", **call, "created_at": noon(day), "ended_at": noon(day)}
         for n, call in enumerate(calls)
@@ -31,10 +31,10 @@ def stored(lake: Lake, day: date, calls: Sequence[Row], *, fetched_at: datetime 
 
 
 def page(lake: Lake, first: date, last: date, **options: str) -> ET.Element:
-    place = write_page(
+    path = write_page(
         lake, first, last, lake.root / "page.html", time_zone=options.pop("time_zone", "UTC"), **options
     )
-    return ET.fromstring(place.read_text("utf-8"))  # noqa: S314  our own file
+    return ET.fromstring(path.read_text("utf-8"))  # noqa: S314  our own file
 
 
 def words(element: ET.Element) -> str:
@@ -42,7 +42,7 @@ def words(element: ET.Element) -> str:
 
 
 def table(parsed: ET.Element, name: str) -> dict[str, list[str]]:
-    """The cells of each row, by the row's head."""
+    """Return the cells of each row, by the row's head."""
     (found,) = [element for element in parsed.iter("table") if element.get("id") == f"table-{name}"]
     rows = [row for part in ("tbody", "tfoot") for row in found.findall(f"{part}/tr")]
     return {words(row[0]): [words(cell) for cell in row[1:]] for row in rows}
@@ -53,9 +53,9 @@ def sums(parsed: ET.Element) -> dict[str, str]:
     return {words(box[0]): words(box[1]) for box in found}
 
 
-def refusal(lake: Lake, first: date, last: date, place: Path | None = None) -> str:
+def error_of(lake: Lake, first: date, last: date, path: Path | None = None) -> str:
     with pytest.raises(PageError) as caught:
-        write_page(lake, first, last, place, time_zone="UTC")
+        write_page(lake, first, last, path, time_zone="UTC")
     return str(caught.value)
 
 
@@ -74,8 +74,8 @@ def sold(buyer: int, revenue: str, payout: str | None = "1") -> Row:
 
 
 def two_days(lake: Lake) -> None:
-    stored(lake, DAY, [sold(1, "1000.50", "250.25"), sold(2, "30"), a_call(), a_call()])
-    stored(lake, NEXT, [sold(1, "200", None), a_call()])
+    store(lake, DAY, [sold(1, "1000.50", "250.25"), sold(2, "30"), a_call(), a_call()])
+    store(lake, NEXT, [sold(1, "200", None), a_call()])
 
 
 def test_the_sums_are_those_of_all_days(lake: Lake) -> None:
@@ -90,7 +90,7 @@ def test_the_sums_are_those_of_all_days(lake: Lake) -> None:
     }
 
 
-def test_each_day_has_a_row_with_its_figures(lake: Lake) -> None:
+def test_each_day_has_a_row_with_its_numbers(lake: Lake) -> None:
     two_days(lake)
     assert table(page(lake, DAY, NEXT), "volume") == {
         "2024-06-19 Wed": ["4", "2", "2", "50.0%", "1,030.50", "251.25", "779.25", "75.6%"],
@@ -99,7 +99,7 @@ def test_each_day_has_a_row_with_its_figures(lake: Lake) -> None:
     }
 
 
-def test_days_outside_of_the_page_do_not_count(lake: Lake) -> None:
+def test_other_days_do_not_count(lake: Lake) -> None:
     two_days(lake)
     assert sums(page(lake, NEXT, NEXT))["Calls"] == "2"
 
@@ -121,38 +121,38 @@ def test_traffic_sources_have_a_table_too(lake: Lake) -> None:
     assert sources["No traffic source"][:2] == ["3", "0.0%"]
 
 
-def test_of_many_buyers_the_first_twenty_have_a_row_and_the_others_are_one(lake: Lake) -> None:
+def test_only_the_twenty_largest_buyers_have_a_row_of_their_own(lake: Lake) -> None:
     calls = [a_sale(str(n), "1", buyer_id=n, buyer=f"Buyer {n}") for n in range(1, 501)]
-    stored(lake, DAY, [*calls, a_call()])
+    store(lake, DAY, [*calls, a_call()])
     rows = table(page(lake, DAY, DAY), "buyer")
     assert list(rows) == [*(f"Buyer {n}" for n in range(500, 480, -1)), "480 other buyers", "No buyer", "All"]
     assert rows["480 other buyers"][2] == f"{sum(range(1, 481)):,}.00"
     assert sum(int(cells[0]) for name, cells in rows.items() if name != "All") == int(rows["All"][0]) == 501
 
 
-def test_two_buyers_of_one_name_are_told_apart_by_their_ids(lake: Lake) -> None:
-    stored(lake, DAY, [a_sale(str(n), "1", buyer_id=n, buyer="Twin") for n in (7, 8)])
+def test_buyers_with_the_same_name_are_shown_with_their_ids(lake: Lake) -> None:
+    store(lake, DAY, [a_sale(str(n), "1", buyer_id=n, buyer="Twin") for n in (7, 8)])
     assert {"Twin (7)", "Twin (8)"} <= table(page(lake, DAY, DAY), "buyer").keys()
 
 
 def test_a_renamed_buyer_is_one_row_under_its_last_name(lake: Lake) -> None:
     for day, name in ((DAY, "Old"), (NEXT, "New")):
-        stored(lake, day, [a_sale("1", "1", buyer_id=7, buyer=name)])
+        store(lake, day, [a_sale("1", "1", buyer_id=7, buyer=name)])
     assert table(page(lake, DAY, NEXT), "buyer")["New"][0] == "2"
 
 
-def test_what_an_account_of_the_older_api_does_not_tell_is_unknown_and_never_0(lake: Lake) -> None:
+def test_what_the_legacy_api_does_not_send_is_unknown_and_never_0(lake: Lake) -> None:
     hidden = dict.fromkeys(("buyer_converted", "traffic_source_converted", "revenue", "payout"))
-    stored(lake, DAY, [a_call(**hidden, buyer="Northwind")])
+    store(lake, DAY, [a_call(**hidden, buyer="Northwind")])
     parsed = page(lake, DAY, DAY)
     assert (sums(parsed)["Converted"], sums(parsed)["Revenue"]) == ("unknown", "unknown")
     assert table(parsed, "buyer")["Northwind"] == ["1", *["unknown"] * 5, ""]
     assert "Which calls converted is unknown." in words(parsed)
 
 
-def test_a_sum_of_which_a_day_is_unknown_is_unknown(lake: Lake) -> None:
-    stored(lake, DAY, [sold(1, "1")])
-    stored(lake, NEXT, [a_call(buyer_converted=None, buyer_id=1, buyer=BUYERS[1])])
+def test_a_sum_over_an_unknown_day_is_unknown(lake: Lake) -> None:
+    store(lake, DAY, [sold(1, "1")])
+    store(lake, NEXT, [a_call(buyer_converted=None, buyer_id=1, buyer=BUYERS[1])])
     parsed = page(lake, DAY, NEXT)
     assert sums(parsed)["Converted"] == "unknown"
     assert table(parsed, "buyer")[BUYERS[1]][1] == "unknown"
@@ -160,22 +160,22 @@ def test_a_sum_of_which_a_day_is_unknown_is_unknown(lake: Lake) -> None:
     assert "sums over these days are unknown too: 2024-06-20." in words(parsed)
 
 
-def test_where_revenue_is_unknown_those_with_most_calls_come_first(lake: Lake) -> None:
-    stored(lake, DAY, [sold(1, "1"), sold(2, "9")])
-    stored(lake, NEXT, [sold(1, "1") | {"revenue": None}, sold(1, "1") | {"revenue": None}])
+def test_if_revenue_is_unknown_the_most_calls_come_first(lake: Lake) -> None:
+    store(lake, DAY, [sold(1, "1"), sold(2, "9")])
+    store(lake, NEXT, [sold(1, "1") | {"revenue": None}, sold(1, "1") | {"revenue": None}])
     assert list(table(page(lake, DAY, NEXT), "buyer"))[:2] == [BUYERS[1], BUYERS[2]]
 
 
-def test_a_day_that_is_not_in_the_lake_is_named_and_has_no_figures(lake: Lake) -> None:
-    stored(lake, DAY, [a_call()])
+def test_a_day_that_is_not_in_the_lake_is_named_and_has_no_numbers(lake: Lake) -> None:
+    store(lake, DAY, [a_call()])
     parsed = page(lake, DAY - timedelta(days=2), NEXT)
     assert table(parsed, "volume")["2024-06-20 Thu"] == ["not in the lake"]
     assert "Not in the lake, and counted nowhere: 2024-06-17 to 2024-06-18, 2024-06-20." in words(parsed)
     assert sums(parsed)["Calls"] == "1"
 
 
-def test_a_day_without_calls_has_none_and_nothing_to_divide_by(lake: Lake) -> None:
-    stored(lake, DAY, [])
+def test_a_day_without_calls_has_zero_calls_and_no_ratios(lake: Lake) -> None:
+    store(lake, DAY, [])
     parsed = page(lake, DAY, DAY)
     assert table(parsed, "volume")["2024-06-19 Wed"] == [
         "0",
@@ -190,26 +190,27 @@ def test_a_day_without_calls_has_none_and_nothing_to_divide_by(lake: Lake) -> No
     assert "Not in the lake" not in words(parsed)
 
 
-def test_a_day_that_was_read_before_it_ended_is_named(lake: Lake) -> None:
-    stored(lake, DAY, [a_call()], fetched_at=noon(DAY))
-    stored(lake, NEXT, [a_call()])
-    assert "so there is more to come: 2024-06-19." in words(page(lake, DAY, NEXT))
+def test_a_day_that_was_fetched_before_its_end_is_named(lake: Lake) -> None:
+    store(lake, DAY, [a_call()], fetched_at=noon(DAY))
+    store(lake, NEXT, [a_call()])
+    assert "so more calls will follow: 2024-06-19." in words(page(lake, DAY, NEXT))
 
 
-def test_whether_a_day_had_ended_is_asked_of_the_accounts_clock(lake: Lake) -> None:
-    stored(lake, DAY, [a_call()], fetched_at=datetime(2024, 6, 20, 2, tzinfo=UTC))
-    assert "more to come" not in words(page(lake, DAY, DAY))
-    assert "more to come" in words(page(lake, DAY, DAY, time_zone="America/New_York"))
+def test_the_end_of_a_day_is_on_the_accounts_clock(lake: Lake) -> None:
+    store(lake, DAY, [a_call()], fetched_at=datetime(2024, 6, 20, 2, tzinfo=UTC))
+    assert "more calls will follow" not in words(page(lake, DAY, DAY))
+    assert "more calls will follow" in words(page(lake, DAY, DAY, time_zone="America/New_York"))
 
 
-def test_the_head_says_whose_days_they_are_and_when_they_were_read(lake: Lake) -> None:
+def test_the_head_has_the_account_the_days_and_the_time_of_the_fetch(lake: Lake) -> None:
     two_days(lake)
     head = words(
         next(page(lake, DAY, NEXT, time_zone="America/New_York", account="acme.example").iter("header"))
     )
     assert head.startswith("acme.example Calls, 2024-06-19 to 2024-06-20 ")
     assert (
-        "between 2024-06-21 08:00 and 2024-06-22 08:00. Times and days are those of America/New_York." in head
+        "between 2024-06-21 08:00 and 2024-06-22 08:00. Times and days are on the clock of America/New_York."
+        in head
     )
 
 
@@ -223,12 +224,12 @@ def test_the_head_says_whose_days_they_are_and_when_they_were_read(lake: Lake) -
         (3 * 365, "month", 36, "2024-01-01 to 2024-01-31"),
     ],
 )
-def test_days_are_put_together_where_they_are_too_many(
+def test_too_many_days_are_shown_as_weeks_or_months(
     lake: Lake, days: int, unit: str, rows: int, first_row: str
 ) -> None:
     first = date(2024, 1, 1)
     for n in (0, 2, days - 1):
-        stored(lake, first + timedelta(days=min(n, days - 1)), [sold(1, "2")])
+        store(lake, first + timedelta(days=min(n, days - 1)), [sold(1, "2")])
     parsed = page(lake, first, first + timedelta(days=days - 1))
     found = table(parsed, "volume")
     assert (len(found) - 1, next(iter(found))) == (rows, first_row)
@@ -238,7 +239,7 @@ def test_days_are_put_together_where_they_are_too_many(
     )
 
 
-def test_columns_are_as_high_as_there_are_calls(lake: Lake) -> None:
+def test_the_height_of_a_column_is_proportional_to_its_calls(lake: Lake) -> None:
     two_days(lake)
     heights = [
         float(rect.get("height", ""))
@@ -248,33 +249,33 @@ def test_columns_are_as_high_as_there_are_calls(lake: Lake) -> None:
     assert heights[0] == 2 * heights[1] > 0
 
 
-def test_the_line_of_the_conversion_has_a_gap_where_it_is_unknown(lake: Lake) -> None:
+def test_the_conversion_line_has_a_gap_where_it_is_unknown(lake: Lake) -> None:
     for n in (0, 1, 3):
-        stored(lake, DAY + timedelta(days=n), [sold(1, "1"), a_call()])
+        store(lake, DAY + timedelta(days=n), [sold(1, "1"), a_call()])
     lines = [
         line.get("points", "").split() for line in page(lake, DAY, DAY + timedelta(days=3)).iter("polyline")
     ]
     assert [len(points) for points in lines] == [2, 1]
 
 
-def test_the_lag_is_that_of_settled_days_before_the_page_too(lake: Lake) -> None:
-    stored(lake, DAY, [sold(1, "40")], fetched_at=noon(DAY))
-    stored(lake, DAY, [sold(1, "40")], fetched_at=MONTH_LATER)
+def test_the_lag_covers_settled_days_before_the_page(lake: Lake) -> None:
+    store(lake, DAY, [sold(1, "40")], fetched_at=noon(DAY))
+    store(lake, DAY, [sold(1, "40")], fetched_at=MONTH_LATER)
     change = {"uuid": f"{DAY}-0", "field": "revenue", "old_value": "10.000000", "new_value": "40.000000"}
     write(lake, "call_changes", [change | {"detected_at": noon(DAY + timedelta(days=4))}], day=DAY)
     later = date(2024, 7, 20)
-    stored(lake, later, [sold(1, "1")])
+    store(lake, later, [sold(1, "1")])
     assert table(page(lake, later, later), "lag") == {
         BUYERS[1]: ["1", "40.00", "25.0%", "25.0%", "25.0%", "100.0%", "100.0%"]
     }
 
 
-def test_a_lag_that_nobody_has_waited_for_is_said_to_be_unknown(lake: Lake) -> None:
+def test_the_lag_of_unsettled_days_is_unknown(lake: Lake) -> None:
     two_days(lake)
     assert "Not known yet: no day from 2024-06-19 to 2024-06-20" in words(page(lake, DAY, NEXT))
 
 
-def test_the_reconciliation_counts_verdicts_and_lists_what_differs(lake: Lake) -> None:
+def test_the_reconciliation_counts_verdicts_and_lists_differences(lake: Lake) -> None:
     two_days(lake)
     for day, revenue in ((DAY, "1000.50"), (NEXT, "150")):
         report = {"group_value": "1", "calls": 1, "revenue": Decimal(revenue), "payout": Decimal("250.25")}
@@ -310,7 +311,7 @@ def test_every_table_has_a_caption_and_every_head_its_scope(lake: Lake) -> None:
     assert {head.get("scope") for head in parsed.iter("th")} == {"row", "col"}
 
 
-def test_the_page_needs_nothing_from_anywhere(lake: Lake) -> None:
+def test_the_page_loads_nothing_from_elsewhere(lake: Lake) -> None:
     two_days(lake)
     parsed = page(lake, DAY, NEXT)
     assert not {"script", "link", "img", "iframe", "use"} & {element.tag for element in parsed.iter()}
@@ -320,7 +321,7 @@ def test_the_page_needs_nothing_from_anywhere(lake: Lake) -> None:
     )
 
 
-def test_the_footer_says_what_every_word_means(lake: Lake) -> None:
+def test_the_glossary_explains_every_word(lake: Lake) -> None:
     two_days(lake)
     (footer,) = page(lake, DAY, NEXT).iter("footer")
     meanings = {
@@ -331,41 +332,41 @@ def test_the_footer_says_what_every_word_means(lake: Lake) -> None:
     assert all(meaning.endswith(".") for meaning in meanings.values())
 
 
-def test_days_the_wrong_way_round_are_refused(lake: Lake) -> None:
-    assert refusal(lake, NEXT, DAY) == (
-        "The report would end on 2024-06-19, before it begins on 2024-06-20. Give the earlier day first."
+def test_days_in_the_wrong_order_are_an_error(lake: Lake) -> None:
+    assert error_of(lake, NEXT, DAY) == (
+        "The last day, 2024-06-19, is before the first day, 2024-06-20. Exchange the two."
     )
 
 
-def test_an_empty_lake_says_so(lake: Lake) -> None:
-    assert refusal(lake, DAY, NEXT).endswith(f"in {lake.root}. It is empty: materialize `calls` first.")
+def test_an_empty_lake_is_an_error_that_names_the_next_step(lake: Lake) -> None:
+    assert error_of(lake, DAY, NEXT).endswith(
+        f"in {lake.root}. The lake is empty: materialize `calls` first."
+    )
 
 
-def test_a_range_without_a_day_in_the_lake_says_which_there_are(lake: Lake) -> None:
+def test_days_that_are_not_in_the_lake_are_an_error_that_names_others(lake: Lake) -> None:
     two_days(lake)
-    message = refusal(lake, date(2023, 1, 1), date(2023, 1, 31))
+    message = error_of(lake, date(2023, 1, 1), date(2023, 1, 31))
     assert message.startswith("There are no calls from 2023-01-01 to 2023-01-31 in ")
-    assert "It has 2 days from 2024-06-19 to 2024-06-20" in message
+    assert "The lake has 2 days from 2024-06-19 to 2024-06-20" in message
 
 
-def test_a_damaged_file_is_named(lake: Lake) -> None:
+def test_a_damaged_file_is_an_error_that_names_it(lake: Lake) -> None:
     two_days(lake)
     lake.file("calls", DAY).write_bytes(b"PAR1 no more")
-    message = refusal(lake, DAY, NEXT, lake.root / "page.html")
+    message = error_of(lake, DAY, NEXT, lake.root / "page.html")
     assert str(lake.file("calls", DAY)) in message
     assert not (lake.root / "page.html").exists()
 
 
-def test_a_place_that_cannot_be_written_is_named(lake: Lake) -> None:
+def test_a_path_that_cannot_be_written_is_an_error_that_names_it(lake: Lake) -> None:
     two_days(lake)
-    place = lake.root / "nowhere" / "page.html"
-    assert refusal(lake, DAY, NEXT, place).startswith(f"The report can't be written to {place}: No such file")
+    path = lake.root / "nowhere" / "page.html"
+    assert error_of(lake, DAY, NEXT, path).startswith(f"The report can't be written to {path}: No such file")
 
 
-def test_a_page_without_a_place_goes_into_the_current_folder(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_path_is_in_the_current_folder(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     two_days(lake)
     monkeypatch.chdir(lake.root)
-    assert write_page(lake, DAY, NEXT, time_zone="UTC") == default_place(DAY, NEXT)
+    assert write_page(lake, DAY, NEXT, time_zone="UTC") == default_path(DAY, NEXT)
     assert (lake.root / "report-2024-06-19-2024-06-20.html").exists()

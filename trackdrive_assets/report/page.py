@@ -1,0 +1,114 @@
+"""Write the report about some days as one static HTML file, for reading, printing and mailing.
+
+The page needs no network. Its data is loaded in `data`, numbers are formatted in `formatting`, and
+`page.html.jinja` has the layout.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.report import formatting
+from trackdrive_assets.report.charts import column_chart, line_chart
+from trackdrive_assets.report.data import MAX_GROUPS, ReportData, load_report_data
+from trackdrive_assets.report.periods import periods_between
+
+
+class PageError(Exception):
+    """A page that can't be written. The message contains the reason and what to do."""
+
+
+def default_path(first: date, last: date) -> Path:
+    """Return the path of a page without a given path, in the current folder."""
+    return Path(f"report-{first}-{last}.html")
+
+
+def write_page(
+    lake: Lake,
+    first: date,
+    last: date,
+    path: Path | None = None,
+    *,
+    time_zone: str,
+    account: str | None = None,
+) -> Path:
+    """Write the page about the days from `first` to `last`, and return its path.
+
+    Args:
+        lake: The lake. Its trackdrive.duckdb is not needed.
+        first: The first day.
+        last: The last day, included.
+        path: The file, which is replaced if it exists. The default is `default_path`.
+        time_zone: The IANA name of the account's time zone.
+        account: The host of the account, for the head of the page.
+
+    Raises:
+        PageError: The days are in the wrong order, the lake has none of them or can't be read, or the file
+            can't be written.
+    """
+    if last < first:
+        raise PageError(f"The last day, {last}, is before the first day, {first}. Exchange the two.")
+    stored = lake.days("calls")
+    days = [day for day in stored if first <= day <= last]
+    if not days:
+        raise PageError(f"There are no calls from {first} to {last} in {lake.root}. {_describe_lake(stored)}")
+    try:
+        data = load_report_data(lake, first, last, days, time_zone=time_zone)
+    except (LakeError, duckdb.Error) as error:
+        raise PageError(
+            f"The days from {first} to {last} in {lake.root} can't be read: {error}. "
+            "Run the partitions of a damaged file again."
+        ) from error
+    path = path or default_path(first, last)
+    try:
+        path.write_text(render(data, time_zone=time_zone, account=account), "utf-8")
+    except OSError as error:
+        raise PageError(
+            f"The report can't be written to {path}: {error.strerror}. Give another file."
+        ) from error
+    return path
+
+
+def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
+    """Return the page as text. It is well-formed XML too."""
+    environment = Environment(
+        loader=PackageLoader("trackdrive_assets.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": formatting.format_count,
+        "money": formatting.format_money,
+        "days": formatting.format_days,
+        "time": formatting.format_time,
+    }
+    zone = ZoneInfo(time_zone)
+    periods = periods_between(data.first, data.last, data.days)
+    return environment.get_template("page.html.jinja").render(
+        data=data,
+        max_groups=MAX_GROUPS,
+        periods=periods,
+        volume=column_chart(periods.rows),
+        conversion=line_chart(periods.rows),
+        share=formatting.format_share,
+        per=formatting.format_money_per,
+        bar_length=formatting.bar_length,
+        glossary=formatting.glossary(data.descriptions),
+        zone=zone,
+        account=account,
+        now=datetime.now(zone),
+    )
+
+
+def _describe_lake(days: Sequence[date]) -> str:
+    if not days:
+        return "The lake is empty: materialize `calls` first."
+    return f"The lake has {len(days)} days from {days[0]} to {days[-1]}: choose others, or materialize these."
