@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks.commands import Job, Service
 from benchmarks.measure import Cost, ProgramFailed, RunningServer, run, serving, stored_calls
-from benchmarks.outcomes import Outcome
 from benchmarks.request_log import Traffic
+from benchmarks.results import CaseResult
 from benchmarks.scenarios import SCENARIOS, Case, Scenario
 
 _PROJECT = Path(__file__).parents[1]
@@ -117,10 +117,10 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED_VARIABLES)}
 
 
-def outcome(runs: Sequence[_Run]) -> Outcome:
-    """Return the outcome of the runs of a case."""
+def case_result(runs: Sequence[_Run]) -> CaseResult:
+    """Return the result of the runs of a case."""
     costs, traffics = [cost for cost, _ in runs], [traffic for _, traffic in runs if traffic]
-    return Outcome(
+    return CaseResult(
         wall=statistics.median(cost.wall for cost in costs),
         cpu=statistics.median(cost.cpu for cost in costs),
         peak=statistics.median(cost.peak for cost in costs),
@@ -142,9 +142,9 @@ def report(
     yield f"\n### {scenario.name}\n\n{scenario.description} Medians of {runs}.\n"
     yield "| program | wall | CPU | peak | wall to ours | requests | 429 | most in flight |"
     yield "|---|---:|---:|---:|---:|---:|---:|---:|"
-    outcomes = {name: outcome(runs) for name, runs in measured.items() if runs and name not in errors}
-    ours = outcomes.get(scenario.cases[0].name)
-    for name, out in outcomes.items():
+    results = {name: case_result(runs) for name, runs in measured.items() if runs and name not in errors}
+    ours = results.get(scenario.cases[0].name)
+    for name, out in results.items():
         ratio = f"{out.wall / ours.wall:.2f}" if ours else ""
         yield (
             f"| {name} | {out.wall:.2f} s | {out.cpu:.2f} s | {out.peak:.0f} MB | {ratio} "
@@ -154,7 +154,7 @@ def report(
     if errors:
         yield from (f"- {name} failed: {error}" for name, error in errors.items())
     else:
-        yield from (f"- {goal}" for goal in scenario.goals(outcomes))
+        yield from (f"- {goal}" for goal in scenario.goals(results))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from benchmarks.commands import Peer, Product, ProductPart, Program, PythonCode, Service
-from benchmarks.outcomes import Goal, Outcomes, deviation_from_line
+from benchmarks.results import Goal, Results, deviation_from_line
 
 OURS = "ours"
 
@@ -48,8 +48,8 @@ class Scenario(ABC):
     most_runs: ClassVar[int] = 5
 
     @abstractmethod
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
-        """Return the goals and remarks about the outcomes."""
+    def goals(self, results: Results) -> Iterator[Goal | str]:
+        """Return the goals and remarks about the results."""
 
 
 def _all_programs(service: Service) -> list[Case]:
@@ -70,12 +70,12 @@ class OneDay(Scenario):
     description = "100,000 calls of one day, 1000 per page, no latency, concurrency 8."
     cases = _all_programs(Service(100_000))
 
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
+    def goals(self, results: Results) -> Iterator[Goal | str]:
         """Compare with dlt, and limit the CPU of the ingest."""
-        wall = outcomes[OURS].wall
-        yield Goal("no slower than dlt at its best", wall, outcomes["dlt, Arrow pages"].wall)
-        yield Goal("2.5 times as fast as dlt's defaults", wall, outcomes["dlt, defaults"].wall / 2.5)
-        yield Goal("CPU of the ingest alone", outcomes["ours, ingest alone"].cpu, 3)
+        wall = results[OURS].wall
+        yield Goal("no slower than dlt at its best", wall, results["dlt, Arrow pages"].wall)
+        yield Goal("2.5 times as fast as dlt's defaults", wall, results["dlt, defaults"].wall / 2.5)
+        yield Goal("CPU of the ingest alone", results["ours, ingest alone"].cpu, 3)
 
 
 class OneDay300ms(Scenario):
@@ -86,11 +86,11 @@ class OneDay300ms(Scenario):
     cases = _all_programs(Service(100_000, latency=0.3))
     most_runs = 3
 
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
+    def goals(self, results: Results) -> Iterator[Goal | str]:
         """Limit the wall time, and compare with dlt."""
-        wall = outcomes[OURS].wall
+        wall = results[OURS].wall
         yield Goal("the whole command", wall, 9)
-        yield Goal("5 times as fast as dlt's defaults", wall, outcomes["dlt, defaults"].wall / 5)
+        yield Goal("5 times as fast as dlt's defaults", wall, results["dlt, defaults"].wall / 5)
 
 
 class TenDays300ms(Scenario):
@@ -105,10 +105,10 @@ class TenDays300ms(Scenario):
         Case("dlt, Arrow pages, 5 threads", Peer("dlt_arrow.py"), _service),
     )
 
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
+    def goals(self, results: Results) -> Iterator[Goal | str]:
         """Compare with dlt."""
-        dlt = outcomes["dlt, Arrow pages, 5 threads"]
-        yield Goal("faster than dlt at its best", outcomes[OURS].wall, dlt.wall)
+        dlt = results["dlt, Arrow pages, 5 threads"]
+        yield Goal("faster than dlt at its best", results[OURS].wall, dlt.wall)
 
 
 class Limit4(Scenario):
@@ -126,9 +126,9 @@ class Limit4(Scenario):
     )
     most_runs = 3
 
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
+    def goals(self, results: Results) -> Iterator[Goal | str]:
         """Limit the 429 responses, and the time to that of the limit."""
-        ours = outcomes[OURS]
+        ours = results[OURS]
         yield Goal("429 responses of the worst run", ours.refused, 2, "")
         yield Goal(
             "from first request to last response, within 10 % of responses / 4",
@@ -150,10 +150,10 @@ class Million(Scenario):
         for size in _sizes
     )
 
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
+    def goals(self, results: Results) -> Iterator[Goal | str]:
         """Limit the memory, and the distance of the CPU from a line."""
-        yield Goal("peak at 1,000,000", outcomes["ours, 1,000,000"].peak, 400, "MB")
-        deviation = deviation_from_line(self._sizes, [outcomes[case.name].cpu for case in self.cases])
+        yield Goal("peak at 1,000,000", results["ours, 1,000,000"].peak, 400, "MB")
+        deviation = deviation_from_line(self._sizes, [results[case.name].cpu for case in self.cases])
         yield Goal("CPU's distance from a straight line", 100 * deviation, 10, "%")
 
 
@@ -170,9 +170,9 @@ class Year(Scenario):
         Case("our client alone", ProductPart("bare_client.py"), _service, stores=False),
     )
 
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
+    def goals(self, results: Results) -> Iterator[Goal | str]:
         """Compare with the time of the requests themselves."""
-        ours, client = outcomes[OURS], outcomes["our client alone"]
+        ours, client = results[OURS], results["our client alone"]
         own = ours.requests * self._latency / self._concurrency
         yield Goal(f"under 3 times the requests' own time, {own:.3g} s", ours.wall, 3 * own)
         yield (
@@ -198,11 +198,11 @@ class Polite(Scenario):
         Case("ours, 300 ms", _product, Service(20_000, days=2, latency=0.3)),
     )
 
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
+    def goals(self, results: Results) -> Iterator[Goal | str]:
         """Limit the traffic of each case."""
-        for name, outcome in outcomes.items():
-            yield Goal(f"{name}: most in flight", outcome.most_in_flight, 3, "")
-            yield Goal(f"{name}: requests in any second", outcome.most_in_a_second, 20, "")
+        for name, result in results.items():
+            yield Goal(f"{name}: most in flight", result.most_in_flight, 3, "")
+            yield Goal(f"{name}: requests in any second", result.most_in_a_second, 20, "")
 
 
 class Startup(Scenario):
@@ -215,10 +215,10 @@ class Startup(Scenario):
         Case("import dagster", PythonCode("import dagster"), stores=False),
     )
 
-    def goals(self, outcomes: Outcomes) -> Iterator[Goal | str]:
+    def goals(self, results: Results) -> Iterator[Goal | str]:
         """Compare with Dagster's own import."""
-        dagster = outcomes["import dagster"]
-        yield Goal("under 1.3 times `import dagster`", outcomes[OURS].wall, 1.3 * dagster.wall)
+        dagster = results["import dagster"]
+        yield Goal("under 1.3 times `import dagster`", results[OURS].wall, 1.3 * dagster.wall)
 
 
 SCENARIOS: dict[str, Scenario] = {

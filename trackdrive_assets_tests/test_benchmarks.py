@@ -9,11 +9,11 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.account import FIRST_DAY, Account
-from benchmarks.bench import outcome
+from benchmarks.bench import case_result
 from benchmarks.commands import Service
 from benchmarks.measure import Cost, RunningServer, serving
-from benchmarks.outcomes import Goal, deviation_from_line
 from benchmarks.request_log import TimedRequest, Traffic, summarize
+from benchmarks.results import Goal, deviation_from_line
 from benchmarks.server import Server, TokenBucket
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
@@ -190,9 +190,9 @@ def test_only_a_bent_line_deviates_from_a_line() -> None:
     assert deviation_from_line([1, 2, 3], [10, 10, 13]) > 0.05
 
 
-def test_an_outcome_has_the_median_cost_and_the_worst_traffic() -> None:
+def test_a_case_has_the_median_cost_and_the_worst_traffic() -> None:
     runs = [
         (Cost(wall, wall, 100), Traffic(10, refused, refused, 0, wall))
         for wall, refused in ((1, 0), (9, 3), (2, 0))
     ]
-    assert (outcome(runs).wall, outcome(runs).refused, outcome(runs).most_in_flight) == (2, 3, 3)
+    assert (case_result(runs).wall, case_result(runs).refused, case_result(runs).most_in_flight) == (2, 3, 3)

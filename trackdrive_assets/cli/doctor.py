@@ -64,9 +64,9 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
     settings = account_settings()
     now = datetime.now(UTC)
     with account_client(settings, retry_budget=RETRY_BUDGET, read_timeout=READ_TIMEOUT) as client:
-        outcomes = send_requests(client, days=days, now=now)
+        replies = send_requests(client, days=days, now=now)
         requests = client.usage.requests
-    found = findings(outcomes, settings)
+    found = findings(replies, settings)
     header = _header(settings, now, requests)
     result = overall(found.values())
     if as_json:

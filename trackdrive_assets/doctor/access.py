@@ -8,16 +8,16 @@ from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.doctor.descriptions import describe_body, mask_phone_numbers, no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, failed, inconclusive, ok
-from trackdrive_assets.doctor.outcomes import Outcomes, is_error, is_json, rows_of, status_of
+from trackdrive_assets.doctor.replies import Replies, is_error, is_json, rows_of, status_of
 
 CHECK_THE_ADDRESS = "Check TRACKDRIVE_SUBDOMAIN or TRACKDRIVE_BASE_URL."
 
 _CLOCK_TOLERANCE = 30.0
 
 
-def host(outcomes: Outcomes) -> Finding:
+def host(replies: Replies) -> Finding:
     """Probe whether the host is a Trackdrive account."""
-    page = outcomes.page
+    page = replies.page
     if not isinstance(page, RawResponse):
         return failed(mask_phone_numbers(str(page)), transient=isinstance(page, Unavailable))
     if page.is_redirect:
@@ -30,32 +30,32 @@ def host(outcomes: Outcomes) -> Finding:
     return ok(f"The first response took {page.seconds:.1f} s.")
 
 
-def access(outcomes: Outcomes) -> Finding:
+def access(replies: Replies) -> Finding:
     """Probe whether the credentials are accepted."""
-    page = outcomes.page
+    page = replies.page
     if not isinstance(page, RawResponse) or page.is_redirect:
-        return no_calls(outcomes)
+        return no_calls(replies)
     status = status_of(page)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return failed(
             f"Refused: {status}. Check in the Trackdrive profile that the key is active and not paused, "
             f"that it may be used from this machine's IP address, and that it may read calls."
         )
-    if not rows_of(page) and outcomes.total_count is None:
-        return no_calls(outcomes)
+    if not rows_of(page) and replies.total_count is None:
+        return no_calls(replies)
     return ok("The credentials are accepted.")
 
 
-def clock(outcomes: Outcomes) -> Finding:
+def clock(replies: Replies) -> Finding:
     """Probe whether this machine's clock is right, because it decides which day is today."""
-    page = outcomes.page
+    page = replies.page
     try:
         server = parsedate_to_datetime(page.headers["Date"]) if isinstance(page, RawResponse) else None
     except (KeyError, ValueError):
         server = None
     if server is None:
         return inconclusive("no response contains the server's time.")
-    offset = (outcomes.received_at - server.replace(tzinfo=server.tzinfo or UTC)).total_seconds()
+    offset = (replies.received_at - server.replace(tzinfo=server.tzinfo or UTC)).total_seconds()
     if abs(offset) > _CLOCK_TOLERANCE:
         direction = "ahead of" if offset > 0 else "behind"
         return differs(

@@ -2,7 +2,7 @@
 
 from trackdrive_assets.doctor.descriptions import REPORT_IT, no_calls, outline
 from trackdrive_assets.doctor.finding import Finding, Result, differs, failed, inconclusive, ok
-from trackdrive_assets.doctor.outcomes import Outcomes, rows_of
+from trackdrive_assets.doctor.replies import Replies, rows_of
 from trackdrive_assets.tables.values import boolean
 
 _MONEY_COLUMNS = {
@@ -19,11 +19,11 @@ _STATES = frozenset(
 )
 
 
-def money(outcomes: Outcomes) -> Finding:
+def money(replies: Replies) -> Finding:
     """Probe whether the key may see the money columns."""
-    rows = rows_of(outcomes.page)
+    rows = rows_of(replies.page)
     if not rows:
-        return no_calls(outcomes)
+        return no_calls(replies)
     missing, empty, unknown = [], [], []
     for name, columns in _MONEY_COLUMNS.items():
         if not any(column in row for row in rows for column in columns):
@@ -51,11 +51,11 @@ def money(outcomes: Outcomes) -> Finding:
     return ok("Revenue, payout and both costs are visible.")
 
 
-def not_converted(outcomes: Outcomes) -> Finding:
+def not_converted(replies: Replies) -> Finding:
     """Probe how the API writes that a call did not convert."""
-    rows = rows_of(outcomes.page)
+    rows = rows_of(replies.page)
     if not rows:
-        return no_calls(outcomes)
+        return no_calls(replies)
     values = [row[column] for row in rows for column in _CONVERSION_OF.values() if column in row]
     unreadable = {_literal(value) for value in values if _boolean(value) is None}
     if unreadable:

@@ -10,9 +10,9 @@ from trackdrive_assets.api.envelope import any_value
 from trackdrive_assets.api.errors import is_transient
 from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.doctor.finding import Finding, failed, inconclusive
-from trackdrive_assets.doctor.outcomes import (
-    Outcome,
-    Outcomes,
+from trackdrive_assets.doctor.replies import (
+    Replies,
+    Reply,
     envelope_of,
     is_error,
     is_json,
@@ -54,25 +54,25 @@ def describe_body(response: RawResponse) -> str:
     return f"a body like {mask_phone_numbers(outline(content))[:_OUTLINE_LENGTH]}"
 
 
-def no_calls(outcomes: Outcomes) -> Finding:
+def no_calls(replies: Replies) -> Finding:
     """Return the finding of a probe that needs calls and has none."""
-    if rows_of(outcomes.page) is None:
+    if rows_of(replies.page) is None:
         return inconclusive(_NOT_SENT)
-    return inconclusive(f"no calls in the last {outcomes.days} days. Try a larger --days.")
+    return inconclusive(f"no calls in the last {replies.days} days. Try a larger --days.")
 
 
-def failure(outcome: Outcome) -> Finding:
+def failure(reply: Reply) -> Finding:
     """Return the finding of a request without a response that runs understand, and what to do about it."""
-    if outcome is None:
+    if reply is None:
         return inconclusive(_NOT_SENT)
-    if isinstance(outcome, RawResponse):
-        status: int | None = status_of(outcome)
-        transient = is_transient(status_of(outcome)) or not is_json(outcome)
-        verdict = "Refused" if is_error(status_of(outcome)) else "Not understood"
-        description = f"{verdict}: {status}, {describe_body(outcome)}."
+    if isinstance(reply, RawResponse):
+        status: int | None = status_of(reply)
+        transient = is_transient(status_of(reply)) or not is_json(reply)
+        verdict = "Refused" if is_error(status_of(reply)) else "Not understood"
+        description = f"{verdict}: {status}, {describe_body(reply)}."
     else:
         # Without the words of the server, which may contain a name.
-        status, transient = outcome.status, not outcome.permanent
+        status, transient = reply.status, not reply.permanent
         description = "No response." if status is None else f"Refused: {status}."
     return failed(f"{description} {_advice(status, transient=transient)}", transient=transient)
 

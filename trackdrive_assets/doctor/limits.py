@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from trackdrive_assets.api import catalog
 from trackdrive_assets.doctor.descriptions import mask_phone_numbers, no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, inconclusive, ok
-from trackdrive_assets.doctor.outcomes import KnownCall, Outcomes, metadata_of, rows_of
+from trackdrive_assets.doctor.replies import KnownCall, Replies, metadata_of, rows_of
 from trackdrive_assets.doctor.requests import LARGE_PAGE
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 
@@ -21,22 +21,22 @@ _HEADER_LENGTH = 60
 _MINUTES_PER_DAY = 24 * 60
 
 
-def page_size(outcomes: Outcomes) -> Finding:
+def page_size(replies: Replies) -> Finding:
     """Probe how many rows a page may have."""
-    metadata, large = metadata_of(outcomes.page), metadata_of(outcomes.large_page)
+    metadata, large = metadata_of(replies.page), metadata_of(replies.large_page)
     if metadata is None or metadata.per_page is None:
         return inconclusive("no response contains its page size.")
     limit = f" A request for {LARGE_PAGE} rows gets {large.per_page}." if large and large.per_page else ""
-    if metadata.per_page < outcomes.per_page:
-        return differs(f"Runs request {outcomes.per_page} rows per page and get {metadata.per_page}.{limit}")
+    if metadata.per_page < replies.per_page:
+        return differs(f"Runs request {replies.per_page} rows per page and get {metadata.per_page}.{limit}")
     return ok(f"{metadata.per_page} rows per page, as requested.{limit}")
 
 
-def cursor(outcomes: Outcomes) -> Finding:
+def cursor(replies: Replies) -> Finding:
     """Probe what a cursor is made of."""
-    rows, metadata = rows_of(outcomes.page), metadata_of(outcomes.page)
+    rows, metadata = rows_of(replies.page), metadata_of(replies.page)
     if not rows or metadata is None:
-        return no_calls(outcomes)
+        return no_calls(replies)
     token = metadata.next_cursor
     try:
         number = Decimal(token or "")
@@ -53,12 +53,12 @@ def cursor(outcomes: Outcomes) -> Finding:
     return differs("An unknown kind of number. Runs send it back unchanged.")
 
 
-def created_at_to(outcomes: Outcomes) -> Finding:
+def created_at_to(replies: Replies) -> Finding:
     """Probe whether the end of a range is inclusive."""
-    if outcomes.known is None:
-        return no_calls(outcomes)
-    at_end = outcomes.contains_known(outcomes.until_known)
-    at_neighbor = outcomes.contains_known(outcomes.until_neighbor)
+    if replies.known is None:
+        return no_calls(replies)
+    at_end = replies.contains_known(replies.until_known)
+    at_neighbor = replies.contains_known(replies.until_neighbor)
     match at_end, at_neighbor:
         case True, False:
             return ok(
@@ -77,28 +77,28 @@ def created_at_to(outcomes: Outcomes) -> Finding:
     return inconclusive("the requests that end at a known call failed.")
 
 
-def rate_limit(outcomes: Outcomes) -> Finding:
+def rate_limit(replies: Replies) -> Finding:
     """Probe whether the API names its rate limit in a header."""
     headers = {
         name: value
-        for response in outcomes.responses
+        for response in replies.responses
         for name, value in response.headers.items()
         if _LIMIT_HEADER.search(name)
     }
     if not headers:
-        return inconclusive(f"none of {len(outcomes.responses)} responses has a rate limit header.")
+        return inconclusive(f"none of {len(replies.responses)} responses has a rate limit header.")
     shown = [
         f"{name}: {mask_phone_numbers(value)[:_HEADER_LENGTH]}" for name, value in sorted(headers.items())
     ]
     return ok("; ".join(shown))
 
 
-def cost_of_a_day(outcomes: Outcomes, settings: Settings) -> Finding:
+def cost_of_a_day(replies: Replies, settings: Settings) -> Finding:
     """Estimate how many requests the run of one day sends, and how long they take at least."""
-    metadata = metadata_of(outcomes.page)
+    metadata = metadata_of(replies.page)
     if metadata is None or metadata.total_count is None or not metadata.per_page:
         return inconclusive("no response contains the number of calls.")
-    calls = round(metadata.total_count / outcomes.days)
+    calls = round(metadata.total_count / replies.days)
     pages = max(1, math.ceil(calls / metadata.per_page))
     reports = len(settings.report_categories)
     intervals = _MINUTES_PER_DAY // STATS_INTERVALS[settings.stats_interval]

@@ -1,15 +1,15 @@
 """The list of probes: what `trackdrive doctor` shows, the most important first.
 
-A probe is a pure function from the outcomes of all requests to one finding. The function's name is the public
+A probe is a pure function from the replies to all requests to one finding. The function's name is the public
 code of the probe. A probe is here only if its finding changes what a user does.
 """
 
 from trackdrive_assets.doctor.access import access, clock, host
 from trackdrive_assets.doctor.conversions import money, not_converted
-from trackdrive_assets.doctor.endpoints import calls, one_call, reports, stats
 from trackdrive_assets.doctor.finding import Finding
 from trackdrive_assets.doctor.limits import cost_of_a_day, created_at_to, cursor, page_size, rate_limit
-from trackdrive_assets.doctor.outcomes import Outcomes
+from trackdrive_assets.doctor.replies import Replies
+from trackdrive_assets.doctor.shapes import calls, one_call, reports, stats
 from trackdrive_assets.settings import Settings
 
 PROBES = (
@@ -18,7 +18,7 @@ PROBES = (
 )  # fmt: skip
 
 
-def findings(outcomes: Outcomes, settings: Settings) -> dict[str, Finding]:
+def findings(replies: Replies, settings: Settings) -> dict[str, Finding]:
     """Return the finding of every probe by its code, and the cost of a day with these settings."""
-    found = {probe.__name__: probe(outcomes) for probe in PROBES}
-    return {**found, cost_of_a_day.__name__: cost_of_a_day(outcomes, settings)}
+    found = {probe.__name__: probe(replies) for probe in PROBES}
+    return {**found, cost_of_a_day.__name__: cost_of_a_day(replies, settings)}

@@ -13,7 +13,7 @@ from trackdrive_assets.api.pagination import FIRST_CURSOR
 from trackdrive_assets.api.query import Endpoint
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.api.transport import RawResponse
-from trackdrive_assets.doctor.outcomes import KnownCall, Outcome, Outcomes, rows_of, status_of
+from trackdrive_assets.doctor.replies import KnownCall, Replies, Reply, rows_of, status_of
 
 LARGE_PAGE = 1000
 """A page size above every known limit."""
@@ -25,8 +25,8 @@ _NEIGHBOR = timedelta(milliseconds=1)
 _MINUTE = timedelta(minutes=1)
 
 
-def send_requests(client: Client, *, days: int, now: datetime) -> Outcomes:
-    """Send the requests that the probes need, and return the outcomes.
+def send_requests(client: Client, *, days: int, now: datetime) -> Replies:
+    """Send the requests that the probes need, and return the replies.
 
     Args:
         client: The client of the account. A short retry budget keeps the command quick when a host is down.
@@ -35,21 +35,21 @@ def send_requests(client: Client, *, days: int, now: datetime) -> Outcomes:
     """
     span = {"created_at_from": _format(now - timedelta(days=days)), "created_at_to": _format(now)}
     page = _get(client, Endpoint.CALLS, per_page=client.per_page, cursor=FIRST_CURSOR, **span)
-    outcomes = Outcomes(per_page=client.per_page, days=days, received_at=datetime.now(UTC), page=page)
+    replies = Replies(per_page=client.per_page, days=days, received_at=datetime.now(UTC), page=page)
     if not isinstance(page, RawResponse) or page.is_redirect or status_of(page) == HTTPStatus.UNAUTHORIZED:
         # The host or the key is wrong, so every other request would fail in the same way.
-        return outcomes
-    outcomes = replace(
-        outcomes,
+        return replies
+    replies = replace(
+        replies,
         report=_get(client, Endpoint.REPORTS, category=CATEGORY, **span),
         stats=_get(client, Endpoint.STATS, group_by=GROUP_BY, stat=STAT, **span),
     )
     rows = rows_of(page)
     if rows is None:
-        return outcomes
+        return replies
     large_page = _get(client, Endpoint.CALLS, per_page=LARGE_PAGE, columns="uuid", **span)
-    outcomes = replace(outcomes, large_page=large_page, known=choose_known_call(rows))
-    return outcomes if outcomes.known is None else _request_known_call(client, outcomes, outcomes.known)
+    replies = replace(replies, large_page=large_page, known=choose_known_call(rows))
+    return replies if replies.known is None else _request_known_call(client, replies, replies.known)
 
 
 def choose_known_call(rows: list[Row]) -> KnownCall | None:
@@ -61,15 +61,15 @@ def choose_known_call(rows: list[Row]) -> KnownCall | None:
     return next((call for call in calls if call.created_at.microsecond), calls[0] if calls else None)
 
 
-def _request_known_call(client: Client, outcomes: Outcomes, known: KnownCall) -> Outcomes:
+def _request_known_call(client: Client, replies: Replies, known: KnownCall) -> Replies:
     call = _get(client, f"calls/{known.uuid}")
     until_known = _get_until(client, known, known.created_at)
-    offset = -_NEIGHBOR if outcomes.contains_known(until_known) else _NEIGHBOR
+    offset = -_NEIGHBOR if replies.contains_known(until_known) else _NEIGHBOR
     until_neighbor = _get_until(client, known, known.created_at + offset)
-    return replace(outcomes, call=call, until_known=until_known, until_neighbor=until_neighbor)
+    return replace(replies, call=call, until_known=until_known, until_neighbor=until_neighbor)
 
 
-def _get_until(client: Client, known: KnownCall, end: datetime) -> Outcome:
+def _get_until(client: Client, known: KnownCall, end: datetime) -> Reply:
     """Request the calls of the minute before the known call, up to an exact end."""
     return _get(
         client,
@@ -81,7 +81,7 @@ def _get_until(client: Client, known: KnownCall, end: datetime) -> Outcome:
     )
 
 
-def _get(client: Client, path: str, **parameters: object) -> Outcome:
+def _get(client: Client, path: str, **parameters: object) -> Reply:
     """Return the response, or the error in its place."""
     try:
         return client.look(path, {name: str(value) for name, value in parameters.items()})

@@ -16,7 +16,7 @@ from trackdrive_assets.sandbox.filters import Criteria, parse_criteria
 from trackdrive_assets.sandbox.generator import CallGenerator
 from trackdrive_assets.sandbox.parameters import InvalidParameter, parse_flag
 from trackdrive_assets.sandbox.search import Search
-from trackdrive_assets.sandbox.serializers import ApiVersion, Page, Row
+from trackdrive_assets.sandbox.serializers import ApiVersion, PageRequest, Row
 from trackdrive_assets.sandbox.simulation import LONGEST_CALL
 from trackdrive_assets.sandbox.times import milliseconds
 
@@ -178,7 +178,7 @@ class Endpoints:
         return self.rewrite(row) if self.rewrite else row
 
     def _metadata(
-        self, params: Mapping[str, str], root: str, page: Page, total: int, next_cursor: float | None
+        self, params: Mapping[str, str], root: str, page: PageRequest, total: int, next_cursor: float | None
     ) -> Row:
         metadata = serializers.metadata(params, root, page, total, next_cursor)
         if self.echoes_auth_token and "auth_token" in params:
@@ -198,7 +198,7 @@ class Endpoints:
             raise InvalidParameter("cursor", "Must be the next_cursor of an earlier response.")
         return call.position
 
-    def _next_cursor(self, calls: list[Call], page: Page, *, repeat: bool) -> float:
+    def _next_cursor(self, calls: list[Call], page: PageRequest, *, repeat: bool) -> float:
         if not calls:
             return 0
         if repeat and page.cursor is not None:

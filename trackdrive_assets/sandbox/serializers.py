@@ -36,7 +36,7 @@ _ORDER_FIELDS = {
 
 
 @dataclass(frozen=True)
-class Page:
+class PageRequest:
     """The page that a request is for.
 
     Attributes:
@@ -55,7 +55,7 @@ class Page:
         return list(islice(rows, start, start + self.size))
 
 
-def parse_page(params: Mapping[str, str], per_page_limit: int) -> Page:
+def parse_page(params: Mapping[str, str], per_page_limit: int) -> PageRequest:
     """Parse `page`, `per_page` and `cursor`. A `per_page` above the limit is reduced to it.
 
     Raises:
@@ -63,7 +63,7 @@ def parse_page(params: Mapping[str, str], per_page_limit: int) -> Page:
     """
     number, size = _number(params, "page", 1), _number(params, "per_page", _DEFAULT_PER_PAGE)
     cursor = params.get("cursor", "").strip()
-    return Page(number, min(size, per_page_limit), None if cursor in {"", "-1"} else cursor)
+    return PageRequest(number, min(size, per_page_limit), None if cursor in {"", "-1"} else cursor)
 
 
 def parse_columns(params: Mapping[str, str], api_version: ApiVersion) -> tuple[str, ...] | None:
@@ -122,7 +122,7 @@ def cursor_after(call: Call, api_version: ApiVersion, *, ties_lost: bool) -> flo
 
 
 def metadata(
-    params: Mapping[str, str], root: str, page: Page, total: int, next_cursor: float | None
+    params: Mapping[str, str], root: str, page: PageRequest, total: int, next_cursor: float | None
 ) -> dict[str, Any]:
     """Return the `metadata` of a list, with the parameters of the request.
 

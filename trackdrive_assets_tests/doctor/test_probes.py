@@ -14,7 +14,8 @@ from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.doctor.descriptions import mask_phone_numbers, outline
 from trackdrive_assets.doctor.finding import Finding, Result, is_transient_failure, overall
 from trackdrive_assets.doctor.probes import findings
-from trackdrive_assets.doctor.requests import send_requests
+from trackdrive_assets.doctor.replies import KnownCall
+from trackdrive_assets.doctor.requests import choose_known_call, send_requests
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.support.fake_clock import Hurry
@@ -112,9 +113,9 @@ def test_every_shape_of_stats_is_understood(shape: str) -> None:
 def test_an_unknown_shape_is_shown_without_its_values(field: str, code: str) -> None:
     body = b'{"status": 200, "metadata": {"root": "things"}, "things": "Jane Doe"}'
     with account() as sandbox, connect(sandbox.base_url, key_of(sandbox)) as client:
-        outcomes = send_requests(client, days=7, now=NOW)
+        replies = send_requests(client, days=7, now=NOW)
     changed: Any = {field: RawResponse(status=200, headers={}, body=body, seconds=0.1)}
-    finding = findings(replace(outcomes, **changed), SETTINGS)[code]
+    finding = findings(replace(replies, **changed), SETTINGS)[code]
     assert finding == Finding(
         FAILED, "Not understood: 200, a body like text. Please report this line as an issue."
     )
@@ -157,15 +158,44 @@ def test_other_values_lead_to_another_finding(
     assert finding == usual[code] or words not in usual[code].description
 
 
+@pytest.mark.parametrize(
+    ("at_end", "at_neighbor", "words"),
+    [
+        (True, False, "Inclusive"),
+        (False, True, "Exclusive"),
+        (True, True, "includes later calls"),
+        (False, False, "omits the last calls"),
+        (None, None, "Inconclusive"),
+    ],
+)
+def test_the_end_of_a_range_is_found_from_two_requests(
+    *, at_end: bool | None, at_neighbor: bool | None, words: str
+) -> None:
+    with account() as sandbox, connect(sandbox.base_url, key_of(sandbox)) as client:
+        replies = send_requests(client, days=7, now=NOW)
+    empty = RawResponse(status=200, headers={}, body=b'{"calls": []}', seconds=0.1)
+    pages = {True: replies.until_known, False: empty, None: None}
+    replies = replace(replies, until_known=pages[at_end], until_neighbor=pages[at_neighbor])
+    assert words in findings(replies, SETTINGS)["created_at_to"].description
+
+
+def test_the_known_call_has_a_fraction_of_a_second_if_possible() -> None:
+    whole = {"uuid": "a", "created_at": "2024-03-18T05:00:00.000+00:00"}
+    fraction = {"uuid": "b", "created_at": "2024-03-18T05:00:00.977+00:00"}
+    assert choose_known_call([{"uuid": "c"}, whole, fraction]) == KnownCall.from_row(fraction)
+    assert choose_known_call([{"uuid": "c"}, whole]) == KnownCall.from_row(whole)
+    assert choose_known_call([{"uuid": "c"}]) is None
+
+
 def test_a_wrong_clock_is_reported_with_its_offset() -> None:
     correct = datetime.now(UTC)
     with (
         Sandbox(calls_per_day=5, first_day=correct.date()) as sandbox,
         connect(sandbox.base_url, key_of(sandbox)) as client,
     ):
-        outcomes = send_requests(client, days=1, now=correct)
+        replies = send_requests(client, days=1, now=correct)
     clocks = [
-        findings(replace(outcomes, received_at=correct + offset), SETTINGS)["clock"]
+        findings(replace(replies, received_at=correct + offset), SETTINGS)["clock"]
         for offset in (timedelta(), timedelta(minutes=10), timedelta(minutes=-10))
     ]
     assert [clock.result for clock in clocks] == [OK, DIFFERS, DIFFERS]

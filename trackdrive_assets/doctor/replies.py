@@ -1,4 +1,4 @@
-"""The outcomes of the requests to an account, decoded as far as every probe needs.
+"""The replies to the requests of doctor, decoded as far as every probe needs.
 
 Not here: sending the requests (`requests.py`), and words for people (`descriptions.py`).
 """
@@ -16,7 +16,7 @@ from trackdrive_assets.api.rows import Row
 from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.tables.values import instant
 
-Outcome = RawResponse | RequestFailed | None
+Reply = RawResponse | RequestFailed | None
 """The response to a request, the error in its place, or None if the request was not sent."""
 
 
@@ -44,13 +44,13 @@ class KnownCall:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcomes:
-    """The outcomes of all requests to one account.
+class Replies:
+    """The replies of one account to all requests.
 
     Attributes:
         per_page: The page size that was requested.
         days: The number of days whose calls were requested.
-        received_at: The time of this machine when the first outcome arrived.
+        received_at: The time of this machine when the first reply arrived.
         page: The newest calls with all columns.
         large_page: The newest calls with a `per_page` above every known limit.
         report: The report by status.
@@ -64,14 +64,14 @@ class Outcomes:
     per_page: int
     days: int
     received_at: datetime
-    page: Outcome
-    large_page: Outcome = None
-    report: Outcome = None
-    stats: Outcome = None
+    page: Reply
+    large_page: Reply = None
+    report: Reply = None
+    stats: Reply = None
     known: KnownCall | None = None
-    call: Outcome = None
-    until_known: Outcome = None
-    until_neighbor: Outcome = None
+    call: Reply = None
+    until_known: Reply = None
+    until_neighbor: Reply = None
 
     @property
     def total_count(self) -> int | None:
@@ -85,9 +85,9 @@ class Outcomes:
         values = (getattr(self, field.name) for field in dataclasses.fields(self))
         return [value for value in values if isinstance(value, RawResponse)]
 
-    def contains_known(self, outcome: Outcome) -> bool | None:
+    def contains_known(self, reply: Reply) -> bool | None:
         """Return whether a page contains the known call; None if it is not a page of calls."""
-        rows = rows_of(outcome)
+        rows = rows_of(reply)
         if rows is None or self.known is None:
             return None
         return any(row.get("uuid") == self.known.uuid for row in rows)
@@ -116,25 +116,25 @@ def is_json(response: RawResponse) -> bool:
     return True
 
 
-def envelope_of(outcome: Outcome) -> Envelope | None:
+def envelope_of(reply: Reply) -> Envelope | None:
     """Return the envelope of a good response; None for an error, a redirect, a web page or no response."""
-    if not isinstance(outcome, RawResponse) or is_error(status_of(outcome)) or outcome.is_redirect:
+    if not isinstance(reply, RawResponse) or is_error(status_of(reply)) or reply.is_redirect:
         return None
     try:
-        return open_envelope(outcome.body)
+        return open_envelope(reply.body)
     except NotJson:
         return None
 
 
-def metadata_of(outcome: Outcome) -> Metadata | None:
+def metadata_of(reply: Reply) -> Metadata | None:
     """Return the metadata of a good response."""
-    envelope = envelope_of(outcome)
+    envelope = envelope_of(reply)
     return envelope.metadata if envelope else None
 
 
-def rows_of(outcome: Outcome) -> list[Row] | None:
+def rows_of(reply: Reply) -> list[Row] | None:
     """Return the calls of a page; None if it is not a page of calls."""
-    envelope = envelope_of(outcome)
+    envelope = envelope_of(reply)
     if envelope is None or (envelope.errors and not envelope.content):
         return None
     try:

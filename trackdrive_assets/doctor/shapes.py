@@ -10,7 +10,7 @@ from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.doctor.access import CHECK_THE_ADDRESS
 from trackdrive_assets.doctor.descriptions import failure, no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, failed, inconclusive, ok
-from trackdrive_assets.doctor.outcomes import Outcomes, envelope_of, rows_of
+from trackdrive_assets.doctor.replies import Replies, envelope_of, rows_of
 from trackdrive_assets.doctor.requests import CATEGORY, GROUP_BY, STAT
 from trackdrive_assets.tables.columns import CALLS, REPORTS
 from trackdrive_assets.tables.errors import MalformedRow
@@ -20,17 +20,17 @@ from trackdrive_assets.tables.reports import parse_report
 _PLAIN_KEY = re.compile("[a-z_]{1,40}")
 
 
-def calls(outcomes: Outcomes) -> Finding:
+def calls(replies: Replies) -> Finding:
     """Probe the list of calls."""
-    rows = rows_of(outcomes.page)
+    rows = rows_of(replies.page)
     if rows is None:
-        return failure(outcomes.page) if isinstance(outcomes.page, RawResponse) else no_calls(outcomes)
-    if not rows and outcomes.total_count is None:
+        return failure(replies.page) if isinstance(replies.page, RawResponse) else no_calls(replies)
+    if not rows and replies.total_count is None:
         return failed(
             f"The response has neither calls nor a count, so it may be another API. {CHECK_THE_ADDRESS}"
         )
-    count = "An unknown number of" if outcomes.total_count is None else f"{outcomes.total_count:,}"
-    description = f"{count} calls in the last {outcomes.days} days"
+    count = "An unknown number of" if replies.total_count is None else f"{replies.total_count:,}"
+    description = f"{count} calls in the last {replies.days} days"
     if not rows:
         return ok(f"{description}.")
     keys = {key for row in rows for key in row if not key.startswith(TOKEN_PREFIX)}
@@ -38,30 +38,30 @@ def calls(outcomes: Outcomes) -> Finding:
     return ok(f"{description}, with {len(keys)} columns.{undocumented}")
 
 
-def one_call(outcomes: Outcomes) -> Finding:
+def one_call(replies: Replies) -> Finding:
     """Probe the request for a single call."""
-    if outcomes.known is None:
-        return no_calls(outcomes)
-    envelope = envelope_of(outcomes.call)
+    if replies.known is None:
+        return no_calls(replies)
+    envelope = envelope_of(replies.call)
     if envelope is None:
-        return failure(outcomes.call)
+        return failure(replies.call)
     content = envelope.content
     row = content.get("call", content) if isinstance(content, dict) else None
     if not isinstance(row, dict) or "uuid" not in row:
-        return failure(outcomes.call)
+        return failure(replies.call)
     return ok("Understood.")
 
 
-def reports(outcomes: Outcomes) -> Finding:
+def reports(replies: Replies) -> Finding:
     """Probe the shape of reports, which is not documented."""
-    envelope = envelope_of(outcomes.report)
+    envelope = envelope_of(replies.report)
     if envelope is None:
-        return failure(outcomes.report)
+        return failure(replies.report)
     try:
         rows = responses.report_rows(envelope.content, CATEGORY)
         batch = parse_report(rows, category=CATEGORY)
     except (responses.UnknownShape, MalformedRow):
-        return failure(outcomes.report)
+        return failure(replies.report)
     if not rows:
         return inconclusive("the report has no rows. Try a larger --days.")
     measures = [column.name for column in REPORTS.columns if column.sources]
@@ -71,21 +71,21 @@ def reports(outcomes: Outcomes) -> Finding:
     return ok("Understood.")
 
 
-def stats(outcomes: Outcomes) -> Finding:
+def stats(replies: Replies) -> Finding:
     """Probe the shape of statistics, which is not documented."""
-    envelope = envelope_of(outcomes.stats)
+    envelope = envelope_of(replies.stats)
     if envelope is None:
-        return failure(outcomes.stats)
+        return failure(replies.stats)
     try:
         values = responses.stat_values(envelope.content, STAT, GROUP_BY)
     except responses.UnknownShape:
-        return failure(outcomes.stats)
+        return failure(replies.stats)
     if not values:
         return inconclusive("the statistics have no groups. Try a larger --days.")
     count = sum(value or 0 for value in values.values())
-    if outcomes.total_count is not None and count != outcomes.total_count:
+    if replies.total_count is not None and count != replies.total_count:
         return differs(
-            f"Understood. The statistics count {count:,} calls, the list counts {outcomes.total_count:,}."
+            f"Understood. The statistics count {count:,} calls, the list counts {replies.total_count:,}."
         )
     return ok("Understood. The statistics count as many calls as the list.")
 

@@ -1,11 +1,11 @@
-"""The outcome of the runs of a program, and the goals that it is compared with."""
+"""The result of the runs of a program, and the goals that it is compared with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CaseResult:
     """The medians of the runs of a case, and the worst traffic of any run.
 
     Attributes:
@@ -31,8 +31,8 @@ class Outcome:
     duration: float = 0
 
 
-Outcomes = Mapping[str, Outcome]
-"""The outcome of each case by its name."""
+Results = Mapping[str, CaseResult]
+"""The result of each case by its name."""
 
 
 @dataclass(frozen=True)
