@@ -12,7 +12,7 @@ from trackdrive_assets.lake.database import FILE, build_database
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
-from trackdrive_assets_tests.support.factories import a_call, a_sale, write
+from trackdrive_assets_tests.support.factories import a_call, a_sale, write_day
 
 PAGE = Path(__file__).parents[1].joinpath("docs", "analyst.md").read_text("utf-8")
 QUESTIONS = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -27,7 +27,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         parties = {"traffic_source": "Radio Row", "offer": "Home Repair", "tokens": {"state": "CO"}}
         calls = [a_sale("10", "4", buyer="Harbor", **parties), a_call(**parties)]
         moment = {"created_at": datetime(2024, 6, day, 15, 30, tzinfo=UTC)}
-        write(lake, "calls", [call | moment for call in calls], day=date(2024, 6, day))
+        write_day(lake, "calls", [call | moment for call in calls], day=date(2024, 6, day))
     build_database(
         lake, SCHEMAS, time_zone="UTC", descriptions=DESCRIPTIONS, column_descriptions=COLUMN_DESCRIPTIONS
     )

@@ -10,7 +10,7 @@ import pytest
 from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import SCHEMAS
-from trackdrive_assets_tests.support.factories import DAY, a_call, ask, write
+from trackdrive_assets_tests.support.factories import DAY, a_call, query, write_day
 
 EVENING = datetime(2024, 6, 19, 22, tzinfo=UTC)
 NEXT_WEEK = datetime(2024, 6, 26, 3, 0, 0, 5, tzinfo=UTC)
@@ -21,10 +21,10 @@ def test_each_day_of_each_table_is_a_row(tmp_path: Path) -> None:
     with lake.replace("calls", SCHEMAS["calls"], DAY, fetched_at=EVENING) as writer:
         writer.api_count = 2
         writer.write(pa.RecordBatch.from_pylist([a_call(), a_call()], schema=SCHEMAS["calls"]))
-    write(lake, "call_changes", [], fetched_at=EVENING)
-    write(lake, "reports", [{"group_value": "1"}], fetched_at=EVENING, category="buyer_id")
-    write(lake, "stats", [], day=date(2024, 6, 20), fetched_at=NEXT_WEEK, group_by="status")
-    assert [tuple(row.values()) for row in ask(lake, "FROM fetch_log")] == [
+    write_day(lake, "call_changes", [], fetched_at=EVENING)
+    write_day(lake, "reports", [{"group_value": "1"}], fetched_at=EVENING, category="buyer_id")
+    write_day(lake, "stats", [], day=date(2024, 6, 20), fetched_at=NEXT_WEEK, group_by="status")
+    assert [tuple(row.values()) for row in query(lake, "FROM fetch_log")] == [
         ("call_changes", None, DAY, EVENING, EVENING, None, 0),
         ("calls", None, DAY, EVENING, EVENING, 2, 2),
         ("reports", "buyer_id", DAY, EVENING, EVENING, None, 1),
@@ -35,8 +35,8 @@ def test_each_day_of_each_table_is_a_row(tmp_path: Path) -> None:
 def test_a_day_that_is_fetched_again_keeps_its_first_time(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     for fetched_at in (EVENING, NEXT_WEEK):
-        write(lake, "calls", [], fetched_at=fetched_at)
-    (row,) = ask(lake, "FROM fetch_log")
+        write_day(lake, "calls", [], fetched_at=fetched_at)
+    (row,) = query(lake, "FROM fetch_log")
     assert (row["first_fetched_at"], row["fetched_at"]) == (EVENING, NEXT_WEEK)
 
 
@@ -44,29 +44,29 @@ def test_a_file_of_another_program_has_no_time(tmp_path: Path) -> None:
     file = Lake(tmp_path).file("calls", DAY)
     file.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist([a_call()], SCHEMAS["calls"]), file)
-    (row,) = ask(Lake(tmp_path), "FROM fetch_log")
+    (row,) = query(Lake(tmp_path), "FROM fetch_log")
     assert tuple(row.values()) == ("calls", None, DAY, None, None, None, 1)
 
 
 @pytest.mark.parametrize("folder", ["it's here", "a b", "[x]", "a*b", "{a,b}", "$home ${tally}", "date", "é"])
 def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
     lake = Lake(tmp_path / folder)
-    write(lake, "reports", [], category="a b/c=d'é")
-    (row,) = ask(lake, "FROM fetch_log")
+    write_day(lake, "reports", [], category="a b/c=d'é")
+    (row,) = query(lake, "FROM fetch_log")
     assert (row["grouped_by"], row["date"]) == ("a b/c=d'é", DAY)
 
 
 def test_a_folder_name_with_a_wildcard_matches_only_itself(tmp_path: Path) -> None:
     for folder, fetched_at in (("a*", EVENING), ("ab", NEXT_WEEK)):
-        write(Lake(tmp_path / folder), "calls", [], fetched_at=fetched_at)
-    assert [row["fetched_at"] for row in ask(Lake(tmp_path / "a*"), "FROM fetch_log")] == [EVENING]
+        write_day(Lake(tmp_path / folder), "calls", [], fetched_at=fetched_at)
+    assert [row["fetched_at"] for row in query(Lake(tmp_path / "a*"), "FROM fetch_log")] == [EVENING]
 
 
 def test_a_query_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    write(lake, "calls", [])
+    write_day(lake, "calls", [])
     for category in ("buyer_id", "offer_id"):
-        write(lake, "reports", [], category=category)
+        write_day(lake, "reports", [], category=category)
     with connect(lake, SCHEMAS, time_zone="UTC") as connection:
         for other in (lake.file("calls", DAY), lake.file("reports", DAY, category="offer_id")):
             other.write_bytes(b"not a Parquet file")

@@ -1,4 +1,4 @@
-"""The view that holds the API's totals to the calls: what is compared, and each verdict."""
+"""The view `reconciliation`: which numbers of the API are compared with the calls, and each verdict."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -21,10 +21,10 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, ask, dollars, write
+from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, dollars, query, write_day
 
 AFTERWARDS = datetime(2024, 6, 21, 3, tzinfo=UTC)
-"""The day was over by then, and read whole."""
+"""A time after the end of `DAY`."""
 
 REPORTS = ("buyer_id", "offer_id", "traffic_source_id")
 
@@ -32,7 +32,7 @@ SALE = a_sale("30", "20", status="finished", buyer_id=1, offer_id=2, traffic_sou
 
 
 def a_total(group: str | None, calls: int, revenue: str | None, payout: str | None) -> Row:
-    """A row of a report."""
+    """Return a row of a report."""
     return {
         "group_value": group,
         "calls": calls,
@@ -42,7 +42,7 @@ def a_total(group: str | None, calls: int, revenue: str | None, payout: str | No
 
 
 def an_interval(group: str | None, count: int, revenue: str | None, cost: str, profit: str) -> Row:
-    """A row of the statistics."""
+    """Return a row of the statistics."""
     return {
         "group_value": group,
         "count": count,
@@ -71,22 +71,22 @@ def reconciled(
     api_fetched_at: datetime = AFTERWARDS,
     time_zone: str = "UTC",
 ) -> list[dict[str, Any]]:
-    """What the view says of sources that were read; those that were not are left out."""
+    """Store calls, reports and statistics, and return the rows of the view about these sources."""
     lake = Lake(folder)
-    write(lake, "calls", calls, fetched_at=calls_fetched_at)
+    write_day(lake, "calls", calls, fetched_at=calls_fetched_at)
     for category, rows in (reports or {}).items():
-        write(lake, "reports", rows, fetched_at=api_fetched_at, category=category)
+        write_day(lake, "reports", rows, fetched_at=api_fetched_at, category=category)
     if stats is not None:
-        write(lake, "stats", stats, fetched_at=api_fetched_at, group_by="status")
-    return ask(lake, "FROM reconciliation WHERE api_fetched_at IS NOT NULL", time_zone=time_zone)
+        write_day(lake, "stats", stats, fetched_at=api_fetched_at, group_by="status")
+    return query(lake, "FROM reconciliation WHERE api_fetched_at IS NOT NULL", time_zone=time_zone)
 
 
 def verdicts(rows: list[dict[str, Any]]) -> dict[tuple[str | None, str], str]:
-    """By group and figure."""
+    """Return the verdicts by group and figure."""
     return {(row["group_value"], row["figure"]): row["verdict"] for row in rows}
 
 
-# What is compared
+# Which numbers are compared
 
 
 def test_every_number_that_both_sides_have_is_a_row(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_group_that_only_one_side_has_is_zero_on_the_other(tmp_path: Path) -> 
     assert set(verdicts(rows).values()) == {"mismatch"}
 
 
-def test_calls_without_a_buyer_are_compared_where_the_report_lists_them(tmp_path: Path) -> None:
+def test_calls_without_a_buyer_are_compared_if_the_report_has_them(tmp_path: Path) -> None:
     calls = [SALE, a_call()]
     assert set(verdicts(reconciled(tmp_path, calls, BUYERS))) == {
         ("1", n) for n in ("calls", "payout", "revenue")
@@ -132,31 +132,31 @@ def test_calls_without_a_buyer_are_compared_where_the_report_lists_them(tmp_path
         assert (found[None, "calls"], found[None, "revenue"]) == ("mismatch", "match")
 
 
-def test_calls_without_a_status_are_compared_always(tmp_path: Path) -> None:
+def test_calls_without_a_status_are_always_compared(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE, a_call(status=""), a_call(status=None)], stats=STATUSES)
     (count,) = (row for row in rows if (row["group_value"], row["figure"]) == (None, "count"))
     assert (count["calls_value"], count["api_value"], count["verdict"]) == (2, 0, "mismatch")
 
 
-def test_a_day_that_one_side_says_was_empty_is_zero_there(tmp_path: Path) -> None:
+def test_an_empty_day_of_one_side_has_zeros(tmp_path: Path) -> None:
     assert verdicts(reconciled(tmp_path, [], BUYERS))["1", "revenue"] == "mismatch"
     assert verdicts(reconciled(tmp_path, [SALE], {"buyer_id": []}))["1", "revenue"] == "mismatch"
     assert reconciled(tmp_path, [], {"buyer_id": []}) == []
 
 
-def test_one_day_is_asked_for_by_its_date(tmp_path: Path) -> None:
+def test_a_day_can_be_selected_by_its_date(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], BUYERS)
     lake = Lake(tmp_path)
-    write(lake, "calls", [SALE], day=date(2024, 6, 20))
+    write_day(lake, "calls", [SALE], day=date(2024, 6, 20))
     for day, verdict in (("2024-06-19", "match"), ("2024-06-20", "unreadable")):
         question = f"FROM reconciliation WHERE date = '{day}' AND source = 'reports/buyer_id'"
-        assert {row["verdict"] for row in ask(lake, question)} == {verdict}
+        assert {row["verdict"] for row in query(lake, question)} == {verdict}
 
 
-# differs
+# mismatch
 
 
-def test_a_count_that_is_one_off_differs(tmp_path: Path) -> None:
+def test_a_count_that_differs_by_one_is_a_mismatch(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("1", 2, "30", "20")]})
     assert verdicts(rows) == {
         ("1", "calls"): "mismatch",
@@ -191,15 +191,13 @@ def test_a_count_is_never_rounded(tmp_path: Path) -> None:
     assert verdicts(rows)["finished", "count"] == "mismatch"
 
 
-# read at another moment
+# not_comparable
 
 WRONG = {"buyer_id": [a_total("1", 1, "31", "20")]}
 
 
 @pytest.mark.parametrize("apart", [timedelta(hours=1), timedelta(hours=-1)])
-def test_a_difference_between_readings_of_more_than_an_hour_apart_may_be_a_change(
-    tmp_path: Path, apart: timedelta
-) -> None:
+def test_fetches_more_than_an_hour_apart_are_not_comparable(tmp_path: Path, apart: timedelta) -> None:
     within = reconciled(tmp_path / "within", [SALE], WRONG, api_fetched_at=AFTERWARDS + apart)
     beyond = reconciled(tmp_path / "beyond", [SALE], WRONG, api_fetched_at=AFTERWARDS + apart * 1.001)
     assert verdicts(within)["1", "revenue"] == "mismatch"
@@ -207,7 +205,7 @@ def test_a_difference_between_readings_of_more_than_an_hour_apart_may_be_a_chang
     assert verdicts(beyond)["1", "calls"] == "match"
 
 
-def test_a_difference_on_a_day_that_was_not_over_may_be_a_call_that_came(tmp_path: Path) -> None:
+def test_an_unfinished_day_is_not_comparable(tmp_path: Path) -> None:
     end = datetime(2024, 6, 20, 4, tzinfo=UTC)
     before = end - timedelta(seconds=1)
 
@@ -226,22 +224,35 @@ def test_a_difference_on_a_day_that_was_not_over_may_be_a_call_that_came(tmp_pat
     assert verdict(before, end) == verdict(end, before) == "not_comparable"
 
 
-def test_nobody_knows_when_files_of_older_versions_were_read(tmp_path: Path) -> None:
+def test_files_without_a_fetch_time_are_not_comparable(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], WRONG)
     lake = Lake(tmp_path)
     pq.write_table(pa.Table.from_pylist([SALE], CALLS.schema), lake.file("calls", DAY))
-    rows = ask(lake, "FROM reconciliation WHERE source = 'reports/buyer_id'")
+    rows = query(lake, "FROM reconciliation WHERE source = 'reports/buyer_id'")
     assert verdicts(rows)["1", "revenue"] == "not_comparable"
     assert {row["calls_fetched_at"] for row in rows} == {None}
 
 
-# cannot be read
+def test_every_verdict_but_a_match_has_a_reason(tmp_path: Path) -> None:
+    def reasons(name: str, call: Row, revenue: str | None, api_fetched_at: datetime = AFTERWARDS) -> set[Any]:
+        report = {"buyer_id": [a_total("1", 1, revenue, "20")]}
+        rows = reconciled(tmp_path / name, [call], report, api_fetched_at=api_fetched_at)
+        return {row["reason"] for row in rows if row["figure"] == "revenue"}
+
+    assert reasons("match", SALE, "30") == {None}
+    assert reasons("mismatch", SALE, "31") == {"values_differ"}
+    assert reasons("apart", SALE, "31", AFTERWARDS + timedelta(days=2)) == {"fetched_apart"}
+    assert reasons("api", SALE, None) == {"api_value_missing"}
+    assert reasons("calls", SALE | {"revenue": None}, "30") == {"calls_value_missing"}
 
 
-def test_a_source_that_was_not_read_is_a_row_for_each_of_its_figures(tmp_path: Path) -> None:
+# unreadable
+
+
+def test_a_source_without_a_file_has_a_row_for_each_figure(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    write(lake, "calls", [SALE], fetched_at=AFTERWARDS)
-    rows = ask(lake, "FROM reconciliation")
+    write_day(lake, "calls", [SALE], fetched_at=AFTERWARDS)
+    rows = query(lake, "FROM reconciliation")
     assert {(row["source"], row["figure"]) for row in rows} == {
         *(
             (f"reports/{category}", figure)
@@ -251,18 +262,18 @@ def test_a_source_that_was_not_read_is_a_row_for_each_of_its_figures(tmp_path: P
         *(("stats/status", figure) for figure in ("count", "revenue", "cost", "profit")),
     }
     assert len(rows) == 13
-    assert {(row["verdict"], row["group_value"], row["api_fetched_at"]) for row in rows} == {
-        ("unreadable", None, None)
+    assert {(row["verdict"], row["reason"], row["group_value"], row["api_fetched_at"]) for row in rows} == {
+        ("unreadable", "api_file_missing", None, None)
     }
 
 
 def test_days_without_calls_are_not_compared(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    write(lake, "reports", BUYERS["buyer_id"], category="buyer_id")
-    assert ask(lake, "FROM reconciliation") == []
+    write_day(lake, "reports", BUYERS["buyer_id"], category="buyer_id")
+    assert query(lake, "FROM reconciliation") == []
 
 
-def test_a_number_that_the_api_does_not_give_cannot_be_compared(tmp_path: Path) -> None:
+def test_a_number_that_the_api_lacks_is_unreadable(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("1", 1, "30", None)]})
     assert verdicts(rows) == {
         ("1", "calls"): "match",
@@ -271,19 +282,19 @@ def test_a_number_that_the_api_does_not_give_cannot_be_compared(tmp_path: Path) 
     }
 
 
-def test_a_figure_that_the_api_gives_of_no_group_is_not_zero_for_the_others(tmp_path: Path) -> None:
+def test_a_figure_that_the_api_has_for_no_group_is_unreadable(tmp_path: Path) -> None:
     calls = [SALE, SALE | {"buyer_id": 2}]
     found = verdicts(reconciled(tmp_path, calls, {"buyer_id": [a_total("1", 1, "30", None)]}))
     assert (found["2", "payout"], found["2", "revenue"]) == ("unreadable", "mismatch")
 
 
-def test_a_sum_of_which_an_interval_is_missing_cannot_be_compared(tmp_path: Path) -> None:
+def test_a_sum_that_lacks_an_interval_is_unreadable(tmp_path: Path) -> None:
     halves = [an_interval("finished", 1, None, "0.045", "10"), an_interval("finished", 0, "30", "0", "0")]
     found = verdicts(reconciled(tmp_path, [SALE], stats=halves))
     assert (found["finished", "revenue"], found["finished", "profit"]) == ("unreadable", "match")
 
 
-def test_money_that_the_account_may_not_see_cannot_be_compared(tmp_path: Path) -> None:
+def test_hidden_money_is_unreadable(tmp_path: Path) -> None:
     hidden = dict.fromkeys(("revenue", "payout", "trackdrive_cost", "provider_cost"))
     totals = [*STATUSES, an_interval("no-answer", 1, "1", "1", "1")]
     found = verdicts(reconciled(tmp_path, [SALE | hidden], stats=totals))
@@ -295,9 +306,7 @@ def test_money_that_the_account_may_not_see_cannot_be_compared(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("category", REPORTS)
-def test_groups_that_the_older_api_does_not_tell_apart_cannot_be_compared(
-    tmp_path: Path, category: str
-) -> None:
+def test_groups_without_ids_are_unreadable(tmp_path: Path, category: str) -> None:
     calls = [SALE | {category: None}, SALE | {category: None}]
     found = verdicts(
         reconciled(tmp_path, calls, {category: [*TOTALS[category], a_total(None, 1, "30", "20")]})
@@ -306,42 +315,42 @@ def test_groups_that_the_older_api_does_not_tell_apart_cannot_be_compared(
     assert set(found.values()) == {"unreadable"}
 
 
-def test_a_day_on_which_no_call_reached_a_buyer_agrees(tmp_path: Path) -> None:
+def test_a_day_without_buyers_matches(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE | {"buyer_id": None}], {"buyer_id": [a_total(None, 1, "30", "20")]})
     assert len(rows) == 3
     assert set(verdicts(rows).values()) == {"match"}
 
 
-def test_the_analysts_own_time_zone_changes_nothing(tmp_path: Path) -> None:
+def test_the_time_zone_of_the_session_changes_nothing(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], WRONG, calls_fetched_at=datetime(2024, 6, 20, 0, 30, tzinfo=UTC))
     lake = Lake(tmp_path)
     question = "FROM reconciliation WHERE figure = 'revenue'"
-    assert ask(lake, question, setting="SET TimeZone = 'Asia/Tokyo'") == ask(lake, question)
+    assert query(lake, question, setting="SET TimeZone = 'Asia/Tokyo'") == query(lake, question)
 
 
-# On the sandbox, whose totals are those of its calls
+# On the sandbox. Its totals are those of its calls
 
 
 @pytest.mark.parametrize("partition", ["2024-11-18", "2024-11-03"], ids=["usual", "of 25 hours"])
-def test_the_totals_of_a_day_agree(tmp_path: Path, partition: str) -> None:
-    rows = agreement(tmp_path, "current", partition)
+def test_the_totals_of_a_day_match(tmp_path: Path, partition: str) -> None:
+    rows = sandbox_rows(tmp_path, "current", partition)
     assert {(row["verdict"], row["source"]) for row in rows} == {
         ("match", source) for source in ("stats/status", *(f"reports/{category}" for category in REPORTS))
     }
 
 
-def test_of_the_older_api_what_can_be_compared_agrees(tmp_path: Path) -> None:
-    rows = agreement(tmp_path, "legacy", "2024-11-18")
+def test_the_comparable_totals_of_the_legacy_api_match(tmp_path: Path) -> None:
+    rows = sandbox_rows(tmp_path, "legacy", "2024-11-18")
     assert {(row["verdict"], row["source"]) for row in rows} == {
         ("match", "stats/status"),
         *(("unreadable", f"reports/{category}") for category in REPORTS),
     }
 
 
-def agreement(
+def sandbox_rows(
     folder: Path, api_version: Literal["current", "legacy"], partition: str
 ) -> list[dict[str, Any]]:
-    """What the view says of a day in New York that has calls worth comparing."""
+    """Ingest a day of the sandbox in New York, and return the rows of the view."""
     lake, day = Lake(folder), exact_day(date.fromisoformat(partition), ZoneInfo("America/New_York"))
     with (
         Sandbox(
@@ -355,7 +364,7 @@ def agreement(
         ingest_stats(client, lake, day, "status", minutes=360, now=datetime.now(UTC))
         for category in REPORTS:
             ingest_report(client, lake, day, category)
-    rows = ask(lake, "FROM reconciliation", time_zone="America/New_York")
+    rows = query(lake, "FROM reconciliation", time_zone="America/New_York")
     assert len(rows) > 40
     assert sum(row["api_value"] for row in rows if row["figure"] == "revenue") > 0
     return rows

@@ -11,7 +11,7 @@ import pytest
 
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report.page import PageError, default_path, write_page
-from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, write
+from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, write_day
 
 NEXT = DAY + timedelta(days=1)
 MONTH_LATER = datetime(2024, 8, 1, 12, tzinfo=UTC)
@@ -27,7 +27,7 @@ def store(lake: Lake, day: date, calls: Sequence[Row], *, fetched_at: datetime |
         {"uuid": f"{day}-{n}", **call, "created_at": noon(day), "ended_at": noon(day)}
         for n, call in enumerate(calls)
     ]
-    write(lake, "calls", rows, day=day, fetched_at=fetched_at or noon(day) + timedelta(days=2))
+    write_day(lake, "calls", rows, day=day, fetched_at=fetched_at or noon(day) + timedelta(days=2))
 
 
 def page(lake: Lake, first: date, last: date, **options: str) -> ET.Element:
@@ -262,7 +262,7 @@ def test_the_lag_covers_settled_days_before_the_page(lake: Lake) -> None:
     store(lake, DAY, [sold(1, "40")], fetched_at=noon(DAY))
     store(lake, DAY, [sold(1, "40")], fetched_at=MONTH_LATER)
     change = {"uuid": f"{DAY}-0", "field": "revenue", "old_value": "10.000000", "new_value": "40.000000"}
-    write(lake, "call_changes", [change | {"detected_at": noon(DAY + timedelta(days=4))}], day=DAY)
+    write_day(lake, "call_changes", [change | {"detected_at": noon(DAY + timedelta(days=4))}], day=DAY)
     later = date(2024, 7, 20)
     store(lake, later, [sold(1, "1")])
     assert table(page(lake, later, later), "lag") == {
@@ -279,7 +279,7 @@ def test_the_reconciliation_counts_verdicts_and_lists_differences(lake: Lake) ->
     two_days(lake)
     for day, revenue in ((DAY, "1000.50"), (NEXT, "150")):
         report = {"group_value": "1", "calls": 1, "revenue": Decimal(revenue), "payout": Decimal("250.25")}
-        write(
+        write_day(
             lake, "reports", [report], day=day, fetched_at=noon(day) + timedelta(days=2), category="buyer_id"
         )
     parsed = page(lake, DAY, NEXT)

@@ -1,8 +1,9 @@
-"""A lake of rows made by hand, and what its views say of them."""
+"""Rows that are written by hand into a lake, and queries of its views."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ Row = dict[str, object]
 DAY = date(2024, 6, 19)
 
 
-def write(
+def write_day(
     lake: Lake,
     table: str,
     rows: Sequence[Row],
@@ -26,27 +27,43 @@ def write(
     fetched_at: datetime | None = None,
     **hive: Any,
 ) -> None:
-    """Replace a day of a table; what a row does not give is null."""
+    """Replace a day of a table. A column that a row lacks is null."""
     schema = SCHEMAS[table]
     with lake.replace(table, schema, day, fetched_at=fetched_at, **hive) as writer:
         writer.write(pa.RecordBatch.from_pylist(list(rows), schema=schema))
 
 
-def ask(lake: Lake, question: str, *, time_zone: str = "UTC", setting: str = "") -> list[dict[str, Any]]:
-    """The answer's rows, in the order of their values, by column."""
-    with connect(lake, SCHEMAS, time_zone=time_zone, names=referenced_tables(question)) as connection:
+def query(lake: Lake, sql: str, *, time_zone: str = "UTC", setting: str = "") -> list[dict[str, Any]]:
+    """Return the rows of a query, sorted by all columns. `setting` is a statement that is run first."""
+    with connect(lake, SCHEMAS, time_zone=time_zone, names=referenced_tables(sql)) as connection:
         connection.execute(setting)
-        answer = connection.execute(f"FROM ({question}) ORDER BY ALL")
-        columns = [column[0] for column in answer.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
+        result = connection.execute(f"FROM ({sql}) ORDER BY ALL")
+        columns = [column[0] for column in result.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+
+def view_rows(
+    folder: Path,
+    view: str,
+    calls: Sequence[Row],
+    *,
+    day: date = DAY,
+    time_zone: str = "UTC",
+    setting: str = "",
+) -> list[dict[str, Any]]:
+    """Store a day of calls in a lake, and return the rows of a view."""
+    lake = Lake(folder)
+    write_day(lake, "calls", calls, day=day)
+    return query(lake, f"FROM {view}", time_zone=time_zone, setting=setting)
 
 
 def dollars(amount: str) -> Decimal:
+    """Return an amount."""
     return Decimal(amount)
 
 
 def a_call(**fields: object) -> Row:
-    """An ended call that reached nobody; the fields that matter are given."""
+    """Return an ended call that reached no buyer. `fields` are those that matter."""
     return {
         "created_at": datetime(2024, 6, 19, 15, 30, tzinfo=UTC),
         "status": "finished",
@@ -63,7 +80,7 @@ def a_call(**fields: object) -> Row:
 
 
 def a_sale(revenue: str, payout: str | None, **fields: object) -> Row:
-    """A call that reached a buyer and converted."""
+    """Return a call that reached a buyer and converted."""
     sold: Row = {
         "connected_to": "+17195550100",
         "buyer_converted": True,
@@ -74,3 +91,9 @@ def a_sale(revenue: str, payout: str | None, **fields: object) -> Row:
         "answered_duration": 90.0,
     }
     return a_call(**(sold | fields))
+
+
+def a_deal(**fields: object) -> Row:
+    """Return a sale. Its traffic source, offer and buyer have ids."""
+    parties: Row = {"traffic_source_id": 1, "offer_id": 2, "buyer_id": 3, "buyer": "Harbor"}
+    return a_sale("10", "4", **(parties | fields))

@@ -23,7 +23,10 @@ FROM (
             SELECT
                 date,
                 nullif(
-                    coalesce(nullif(map_extract(tokens, 'state')[1], ''), map_extract(tokens, 'geo_state')[1]),
+                    coalesce(
+                        nullif(map_extract(tokens, 'state')[1], ''),
+                        map_extract(tokens, 'geo_state')[1]
+                    ),
                     ''
                 ) AS tag,
                 -- The legacy API has all tags in one text, and nothing else.
