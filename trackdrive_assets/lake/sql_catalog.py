@@ -32,7 +32,7 @@ class Query:
 
     Attributes:
         description: The first lines of the head, without line breaks.
-        options: The values that the head gives to names, those of the used parts included.
+        options: The values in the head of the query and of its parts, without those that replace a placeholder.
         sql: The query, with placeholders `${…}` for what depends on the lake.
     """
 
@@ -139,4 +139,6 @@ def _expand(query: Query, parts: Mapping[str, Query]) -> Query:
         for name in used:
             options = {**parts[name].options, **options}
         sql = Template(sql).safe_substitute({name: parts[name].sql for name in used})
-    return Query(query.description, options, Template(sql).safe_substitute(options))
+    template = Template(sql)
+    others = {name: value for name, value in options.items() if name not in template.get_identifiers()}
+    return Query(query.description, others, template.safe_substitute(options))

@@ -32,7 +32,27 @@ _COMPARED_DAYS = 28
 @cache
 def sql_checks() -> Mapping[str, Check]:
     """Return the check of each query, by name."""
-    return {name: _check(name, query) for name, query in sorted(queries_in("checks").items())}
+    return {name: check_of(name, query) for name, query in sorted(queries_in("checks").items())}
+
+
+def check_of(name: str, query: Query) -> Check:
+    """Return the check that the head of a query describes.
+
+    Raises:
+        ValueError: The head has no valid severity.
+    """
+    messages = dict(query.options)
+    severity: Severity
+    match messages.pop("severity", None):
+        case "error":
+            severity = "error"
+        case "warning":
+            severity = "warning"
+        case _:
+            raise ValueError(
+                f"The head of sql/checks/{name}.sql needs `-- severity: error` or `-- severity: warning`."
+            )
+    return Check(name, query.description, severity, messages)
 
 
 def run_sql_checks(
@@ -64,21 +84,6 @@ def run_sql_checks(
                     days, problems_of_days if problems_of_days.num_rows else rows_table([_unreadable(error)])
                 ),
             )
-
-
-def _check(name: str, query: Query) -> Check:
-    messages = dict(query.options)
-    severity: Severity
-    match messages.pop("severity", None):
-        case "error":
-            severity = "error"
-        case "warning":
-            severity = "warning"
-        case _:
-            raise ValueError(
-                f"The head of sql/checks/{name}.sql needs `-- severity: error` or `-- severity: warning`."
-            )
-    return Check(name, query.description, severity, messages)
 
 
 @contextmanager

@@ -24,14 +24,14 @@ def test_a_head_has_a_description_and_options() -> None:
 
 def test_an_option_and_a_part_replace_their_placeholders() -> None:
     query = queries_in("views")["offer_performance"]
-    assert query.options == {"party": "offer"}
+    assert query.options == {}
     assert "GROUP BY date, offer_id, offer_key" in query.sql
     assert "${" not in query.sql
 
 
 def test_the_options_of_a_part_are_options_of_its_query() -> None:
     query = queries_in("checks")["matches_api_stats"]
-    assert {"source", "severity", "values_differ"} <= query.options.keys()
+    assert {"severity", "values_differ"} <= query.options.keys()
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_the_head_of_a_check_explains_its_violations(name: str) -> None:
     query = queries_in("checks")[name]
     # The reasons of the reconciliation are violations of the checks that read it.
     source = queries_in("views")["reconciliation"] if "FROM reconciliation" in query.sql else query
-    codes = query.options.keys() - {"severity", "source"}
+    codes = query.options.keys() - {"severity"}
     assert codes
     assert codes <= set(re.findall(r"'(\w+)'", source.sql))
