@@ -17,6 +17,7 @@ from benchmarks.results import Goal, deviation_from_line
 from benchmarks.server import Server, TokenBucket
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY
@@ -38,7 +39,7 @@ def server() -> Iterator[RunningServer]:
 def client(server: RunningServer) -> Iterator[Client]:
     server.clear_log()
     credentials = KeyPair(PUBLIC_KEY, PRIVATE_KEY)
-    with Client(server.address, credentials, per_page=1000, requests_per_second=0) as client:
+    with Client(server.address, credentials, ClientOptions(per_page=1000, requests_per_second=0)) as client:
         yield client
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import trackdrive_assets
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
-from trackdrive_assets.api.query import UnlistedValueWarning
+from trackdrive_assets.api.query import UndocumentedValueWarning
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import views
@@ -136,7 +136,7 @@ def test_a_column_that_every_call_needs_cannot_be_excluded() -> None:
 
 
 def test_an_excluded_column_that_nobody_documented_is_pointed_out() -> None:
-    with pytest.warns(UnlistedValueWarning, match="caller_nubmer"):
+    with pytest.warns(UndocumentedValueWarning, match="caller_nubmer"):
         build_definitions(Settings(exclude_columns=("caller_nubmer", "caller_number", "token-email")))
 
 

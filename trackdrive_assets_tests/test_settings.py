@@ -8,7 +8,7 @@ import pytest
 
 from trackdrive_assets.api.auth import AuthToken, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
-from trackdrive_assets.settings import SettingError, Settings, meaning, variable
+from trackdrive_assets.settings import SettingError, Settings, setting_description, variable
 
 # Variable, default, a text, and the value that it means.
 VARIABLES: list[tuple[str, Any, str, Any]] = [
@@ -56,7 +56,7 @@ def test_every_setting_is_in_this_table() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_setting_has_a_meaning_in_a_sentence(name: str) -> None:
-    assert meaning(field_of(name)).endswith(".")
+    assert setting_description(field_of(name)).endswith(".")
 
 
 @pytest.mark.parametrize(("name", "default"), [(row[0], row[1]) for row in VARIABLES], ids=NAMES)
@@ -86,44 +86,42 @@ def test_a_setting_can_be_given_as_the_value_that_it_is(name: str, value: object
         ("TRACKDRIVE_SUBDOMAIN", "acme.trackdrive.com", "acme for https://acme.trackdrive.com"),
         ("TRACKDRIVE_SUBDOMAIN", "-acme", "only the first part of the host"),
         ("TRACKDRIVE_SUBDOMAIN", "ac me", "only the first part of the host"),
-        ("TRACKDRIVE_BASE_URL", "acme.trackdrive.com", "give scheme and host"),
-        ("TRACKDRIVE_BASE_URL", "ftp://acme.trackdrive.com", "give scheme and host"),
-        ("TRACKDRIVE_BASE_URL", "https://", "give scheme and host"),
-        ("TRACKDRIVE_BASE_URL", "http://[::1", "give scheme and host"),
-        ("TRACKDRIVE_BASE_URL", "http://acme.example:port", "give scheme and host"),
-        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com/api/v1", "leave out what follows the host"),
-        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com?a=b", "leave out what follows the host"),
-        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com#a", "leave out what follows the host"),
-        ("TRACKDRIVE_TIME_ZONE", "America/Nowhere", "there is no such zone"),
-        ("TRACKDRIVE_TIME_ZONE", "America", "there is no such zone"),
-        ("TRACKDRIVE_TIME_ZONE", "../etc/passwd", "there is no such zone"),
-        ("TRACKDRIVE_START_DATE", "01/02/2024", "give a date such as 2024-01-01"),
-        ("TRACKDRIVE_START_DATE", "2024-02-30", "give a date such as 2024-01-01"),
-        ("TRACKDRIVE_PER_PAGE", "0", "give a whole number of 1 or more"),
-        ("TRACKDRIVE_PER_PAGE", "2.5", "give a whole number of 1 or more"),
-        ("TRACKDRIVE_PER_PAGE", "9" * 5000, "give a whole number of 1 or more"),
-        ("TRACKDRIVE_MAX_CONCURRENCY", "0", "give a whole number from 1 to 64"),
-        ("TRACKDRIVE_MAX_CONCURRENCY", "65", "give a whole number from 1 to 64"),
-        ("TRACKDRIVE_REQUESTS_PER_SECOND", "-1", "0 is unpaced"),
+        ("TRACKDRIVE_BASE_URL", "acme.trackdrive.com", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "ftp://acme.trackdrive.com", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "https://", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "http://[::1", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "http://acme.example:port", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com/api/v1", "remove everything after"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com?a=b", "remove everything after"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com#a", "remove everything after"),
+        ("TRACKDRIVE_TIME_ZONE", "America/Nowhere", "this time zone does not exist"),
+        ("TRACKDRIVE_TIME_ZONE", "America", "this time zone does not exist"),
+        ("TRACKDRIVE_TIME_ZONE", "../etc/passwd", "this time zone does not exist"),
+        ("TRACKDRIVE_START_DATE", "01/02/2024", "use a date such as 2024-01-01"),
+        ("TRACKDRIVE_START_DATE", "2024-02-30", "use a date such as 2024-01-01"),
+        ("TRACKDRIVE_PER_PAGE", "0", "use a whole number of 1 or more"),
+        ("TRACKDRIVE_PER_PAGE", "2.5", "use a whole number of 1 or more"),
+        ("TRACKDRIVE_PER_PAGE", "9" * 5000, "use a whole number of 1 or more"),
+        ("TRACKDRIVE_MAX_CONCURRENCY", "0", "use a whole number from 1 to 64"),
+        ("TRACKDRIVE_MAX_CONCURRENCY", "65", "use a whole number from 1 to 64"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "-1", "0 means no limit"),
         ("TRACKDRIVE_REQUESTS_PER_SECOND", "1001", "a number from 0 to 1000"),
         ("TRACKDRIVE_REQUESTS_PER_SECOND", "nan", "a number from 0 to 1000"),
         ("TRACKDRIVE_REQUESTS_PER_SECOND", "fast", "a number from 0 to 1000"),
         ("TRACKDRIVE_REPORT_CATEGORIES", "buyer_id;status", "'buyer_id;status' is not a name"),
-        ("TRACKDRIVE_STATS_INTERVAL", "2h", "give one of 5m, 15m, 30m, 1h, 6h, 1d"),
-        ("TRACKDRIVE_INTRADAY_MINUTES", "25", "give one of 5, 10, 15, 20, 30, 60"),
-        ("TRACKDRIVE_INTRADAY_MINUTES", "15m", "give one of 5, 10, 15, 20, 30, 60"),
-        ("TRACKDRIVE_LOOKBACK_DAYS", "a month", "give a whole number from 1 to 366"),
-        ("TRACKDRIVE_LOOKBACK_DAYS", "367", "give a whole number from 1 to 366"),
-        ("TRACKDRIVE_CODE_URL", "git@example.com:acme", "give the URL of the folder with README.md"),
+        ("TRACKDRIVE_STATS_INTERVAL", "2h", "use one of 5m, 15m, 30m, 1h, 6h, 1d"),
+        ("TRACKDRIVE_INTRADAY_MINUTES", "25", "use one of 5, 10, 15, 20, 30, 60"),
+        ("TRACKDRIVE_INTRADAY_MINUTES", "15m", "use one of 5, 10, 15, 20, 30, 60"),
+        ("TRACKDRIVE_LOOKBACK_DAYS", "a month", "use a whole number from 1 to 366"),
+        ("TRACKDRIVE_LOOKBACK_DAYS", "367", "use a whole number from 1 to 366"),
+        ("TRACKDRIVE_CODE_URL", "git@example.com:acme", "use the URL of the folder with README.md"),
         ("TRACKDRIVE_EXCLUDE_COLUMNS", "*", "'*' is not a name"),
         ("TRACKDRIVE_EXCLUDE_COLUMNS", "caller number", "'caller number' is not a name"),
     ],
 )
-def test_a_value_that_cannot_be_meant_is_shown_by_the_name_of_its_variable(
-    name: str, text: str, advice: str
-) -> None:
+def test_an_invalid_value_is_shown_with_its_variable(name: str, text: str, advice: str) -> None:
     message = refusal(name, text)
-    assert message.startswith(f"{name} cannot be understood (it is {text!r})")
+    assert message.startswith(f"{name} is invalid (it is {text!r})")
     assert advice in message
 
 
@@ -147,7 +145,7 @@ def test_a_secret_is_never_shown(name: str) -> None:
 @pytest.mark.parametrize("name", KEYS)
 @pytest.mark.parametrize("text", ["open sesame", "sesame\N{EM DASH}", "se\nsame"])
 def test_a_secret_with_a_character_that_no_key_has_is_refused(name: str, text: str) -> None:
-    assert refusal(name, text).startswith(f"{name} cannot be understood (its value is not shown)")
+    assert refusal(name, text).startswith(f"{name} is invalid (its value is not shown)")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +179,7 @@ def test_a_secret_inside_of_a_url_is_not_shown_either(url: str) -> None:
     ],
 )
 def test_a_value_given_in_code_is_checked_like_any_other(field: str, value: object) -> None:
-    with pytest.raises(SettingError, match=f"^{variable(field)} cannot be understood"):
+    with pytest.raises(SettingError, match=f"^{variable(field)} is invalid"):
         Settings(**{field: value})  # type: ignore[arg-type]  # what is tested
 
 
@@ -228,5 +226,5 @@ def test_no_credentials_are_an_error_that_names_every_way() -> None:
 
 def test_a_webhook_that_is_no_url_is_refused_without_showing_it() -> None:
     message = refusal("TRACKDRIVE_WEBHOOK_URL", "hooks.example.com/s3cr3t")
-    assert "give the whole URL of the webhook" in message
+    assert "use the complete URL of the webhook" in message
     assert "s3cr3t" not in message

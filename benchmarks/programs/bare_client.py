@@ -18,9 +18,7 @@ first, days = date.fromisoformat(sys.argv[1]), int(sys.argv[2])
 with Client(
     settings.address,
     settings.credentials,
-    per_page=settings.per_page,
-    requests_per_second=settings.requests_per_second,
-    max_concurrency=settings.max_concurrency,
+    settings.client_options,
 ) as client:
     for number in range(days):
         day = first + timedelta(days=number)

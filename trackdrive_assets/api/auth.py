@@ -1,89 +1,110 @@
-"""Who is asking: the two ways to prove it, and what of them may be shown.
+"""The two ways to authenticate, and which parts of the credentials may be shown.
 
-A key pair goes into the Authorization header, today's way. A token goes into the URL's parameters, as the
-older documentation has it; URLs end up in the logs of proxies, so the pair is the better choice.
+A key pair goes into the Authorization header, as today's documentation says. A token goes into the query
+string, as the legacy documentation says. Proxies log URLs, so the key pair is the better choice.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 
 from requests import PreparedRequest
-from requests.auth import AuthBase, HTTPBasicAuth, _basic_auth_str
+from requests.auth import AuthBase
 
 from trackdrive_assets.api.errors import CredentialError
 
-_SHOWN = 9
-_LONG_ENOUGH = 12
+_SHOWN_LENGTH = 9
+_MIN_LENGTH_TO_SHOW = 12
 
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A public and a private key: HTTP Basic."""
+    """A public and a private key, sent as HTTP Basic authentication.
+
+    Raises:
+        CredentialError: One of them is empty.
+    """
 
     public: str = field(repr=False)
     private: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse half a pair."""
         for name, key in (("public", self.public), ("private", self.private)):
             if not key:
-                raise CredentialError(f"The {name} key is empty. A key pair has both halves: give both.")
+                raise CredentialError(
+                    f"The {name} key is empty. A key pair needs a public and a private key."
+                )
 
     def __str__(self) -> str:
-        if len(self.public) < _LONG_ENOUGH:
+        if len(self.public) < _MIN_LENGTH_TO_SHOW:
             return "the key pair"
-        shown = self.public[: min(_SHOWN, len(self.public) // 2)]
-        return f"the key pair whose public key begins with {shown}"
+        beginning = self.public[: min(_SHOWN_LENGTH, len(self.public) // 2)]
+        return f"the key pair with the public key {beginning}…"
 
     @property
     def auth(self) -> AuthBase:
-        """Adds the Authorization header."""
-        return HTTPBasicAuth(self.public, self.private)
+        """The Authorization header for requests."""
+        return _AuthorizationHeader(f"Basic {self._encoded}")
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Nothing goes into the URL."""
+        """The query parameters: none."""
         return {}
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
-        header = _basic_auth_str(self.public, self.private)
-        return (self.public, self.private, header.removeprefix("Basic "))
+        """The texts that must never be shown."""
+        return (self.public, self.private, self._encoded)
+
+    @property
+    def _encoded(self) -> str:
+        return b64encode(f"{self.public}:{self.private}".encode()).decode()
 
 
 @dataclass(frozen=True)
 class AuthToken:
-    """The `auth_token` parameter."""
+    """The `auth_token` parameter of the legacy API.
+
+    Raises:
+        CredentialError: The token is empty.
+    """
 
     token: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse an empty token."""
         if not self.token:
-            raise CredentialError("The auth token is empty. Give it, or a key pair.")
+            raise CredentialError("The auth token is empty. Set it, or a key pair.")
 
     def __str__(self) -> str:
         return "the auth token"
 
     @property
     def auth(self) -> AuthBase:
-        """Adds nothing, and keeps a .netrc file from adding another identity."""
-        return _Nothing()
+        """An empty authentication. It keeps requests from reading a .netrc file."""
+        return _NoHeader()
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The token, under the documentation's name."""
+        """The query parameter with the token."""
         return {"auth_token": self.token}
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The texts that must never be shown."""
         return (self.token,)
 
 
 Credentials = KeyPair | AuthToken
 
 
-class _Nothing(AuthBase):
+class _AuthorizationHeader(AuthBase):
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
+class _NoHeader(AuthBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         return request

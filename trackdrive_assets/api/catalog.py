@@ -1,10 +1,10 @@
-"""What the documentation of the calls API enumerates, each list once.
+"""The lists of values in the documentation of the calls API.
 
-Two generations of the documentation exist: the older one ("seed": 36 columns, 16 report categories) and
-today's. A list that a newer server is known to have outgrown is open: a value outside of it is sent, with a
-warning. The others are closed: a value outside is a mistake, refused before any request.
+There are two documentations: that of the legacy API (36 columns, 16 report categories) and today's. An open
+list is known to be incomplete: other values are sent too, with a warning. A closed list is complete: another
+value is an error before any request.
 
-Not here: which endpoint takes which parameter (`query.py`), and what a column means (`tables/columns.py`).
+Which endpoint accepts which parameter is in `query.py`. The columns of tables are in `tables/columns.py`.
 """
 
 
@@ -20,7 +20,7 @@ LEGACY_CALL_COLUMNS = _listed("""
     traffic_source_repeat_caller, traffic_source_payout, trackdrive_cost, provider_cost, hangup_reason,
     call_sid, provider, outgoing_webhooks_count, created_at, ended_at
 """)
-"""Columns of a call in the older documentation. Open: today's has more."""
+"""Columns of a call in the legacy API. Open: today's API has more."""
 
 CALL_COLUMNS = _listed("""
     id, legacy_id, type, uuid, created_at, updated_at, deleted_at, user_updated_at, routes_show_path,
@@ -35,17 +35,17 @@ CALL_COLUMNS = _listed("""
     provider, outgoing_webhooks_count, ended_at, contact_field_type, disposition_id, disposition_key,
     disposition_name, disposition_notes, hangup_cause
 """)
-"""Columns of a call in today's documentation, in the order in which they are served."""
+"""Columns of a call in today's documentation, in the order of the API's responses."""
 
 KNOWN_CALL_COLUMNS = (*CALL_COLUMNS, *(name for name in LEGACY_CALL_COLUMNS if name not in CALL_COLUMNS))
-"""Columns of either generation. Only `hangup_reason` has gone since the older one."""
+"""Columns of either documentation. Of the legacy columns, only `hangup_reason` is missing today."""
 
 REPORT_CATEGORIES = _listed("""
     buyer_id, offer_id, traffic_source_id, number_id, status, direction, sub_status,
     provider_configuration_id, contact_id, placed_on_hold, ring_pool_id, contact_state, contact_country,
     buyer_converted, offer_converted, in_progress
 """)
-"""What `/calls/reports` groups by. Open: today's documentation takes any text."""
+"""Categories of `/calls/reports`. Open: today's API accepts any text."""
 
 STATS = (
     "count",
@@ -53,14 +53,14 @@ STATS = (
     "profit",
     "cost",
 )
-"""What `/calls/stats` measures, one a request. Closed."""
+"""Statistics of `/calls/stats`, one per request. Closed."""
 
 LEGACY_GROUP_BYS = (
     "buyer_converted",
     "offer_converted",
     "status",
 )
-"""What `/calls/stats` groups by in both generations."""
+"""Groupings of `/calls/stats` in both documentations."""
 
 GROUP_BYS = (
     *LEGACY_GROUP_BYS,
@@ -69,7 +69,7 @@ GROUP_BYS = (
     "created_at_week",
     "created_at_month",
 )
-"""What `/calls/stats` groups by today. Closed."""
+"""Groupings of `/calls/stats` today. Closed."""
 
 STATUSES = _listed("""
     forwarded, finished, on-hold, no-answer, no-buyer, no-buyer-all-maxed-out, no-buyer-all-filtered,
@@ -77,7 +77,7 @@ STATUSES = _listed("""
     rejected-no-concurrency-cap-available, rejected-caller-concurrency-exceeded,
     rejected-average-hold-time-exceeded, blocked, failed, hold-queue-waited-too-long
 """)
-"""Statuses that the older documentation enumerates. Open: it is plain text, and others occur."""
+"""Statuses in the legacy documentation. Open: other statuses occur."""
 
 ORDER_FIELDS = _listed("""
     direction, number_id, offer_id, traffic_source_id, sub_id, buyer_id, caller_number, updated_at,
@@ -85,10 +85,10 @@ ORDER_FIELDS = _listed("""
     buyer_converted, revenue, offer_converted, payout, outgoing_webhooks_count, created_at, end_time,
     lead_id, start_app_duration, third_party_cost, charge_total, agent_duration
 """)
-"""What a list can be ordered by, in either generation. Closed: the server ignores a wrong name silently."""
+"""Sort fields in either documentation. Closed: the server silently ignores a wrong name."""
 
 ORDER_DIRECTIONS = ("desc", "asc")
-"""Closed."""
+"""Sort directions. Closed."""
 
 TIME_ZONES = _listed("""
     Etc/UTC, UTC, SST, HST, AKST, PST, MST, CST, EST, COT, PET, AST, VET, BOT, CLST, NST, BRST, ART, UYT,
@@ -97,10 +97,10 @@ TIME_ZONES = _listed("""
     YAKT, ACST, ACDT, AEDT, AEST, VLAT, ChST, PGT, MAGT, SBT, NCT, FJST, PETT, MHT, NZDT, TOT, TKT, CHADT,
     WSDT
 """)
-"""Zones that the older documentation enumerates. Open: today's takes any valid zone."""
+"""Time zones in the legacy documentation. Open: today's API accepts every valid zone."""
 
 SERIALIZERS = ("call", "call_grid")
-"""How a call is written out, in today's documentation. Closed."""
+"""Forms of a call in today's documentation. Closed."""
 
 CREATED_AT_LABELS = _listed("""
     Last 5 Min, Last 15 Min, Last 30 Min, Last Hour, Last 4 Hours, Last 6 Hours, Last 12 Hours, Last Day,

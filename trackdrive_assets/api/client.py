@@ -15,19 +15,13 @@ from typing import Any, Self, TypeVar
 from trackdrive_assets.api import catalog, responses
 from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.envelope import Envelope, encode
-from trackdrive_assets.api.errors import QueryError, UnreadableAnswer
+from trackdrive_assets.api.errors import QueryError, UnreadableResponse
+from trackdrive_assets.api.options import DEFAULTS, ClientOptions
 from trackdrive_assets.api.pagination import Page, Paging, report_ends, walk
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
 from trackdrive_assets.api.transport import ROOT, RawResponse, RequestGroup, Transport, Usage
-
-CONNECT_TIMEOUT = 10.0
-READ_TIMEOUT = 60.0
-RETRY_BUDGET = 300.0
-DEFAULT_PER_PAGE = 250
-DEFAULT_REQUESTS_PER_SECOND = 5.0
-DEFAULT_MAX_CONCURRENCY = 4
 
 # With a digit in it, so that it is not the name of another endpoint.
 _CALL_ID = re.compile(r"(?=.*\d)[0-9A-Za-z-]+")
@@ -48,48 +42,28 @@ class Report:
 
 
 class Client:
-    """Asks one Trackdrive account.
+    """A client of one Trackdrive account.
 
     Args:
         base_url: `https://acme.trackdrive.com`, without a path.
-        credentials: A key pair or a token.
-        per_page: Rows a page to ask for. A server that gives less is obeyed.
-        requests_per_second: RateLimiter of this process on this account; 0 is unpaced.
-        max_concurrency: Requests in flight at most.
-        connect_timeout: Seconds until a connection must stand.
-        read_timeout: Seconds in which the server must send something.
-        retry_budget: Seconds that one request may take with all its retries.
-        clock: What to wait by; by default, real time.
+        credentials: The key pair or the token.
+        options: The page size, rate, concurrency and time limits.
+        clock: The clock to wait by. The default is real time.
 
-    Every method raises an error of `errors.py`. GET is asked again while that can help; DELETE never is.
+    Every method raises an error of `errors.py`. A GET is retried while that can help, a DELETE never is.
     """
 
     def __init__(
         self,
         base_url: str,
         credentials: Credentials,
+        options: ClientOptions = DEFAULTS,
         *,
-        per_page: int = DEFAULT_PER_PAGE,
-        requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND,
-        max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
-        connect_timeout: float = CONNECT_TIMEOUT,
-        read_timeout: float = READ_TIMEOUT,
-        retry_budget: float = RETRY_BUDGET,
         clock: Clock | None = None,
     ) -> None:
-        self.per_page = per_page
-        self.max_concurrency = max_concurrency
+        self.options = options
         self._calls = RowDecoder()
-        self._transport = Transport(
-            base_url,
-            credentials,
-            requests_per_second=requests_per_second,
-            max_concurrency=max_concurrency,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            retry_budget=retry_budget,
-            clock=clock,
-        )
+        self._transport = Transport(base_url, credentials, options, clock)
 
     def __repr__(self) -> str:
         return f"Client({self._transport.base_url!r}, {self._transport.credentials})"
@@ -134,11 +108,11 @@ class Client:
             group: The group that the requests are counted in.
 
         Raises:
-            IncompleteAnswer: Fewer calls came than the API counted.
+            IncompleteResponse: Fewer calls came than the API counted.
         """
         paging = paging or paging_for(query)
         parameters = query.parameters(Endpoint.CALLS)
-        per_page = int(parameters.pop("per_page", self.per_page))
+        per_page = int(parameters.pop("per_page", self.options.per_page))
         start = parameters.pop(paging.value, None)
         if foreign := {"page", "cursor"} & parameters.keys():
             raise QueryError(f"{foreign.pop()} cannot be combined with paging by {paging.value}.")
@@ -176,7 +150,7 @@ class Client:
         parameters = _report_parameters(category, query)
         only_page = parameters.pop("page", None)
         number = int(only_page or 1)
-        asked = {"per_page": str(self.per_page)} | parameters
+        asked = {"per_page": str(self.options.per_page)} | parameters
         rows: list[Row] = []
         seen: set[bytes] = set()
         while True:
@@ -283,8 +257,8 @@ class Client:
             )
         return rows
 
-    def _unreadable(self, asked: str, content: object, why: str) -> UnreadableAnswer:
-        return UnreadableAnswer(
+    def _unreadable(self, asked: str, content: object, why: str) -> UnreadableResponse:
+        return UnreadableResponse(
             f"The answer to {asked} has a shape that is not known: {self._transport.redacted(why)}. "
             f"It begins: {self._transport.excerpt(encode(content))} "
             f"Please report this beginning, without phone numbers, as an issue of trackdrive-assets."

@@ -1,7 +1,7 @@
-"""What can go wrong with the API: one small tree of errors, and how secrets are kept out of their text.
+"""The errors of the API client, and the redaction of secrets in their messages.
 
-Each error says what was asked, what came back and what to do. `permanent` tells whether asking again can
-help; the decision to ask again is not made here (`retry.py`).
+Each message contains the request, the response and what to do. `is_permanent` is False for errors that a
+retry can cure; `retry.py` decides about retries.
 """
 
 import html
@@ -12,126 +12,130 @@ from http import HTTPStatus
 from urllib.parse import quote, quote_plus
 
 EXCERPT_LENGTH = 300
-# In base64 the letters after "tdpub" are I before a digit, J before a letter.
+# The base64 text of "tdpub" ends with I before a digit, and with J before a letter.
 _SECRET_SHAPES = re.compile(
     r"tdp(?:ub|rv)[0-9A-Za-z_-]+|dGRwdW[IJ][0-9A-Za-z+/=]*|(?<=auth_token=)[^&\s\"']+"
 )
 
 
 class TrackdriveError(Exception):
-    """Anything that keeps an answer of the API from being used.
+    """An error of the API client.
 
     Attributes:
-        permanent: Asking the same again brings the same.
+        is_permanent: Whether the same request would fail again.
     """
 
-    permanent = True
+    is_permanent = True
 
 
 class QueryError(TrackdriveError, ValueError):
-    """A question that the documentation does not allow. Nothing was sent."""
+    """A query that the documentation does not allow. Nothing was sent."""
 
 
 class CredentialError(TrackdriveError, ValueError):
-    """No credentials, or half of them. Nothing was sent."""
+    """Missing or incomplete credentials. Nothing was sent."""
 
 
 class RequestFailed(TrackdriveError):
-    """A request that was answered with an error, or not at all.
+    """A request that got an error response, or none.
 
     Attributes:
-        asked: Method and path, without parameters.
-        status: HTTP status, or the `status` of the body; None when nothing was answered.
+        request: The method and the path, without parameters.
+        status: The HTTP status, or the `status` of the body. None if there was no response.
     """
 
-    def __init__(self, message: str, *, asked: str, status: int | None = None) -> None:
+    def __init__(self, message: str, *, request: str, status: int | None = None) -> None:
         super().__init__(message)
-        self.asked = asked
+        self.request = request
         self.status = status
 
 
 class AccessDenied(RequestFailed):
-    """401 or 403: the key is wrong, paused, not allowed from here, or lacks a permission."""
+    """401 or 403. The key is wrong, paused, not allowed from this address, or lacks a permission."""
 
 
 class NotFound(RequestFailed):
-    """404: no such call, or no such account."""
+    """404. There is no such call, or no such account."""
 
 
 class Rejected(RequestFailed):
-    """422 and every other answer that says that the request itself is wrong."""
+    """422 or another status for a wrong request."""
 
 
 class Unavailable(RequestFailed):
-    """An error that passes by itself: 408, 429, 5xx, a timeout, a broken body.
+    """A temporary error: 408, 429, 5xx, a timeout, or a broken body.
 
     Attributes:
-        retry_after: Seconds that the server asked to wait; None when it did not say.
+        retry_after: The seconds of the Retry-After header. None without one.
     """
 
-    permanent = False
+    is_permanent = False
 
     def __init__(
-        self, message: str, *, asked: str, status: int | None = None, retry_after: float | None = None
+        self, message: str, *, request: str, status: int | None = None, retry_after: float | None = None
     ) -> None:
-        super().__init__(message, asked=asked, status=status)
+        super().__init__(message, request=request, status=status)
         self.retry_after = retry_after
 
 
-class UnreadableAnswer(TrackdriveError):
-    """An answer of a shape that no reader recognizes."""
+class UnreadableResponse(TrackdriveError):
+    """A response of an unknown shape."""
 
 
-class IncompleteAnswer(TrackdriveError):
+class IncompleteResponse(TrackdriveError):
     """Fewer rows than the API counted, or a cursor that repeats or does not end."""
 
-    permanent = False
+    is_permanent = False
 
 
-def failure(
-    *, asked: str, status: int, words: str, credentials: str, retry_after: float | None = None
+def error_for(
+    *, request: str, status: int, server_message: str, credentials: str, retry_after: float | None = None
 ) -> RequestFailed:
-    """The error for an answer that is one.
+    """Return the error for an error response.
 
     Args:
-        asked: Method and path.
-        status: HTTP status or the body's own.
-        words: What the server said, redacted.
-        credentials: Which key was used, without its secret.
-        retry_after: Seconds that the server asked to wait.
+        request: The method and the path.
+        status: The HTTP status, or the body's own.
+        server_message: The server's own message, redacted.
+        credentials: A description of the key, without its secret.
+        retry_after: The seconds of the Retry-After header.
     """
-    said = f"{asked} was answered with {status}{_phrase(status)}"
-    said += f": {words}" if words else ", without a word of explanation"
+    explanation = f": {server_message}" if server_message else ", without an explanation"
+    summary = f"{request} returned {status}{_phrase(status)}{explanation}"
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return AccessDenied(
-            f"{said}. Trackdrive refused {credentials}. Check in the Trackdrive profile that this key is "
+            f"{summary}. Trackdrive refused {credentials}. Check in the Trackdrive profile that this key is "
             f"active and not paused, that it may be used from this machine's IP address, and that it has "
-            f"the permission for {asked}.",
-            asked=asked,
+            f"the permission for {request}.",
+            request=request,
             status=status,
         )
     if status == HTTPStatus.NOT_FOUND:
         return NotFound(
-            f"{said}. Check the id, and that the subdomain is this account's.", asked=asked, status=status
+            f"{summary}. Check the id, and that the subdomain is this account's.",
+            request=request,
+            status=status,
         )
     if is_transient(status):
-        return Unavailable(f"{said}.", asked=asked, status=status, retry_after=retry_after)
-    return Rejected(f"{said}. Correct the request; asking again brings the same.", asked=asked, status=status)
+        return Unavailable(f"{summary}.", request=request, status=status, retry_after=retry_after)
+    return Rejected(
+        f"{summary}. Correct the request. A retry would fail again.", request=request, status=status
+    )
 
 
 def is_transient(status: int) -> bool:
-    """Whether an HTTP status tells of something that passes."""
+    """Return whether an HTTP status is temporary."""
     return status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS} or status >= 500  # noqa: PLR2004 (server errors)
 
 
 def excerpt(body: bytes, secrets: Iterable[str]) -> str:
-    """The first characters of a body on one line, redacted: enough to recognize it by."""
+    """Return the beginning of a body on one line, redacted."""
     text = " ".join(redact(body.decode("utf-8", "replace"), secrets).split())
     return text if len(text) <= EXCERPT_LENGTH else f"{text[:EXCERPT_LENGTH]}…"
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """`text` without `secrets`, and without anything that has the form of a Trackdrive key."""
+    """Return a text without secrets and without anything that looks like a Trackdrive key."""
     spelled = {spelling for secret in filter(None, secrets) for spelling in _spellings(secret)}
     for spelling in sorted(spelled, key=len, reverse=True):
         text = text.replace(spelling, "[redacted]")
@@ -139,7 +143,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _spellings(secret: str) -> tuple[str, ...]:
-    """A secret as it is, and as a server may say it back: in a URL, on a web page, in JSON."""
+    """Return a secret as it is, and as a server may repeat it: in a URL, on a web page, in JSON."""
     return secret, quote(secret), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from trackdrive_assets.api.envelope import Metadata
-from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.rows import ABSENT, Rows
 
 FIRST_CURSOR = "-1"
@@ -75,12 +75,12 @@ class Paginator:
         """What to ask for the next page with.
 
         Raises:
-            IncompleteAnswer: The cursor has been asked with before.
+            IncompleteResponse: The cursor has been asked with before.
         """
         if self.position is None:
             raise ValueError("The list has ended.")
         if self.position in self._seen_positions:
-            raise IncompleteAnswer(
+            raise IncompleteResponse(
                 f"The API gave the cursor {self.position} twice, so its list would never end. {_NEXT}"
             )
         return {self._paging.value: self.position, "per_page": str(self._per_page)}
@@ -97,7 +97,7 @@ class Paginator:
             The page with only those rows that no earlier one had.
 
         Raises:
-            IncompleteAnswer: The list goes in a circle, or on for ever, or is cut off.
+            IncompleteResponse: The list goes in a circle, or on for ever, or is cut off.
         """
         position = str(self.position)
         self._seen_positions.add(position)
@@ -111,12 +111,12 @@ class Paginator:
                 # A cursor that counts its own row in: the last page is the last row once more.
                 self.position = None
                 return Page(new, page.metadata, len(page.rows))
-            raise IncompleteAnswer(
+            raise IncompleteResponse(
                 f"The API answered {self._paging} {position} with rows that it had given before. {_NEXT}"
             )
         self.received += len(new)
         if endless(self.received, page.metadata):
-            raise IncompleteAnswer(
+            raise IncompleteResponse(
                 f"The API counts {page.metadata.total_count} calls but has sent {self.received} and goes on. "
                 f"{_NEXT}"
             )
@@ -125,7 +125,7 @@ class Paginator:
         else:
             self.position = next_position(self._paging, position, len(page.rows), page.metadata)
             if self.position is None and cut_off(self._paging, len(page.rows), page.metadata, self._per_page):
-                raise IncompleteAnswer(
+                raise IncompleteResponse(
                     f"The API sent a full page without a cursor or a count, so more may follow. {_NEXT}"
                 )
         return Page(new, page.metadata, len(page.rows) - len(new))
@@ -134,10 +134,10 @@ class Paginator:
         """See that the list, which has ended, is whole.
 
         Raises:
-            IncompleteAnswer: The end came before as many rows as the first page counted.
+            IncompleteResponse: The end came before as many rows as the first page counted.
         """
         if missing := shortage(self.expected, self.received):
-            raise IncompleteAnswer(
+            raise IncompleteResponse(
                 f"The API counted {self.expected} calls but sent {self.received}: {missing} are missing. "
                 f"Asking again usually brings them."
             )
@@ -163,7 +163,7 @@ def walk(ask: Ask, *, paging: Paging, per_page: int, start: str | None = None) -
     """Every page of a list, one after another; the arguments are those of `Paginator`.
 
     Raises:
-        IncompleteAnswer: The end came before as many rows as the first page counted, or a cursor repeats or
+        IncompleteResponse: The end came before as many rows as the first page counted, or a cursor repeats or
             does not end.
     """
     chain = Paginator(paging=paging, per_page=per_page, start=start)

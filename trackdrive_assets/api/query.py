@@ -31,7 +31,7 @@ class Endpoint(StrEnum):
     CALL = "calls/:uuid"
 
 
-class UnlistedValueWarning(UserWarning):
+class UndocumentedValueWarning(UserWarning):
     """A value that the documentation does not list. It is sent: today's API has more than is written."""
 
 
@@ -275,7 +275,7 @@ def closed_choice(name: str, value: object, choices: Sequence[str]) -> str:
 
 
 def open_choice(name: str, value: object, choices: Sequence[str]) -> str:
-    """`value`, with an `UnlistedValueWarning` if the documentation does not list it.
+    """`value`, with an `UndocumentedValueWarning` if the documentation does not list it.
 
     Raises:
         QueryError: It is no text, or an empty one.
@@ -284,7 +284,7 @@ def open_choice(name: str, value: object, choices: Sequence[str]) -> str:
     if text not in choices:
         warnings.warn(
             f"{name} {text!r} is not in the documentation's list; it is sent as it is.",
-            UnlistedValueWarning,
+            UndocumentedValueWarning,
             stacklevel=2,
         )
     return text

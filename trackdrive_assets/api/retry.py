@@ -1,4 +1,4 @@
-"""Whether a request may be asked again, and after how long. Pure decisions; `client.py` acts on them."""
+"""Whether a request may be retried, and after which pause. Pure decisions; `transport.py` acts on them."""
 
 import math
 from collections.abc import Callable
@@ -7,46 +7,45 @@ from email.utils import parsedate_to_datetime
 
 from trackdrive_assets.api.errors import TrackdriveError, Unavailable
 
-SAFE_TO_REPEAT = frozenset({"GET"})
-"""A DELETE hangs up a call: whether a lost answer means that it happened is for a person to find out."""
+RETRYABLE_METHODS = frozenset({"GET"})
+"""A DELETE hangs up a call. If its response is lost, a person has to find out whether it happened."""
 
-FIRST_PAUSE = 1.0
+SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 
 
 def may_retry(method: str, error: BaseException) -> bool:
-    """Whether asking the same again can end differently, and harms nothing."""
-    return method in SAFE_TO_REPEAT and isinstance(error, Unavailable)
+    """Return whether a retry can succeed and does no harm."""
+    return method in RETRYABLE_METHODS and isinstance(error, Unavailable)
 
 
 def pause_before(attempt: int, error: TrackdriveError, jitter: Callable[[], float]) -> float:
-    """Seconds to wait before the next try.
+    """Return the seconds to wait before the next attempt.
 
-    What the server asked for in Retry-After is waited in full. Without it, or where it asks for no pause at
-    all, the pause is drawn at random from a span that doubles with each try, so that many clients do not come
-    back at the same moment, and none without end.
+    The pause of a Retry-After header is observed in full. Without it, or if it is zero, the pause is random
+    within a range that doubles with each attempt. So many clients do not come back at the same time.
 
     Args:
-        attempt: How many tries have failed, from 1.
-        error: How the last one failed.
-        jitter: A draw from [0, 1).
+        attempt: The number of failed attempts, from 1.
+        error: The error of the last attempt.
+        jitter: A function that returns a random number from 0 to 1.
     """
     if isinstance(error, Unavailable) and error.retry_after:
         return error.retry_after
-    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 10))) * (0.5 + jitter() / 2)
+    return float(min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(attempt - 1, 10))) * (0.5 + jitter() / 2)
 
 
 def fits_budget(spent: float, pause: float, budget: float) -> bool:
-    """Whether another try after `pause` begins within the budget. All in seconds."""
+    """Return whether another attempt after `pause` begins within the budget. All in seconds."""
     return spent + pause <= budget
 
 
 def parse_retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for; None when it is missing or cannot be read.
+    """Return the seconds of a Retry-After header. None if it is missing or cannot be parsed.
 
     Args:
         header: Seconds, or an HTTP date.
-        now: Aware; what the date is compared with.
+        now: The current time, with a time zone.
     """
     if header is None:
         return None

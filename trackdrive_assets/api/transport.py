@@ -26,11 +26,12 @@ from trackdrive_assets.api.errors import (
     RequestFailed,
     TrackdriveError,
     Unavailable,
+    error_for,
     excerpt,
-    failure,
     is_transient,
     redact,
 )
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.rate_limit import Clock, shared_rate_limiter
 
 ROOT = "/api/v1/"
@@ -137,22 +138,17 @@ class Transport:
         self,
         base_url: str,
         credentials: Credentials,
-        *,
-        requests_per_second: float,
-        max_concurrency: int,
-        connect_timeout: float,
-        read_timeout: float,
-        retry_budget: float,
+        options: ClientOptions,
         clock: Clock | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.credentials = credentials
         self._all = RequestGroup()
-        self._timeout = (connect_timeout, read_timeout)
-        self._retry_budget = retry_budget
+        self._timeout = (options.connect_timeout, options.read_timeout)
+        self._retry_budget = options.retry_budget
         self._clock = clock or Clock()
         self._closed = False
-        self._pace = shared_rate_limiter(self.base_url, requests_per_second, max_concurrency)
+        self._pace = shared_rate_limiter(self.base_url, options.requests_per_second, options.max_concurrency)
         self._of_thread = threading.local()
         self._session = requests.Session()
         self._session.auth = credentials.auth
@@ -161,7 +157,9 @@ class Transport:
         for name in _LOGS_OF_URLS:
             # The same function each time, so that it is there once.
             logging.getLogger(name).addFilter(_without_token)
-        self._session.mount(self.base_url, requests.adapters.HTTPAdapter(pool_maxsize=max_concurrency))
+        self._session.mount(
+            self.base_url, requests.adapters.HTTPAdapter(pool_maxsize=options.max_concurrency)
+        )
 
     def close(self) -> None:
         """Close the connections. Whoever still asks, in another thread, gets an error."""
@@ -247,9 +245,9 @@ class Transport:
         lost: requests.RequestException | None = None
         with self._pace.turn(self._clock, group.priority) as sent_at:
             if self._closed:
-                raise RequestFailed(f"{asked} was not sent: the client is closed.", asked=asked)
+                raise RequestFailed(f"{asked} was not sent: the client is closed.", request=asked)
             if group.is_cancelled:
-                raise RequestFailed(f"{asked} was not sent: what it belongs to was cancelled.", asked=asked)
+                raise RequestFailed(f"{asked} was not sent: what it belongs to was cancelled.", request=asked)
             self._count(group, Usage(requests=1))
             try:
                 response = self._session.request(
@@ -268,13 +266,13 @@ class Transport:
             raise RequestFailed(
                 f"{asked} was not sent: {self.base_url!r} is no address ({type(lost).__name__}). "
                 f"base_url is one like https://acme.trackdrive.com.",
-                asked=asked,
+                request=asked,
             )
         if lost is not None:
             raise Unavailable(
                 f"{asked} was not answered: {self._redacted_cause(lost)}. "
                 f"Check the network, and that {self.base_url} is the account's address.",
-                asked=asked,
+                request=asked,
             )
         try:
             return read(Response(response, body, asked))
@@ -303,10 +301,10 @@ class Transport:
         return RawResponse(response.status_code, response.headers, answered.body, seconds)
 
     def _failure(self, answered: Response, status: int, words: str) -> RequestFailed:
-        return failure(
-            asked=answered.asked,
+        return error_for(
+            request=answered.asked,
             status=status,
-            words=words,
+            server_message=words,
             credentials=str(self.credentials),
             retry_after=retry.parse_retry_after(
                 answered.response.headers.get("Retry-After"), datetime.now(UTC)
@@ -330,7 +328,7 @@ class Transport:
         raise Unavailable(
             f"{answered.asked} was answered with something that is not JSON ({why}). "
             f"It begins: {self.excerpt(body)}",
-            asked=answered.asked,
+            request=answered.asked,
             status=answered.response.status_code,
         )
 
@@ -363,7 +361,7 @@ class Transport:
             raise Unavailable(
                 f"{error} Asked {tries}; to wait another {state.upcoming_sleep:.0f} s would be over the "
                 f"budget of {self._retry_budget:.0f} s for one request. Try again later.",
-                asked=error.asked,
+                request=error.request,
                 status=error.status,
                 retry_after=error.retry_after,
             )

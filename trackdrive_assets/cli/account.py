@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +52,12 @@ def account_client(settings: Settings, *, retry_budget: float, read_timeout: flo
         Client(
             settings.address,
             settings.credentials,
-            per_page=settings.per_page,
-            requests_per_second=settings.requests_per_second,
-            max_concurrency=settings.max_concurrency,
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=read_timeout,
-            retry_budget=retry_budget,
+            replace(
+                settings.client_options,
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=read_timeout,
+                retry_budget=retry_budget,
+            ),
         ) as client,
         _warnings_told(),
     ):
@@ -65,14 +66,14 @@ def account_client(settings: Settings, *, retry_budget: float, read_timeout: flo
 
 @contextmanager
 def _warnings_told() -> Iterator[None]:
-    from trackdrive_assets.api.query import UnlistedValueWarning  # noqa: PLC0415  # with the client
+    from trackdrive_assets.api.query import UndocumentedValueWarning  # noqa: PLC0415  # with the client
 
     handler = _OnStderr(logging.WARNING)
     logger = logging.getLogger("trackdrive_assets")
     logger.addHandler(handler)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", UnlistedValueWarning)
+            warnings.simplefilter("always", UndocumentedValueWarning)
             warnings.showwarning = lambda message, *_, **__: tell(str(message))
             yield
     finally:

@@ -82,7 +82,7 @@ def code_of(error: Exception) -> ExitCode | None:
         case QueryError() | CredentialError() | SettingError():
             return ExitCode.MISUSED
         case TrackdriveError():
-            return ExitCode.REFUSED if error.permanent else ExitCode.LATER
+            return ExitCode.REFUSED if error.is_permanent else ExitCode.LATER
         case LakeError() | PageError() | MalformedRow() | OSError():
             return ExitCode.REFUSED
         case _:

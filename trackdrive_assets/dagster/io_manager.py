@@ -14,7 +14,7 @@ from pydantic import Field
 from trackdrive_assets.lake.database import read_view
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.settings import Settings, meaning
+from trackdrive_assets.settings import Settings, setting_description
 from trackdrive_assets.tables.columns import TABLES
 
 IO_MANAGER_KEY = "trackdrive_lake"
@@ -29,7 +29,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
     with Arrow types, so that money stays exact and whole numbers stay whole beside nulls.
     """
 
-    path: str = Field(default=Settings.lake, description=meaning("lake"))
+    path: str = Field(default=Settings.lake, description=setting_description("lake"))
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the partitions that the input is for, or the whole view.

@@ -1,23 +1,29 @@
-"""What a run is given: the API's client and the lake. Usable in any Dagster project, without our assets.
+"""The resources: the API's client and the lake. They work in any Dagster project, without our assets.
 
-Not here: what the settings mean (`settings.py`; the descriptions below come from there), and how users'
-assets read the lake as an input (`io_manager.py`).
+The descriptions of their fields come from `settings.py` and `api/options.py`. `io_manager.py` makes
+the lake an input of users' own assets.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from trackdrive_assets.api.client import CONNECT_TIMEOUT, READ_TIMEOUT, RETRY_BUDGET, Client
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.options import DEFAULTS, option_description
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.settings import Settings, meaning
+from trackdrive_assets.settings import Settings, setting_description
 
 
-def _secret(field_name: str) -> Any:
-    return Field(default=None, repr=False, description=f"{meaning(field_name)} Give it as dg.EnvVar.")
+def _secret(name: str) -> Any:
+    return Field(default=None, repr=False, description=f"{setting_description(name)} Set it by dg.EnvVar.")
+
+
+def _option(name: str) -> Any:
+    return Field(default=getattr(DEFAULTS, name), description=option_description(name))
 
 
 class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # a resource of its own kind
@@ -35,32 +41,24 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
     ```
     """
 
-    subdomain: str | None = Field(default=None, description=meaning("subdomain"))
-    base_url: str | None = Field(default=None, description=meaning("base_url"))
+    subdomain: str | None = Field(default=None, description=setting_description("subdomain"))
+    base_url: str | None = Field(default=None, description=setting_description("base_url"))
     public_key: str | None = _secret("public_key")
     private_key: str | None = _secret("private_key")
     auth_token: str | None = _secret("auth_token")
-    per_page: int = Field(default=Settings.per_page, description=meaning("per_page"))
-    max_concurrency: int = Field(default=Settings.max_concurrency, description=meaning("max_concurrency"))
-    requests_per_second: float = Field(
-        default=Settings.requests_per_second, description=meaning("requests_per_second")
-    )
-    connect_timeout: float = Field(
-        default=CONNECT_TIMEOUT, description="Seconds until a connection must stand."
-    )
-    read_timeout: float = Field(
-        default=READ_TIMEOUT, description="Seconds in which the server must send something."
-    )
-    retry_budget: float = Field(
-        default=RETRY_BUDGET, description="Seconds that one request may take with all its retries."
-    )
+    per_page: int = _option("per_page")
+    max_concurrency: int = _option("max_concurrency")
+    requests_per_second: float = _option("requests_per_second")
+    connect_timeout: float = _option("connect_timeout")
+    read_timeout: float = _option("read_timeout")
+    retry_budget: float = _option("retry_budget")
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """A client of the account; its connections are closed when the block is left.
+        """Open a client of the account. Its connections are closed at the end of the block.
 
         Raises:
-            SettingError: No address, no credentials, half a key pair, or a value that cannot be understood.
+            SettingError: The address or the credentials are missing, or a value is invalid.
         """
         settings = Settings(
             subdomain=self.subdomain,
@@ -72,24 +70,21 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
             max_concurrency=self.max_concurrency,
             requests_per_second=self.requests_per_second,
         )
-        with Client(
-            settings.address,
-            settings.credentials,
-            per_page=settings.per_page,
-            requests_per_second=settings.requests_per_second,
-            max_concurrency=settings.max_concurrency,
+        options = replace(
+            settings.client_options,
             connect_timeout=self.connect_timeout,
             read_timeout=self.read_timeout,
             retry_budget=self.retry_budget,
-        ) as client:
+        )
+        with Client(settings.address, settings.credentials, options) as client:
             yield client
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # a resource of its own kind
     """The folder of the Parquet files and of trackdrive.duckdb."""
 
-    path: str = Field(default=Settings.lake, description=meaning("lake"))
+    path: str = Field(default=Settings.lake, description=setting_description("lake"))
 
     def open(self) -> Lake:
-        """The lake. Nothing is made before something is written."""
+        """Return the lake. Its folder is created when the first day is written."""
         return Lake(self.path)

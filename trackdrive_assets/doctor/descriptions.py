@@ -72,7 +72,7 @@ def failure(reply: Reply) -> Finding:
         description = f"{verdict}: {status}, {describe_body(reply)}."
     else:
         # Without the words of the server, which may contain a name.
-        status, transient = reply.status, not reply.permanent
+        status, transient = reply.status, not reply.is_permanent
         description = "No response." if status is None else f"Refused: {status}."
     return failed(f"{description} {_advice(status, transient=transient)}", transient=transient)
 

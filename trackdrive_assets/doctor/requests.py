@@ -34,8 +34,8 @@ def send_requests(client: Client, *, days: int, now: datetime) -> Replies:
         now: The aware current time.
     """
     span = {"created_at_from": _format(now - timedelta(days=days)), "created_at_to": _format(now)}
-    page = _get(client, Endpoint.CALLS, per_page=client.per_page, cursor=FIRST_CURSOR, **span)
-    replies = Replies(per_page=client.per_page, days=days, received_at=datetime.now(UTC), page=page)
+    page = _get(client, Endpoint.CALLS, per_page=client.options.per_page, cursor=FIRST_CURSOR, **span)
+    replies = Replies(per_page=client.options.per_page, days=days, received_at=datetime.now(UTC), page=page)
     if not isinstance(page, RawResponse) or page.is_redirect or status_of(page) == HTTPStatus.UNAUTHORIZED:
         # The host or the key is wrong, so every other request would fail in the same way.
         return replies

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.pagination import Page, Paginator, Paging, identities, shortage
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
@@ -51,7 +51,7 @@ def ingest_calls(client: Client, lake: Lake, day: Day, *, exclude: Exclusion = N
     """Replace a day of calls with what the API holds now, and record what that changes.
 
     Raises:
-        IncompleteAnswer: Even the last reading brought fewer calls than the API counts.
+        IncompleteResponse: Even the last reading brought fewer calls than the API counts.
         MalformedRow: A value cannot be understood; it names the call and the field.
         LakeError: The file cannot be written.
 
@@ -131,8 +131,8 @@ class CallsReading:
         self._lake = lake
         self._day = day
         self._exclude = exclude
-        self._per_page = max(1, client.per_page - (reading - 1))
-        self._divides = client.max_concurrency > 1 and reading == 1
+        self._per_page = max(1, client.options.per_page - (reading - 1))
+        self._divides = client.options.max_concurrency > 1 and reading == 1
         self._divided = False
         self._numbers = array("q")
         self._whole = Window(day.start, day.end)
@@ -167,10 +167,10 @@ class CallsReading:
         """See that the day is whole, and put it into the lake."""
         writer = self._begun()
         if repeated := self._repeated():
-            raise IncompleteAnswer(f"The API sent {repeated} calls in two parts of the day.")
+            raise IncompleteResponse(f"The API sent {repeated} calls in two parts of the day.")
         received = writer.rows + len(self._outside)
         if missing := shortage(self._expected, received):
-            raise IncompleteAnswer(
+            raise IncompleteResponse(
                 f"The API counted {self._expected} calls but sent {received} in parts: {missing} are missing."
             )
         if self._expected is not None:

@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import pyarrow as pa
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteAnswer, TrackdriveError
+from trackdrive_assets.api.errors import IncompleteResponse, TrackdriveError
 from trackdrive_assets.api.transport import Usage
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.tables.errors import MalformedRow
@@ -85,7 +85,7 @@ class Reading(Protocol[Stored_co]):
         """Put what was read into the lake; in a thread of its own.
 
         Raises:
-            IncompleteAnswer: It is not whole.
+            IncompleteResponse: It is not whole.
             LakeError: The file system refuses.
         """
 
@@ -198,7 +198,7 @@ class _Crew(Generic[Stored]):
         self._coming = iter(tasks)
         self._ends_all = ends_all
         self._watch = watch
-        self._asking = ThreadPoolExecutor(client.max_concurrency, "asking")
+        self._asking = ThreadPoolExecutor(client.options.max_concurrency, "asking")
         # One after another: the files are small, and a large one takes both the processor and the disk.
         self._storing = ThreadPoolExecutor(1, "storing")
         self._open: list[_Open[Stored]] = []
@@ -236,7 +236,7 @@ class _Crew(Generic[Stored]):
         return [future for future, flight in self._flights.items() if self._is_current(flight)]
 
     def _send(self) -> None:
-        most = self._client.max_concurrency
+        most = self._client.options.max_concurrency
         asked = sum(flight.question is not None for flight in self._flights.values())
         places = most - asked - max(0, len(self._put_off) - _MOST_PUT_OFF)
         # A later day rather than a part of this one: parts cost requests of their own.
@@ -312,7 +312,7 @@ class _Crew(Generic[Stored]):
     def _fail(self, one: _Open[Stored], error: Exception) -> Outcome[Stored] | None:
         """Read again what came short; tell of any other failure now, or at the end if it is the end."""
         one.reading.abandon()
-        if isinstance(error, IncompleteAnswer) and one.reads < READINGS:
+        if isinstance(error, IncompleteResponse) and one.reads < READINGS:
             one.reads += 1
             _log.warning("Reading %s once more, %d of %d: %s", one.task.name, one.reads, READINGS, error)
             one.reading = one.task.begin(one.reads)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import NotFound, QueryError, UnreadableAnswer
+from trackdrive_assets.api.errors import NotFound, QueryError, UnreadableResponse
 from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import CallsRead
 from trackdrive_assets.ingest.changes import Recorded, record_changes
@@ -82,7 +82,7 @@ def refetch_calls(
     for uuid in dict.fromkeys(uuids):
         try:
             call = fetched_call(client.call(uuid), zone, datetime.now(UTC), exclude)
-        except (NotFound, QueryError, UnreadableAnswer, MalformedRow) as error:
+        except (NotFound, QueryError, UnreadableResponse, MalformedRow) as error:
             refused[uuid] = str(error)
             continue
         if _is_read(lake, call.day):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.api.client import Client, Report
-from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
@@ -26,8 +26,8 @@ def ingest_report(client: Client, lake: Lake, day: Day, category: str) -> WriteR
 
     Raises:
         Rejected: The account refuses the category.
-        IncompleteAnswer: Even the last reading brought fewer rows than the API counts.
-        UnreadableAnswer: The report has a shape that is not known.
+        IncompleteResponse: Even the last reading brought fewer rows than the API counts.
+        UnreadableResponse: The report has a shape that is not known.
         MalformedRow: A row names no group, or a number cannot be understood.
     """
     return alone(client, report_task(client, lake, day, category))
@@ -78,7 +78,7 @@ class ReportReading:
         (report,) = self._reports
         batch = parse_report(report.rows, category=self._category)
         if missing := groups_missing(batch, report.total_count):
-            raise IncompleteAnswer(
+            raise IncompleteResponse(
                 f"The API counted {report.total_count} rows but sent {batch.num_rows}: {missing} are "
                 f"missing. Asking again usually brings them."
             )

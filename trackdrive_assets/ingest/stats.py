@@ -33,7 +33,7 @@ def ingest_stats(
 
     Raises:
         Rejected: The account refuses the grouping.
-        UnreadableAnswer: The statistics have a shape that is not known.
+        UnreadableResponse: The statistics have a shape that is not known.
     """
     return alone(client, stats_task(client, lake, day, group_by, minutes=minutes, now=now))
 

@@ -9,6 +9,7 @@ import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.support.fake_clock import Hurry
 
@@ -65,7 +66,7 @@ def client(sandbox: Sandbox, clock: Hurry) -> Iterator[Client]:
     with Client(
         sandbox.base_url,
         KeyPair(sandbox.public_key, sandbox.private_key),
-        requests_per_second=0,
+        ClientOptions(requests_per_second=0),
         clock=clock,
     ) as client:
         yield client
@@ -75,6 +76,6 @@ def client(sandbox: Sandbox, clock: Hurry) -> Iterator[Client]:
 def reader(still: Sandbox) -> Iterator[Client]:
     """Asks the sandbox that stands still."""
     with Client(
-        still.base_url, KeyPair(still.public_key, still.private_key), requests_per_second=0
+        still.base_url, KeyPair(still.public_key, still.private_key), ClientOptions(requests_per_second=0)
     ) as client:
         yield client

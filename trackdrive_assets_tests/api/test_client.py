@@ -22,17 +22,18 @@ from trackdrive_assets.api.auth import AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.client import Client, paging_for
 from trackdrive_assets.api.errors import (
     AccessDenied,
-    IncompleteAnswer,
+    IncompleteResponse,
     NotFound,
     QueryError,
     Rejected,
     RequestFailed,
     TrackdriveError,
     Unavailable,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.pagination import Paging
-from trackdrive_assets.api.query import Query, UnlistedValueWarning
+from trackdrive_assets.api.query import Query, UndocumentedValueWarning
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.transport import RequestGroup, Usage
 from trackdrive_assets.sandbox.faults import KINDS
@@ -47,8 +48,15 @@ START, END = datetime(2024, 3, 15, tzinfo=UTC), datetime(2024, 3, 20, tzinfo=UTC
 SPAN = Query(created_at_from=START, created_at_to=END - timedelta(seconds=1))
 
 
-def asking(base_url: str, credentials: Credentials = PAIR, **settings: Any) -> Client:
-    return Client(base_url, credentials, **{"requests_per_second": 0, "clock": Hurry(), **settings})
+def asking(
+    base_url: str, credentials: Credentials = PAIR, *, clock: Clock | None = None, **options: Any
+) -> Client:
+    return Client(
+        base_url,
+        credentials,
+        ClientOptions(**{"requests_per_second": 0, **options}),
+        clock=clock or Hurry(),
+    )
 
 
 def keys_of(sandbox: Sandbox) -> KeyPair:
@@ -178,7 +186,7 @@ def test_calls_of_one_instant_that_the_server_loses_are_missed() -> None:
     with account(ties_lost=True) as sandbox, asking(sandbox.base_url, keys_of(sandbox)) as client:
         for _ in range(4):
             sandbox.add_call(START)
-        with pytest.raises(IncompleteAnswer, match="are missing"):
+        with pytest.raises(IncompleteResponse, match="are missing"):
             list(client.calls(Query(created_at_to=START, per_page=2)))
 
 
@@ -235,7 +243,7 @@ def test_a_report_whose_numbers_move_while_it_is_not_paged_is_not_doubled_either
 
 def test_a_category_that_is_not_listed_is_sent_with_a_warning(reader: Client) -> None:
     with (
-        pytest.warns(UnlistedValueWarning, match="category 'moon_phase'"),
+        pytest.warns(UndocumentedValueWarning, match="category 'moon_phase'"),
         pytest.raises(Rejected, match="Must be one of"),
     ):
         reader.reports("moon_phase")
@@ -300,7 +308,7 @@ def test_a_statistic_that_is_not_listed_is_refused_before_any_request(
 )
 def test_a_shape_that_is_not_known_is_shown_and_asked_to_be_reported(body: bytes) -> None:
     with serving(body) as (address, _), asking(address) as client:
-        with pytest.raises(UnreadableAnswer, match="shape that is not known") as caught:
+        with pytest.raises(UnreadableResponse, match="shape that is not known") as caught:
             client.stats("status", "count", START, END)
         assert "Please report this beginning" in str(caught.value)
         assert "sesame" not in str(caught.value)
@@ -315,12 +323,12 @@ def test_what_is_shown_of_a_shape_is_what_could_not_be_recognized() -> None:
             lambda: list(client.calls()),
         )
         for ask in asks:
-            with pytest.raises(UnreadableAnswer, match=r'It begins: {"finished":"many"} '):
+            with pytest.raises(UnreadableResponse, match=r'It begins: {"finished":"many"} '):
                 ask()
     with (
         serving(envelope % b"5") as (address, _),
         asking(address) as client,
-        pytest.raises(UnreadableAnswer, match="It begins: 5 "),
+        pytest.raises(UnreadableResponse, match="It begins: 5 "),
     ):
         client.call(5)
 
@@ -329,7 +337,7 @@ def test_what_is_shown_of_a_shape_is_what_could_not_be_recognized() -> None:
 def test_an_answer_with_nothing_but_errors_is_not_taken_for_no_groups(body: bytes) -> None:
     with serving(body) as (address, _), asking(address) as client:
         for ask in (lambda: client.reports("status"), lambda: client.stats("status", "count", START, END)):
-            with pytest.raises(UnreadableAnswer, match=r"looks like an error.*No\."):
+            with pytest.raises(UnreadableResponse, match=r"looks like an error.*No\."):
                 ask()
 
 
@@ -344,7 +352,7 @@ def test_calls_without_metadata_are_a_page_whatever_stands_beside_them(beside: b
     "body", [b"{}", b"5", b'{"metadata": {"root": "calls"}, "calls": {"a": 1}}', b"[1, 2]"]
 )
 def test_calls_that_are_no_list_of_objects_are_not_taken_for_no_calls(body: bytes) -> None:
-    with serving(body) as (address, _), asking(address) as client, pytest.raises(UnreadableAnswer):
+    with serving(body) as (address, _), asking(address) as client, pytest.raises(UnreadableResponse):
         list(client.calls())
 
 
@@ -366,7 +374,7 @@ def test_a_call_without_an_envelope_is_whole() -> None:
 
 def test_a_call_that_is_not_there_is_not_found(reader: Client, still: Sandbox) -> None:
     before = len(still.requests)
-    with pytest.raises(NotFound, match=r"GET /api/v1/calls/77777777-dbe3 was answered with 404"):
+    with pytest.raises(NotFound, match=r"GET /api/v1/calls/77777777-dbe3 returned 404"):
         reader.call("77777777-dbe3")
     assert len(still.requests) == before + 1
 
@@ -477,7 +485,7 @@ def test_a_spoiled_page_is_an_incomplete_answer(
     sandbox: Sandbox, client: Client, kind: str, page: int
 ) -> None:
     sandbox.inject(kind, every=page)
-    with pytest.raises(IncompleteAnswer):
+    with pytest.raises(IncompleteResponse):
         list(client.calls(Query(created_at_from=START, created_at_to=END, per_page=40)))
 
 
@@ -489,7 +497,7 @@ def test_a_first_page_that_points_to_itself_costs_nothing(sandbox: Sandbox, clie
 
 def test_an_error_in_the_body_of_a_good_answer_is_an_error(sandbox: Sandbox, client: Client) -> None:
     sandbox.inject("body-422", times=None)
-    with pytest.raises(Rejected, match=r"was answered with 422 .*could not be processed"):
+    with pytest.raises(Rejected, match=r"returned 422 .*could not be processed"):
         list(client.calls())
     assert len(sandbox.requests) == 1
 
@@ -505,7 +513,7 @@ def test_every_fault_of_the_sandbox_is_tried_here() -> None:
 def test_what_does_not_pass_is_asked_once(status: int, kind: type[TrackdriveError]) -> None:
     body = b'{"status": 422, "errors": {"base": "No."}}'
     with serving(body, status=status) as (address, asked), asking(address) as client:
-        with pytest.raises(kind, match=rf'GET /api/v1/calls was answered with {status} .*"base":"No\."'):
+        with pytest.raises(kind, match=rf'GET /api/v1/calls returned {status} .*"base":"No\."'):
             list(client.calls())
         assert len(asked) == 1
         assert client.usage == Usage(requests=1)
@@ -592,7 +600,7 @@ def test_an_address_that_is_none_is_said_to_be_none_and_not_tried_again(address:
         client.call(5)
     assert f"was not sent: {address.rstrip('/')!r} is no address" in str(caught.value)
     assert "base_url is one like https://acme.trackdrive.com" in str(caught.value)
-    assert caught.value.permanent
+    assert caught.value.is_permanent
     assert clock.pauses == []
 
 
@@ -731,6 +739,6 @@ def test_errors_beside_an_empty_page_are_not_a_day_without_calls() -> None:
     with (
         serving(body) as (address, _),
         asking(address) as client,
-        pytest.raises(UnreadableAnswer, match="Not today"),
+        pytest.raises(UnreadableResponse, match="Not today"),
     ):
         list(client.calls())

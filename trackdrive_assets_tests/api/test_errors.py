@@ -11,15 +11,15 @@ from trackdrive_assets.api.errors import (
     EXCERPT_LENGTH,
     AccessDenied,
     CredentialError,
-    IncompleteAnswer,
+    IncompleteResponse,
     NotFound,
     QueryError,
     Rejected,
     RequestFailed,
     TrackdriveError,
     Unavailable,
+    error_for,
     excerpt,
-    failure,
     redact,
 )
 
@@ -29,7 +29,7 @@ PLAIN_PAIR = KeyPair("front-door", "back-door")
 
 
 def answered(status: int, words: str = "because") -> RequestFailed:
-    return failure(asked="GET /api/v1/calls", status=status, words=words, credentials=str(PAIR))
+    return error_for(request="GET /api/v1/calls", status=status, server_message=words, credentials=str(PAIR))
 
 
 @pytest.mark.parametrize(
@@ -53,15 +53,15 @@ def test_an_error_is_of_the_kind_of_its_status(
 ) -> None:
     error = answered(status)
     assert type(error) is kind
-    assert error.permanent is permanent
+    assert error.is_permanent is permanent
     assert error.status == status
-    assert str(error).startswith(f"GET /api/v1/calls was answered with {status}")
+    assert str(error).startswith(f"GET /api/v1/calls returned {status}")
     assert "because" in str(error)
 
 
 def test_an_error_without_words_says_that_there_were_none() -> None:
     assert "422 Unprocessable" in str(answered(422, words=""))
-    assert "without a word of explanation" in str(answered(422, words=""))
+    assert "without an explanation" in str(answered(422, words=""))
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ def test_an_error_says_what_to_do(status: int, advice: str) -> None:
 
 
 def test_a_refusal_names_the_key_by_its_beginning_alone() -> None:
-    assert "the key pair whose public key begins with tdpube. Check" in str(answered(401))
+    assert "the key pair with the public key tdpube…. Check" in str(answered(401))
     assert "tdpubex" not in str(answered(401))
 
 
 @pytest.mark.parametrize(
     ("public", "shown"),
     [
-        ("tdpub0a1b2c3d4e5f6a7b", "the key pair whose public key begins with tdpub0a1b"),
-        ("tdpub0a1b2c3", "the key pair whose public key begins with tdpub0"),
+        ("tdpub0a1b2c3d4e5f6a7b", "the key pair with the public key tdpub0a1b…"),
+        ("tdpub0a1b2c3", "the key pair with the public key tdpub0…"),
         ("tdpub0a1b2c", "the key pair"),
     ],
 )
@@ -95,8 +95,8 @@ def test_a_key_is_told_from_others_by_less_than_half_of_it(public: str, shown: s
 
 
 def test_an_incomplete_answer_may_be_whole_the_next_time() -> None:
-    assert not IncompleteAnswer.permanent
-    assert TrackdriveError.permanent
+    assert not IncompleteResponse.is_permanent
+    assert TrackdriveError.is_permanent
 
 
 @pytest.mark.parametrize("kind", [QueryError, CredentialError])

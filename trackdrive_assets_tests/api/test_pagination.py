@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trackdrive_assets.api.envelope import Metadata
-from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.pagination import (
     FIRST_CURSOR,
     Page,
@@ -120,7 +120,7 @@ def test_calls_that_come_in_while_paging_cost_no_other(
     account.arriving = iter(arriving)
     try:
         rows = received(account, paging, per_page)
-    except IncompleteAnswer as refused:
+    except IncompleteResponse as refused:
         # Right only where as many calls came in as a page holds, so that a page had nothing new on it.
         if paging is Paging.CURSOR or "given before" not in str(refused):
             raise
@@ -145,7 +145,7 @@ def test_a_server_that_loses_rows_is_never_believed(
     whole = lost > len(account.calls)
     try:
         rows = received(forgetful, paging, per_page)
-    except IncompleteAnswer:
+    except IncompleteResponse:
         assert not whole  # an error is right only where a row is missing
     else:
         assert whole
@@ -216,7 +216,7 @@ def _page(numbers: Sequence[int], **metadata: Any) -> Page:
 
 def test_a_cursor_that_repeats_is_an_error() -> None:
     pages = iter([_page([3], next_cursor="7"), _page([2], next_cursor="8"), _page([1], next_cursor="7")])
-    with pytest.raises(IncompleteAnswer, match="the cursor 7 twice"):
+    with pytest.raises(IncompleteResponse, match="the cursor 7 twice"):
         list(walk(lambda _: next(pages), paging=Paging.CURSOR, per_page=1))
 
 
@@ -225,7 +225,9 @@ def test_a_page_with_nothing_but_known_rows_is_an_error(paging: Paging) -> None:
     pages = iter(
         [_page([2, 1], next_cursor="7", total_pages=9), _page([1, 2], next_cursor="8", total_pages=9)]
     )
-    with pytest.raises(IncompleteAnswer, match=f"answered {paging} [27] with rows that it had given before"):
+    with pytest.raises(
+        IncompleteResponse, match=f"answered {paging} [27] with rows that it had given before"
+    ):
         list(walk(lambda _: next(pages), paging=paging, per_page=2))
 
 
@@ -236,13 +238,13 @@ def test_a_list_that_goes_on_for_far_longer_than_it_is_counted_is_an_error() -> 
         first = next(numbers)
         return _page([first * 1000 + n for n in range(100)], next_cursor=str(first), total_count=50)
 
-    with pytest.raises(IncompleteAnswer, match="counts 50 calls but has sent 1200 and goes on"):
+    with pytest.raises(IncompleteResponse, match="counts 50 calls but has sent 1200 and goes on"):
         list(walk(more, paging=Paging.CURSOR, per_page=100))
 
 
 def test_an_end_before_the_count_is_an_error_that_says_how_many_are_missing() -> None:
     page = _page([3, 2], next_cursor="0", total_count=5)
-    with pytest.raises(IncompleteAnswer, match="counted 5 calls but sent 2: 3 are missing"):
+    with pytest.raises(IncompleteResponse, match="counted 5 calls but sent 2: 3 are missing"):
         list(walk(lambda _: page, paging=Paging.CURSOR, per_page=2))
 
 
@@ -260,12 +262,12 @@ def test_a_cursor_that_counts_its_own_row_in_ends_with_the_last_row() -> None:
 
 def test_a_page_that_new_calls_have_filled_with_known_rows_is_not_the_end() -> None:
     account = Account(newest_first(2), arriving=iter([2]))
-    with pytest.raises(IncompleteAnswer, match="answered page 3 with rows that it had given before"):
+    with pytest.raises(IncompleteResponse, match="answered page 3 with rows that it had given before"):
         received(account, Paging.PAGE, 1)
 
 
 def test_a_full_page_that_says_nothing_of_what_follows_is_an_error() -> None:
-    with pytest.raises(IncompleteAnswer, match="more may follow"):
+    with pytest.raises(IncompleteResponse, match="more may follow"):
         list(walk(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))
 
 

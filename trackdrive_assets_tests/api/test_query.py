@@ -9,7 +9,7 @@ import pytest
 
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.errors import QueryError
-from trackdrive_assets.api.query import ANY, Endpoint, Query, UnlistedValueWarning, taken_by
+from trackdrive_assets.api.query import ANY, Endpoint, Query, UndocumentedValueWarning, taken_by
 
 # Name, the endpoints that document it (c: calls, r: reports, s: stats, o: one call), a value, and its text.
 # In the order of the older documentation; what only today's has comes after it.
@@ -114,7 +114,7 @@ def test_a_value_outside_of_a_closed_list_is_refused_with_the_choices(
 def test_a_value_outside_of_an_open_list_is_sent_with_a_warning(name: str, choices: tuple[str, ...]) -> None:
     for choice in choices:
         Query(**{name: choice})  # type: ignore[arg-type]  # a warning would be an error here
-    with pytest.warns(UnlistedValueWarning, match=f"{name} 'brand-new'"):
+    with pytest.warns(UndocumentedValueWarning, match=f"{name} 'brand-new'"):
         query = Query(**{name: "brand-new"})  # type: ignore[arg-type]  # one name at a time
     assert query.parameters(Endpoint.CALLS) == {name: "brand-new"}
 

@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from trackdrive_assets.api.errors import (
     AccessDenied,
-    IncompleteAnswer,
+    IncompleteResponse,
     NotFound,
     QueryError,
     Rejected,
     Unavailable,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from trackdrive_assets.api.retry import (
-    FIRST_PAUSE,
     LONGEST_PAUSE,
+    SHORTEST_PAUSE,
     fits_budget,
     may_retry,
     parse_retry_after,
@@ -25,7 +25,7 @@ from trackdrive_assets.api.retry import (
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-PASSING = Unavailable("later", asked="GET /api/v1/calls")
+PASSING = Unavailable("later", request="GET /api/v1/calls")
 
 
 def test_only_a_get_that_failed_for_now_is_asked_again() -> None:
@@ -37,12 +37,12 @@ def test_only_a_get_that_failed_for_now_is_asked_again() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        AccessDenied("no", asked="GET /"),
-        NotFound("no", asked="GET /"),
-        Rejected("no", asked="GET /"),
+        AccessDenied("no", request="GET /"),
+        NotFound("no", request="GET /"),
+        Rejected("no", request="GET /"),
         QueryError("no"),
-        UnreadableAnswer("no"),
-        IncompleteAnswer("no"),
+        UnreadableResponse("no"),
+        IncompleteResponse("no"),
         KeyError("no"),
     ],
 )
@@ -53,7 +53,7 @@ def test_what_asking_again_cannot_help_is_not_asked_again(error: Exception) -> N
 @settings(deadline=None)
 @given(attempt=st.integers(1, 10_000), draw=st.floats(0, 1, exclude_max=True))
 def test_a_pause_is_within_the_span_of_its_attempt(attempt: int, draw: float) -> None:
-    span = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, 10))
+    span = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(attempt - 1, 10))
     assert span / 2 <= pause_before(attempt, PASSING, lambda: draw) <= span
 
 
@@ -65,12 +65,12 @@ def test_pauses_double_up_to_the_longest() -> None:
 
 @pytest.mark.parametrize("seconds", [0.5, 7.0, 3600.0])
 def test_what_the_server_asks_for_is_waited_in_full(seconds: float) -> None:
-    asked_to_wait = Unavailable("later", asked="GET /", status=429, retry_after=seconds)
+    asked_to_wait = Unavailable("later", request="GET /", status=429, retry_after=seconds)
     assert pause_before(1, asked_to_wait, lambda: 0.9) == seconds
 
 
 def test_a_server_that_asks_for_no_pause_is_not_asked_again_at_once() -> None:
-    at_once = Unavailable("later", asked="GET /", status=429, retry_after=0.0)
+    at_once = Unavailable("later", request="GET /", status=429, retry_after=0.0)
     assert pause_before(3, at_once, lambda: 0.9) == pause_before(3, PASSING, lambda: 0.9) > 0
 
 

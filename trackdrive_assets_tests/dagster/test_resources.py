@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.sandbox.server import Sandbox
@@ -56,7 +57,7 @@ def test_a_resolved_resource_does_not_show_its_secrets(monkeypatch: pytest.Monke
         ({}, "TRACKDRIVE_SUBDOMAIN is not set"),
         ({"subdomain": "acme"}, "No credentials"),
         ({"subdomain": "acme", "public_key": "tdpub-x"}, "TRACKDRIVE_PRIVATE_KEY is not set"),
-        ({"subdomain": "https://acme.trackdrive.com"}, "TRACKDRIVE_SUBDOMAIN cannot be understood"),
+        ({"subdomain": "https://acme.trackdrive.com"}, "TRACKDRIVE_SUBDOMAIN is invalid"),
         ({"subdomain": '"acme"'}, "TRACKDRIVE_SUBDOMAIN has quotes"),
     ],
 )
@@ -65,7 +66,7 @@ def test_a_resource_that_cannot_work_says_so_before_any_request(given: dict[str,
         pass
 
 
-def test_a_client_has_the_resources_limits() -> None:
+def test_a_client_has_the_options_of_its_resource() -> None:
     resource = TrackdriveResource(
         base_url="http://127.0.0.1:1",
         auth_token="x",
@@ -75,9 +76,7 @@ def test_a_client_has_the_resources_limits() -> None:
         retry_budget=3,
     )
     with resource.client() as client:
-        assert client.per_page == 7
-        assert client._transport._timeout == (1, 2)
-        assert client._transport._retry_budget == 3
+        assert client.options == ClientOptions(per_page=7, connect_timeout=1, read_timeout=2, retry_budget=3)
 
 
 def test_the_connections_of_a_client_are_closed_behind_it(sandbox: Sandbox) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from trackdrive_assets.api.auth import AuthToken, KeyPair
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.doctor.finding import Finding, Result
 from trackdrive_assets.doctor.probes import findings
 from trackdrive_assets.doctor.requests import send_requests
@@ -29,7 +30,12 @@ def account(**behavior: Any) -> Sandbox:
 
 def connect(base_url: str, credentials: KeyPair | AuthToken | None = None, **options: Any) -> Client:
     known = credentials or KeyPair("tdpub-sandbox", "tdprv-sandbox")
-    return Client(base_url, known, requests_per_second=0, clock=Hurry(), **{"retry_budget": 5, **options})
+    return Client(
+        base_url,
+        known,
+        ClientOptions(**{"requests_per_second": 0, "retry_budget": 5, **options}),
+        clock=Hurry(),
+    )
 
 
 def key_of(sandbox: Sandbox) -> KeyPair:

@@ -9,7 +9,8 @@ import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteAnswer, Unavailable
+from trackdrive_assets.api.errors import IncompleteResponse, Unavailable
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.pagination import Paginator, Paging
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Window, exact_day
@@ -31,10 +32,9 @@ def asking(sandbox: Sandbox, max_concurrency: int = 16, per_page: int = 7) -> Cl
     return Client(
         sandbox.base_url,
         KeyPair(sandbox.public_key, sandbox.private_key),
-        per_page=per_page,
-        requests_per_second=0,
-        max_concurrency=max_concurrency,
-        retry_budget=20,
+        ClientOptions(
+            per_page=per_page, requests_per_second=0, max_concurrency=max_concurrency, retry_budget=20
+        ),
         clock=Hurry(),
     )
 
@@ -101,7 +101,7 @@ def test_a_repeating_cursor_fails_the_day_after_the_last_reading(
     client: Client, lake: Lake, sandbox: Sandbox
 ) -> None:
     sandbox.inject("repeat-cursor", times=None, path="/api/v1/calls")
-    with pytest.raises(IncompleteAnswer):
+    with pytest.raises(IncompleteResponse):
         ingest_calls(client, lake, DAY)
     whole_days = [
         asked
@@ -128,7 +128,7 @@ def test_calls_lost_at_a_tie_are_noticed(client: Client, lake: Lake, sandbox: Sa
     sandbox.ties_lost = True
     for _ in range(20):
         sandbox.add_call(DAY.start + timedelta(hours=12))
-    with pytest.raises(IncompleteAnswer, match="missing"):
+    with pytest.raises(IncompleteResponse, match="missing"):
         ingest_calls(client, lake, DAY)
 
 
@@ -304,7 +304,7 @@ def test_calls_that_stand_in_two_parts_are_noticed_and_the_day_is_read_as_one_li
 
     first = truth(sandbox)[0]
     sandbox.rewrite = lambda row: {**row, "uuid": twice} if row["uuid"] == first else row
-    with asking(sandbox) as client, pytest.raises(IncompleteAnswer):
+    with asking(sandbox) as client, pytest.raises(IncompleteResponse):
         ingest_calls(client, lake, DAY)
     assert "in two parts of the day" in caplog.text
     assert lake.days("calls") == []

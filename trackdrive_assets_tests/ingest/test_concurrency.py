@@ -8,7 +8,8 @@ import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteAnswer, Rejected
+from trackdrive_assets.api.errors import IncompleteResponse, Rejected
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.transport import Usage
 from trackdrive_assets.ingest.concurrency import (
     READINGS,
@@ -23,8 +24,8 @@ from trackdrive_assets.ingest.concurrency import (
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.sandbox.server import Sandbox
 
-SHORT = IncompleteAnswer("2 are missing.")
-REFUSED = Rejected("no", asked="GET /api/v1/calls", status=422)
+SHORT = IncompleteResponse("2 are missing.")
+REFUSED = Rejected("no", request="GET /api/v1/calls", status=422)
 
 
 @pytest.fixture
@@ -32,8 +33,7 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
     with Client(
         sandbox.base_url,
         KeyPair(sandbox.public_key, sandbox.private_key),
-        requests_per_second=0,
-        max_concurrency=3,
+        ClientOptions(requests_per_second=0, max_concurrency=3),
     ) as made:
         yield made
 
@@ -152,7 +152,7 @@ def test_what_stays_short_fails_after_the_last_reading(client: Client, where: st
     scripts = [
         Script([raising(SHORT)]) if where == "asked" else Script([], fails=SHORT) for _ in range(READINGS)
     ]
-    with pytest.raises(IncompleteAnswer, match="2 are missing"):
+    with pytest.raises(IncompleteResponse, match="2 are missing"):
         alone(client, task("day", *scripts))
     assert all(script.abandoned for script in scripts)
 

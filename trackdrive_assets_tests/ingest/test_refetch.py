@@ -12,6 +12,7 @@ import pytest
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import Unavailable
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.ingest.refetch import Refetched, fetched_call, refetch_calls
@@ -34,7 +35,7 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[Client]:
     keys = KeyPair(sandbox.public_key, sandbox.private_key)
-    with Client(sandbox.base_url, keys, requests_per_second=0, retry_budget=0.1) as asking:
+    with Client(sandbox.base_url, keys, ClientOptions(requests_per_second=0, retry_budget=0.1)) as asking:
         yield asking
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteAnswer
+from trackdrive_assets.api.errors import IncompleteResponse
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.concurrency import READINGS
 from trackdrive_assets.ingest.reports import groups_missing, ingest_report
@@ -28,7 +29,10 @@ THE_OTHER = EMPTY_PAGE.replace(b"[]", b'[{"buyer_id": 8, "calls": 1}]')
 def asking(*answers: bytes) -> Iterator[Client]:
     """A client of a server that gives these answers in turn."""
     pair = KeyPair("tdpub-of-the-test", "tdprv-of-the-test")
-    with serving(*answers) as (address, _), Client(address, pair, requests_per_second=0) as client:
+    with (
+        serving(*answers) as (address, _),
+        Client(address, pair, ClientOptions(requests_per_second=0)) as client,
+    ):
         yield client
 
 
@@ -42,7 +46,7 @@ def test_a_report_that_stays_short_fails_and_stores_nothing(tmp_path: Path) -> N
     lake = Lake(tmp_path)
     with (
         asking(*[ONE_OF_TWO, EMPTY_PAGE] * READINGS) as client,
-        pytest.raises(IncompleteAnswer, match="1 are"),
+        pytest.raises(IncompleteResponse, match="1 are"),
     ):
         ingest_report(client, lake, DAY, "buyer_id")
     assert lake.days("reports", category="buyer_id") == []

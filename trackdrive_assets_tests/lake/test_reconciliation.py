@@ -13,6 +13,7 @@ import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.ingest.reports import ingest_report
@@ -357,7 +358,9 @@ def sandbox_rows(
             seed=7, calls_per_day=40, first_day=date(2024, 11, 1), now=lambda: NOW, api_version=api_version
         ) as account,
         Client(
-            account.base_url, KeyPair(account.public_key, account.private_key), requests_per_second=0
+            account.base_url,
+            KeyPair(account.public_key, account.private_key),
+            ClientOptions(requests_per_second=0),
         ) as client,
     ):
         ingest_calls(client, lake, day)

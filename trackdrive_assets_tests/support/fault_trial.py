@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.settings import Settings
@@ -50,11 +51,13 @@ class NoSleepResource(TrackdriveResource):
         with Client(
             str(self.base_url),
             KeyPair(str(self.public_key), str(self.private_key)),
-            per_page=self.per_page,
-            requests_per_second=0,
-            max_concurrency=self.max_concurrency,
-            read_timeout=READ_TIMEOUT,
-            retry_budget=self.retry_budget,
+            ClientOptions(
+                per_page=self.per_page,
+                requests_per_second=0,
+                max_concurrency=self.max_concurrency,
+                read_timeout=READ_TIMEOUT,
+                retry_budget=self.retry_budget,
+            ),
             clock=Hurry(),
         ) as client:
             yield client

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.query import UnlistedValueWarning
+from trackdrive_assets.api.query import UndocumentedValueWarning
 from trackdrive_assets.dagster.assets.daily import Family, Metadata, api_spec, daily_assets, metadata_of
 from trackdrive_assets.dagster.code_links import code_links
 from trackdrive_assets.dagster.previews import picture_of_calls
@@ -93,7 +93,7 @@ def excluded(settings: Settings) -> Exclusion:
         warnings.warn(
             f"{name} names {pattern!r}, which is no documented column. It is kept out where it comes; "
             "check its spelling.",
-            UnlistedValueWarning,
+            UndocumentedValueWarning,
             stacklevel=2,
         )
     return exclusion

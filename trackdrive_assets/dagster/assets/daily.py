@@ -291,7 +291,7 @@ def concerns_one_asset(error: Exception) -> bool:
 
 def is_transient_failure(error: Exception) -> bool:
     """Whether a later run can end differently without anybody changing anything."""
-    return isinstance(error, TrackdriveError) and not error.permanent
+    return isinstance(error, TrackdriveError) and not error.is_permanent
 
 
 def metadata_of(written: WriteResult, table: Table, besides: Metadata = MappingProxyType({})) -> Metadata:

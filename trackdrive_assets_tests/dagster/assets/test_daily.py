@@ -9,10 +9,10 @@ import pytest
 
 from trackdrive_assets.api.errors import (
     AccessDenied,
-    IncompleteAnswer,
+    IncompleteResponse,
     Rejected,
     Unavailable,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from trackdrive_assets.dagster.assets.daily import WAITS, concerns_one_asset, is_transient_failure
 from trackdrive_assets.dagster.resources import TrackdriveResource
@@ -20,19 +20,19 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets_tests.conftest import Pipeline, why
 
-ASKED = "GET /api/v1/calls/reports"
+REQUEST = "GET /api/v1/calls/reports"
 
 
 @pytest.mark.parametrize(
     ("error", "one", "passes"),
     [
-        (Rejected("no", asked=ASKED, status=422), True, False),
-        (UnreadableAnswer("what?"), True, False),
+        (Rejected("no", request=REQUEST, status=422), True, False),
+        (UnreadableResponse("what?"), True, False),
         (MalformedRow("row 1", "calls", "many", "a number"), True, False),
-        (AccessDenied("no", asked=ASKED, status=403), False, False),
+        (AccessDenied("no", request=REQUEST, status=403), False, False),
         (LakeError("full"), False, False),
-        (Unavailable("later", asked=ASKED, status=503), False, True),
-        (IncompleteAnswer("short"), True, True),
+        (Unavailable("later", request=REQUEST, status=503), False, True),
+        (IncompleteResponse("short"), True, True),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )

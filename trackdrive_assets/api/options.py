@@ -1,0 +1,32 @@
+"""How a client sends requests: page size, rate, concurrency and time limits, each with its default."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+
+def _option(default: float, description: str) -> Any:
+    return dataclasses.field(default=default, metadata={"description": description})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientOptions:
+    """The options of a client. Each field has its description in its metadata."""
+
+    per_page: int = _option(250, "Rows per page to request. The server may send fewer.")
+    max_concurrency: int = _option(4, "Highest number of requests in flight.")
+    requests_per_second: float = _option(
+        5.0, "Highest number of requests per second of one process. 0 means no limit."
+    )
+    connect_timeout: float = _option(10.0, "Seconds to wait for a connection.")
+    read_timeout: float = _option(60.0, "Seconds to wait for the next bytes of a response.")
+    retry_budget: float = _option(300.0, "Seconds for one request with all its retries.")
+
+
+DEFAULTS = ClientOptions()
+
+
+def option_description(name: str) -> str:
+    """Return the description of an option."""
+    (field,) = (field for field in dataclasses.fields(ClientOptions) if field.name == name)
+    return str(field.metadata["description"])
