@@ -32,7 +32,7 @@ class Query:
 
     Attributes:
         description: The first lines of the head, without line breaks.
-        options: The values in the head of the query and of its parts, without those that replace a placeholder.
+        options: The values in the heads of the query and its parts, except those that replace a placeholder.
         sql: The query, with placeholders `${…}` for what depends on the lake.
     """
 
