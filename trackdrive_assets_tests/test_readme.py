@@ -16,7 +16,7 @@ README = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
 @pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
 def test_the_readme_lists_every_variable_with_its_meaning(field: dataclasses.Field[object]) -> None:
     (row,) = [line for line in README.splitlines() if line.startswith(f"| `{variable(field.name)}` |")]
-    assert row.endswith(f"| {field.metadata['meaning']} |")
+    assert row.endswith(f"| {field.metadata['description']} |")
     if isinstance(field.default, str | int | float):
         assert (
             f"| `{field.default:g}` |" in row

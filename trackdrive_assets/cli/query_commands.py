@@ -137,7 +137,7 @@ def _parameters(endpoint: Endpoint) -> Callable[[Command], Command]:
                     f"--{field.name.replace('_', '-')}",
                     field.name,
                     type=_type_of(kinds[field.name]),
-                    help=field.metadata["meaning"],
+                    help=field.metadata["description"],
                 )(command)
         return command
 
