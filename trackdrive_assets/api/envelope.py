@@ -1,9 +1,8 @@
-"""How an answer is wrapped: from the bytes of a body to its rows and what it says about itself.
+"""The envelope of a response: from the bytes of a body to its rows and its metadata.
 
-The rows stand under the key that `metadata.root` names. Servers also answer with a bare array (`root=false`),
-and with `status` 400 or more inside of HTTP 200. A `status` of any other form is content: a call's own word,
-or what stands under a root of that name. Not here: what the rows of reports and statistics look like
-(`shapes.py`), and which page comes next (`paging.py`).
+The rows are under the key that `metadata.root` names. Servers also return a bare array (`root=false`), and
+a `status` of 400 or more inside of HTTP 200. A `status` of any other form is content, such as the status of
+a call. The shapes of reports and statistics are in `responses.py`, and the order of pages is in `pagination.py`.
 """
 
 import codecs
@@ -19,23 +18,23 @@ _ENVELOPE_KEYS = frozenset({"status", "metadata", "errors", "checksum"})
 _STATUS_TEXT = re.compile(r"[0-9]{3}")
 _COUNT_TEXT = re.compile(r"[0-9]{1,18}")
 any_value = msgspec.json.Decoder(float_hook=Decimal).decode
-"""Decodes JSON of any form, numbers with the digits that were sent."""
-_tokens = msgspec.json.Decoder(dict[str, msgspec.Raw])
+"""Decode JSON of any form. Numbers keep the digits of the response."""
+_raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class NotJson(ValueError):
-    """A body that is cut off, HTML, or anything else that is not JSON."""
+    """A body that is truncated, HTML, or not JSON for another reason."""
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a page says about itself. None where it does not say.
+    """The metadata of a page. A missing value is None.
 
     Attributes:
-        next_cursor: The token of the next page, digit for digit as it was sent.
-        total_count: Rows of the whole answer, all pages together.
-        total_pages: An upper bound: captured answers count one too many.
-        per_page: Rows a page that the server grants; it can be less than was asked.
+        next_cursor: The token of the next page, with exactly the digits of the response.
+        total_count: The number of rows of all pages.
+        total_pages: An upper bound of the number of pages. Captured responses have one too many.
+        per_page: The number of rows per page that the server grants. It can be lower than requested.
     """
 
     next_cursor: str | None = None
@@ -49,9 +48,8 @@ class Envelope:
     """A decoded body.
 
     Attributes:
-        content: What stands under the root key: rows, or whatever an aggregate puts there. The whole body
-            where there is no envelope.
-        metadata: What the page says about itself.
+        content: The value of the root key: rows or aggregates. The whole body if there is no envelope.
+        metadata: The metadata of the page.
         status: The body's own `status`, if it has one.
         errors: The body's own `errors`, if it has any.
     """
@@ -62,26 +60,26 @@ class Envelope:
     errors: Any = None
 
 
-def open_envelope(body: bytes, read: Callable[[msgspec.Raw | bytes], Any] = any_value) -> Envelope:
+def open_envelope(body: bytes, decode_content: Callable[[msgspec.Raw | bytes], Any] = any_value) -> Envelope:
     """Decode a body.
 
     Args:
-        body: As it came.
-        read: Decodes the content, where the envelope says which that is.
+        body: The body of the response.
+        decode_content: The decoder of the content, if the envelope names its root.
 
     Raises:
-        NotJson: It is not JSON.
+        NotJson: The body is not JSON.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         if not body.lstrip().startswith(b"{"):
-            return Envelope(read(body), Metadata())
-        members = _tokens.decode(body)
-        metadata = _tokens.decode(members["metadata"]) if _is_object(members.get("metadata")) else {}
+            return Envelope(decode_content(body), Metadata())
+        members = _raw_members.decode(body)
+        metadata = _raw_members.decode(members["metadata"]) if _is_object(members.get("metadata")) else {}
         status = _own_status(members.get("status"))
         errors = any_value(members["errors"]) if "errors" in members else None
         return Envelope(
-            content=_content(members, _named_root(metadata), status, read),
+            content=_content(members, _named_root(metadata), status, decode_content),
             metadata=_read_metadata(metadata),
             status=status,
             errors=errors or None,
@@ -91,7 +89,7 @@ def open_envelope(body: bytes, read: Callable[[msgspec.Raw | bytes], Any] = any_
 
 
 def encode(value: object) -> bytes:
-    """JSON of a decoded value, numbers with the digits that they came with."""
+    """Return a decoded value as JSON. Numbers keep their digits."""
     return msgspec.json.Encoder(decimal_format="number").encode(value)
 
 
@@ -99,29 +97,29 @@ def _content(
     members: Mapping[str, msgspec.Raw],
     root: str | None,
     status: int | None,
-    read: Callable[[msgspec.Raw | bytes], Any],
+    decode_content: Callable[[msgspec.Raw | bytes], Any],
 ) -> Any:
     if root is not None and root in members:
-        return read(members[root])
-    inside = {
-        name: any_value(token)
-        for name, token in members.items()
+        return decode_content(members[root])
+    content = {
+        name: any_value(raw)
+        for name, raw in members.items()
         if name not in _ENVELOPE_KEYS or (name == "status" and status is None)
     }
-    wrapped = len(inside) < len(members)
-    if wrapped and len(inside) == 1:
-        (only,) = inside.values()
-        return only if isinstance(only, dict | list) else inside
-    return inside
+    has_envelope = len(content) < len(members)
+    if has_envelope and len(content) == 1:
+        (only,) = content.values()
+        return only if isinstance(only, dict | list) else content
+    return content
 
 
-def _is_object(token: msgspec.Raw | None) -> bool:
-    return token is not None and bytes(token).lstrip().startswith(b"{")
+def _is_object(raw: msgspec.Raw | None) -> bool:
+    return raw is not None and bytes(raw).lstrip().startswith(b"{")
 
 
-def _own_status(token: msgspec.Raw | None) -> int | None:
-    """The status of the envelope; None where there is none, or where `status` is content."""
-    status = None if token is None else any_value(token)
+def _own_status(raw: msgspec.Raw | None) -> int | None:
+    """Return the status of the envelope. None without one, or if `status` is content."""
+    status = None if raw is None else any_value(raw)
     if isinstance(status, str) and _STATUS_TEXT.fullmatch(status):
         return int(status)
     return status if isinstance(status, int) and not isinstance(status, bool) else None
@@ -141,15 +139,15 @@ def _read_metadata(metadata: Mapping[str, msgspec.Raw]) -> Metadata:
     )
 
 
-def _count(token: msgspec.Raw | None) -> int | None:
-    """A count, written as a number or as a text of digits; None for anything else."""
-    count = None if token is None else any_value(token)
+def _count(raw: msgspec.Raw | None) -> int | None:
+    """Return a count that is a number or a text of digits. None for any other value."""
+    count = None if raw is None else any_value(raw)
     if isinstance(count, str) and _COUNT_TEXT.fullmatch(count):
         return int(count)
     return int(count) if isinstance(count, int | Decimal) and not isinstance(count, bool) else None
 
 
-def _digits(token: msgspec.Raw) -> str:
-    """A number as it was written, because a float could lose digits; a text as it is meant."""
-    written = bytes(token).decode().strip()
-    return str(any_value(token)) if written.startswith('"') else written
+def _digits(raw: msgspec.Raw) -> str:
+    """Return a number with exactly its digits, because a float can lose some, or the value of a text."""
+    text = bytes(raw).decode().strip()
+    return str(any_value(raw)) if text.startswith('"') else text

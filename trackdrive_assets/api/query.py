@@ -1,7 +1,7 @@
-"""What is asked of the API: every documented parameter as one validated value.
+"""The parameters of a request: every documented parameter, validated.
 
-A `Query` checks itself when it is made and turns itself into request parameters. Not here: the names that the
-documentation enumerates (`catalog.py`), and how the answer's pages are walked (`paging.py`).
+A `Query` validates itself and returns its request parameters. The lists of values in the documentation are in
+`catalog.py`, and the order of pages is in `pagination.py`.
 """
 
 import dataclasses
@@ -18,12 +18,12 @@ from trackdrive_assets.api.errors import QueryError
 
 _CURSOR_TEXT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _DATE_TEXT = re.compile(
-    r"(?P<moment>\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)( ?(UTC|Z|[+-]\d{2}:?\d{2}))?"
+    r"(?P<time>\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)( ?(UTC|Z|[+-]\d{2}:?\d{2}))?"
 )
 
 
 class Endpoint(StrEnum):
-    """The questions that take parameters. The value is the last part of the path."""
+    """The endpoints that accept parameters. The value is the end of the path."""
 
     CALLS = "calls"
     REPORTS = "calls/reports"
@@ -32,158 +32,156 @@ class Endpoint(StrEnum):
 
 
 class UndocumentedValueWarning(UserWarning):
-    """A value that the documentation does not list. It is sent: today's API has more than is written."""
+    """A value that the documentation does not list. It is sent, because the API accepts more values."""
 
 
 _LISTS = frozenset({Endpoint.CALLS, Endpoint.REPORTS})
 _FILTERED = frozenset({Endpoint.CALLS, Endpoint.REPORTS, Endpoint.STATS})
 
-Writer = Callable[[str, Any, "Query"], str]
-"""Takes a parameter's name, its value and the whole query; gives the text to send, or raises."""
+Formatter = Callable[[str, Any, "Query"], str]
+"""A function that returns the text to send for a parameter's name and value in a query, or raises."""
 
 
-def _parameter(writer: Writer, meaning: str, endpoints: frozenset[Endpoint] = _FILTERED) -> Any:
+def _parameter(format_value: Formatter, description: str, endpoints: frozenset[Endpoint] = _FILTERED) -> Any:
     return dataclasses.field(
-        default=None, metadata={"writer": writer, "meaning": meaning, "endpoints": endpoints}
+        default=None, metadata={"format": format_value, "description": description, "endpoints": endpoints}
     )
 
 
 def _text(name: str, value: object, _: "Query | None" = None) -> str:
     if not isinstance(value, str) or not value:
-        raise QueryError(f"{name} takes a text that is not empty; it is {value!r}.")
+        raise QueryError(f"{name} must be a text that is not empty, not {value!r}.")
     return value
 
 
 def _flag(name: str, value: object, _: "Query") -> str:
     if not isinstance(value, bool):
-        raise QueryError(f"{name} takes True or False; it is {value!r}.")
+        raise QueryError(f"{name} must be True or False, not {value!r}.")
     return "true" if value else "false"
 
 
 def _number(name: str, value: object, _: "Query") -> str:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise QueryError(f"{name} takes a whole number; it is {value!r}.")
+        raise QueryError(f"{name} must be a whole number, not {value!r}.")
     return str(value)
 
 
 def _count_from_one(name: str, value: object, query: "Query") -> str:
-    written = _number(name, value, query)
-    if written == "0":
-        raise QueryError(f"{name} counts from 1; it is 0.")
-    return written
+    formatted = _number(name, value, query)
+    if formatted == "0":
+        raise QueryError(f"{name} must be 1 or more, not 0.")
+    return formatted
 
 
 def _numbers(name: str, value: object, query: "Query") -> str:
-    several = value if isinstance(value, list | tuple) else [value]
-    if not several:
-        raise QueryError(f"{name} takes at least one whole number.")
-    return ",".join(_number(name, one, query) for one in several)
+    values = value if isinstance(value, list | tuple) else [value]
+    if not values:
+        raise QueryError(f"{name} needs at least one whole number.")
+    return ",".join(_number(name, item, query) for item in values)
 
 
 def _cursor(name: str, value: object, _: "Query") -> str:
     if isinstance(value, float):
-        raise QueryError(f"{name} takes the digits as text: a float can lose some of them. It is {value!r}.")
+        raise QueryError(f"{name} must be a text, because a float can lose digits. It is {value!r}.")
     if not _CURSOR_TEXT.fullmatch(str(value)):
-        raise QueryError(f"{name} takes the number that the API gave as next_cursor; it is {value!r}.")
+        raise QueryError(f"{name} must be the next_cursor of an earlier response, not {value!r}.")
     return str(value)
 
 
 def _instant(name: str, value: object, query: "Query") -> str:
     if isinstance(value, str):
         if not _is_date(value):
-            raise QueryError(f"{name} takes a date like '2016-01-01 12:25:15 -0500'; it is {value!r}.")
+            raise QueryError(f"{name} must be a date like '2016-01-01 12:25:15 -0500', not {value!r}.")
         return value
     if not isinstance(value, datetime):
         raise QueryError(
-            f"{name} takes a datetime, or a date like '2016-01-01 12:25:15 -0500'; it is {value!r}."
+            f"{name} must be a datetime, or a date like '2016-01-01 12:25:15 -0500', not {value!r}."
         )
     if value.tzinfo is not None:
         return value.strftime("%Y-%m-%d %H:%M:%S %z")
     if query.time_zone is None:
         raise QueryError(
-            f"{name} is {value}, without an offset. Give the datetime a tzinfo, or set time_zone."
+            f"{name} is {value}, without an offset. Use a datetime with a tzinfo, or set time_zone."
         )
     return value.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _is_date(text: str) -> bool:
-    written = _DATE_TEXT.fullmatch(text)
-    if written is None:
+    match = _DATE_TEXT.fullmatch(text)
+    if match is None:
         return False
     try:
-        datetime.fromisoformat(written["moment"])
+        datetime.fromisoformat(match["time"])
     except ValueError:
         return False
     return True
 
 
-def _one_of(choices: Sequence[str]) -> Writer:
-    def written(name: str, value: object, _: "Query") -> str:
+def _one_of(choices: Sequence[str]) -> Formatter:
+    def format_value(name: str, value: object, _: "Query") -> str:
         return closed_choice(name, value, choices)
 
-    return written
+    return format_value
 
 
-def _listed_or_more(choices: Sequence[str]) -> Writer:
-    def written(name: str, value: object, _: "Query") -> str:
+def _listed_or_more(choices: Sequence[str]) -> Formatter:
+    def format_value(name: str, value: object, _: "Query") -> str:
         return open_choice(name, value, choices)
 
-    return written
+    return format_value
 
 
 def _columns(name: str, value: object, _: "Query") -> str:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, list | tuple):
-        raise QueryError(f"{name} takes names, or a text with commas between them; it is {value!r}.")
+        raise QueryError(f"{name} must be names, or a text of names separated by commas, not {value!r}.")
     if not names:
-        raise QueryError("columns takes at least one name; leave it out to get them all.")
-    stripped = (one.strip() if isinstance(one, str) else one for one in names)
-    return ",".join(open_choice(name, one, catalog.KNOWN_CALL_COLUMNS) for one in stripped)
+        raise QueryError("columns needs at least one name. Without columns, the response has all of them.")
+    stripped = (item.strip() if isinstance(item, str) else item for item in names)
+    return ",".join(open_choice(name, item, catalog.KNOWN_CALL_COLUMNS) for item in stripped)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """Filters, columns, order and paging of one question. What is None is not sent.
+    """The filters, columns, order and page of one request. Parameters that are None are not sent.
 
-    Dates are aware datetimes, or naive ones together with `time_zone`, or texts in the documentation's
-    format. Whole seconds are sent; a fraction is cut off. "offer" in a filter's name means the traffic
-    source: that is the API's own naming.
+    Dates are datetimes with a time zone, datetimes without one together with `time_zone`, or texts in the
+    documentation's format. They are sent in whole seconds. In the names of filters, "offer" means the traffic
+    source, as in the API's own names.
 
     Raises:
-        QueryError: A value outside of a closed list, or of the wrong kind. It names the parameter.
+        QueryError: A value is not in a closed list, or has the wrong type. The message names the parameter.
     """
 
-    # Which calls, by time.
-    created_at_from: datetime | str | None = _parameter(_instant, "Calls created at this moment or later.")
-    created_at_to: datetime | str | None = _parameter(_instant, "Calls created up to this moment.")
-    ended_at_from: datetime | str | None = _parameter(_instant, "Calls that ended at this moment or later.")
-    ended_at_to: datetime | str | None = _parameter(_instant, "Calls that ended up to this moment.")
+    # Filters by time.
+    created_at_from: datetime | str | None = _parameter(_instant, "Calls created at this time or later.")
+    created_at_to: datetime | str | None = _parameter(_instant, "Calls created up to this time.")
+    ended_at_from: datetime | str | None = _parameter(_instant, "Calls that ended at this time or later.")
+    ended_at_to: datetime | str | None = _parameter(_instant, "Calls that ended up to this time.")
     created_at_label: str | None = _parameter(
         _one_of(catalog.CREATED_AT_LABELS),
         "Calls of a named range, such as Today or Last 4 Hours.",
         frozenset({Endpoint.CALLS}),
     )
     time_zone: str | None = _parameter(
-        _listed_or_more(catalog.TIME_ZONES), "Zone of the dates that have no offset of their own.", _LISTS
+        _listed_or_more(catalog.TIME_ZONES), "Time zone of the dates without an offset.", _LISTS
     )
 
-    # Which calls, by what happened.
+    # Filters by what happened.
     status: str | None = _parameter(
-        _listed_or_more(catalog.STATUSES), "Calls of this status, such as finished or no-buyer."
+        _listed_or_more(catalog.STATUSES), "Calls with this status, such as finished or no-buyer."
     )
-    in_progress: bool | None = _parameter(_flag, "Calls that are going on.")
+    in_progress: bool | None = _parameter(_flag, "Calls in progress.")
     placed_on_hold: bool | None = _parameter(_flag, "Calls that were put on hold.")
     has_recording: bool | None = _parameter(_flag, "Calls that have a recording.")
     no_buyer: bool | None = _parameter(_flag, "Calls that reached no buyer.")
-    buyer_converted: bool | None = _parameter(_flag, "Calls that a buyer owes for.")
-    offer_converted: bool | None = _parameter(_flag, "Calls that a traffic source is owed for.")
+    buyer_converted: bool | None = _parameter(_flag, "Calls that converted for the buyer.")
+    offer_converted: bool | None = _parameter(_flag, "Calls that converted for the traffic source.")
     either_converted: bool | None = _parameter(
         _flag, "Calls that converted for the buyer or the traffic source."
     )
-    buyer_repeat_caller: bool | None = _parameter(_flag, "Calls of somebody whom the buyer has had before.")
-    offer_repeat_caller: bool | None = _parameter(
-        _flag, "Calls of somebody whom the traffic source has sent before."
-    )
+    buyer_repeat_caller: bool | None = _parameter(_flag, "Calls of repeat callers of the buyer.")
+    offer_repeat_caller: bool | None = _parameter(_flag, "Calls of repeat callers of the traffic source.")
     buyer_conversion_duplicated_call: bool | None = _parameter(
         _flag, "Calls that count as duplicates by the buyer's settings."
     )
@@ -191,8 +189,8 @@ class Query:
         _flag, "Calls that count as duplicates by the traffic source's settings."
     )
 
-    # Which calls, by whose they are.
-    id: int | None = _parameter(_number, "The call of this number.")
+    # Filters by id.
+    id: int | None = _parameter(_number, "The call with this id.")
     number_id: int | None = _parameter(_number, "Calls to this tracking number, by its id.")
     offer_id: int | None = _parameter(_number, "Calls of this offer, by its id.")
     traffic_source_id: int | None = _parameter(_number, "Calls of this traffic source, by its id.")
@@ -207,67 +205,72 @@ class Query:
     contact_id: int | None = _parameter(_number, "Calls of this caller, by the contact's id.")
     schedule_id: int | None = _parameter(_number, "Calls of this schedule, by its id.")
 
-    # Which calls, by what is written on them.
-    fulltext: str | None = _parameter(_text, "Calls in which this text stands anywhere.", _LISTS)
+    # Filters by text.
+    fulltext: str | None = _parameter(_text, "Calls that contain this text.", _LISTS)
     token_key: str | None = _parameter(_text, "Calls that have this tag.")
-    token_value: str | None = _parameter(_text, "Calls that have a tag of this value.")
+    token_value: str | None = _parameter(_text, "Calls that have a tag with this value.")
 
-    # How they come back.
-    columns: str | Sequence[str] | None = _parameter(_columns, "Columns to answer with.", _LISTS)
+    # The form of the response.
+    columns: str | Sequence[str] | None = _parameter(_columns, "Columns of the response.", _LISTS)
     order: str | None = _parameter(_one_of(catalog.ORDER_FIELDS), "Column to sort by.")
     order_dir: str | None = _parameter(
         _one_of(catalog.ORDER_DIRECTIONS), "Largest first (desc) or smallest first (asc)."
     )
     serializer: str | None = _parameter(
-        _one_of(catalog.SERIALIZERS), "How a call is written out.", frozenset({Endpoint.CALLS, Endpoint.CALL})
+        _one_of(catalog.SERIALIZERS),
+        "Form of a call in the response.",
+        frozenset({Endpoint.CALLS, Endpoint.CALL}),
     )
-    root: bool | None = _parameter(_flag, "Whether the rows come in an envelope; false: a bare list.", _LISTS)
-    page: int | None = _parameter(_count_from_one, "Page to begin with, from 1.")
-    per_page: int | None = _parameter(_count_from_one, "Rows a page.", _LISTS)
+    root: bool | None = _parameter(
+        _flag, "Whether the response has an envelope. false returns a bare list.", _LISTS
+    )
+    page: int | None = _parameter(_count_from_one, "First page, from 1.")
+    per_page: int | None = _parameter(_count_from_one, "Rows per page.", _LISTS)
     cursor: str | int | None = _parameter(
-        _cursor, "Where to begin, as an earlier answer said in next_cursor.", frozenset({Endpoint.CALLS})
+        _cursor, "First cursor: the next_cursor of an earlier response.", frozenset({Endpoint.CALLS})
     )
 
     def __post_init__(self) -> None:
-        """Check every value that is set, so that a query that exists can be sent."""
-        written = {
-            field.name: field.metadata["writer"](field.name, value, self)
+        """Validate every value, so that every query can be sent."""
+        formatted = {
+            field.name: field.metadata["format"](field.name, value, self)
             for field in dataclasses.fields(self)
             if (value := getattr(self, field.name)) is not None
         }
-        object.__setattr__(self, "_written", written)
+        object.__setattr__(self, "_formatted", formatted)
 
     def parameters(self, endpoint: Endpoint) -> dict[str, str]:
-        """The request parameters, as texts.
+        """Return the request parameters as texts.
 
         Raises:
-            QueryError: Something is set that this endpoint does not take.
+            QueryError: The endpoint does not accept one of the parameters.
         """
-        written: dict[str, str] = vars(self)["_written"]
-        taken = taken_by(endpoint)
-        if foreign := [name for name in written if name not in taken]:
+        formatted: dict[str, str] = vars(self)["_formatted"]
+        accepted = accepted_parameters(endpoint)
+        if foreign := [name for name in formatted if name not in accepted]:
             raise QueryError(
-                f"/{endpoint} does not take {', '.join(foreign)}. It takes: {', '.join(sorted(taken))}."
+                f"/{endpoint} does not accept {', '.join(foreign)}. "
+                f"It accepts: {', '.join(sorted(accepted))}."
             )
-        return dict(written)
+        return dict(formatted)
 
 
 ANY = Query()
-"""The query that asks for everything."""
+"""The query without any parameter."""
 
 
-def taken_by(endpoint: Endpoint) -> frozenset[str]:
-    """The names of the parameters that an endpoint takes, of either documentation."""
+def accepted_parameters(endpoint: Endpoint) -> frozenset[str]:
+    """Return the names of the parameters that an endpoint accepts in either documentation."""
     return frozenset(
         field.name for field in dataclasses.fields(Query) if endpoint in field.metadata["endpoints"]
     )
 
 
 def closed_choice(name: str, value: object, choices: Sequence[str]) -> str:
-    """`value`, if the documentation lists it.
+    """Return the value of a closed list.
 
     Raises:
-        QueryError: It does not. The choices are in the message.
+        QueryError: The list does not contain it. The message has the list.
     """
     if not isinstance(value, str) or value not in choices:
         raise QueryError(f"{name} is {value!r}; it must be one of: {', '.join(choices)}.")
@@ -275,15 +278,15 @@ def closed_choice(name: str, value: object, choices: Sequence[str]) -> str:
 
 
 def open_choice(name: str, value: object, choices: Sequence[str]) -> str:
-    """`value`, with an `UndocumentedValueWarning` if the documentation does not list it.
+    """Return the value of an open list, with a warning if the list does not contain it.
 
     Raises:
-        QueryError: It is no text, or an empty one.
+        QueryError: The value is not a text, or is empty.
     """
     text = _text(name, value)
     if text not in choices:
         warnings.warn(
-            f"{name} {text!r} is not in the documentation's list; it is sent as it is.",
+            f"{name} {text!r} is not in the documentation's list. It is sent anyway.",
             UndocumentedValueWarning,
             stacklevel=2,
         )

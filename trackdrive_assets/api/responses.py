@@ -1,8 +1,8 @@
-"""What the rows of an answer look like, told by shape, because bodies are hardly documented.
+"""The rows of a response, found by its shape, because response bodies are hardly documented.
 
-Calls are a list of objects. Reports and statistics are documented nowhere: recognized are a list of objects,
-a map of group to number or to object, a list of pairs, and series with `name` and `data`; each bare or under
-any root, roots in roots too. A shape that is not recognized is an error, never a guess.
+Calls are a list of objects. Reports and statistics are undocumented. Known shapes are a list of objects, a
+map of group to number or object, a list of pairs, and series with `name` and `data`. Each can be bare or
+under any root, also under nested roots. An unknown shape is an error and never a guess.
 """
 
 from collections.abc import Mapping
@@ -17,26 +17,25 @@ _GROUP_KEYS = ("group", "group_value", "name", "label", "key", "id")
 _NUMBER_KEYS = ("value", "total", "data", "y")
 _MEASURES = frozenset({"calls", "payout", *catalog.STATS})
 _ERROR_KEYS = frozenset({"error", "errors", "error_code", "message"})
-_NOTHING = ("", "null", "nil")
+_NULL_GROUPS = ("", "null", "nil")
 _PAIR = 2
 
 Group = str | None
-"""What a statistic belongs to; None for the calls that have no value there, such as not converted ones."""
+"""A group of a statistic. None for the calls without a value, such as calls that did not convert."""
 
 
 class UnknownShape(ValueError):
-    """Content that none of the readers recognizes. The message says what was met."""
+    """Content of an unknown shape. The message describes it."""
 
 
 def call_rows(content: Any) -> Rows:
-    """The rows of a page of calls.
+    """Return the rows of a page of calls.
 
     Args:
-        content: What stood under the root of the answer. Without metadata nothing names the root, and other
-            keys can stand beside it.
+        content: The content of the envelope. Without metadata it can have other keys beside the root.
 
     Raises:
-        UnknownShape: Anything but a list of objects.
+        UnknownShape: The content is not a list of objects.
     """
     rows = content.get("calls") if isinstance(content, dict) else content
     if isinstance(rows, Rows):
@@ -47,14 +46,14 @@ def call_rows(content: Any) -> Rows:
 
 
 def report_rows(content: Any, category: str) -> list[Row]:
-    """The rows of a report, one a group.
+    """Return the rows of a report, one per group.
 
     Args:
-        content: What stood under the root of the answer.
-        category: What was grouped by; the key of the group where the shape has none of its own.
+        content: The content of the envelope.
+        category: The category of the report. It becomes the key of the group if the shape has none.
 
     Raises:
-        UnknownShape: Anything but a list of objects, a list of pairs, or a map.
+        UnknownShape: The content is not a list of objects, a list of pairs, or a map.
     """
     content = _unwrapped(content, category)
     if isinstance(content, list):
@@ -65,15 +64,15 @@ def report_rows(content: Any, category: str) -> list[Row]:
 
 
 def stat_values(content: Any, stat: str, group_by: str) -> dict[Group, Decimal | None]:
-    """The number of each group, for one statistic.
+    """Return the number of each group for one statistic.
 
     Args:
-        content: What stood under the root of the answer.
-        stat: What was measured: the key of the number, where groups are objects.
-        group_by: What was grouped by: the key of the group, where groups are objects.
+        content: The content of the envelope.
+        stat: The statistic, which is the key of the number if groups are objects.
+        group_by: The grouping, which is the key of the group if groups are objects.
 
     Raises:
-        UnknownShape: Anything but a map, a list of pairs, a list of objects, or series; or a group twice.
+        UnknownShape: The content is not a map, a list of pairs or objects, or series, or a group is repeated.
     """
     content = _unwrapped(content, stat, group_by)
     if isinstance(content, dict):
@@ -86,25 +85,25 @@ def stat_values(content: Any, stat: str, group_by: str) -> dict[Group, Decimal |
     for group, value in found:
         named = _named(group)
         if named in values:
-            raise UnknownShape(f"the group {named!r} stands in it twice")
+            raise UnknownShape(f"the group {named!r} is in it twice")
         values[named] = value
     return values
 
 
-def _unwrapped(content: Any, *asked: str) -> Any:
-    """What stands under the roots; one can also have the name of what was asked for."""
+def _unwrapped(content: Any, *requested: str) -> Any:
+    """Return the content under all roots. A root can also have the name of what was requested."""
     while isinstance(content, dict) and len(content) == 1:
         ((name, inside),) = content.items()
-        if name not in _ROOTS and not (name in asked and _holds_groups(inside)):
+        if name not in _ROOTS and not (name in requested and _holds_groups(inside)):
             break
         content = inside
-    if isinstance(content, dict) and (told := _ERROR_KEYS & content.keys()):
-        raise UnknownShape(f"it looks like an error, with {', '.join(sorted(told))} in it")
+    if isinstance(content, dict) and (error_keys := _ERROR_KEYS & content.keys()):
+        raise UnknownShape(f"it looks like an error, with {', '.join(sorted(error_keys))} in it")
     return content
 
 
 def _holds_groups(inside: Any) -> bool:
-    """Whether this is groups, and not the numbers of the one group of a map, such as `in_progress`."""
+    """Return whether this contains groups, and not the numbers of a single group such as `in_progress`."""
     if isinstance(inside, dict):
         return not any(name in _MEASURES and not isinstance(inside[name], dict | list) for name in inside)
     return isinstance(inside, list)
@@ -142,7 +141,7 @@ def _amount(value: Any, stat: str) -> Decimal | None:
     if isinstance(value, list):
         points = _points(value)
         if points is None:
-            raise UnknownShape("a series holds pairs of time and number; this one holds something else")
+            raise UnknownShape("a series is a list of pairs of time and number; this one is not")
         return _sum(points)
     return _number(value)
 
@@ -153,16 +152,16 @@ def _amount_of_object(value: Mapping[str, Any], stat: str) -> Decimal | None:
             return _amount(value[key], stat)
     points = _points(value)
     if points is None:
-        raise UnknownShape(f"no number here is called {stat!r}: {', '.join(map(repr, value))}")
+        raise UnknownShape(f"it has no number {stat!r}, only {', '.join(map(repr, value))}")
     return _sum(points)
 
 
 def _points(series: Any) -> list[Any] | None:
-    """The numbers of a series, one number over time: pairs, or {"2024-06-19 00:00": 3, ...}.
+    """Return the numbers of a series: pairs of time and number, or {"2024-06-19 00:00": 3, ...}.
 
-    None where it is no series.
+    None if the value is not a series.
     """
-    if isinstance(series, dict) and all(moment[:1].isdigit() for moment in series):
+    if isinstance(series, dict) and all(time[:1].isdigit() for time in series):
         return list(series.values())
     if isinstance(series, list) and all(isinstance(point, list) and len(point) == _PAIR for point in series):
         return [point[1] for point in series]
@@ -185,11 +184,11 @@ def _number(value: Any) -> Decimal | None:
         else:
             if number.is_finite():
                 return number
-    raise UnknownShape(f"{value!r} stands where a number should")
+    raise UnknownShape(f"{value!r} is not a number")
 
 
 def _named(group: Any) -> Group:
-    if group is None or group in _NOTHING:
+    if group is None or group in _NULL_GROUPS:
         return None
     if isinstance(group, bool):
         return "true" if group else "false"

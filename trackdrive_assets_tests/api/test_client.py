@@ -224,7 +224,7 @@ def test_a_page_of_a_report_is_asked_for_alone(reader: Client, still: Sandbox) -
 def test_a_report_without_a_category_is_refused_before_any_request(reader: Client, still: Sandbox) -> None:
     before = len(still.requests)
     for ask in (reader.reports, reader.reports_csv):
-        with pytest.raises(QueryError, match="category takes a text that is not empty"):
+        with pytest.raises(QueryError, match="category must be a text that is not empty"):
             ask("")
     assert len(still.requests) == before
 

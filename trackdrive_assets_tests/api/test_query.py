@@ -9,7 +9,7 @@ import pytest
 
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.errors import QueryError
-from trackdrive_assets.api.query import ANY, Endpoint, Query, UndocumentedValueWarning, taken_by
+from trackdrive_assets.api.query import ANY, Endpoint, Query, UndocumentedValueWarning, accepted_parameters
 
 # Name, the endpoints that document it (c: calls, r: reports, s: stats, o: one call), a value, and its text.
 # In the order of the older documentation; what only today's has comes after it.
@@ -59,7 +59,7 @@ NAMES = [row[0] for row in PARAMETERS]
 
 
 @pytest.mark.parametrize(("name", "letters", "value", "text"), PARAMETERS, ids=NAMES)
-def test_a_parameter_is_taken_by_exactly_the_endpoints_that_document_it(
+def test_a_parameter_is_accepted_parameters_exactly_the_endpoints_that_document_it(
     name: str, letters: str, value: object, text: str
 ) -> None:
     query = Query(**{name: value})  # type: ignore[arg-type]  # one name at a time, from the table
@@ -67,7 +67,7 @@ def test_a_parameter_is_taken_by_exactly_the_endpoints_that_document_it(
         if letter in letters:
             assert query.parameters(endpoint) == {name: text}
         else:
-            with pytest.raises(QueryError, match=rf"^/{endpoint} does not take {name}\."):
+            with pytest.raises(QueryError, match=rf"^/{endpoint} does not accept {name}\."):
                 query.parameters(endpoint)
 
 
@@ -76,8 +76,10 @@ def test_a_query_has_no_parameter_that_nobody_documents() -> None:
 
 
 def test_what_an_endpoint_takes_can_be_asked() -> None:
-    assert taken_by(Endpoint.CALL) == {"serializer"}
-    assert taken_by(Endpoint.STATS) == {name for name, letters, _, _ in PARAMETERS if "s" in letters}
+    assert accepted_parameters(Endpoint.CALL) == {"serializer"}
+    assert accepted_parameters(Endpoint.STATS) == {
+        name for name, letters, _, _ in PARAMETERS if "s" in letters
+    }
 
 
 def test_an_empty_query_sends_nothing() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.query import Endpoint, taken_by
+from trackdrive_assets.api.query import Endpoint, accepted_parameters
 from trackdrive_assets.cli import main, query_commands
 from trackdrive_assets.cli.output import chosen_format
 from trackdrive_assets.days import exact_day
@@ -46,7 +46,7 @@ def rows(text: str) -> list[dict[str, str]]:
 )
 def test_every_parameter_of_the_documentation_is_an_option(command: str, endpoint: Endpoint) -> None:
     options = {option for each in main.commands[command].params for option in each.opts}
-    assert {f"--{name.replace('_', '-')}" for name in taken_by(endpoint)} <= options
+    assert {f"--{name.replace('_', '-')}" for name in accepted_parameters(endpoint)} <= options
 
 
 def test_options_are_sent_as_the_documentation_spells_them(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
