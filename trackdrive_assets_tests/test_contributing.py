@@ -21,7 +21,7 @@ CLOSEST = {
         "lake/test_database.py::test_views_and_columns_have_comments",
     ),
     "A view": (
-        "lake/test_views.py::test_every_grouping_adds_up_to_the_day",
+        "lake/test_views.py::test_the_groups_of_a_day_add_up_to_the_day",
         "lake/test_database.py::test_every_column_of_every_view_is_described",
         "test_definitions.py::test_an_asset_says_what_a_row_is_whose_it_is_and_what_it_is_made_of",
     ),
@@ -31,8 +31,8 @@ CLOSEST = {
         "test_schedules.py::test_without_a_pace_nothing_is_said_of_time",
     ),
     "A check": (
-        "test_findings.py::test_what_is_shown_names_nobody",
-        "test_checks.py::test_every_question_is_a_check_and_says_what_holds",
+        "quality/test_checks.py::test_no_violation_shows_a_name_or_a_phone_number",
+        "dagster/test_asset_checks.py::test_every_check_is_an_asset_check_with_its_description",
     ),
 }
 """By heading, the tests of old that would notice if something were missing from the diff."""
