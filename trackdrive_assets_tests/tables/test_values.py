@@ -12,12 +12,17 @@ from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets_tests.support.api_calls import api_call, parsed, parsed_field
 
 
-@pytest.mark.parametrize("value", ["Converted", "converted", "Repeat", "true", "1", "yes", True, 1])
+@pytest.mark.parametrize(
+    "value", ["Converted", "converted", "Repeat", "repeat", "true", "1", "yes", "on", True, 1]
+)
 def test_a_boolean_is_true_in_every_spelling(value: object) -> None:
     assert parsed_field("buyer_converted", value) is True
 
 
-@pytest.mark.parametrize("value", [None, "", False, "false", 0, "Not Converted", "no"])
+@pytest.mark.parametrize(
+    "value",
+    [None, "", False, "false", 0, "0", "Not Converted", "unconverted", "Not Repeat", "no", "off"],
+)
 def test_null_and_other_spellings_are_false(value: object) -> None:
     assert parsed_field("buyer_converted", value) is False
 
@@ -38,6 +43,8 @@ def test_an_unknown_boolean_is_malformed(value: object) -> None:
         (Decimal("0.07500000000000001"), "0.075000"),
         (0.07500000000000001, "0.075000"),
         (0.1, "0.100000"),
+        # The decimal that was sent decides the rounding, and not the binary value that is a little larger.
+        (0.0000025, "0.000002"),
         ("10.50", "10.500000"),
         (" 10.50 ", "10.500000"),
         (10, "10.000000"),
@@ -76,6 +83,12 @@ def test_an_id_is_parsed_from_every_kind_of_number(value: object) -> None:
     assert parsed_field("buyer_id", value) == 10455172
 
 
+@pytest.mark.parametrize("value", [-(2**63), 2**63 - 1])
+@pytest.mark.parametrize("sent", [int, str])
+def test_an_id_may_have_64_bits(value: int, sent: Any) -> None:
+    assert parsed_field("buyer_id", sent(value)) == value
+
+
 @pytest.mark.parametrize(
     "value", [1.5, "1.5", "tsUSCA", True, 2**63, -(2**63) - 1, Decimal("1e400"), {"id": 1}]
 )
@@ -92,7 +105,9 @@ def test_a_duration_is_seconds(value: object, duration: float | None) -> None:
     assert parsed_field("hold_duration", value) == duration
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), "NaN", Decimal("1e999"), True, "long"])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), "NaN", "-1e999", Decimal("1e999"), True, "long"]
+)
 def test_a_value_that_is_not_a_duration_is_malformed(value: object) -> None:
     with pytest.raises(MalformedRow, match="expected a number of seconds"):
         parsed_field("hold_duration", value)
@@ -149,6 +164,7 @@ def test_an_instant_is_equal_in_every_zone_and_form(moment: datetime, minutes: i
         (1070, "1070"),
         (Decimal("1.50"), "1.50"),
         (True, "true"),
+        (False, "false"),
         ("", ""),
         (None, None),
         ({"b": Decimal("1.5"), "a": [1]}, '{"a":[1],"b":1.5}'),
@@ -170,5 +186,5 @@ def test_other_texts_stay_escaped() -> None:
 
 
 def test_text_that_cannot_be_stored_is_malformed() -> None:
-    with pytest.raises(MalformedRow, match="buyer"):
+    with pytest.raises(MalformedRow, match=r"buyer is .* expected text"):
         parsed_field("buyer", "\ud800")
