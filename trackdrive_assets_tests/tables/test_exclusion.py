@@ -50,3 +50,8 @@ def test_undocumented_keys_can_be_excluded() -> None:
 def test_required_columns_cannot_be_excluded(names: str) -> None:
     with pytest.raises(ValueError, match="can't be excluded"):
         Exclusion.of(names)
+
+
+def test_misspelled_columns_are_undocumented_and_tags_are_not() -> None:
+    exclusion = Exclusion.of("caller_number, caler_number, agent_*, aura_*, token-email")
+    assert exclusion.undocumented == ("caler_number", "aura_*")
