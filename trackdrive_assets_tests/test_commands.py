@@ -13,7 +13,8 @@ import dagster as dg
 import duckdb
 import pytest
 
-from trackdrive_assets.cli.demo import account_environment, dagster_home, sandbox_environment, wants_sandbox
+from trackdrive_assets.cli.demo import create_dagster_home, sandbox_environment
+from trackdrive_assets.cli.dev import account_environment, is_account_missing
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
@@ -116,12 +117,12 @@ def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None
     assert f"to {today}" in process.stdout
     assert "conversion_rate" in process.stdout
     file, url = process.stdout.splitlines()[-2:]
-    assert str(tmp_path / "demo" / "report.html") in file
+    assert str(tmp_path / "demo" / "page.html") in file
     assert "make dev" in url
     assert "http://127.0.0.1:3000" in url
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
         ".dagster",
-        "report.html",
+        "page.html",
         "call_changes",
         "calls",
         "reports",
@@ -158,7 +159,7 @@ def test_dev_with_half_an_account_is_an_error_and_not_the_sandbox(tmp_path: Path
 def test_the_sandbox_is_for_those_who_name_no_account_at_all(
     environ: dict[str, str], *, sandbox: bool
 ) -> None:
-    assert wants_sandbox(environ) is sandbox
+    assert is_account_missing(environ) is sandbox
 
 
 def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None:
@@ -274,6 +275,6 @@ def test_a_dagster_home_reads_the_projects_instance_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    home = dagster_home(Path(".dagster"))
+    home = create_dagster_home(Path(".dagster"))
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
-    assert dagster_home(Path(".dagster")) == home
+    assert create_dagster_home(Path(".dagster")) == home

@@ -2,7 +2,7 @@
 
 The rows are under the key that `metadata.root` names. Servers also return a bare array (`root=false`), and
 a `status` of 400 or more inside of HTTP 200. A `status` of any other form is content, such as the status of
-a call. The shapes of reports and statistics are in `responses.py`, and the order of pages is in `pagination.py`.
+a call. `responses.py` reads the shapes of reports and statistics, and `pagination.py` the order of pages.
 """
 
 import codecs

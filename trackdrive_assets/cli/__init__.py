@@ -1,13 +1,11 @@
-"""The `trackdrive` command. Here its parts are put together; each subject has a file of its own.
+"""The `trackdrive` command: a table of its subcommands. Each module is imported when its command is named.
 
-Each command imports what is slow to import when it runs, so that `--help` is quick. Not here: anything that
-could be of use without a terminal.
+Only what needs a terminal belongs into this folder. What is of use without one is in the layers below.
 """
 
 import click
 
-from trackdrive_assets.cli import dev, doctor, query_commands, sandbox
-from trackdrive_assets.cli.errors import Ending
+from trackdrive_assets.cli.errors import ErrorHandlingGroup
 
 _EPILOG = """
 \b
@@ -18,32 +16,33 @@ EXAMPLES
 
 \b
 THE ACCOUNT
-  The TRACKDRIVE_… variables say which it is; a file .env in this folder may hold
-  them too.
+  The TRACKDRIVE_… variables name the account. A file .env in this folder can
+  contain them too.
 
 \b
 EXIT CODES
-  0    it is done
-  1    the account, the lake or this machine said no; or doctor found a fault
+  0    success
+  1    the API refused the request, a file could not be read or written, or
+       doctor found a fault
   2    wrong use: an option, an argument or a variable
-  3    no answer that could be used: worth trying again later
+  3    a temporary failure: try again later
   130  ended by Ctrl-C
 """
 
+COMMANDS = {
+    "demo": ("demo", "Materialize the last days of the sandbox with Dagster."),
+    "dev": ("dev", "Run the Dagster UI on your account or on the sandbox."),
+    "doctor": ("doctor", "Check what works on the account."),
+    "calls": ("query_commands", "Print the matching calls of the account."),
+    "call": ("query_commands", "Print one call of the account."),
+    "report": ("query_commands", "Print the account's totals by a category."),
+    "stats": ("query_commands", "Print the account's statistics by a group."),
+    "page": ("page", "Write an HTML page about some days of the lake."),
+    "sandbox": ("sandbox", "Run a local Trackdrive with fictional calls."),
+}
+"""The module and the summary of each command."""
 
-@click.group(cls=Ending, epilog=_EPILOG)
+
+@click.group(cls=ErrorHandlingGroup, commands=COMMANDS, epilog=_EPILOG)
 def main() -> None:
     """Trackdrive calls, reports and statistics as daily Parquet files and DuckDB views."""
-
-
-for _command in (
-    dev.demo,
-    dev.dev,
-    doctor.doctor,
-    query_commands.calls,
-    query_commands.call,
-    query_commands.report,
-    query_commands.stats,
-    sandbox.sandbox,
-):
-    main.add_command(_command)

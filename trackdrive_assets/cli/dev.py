@@ -1,49 +1,108 @@
-"""`trackdrive demo` and `trackdrive dev`: they start what `demo.py` does."""
+"""`trackdrive dev`: the Dagster UI with its daemon, on the configured account or on the sandbox.
 
+For a person's own machine. Deployments start Dagster's own commands, see `deploy/`.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
+import dagster as dg
+from dotenv import load_dotenv
 
-_DEMO_EPILOG = """
-\b
-EXAMPLES
-  trackdrive demo
-  trackdrive demo --days 30 --folder /tmp/calls
-"""
+from trackdrive_assets.cli.demo import (
+    SANDBOX_FOLDER,
+    UI_PORT,
+    create_dagster_home,
+    sandbox_environment,
+)
+from trackdrive_assets.cli.errors import CliError, ExitCode
+from trackdrive_assets.dagster.executor import fail_dead_runs
+from trackdrive_assets.settings import PREFIX, Settings, variable
 
-_DEV_EPILOG = """
+_ACCOUNT_HOME = Path(".dagster")
+_ACCOUNT_FIELDS = ("subdomain", "base_url", "public_key", "private_key", "auth_token")
+
+_EPILOG = """
 \b
 EXAMPLES
   trackdrive dev
   trackdrive dev --port 3001
 
-The account is that of the TRACKDRIVE_… variables, and of .env in this folder.
+The TRACKDRIVE_… variables and the file .env in this folder name the account.
 """
 
 
-@click.command(epilog=_DEMO_EPILOG)
-@click.option(
-    "--folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("demo"),
-    show_default=True,
-    help="Lake and Dagster home of the sandbox.",
-)
-@click.option(
-    "--days", type=click.IntRange(min=1), default=7, show_default=True, help="Days back from today."
-)
-def demo(*, folder: Path, days: int) -> None:
-    """Materialize the last days of the sandbox through Dagster, and show what they hold."""
-    from trackdrive_assets.cli import demo  # noqa: PLC0415  # slow to import
-
-    demo.demo(folder, days)
-
-
-@click.command(epilog=_DEV_EPILOG)
-@click.option("--port", default=3000, show_default=True, help="Port of the UI on 127.0.0.1.")
+@click.command(epilog=_EPILOG)
+@click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI on 127.0.0.1.")
 @click.pass_context
 def dev(context: click.Context, *, port: int) -> None:
-    """Run the Dagster UI on your account, or on the sandbox where none is set."""
-    from trackdrive_assets.cli import demo  # noqa: PLC0415  # slow to import
+    """Run the Dagster UI on your account, or on the sandbox if none is configured."""
+    load_dotenv(Path(".env"))
+    if is_account_missing(os.environ):
+        click.echo(
+            f"No account is configured ({PREFIX}… variables or .env). "
+            f"This is the sandbox, in {SANDBOX_FOLDER}/."
+        )
+        with sandbox_environment(SANDBOX_FOLDER) as environment:
+            context.exit(_dagster_dev(port, environment))
+    settings = Settings.read(os.environ)
+    click.echo(f"This is {settings.address} with {settings.credentials}, in {settings.lake}/.")
+    context.exit(_dagster_dev(port, account_environment(settings, os.environ)))
 
-    context.exit(demo.dev(port))
+
+def is_account_missing(environ: Mapping[str, str]) -> bool:
+    """Return whether no variable of an account is set. With some of them set, the others are an error."""
+    return not any(environ.get(variable(name), "").strip() for name in _ACCOUNT_FIELDS)
+
+
+def account_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the other variables that Dagster's processes need: its home, and an absolute lake."""
+    return {
+        variable("lake"): str(Path(settings.lake).expanduser().absolute()),
+        "DAGSTER_HOME": environ.get("DAGSTER_HOME") or str(create_dagster_home(_ACCOUNT_HOME)),
+    }
+
+
+def _dagster_dev(port: int, environment: Mapping[str, str]) -> int:
+    """Run `dagster dev` until Ctrl-C, and return its exit code."""
+    if _is_port_in_use(port):
+        raise CliError(
+            f"Port {port} is in use. Stop the program that uses it, or use another --port.", ExitCode.REFUSED
+        )
+    workspace = Path("workspace.yaml").resolve()
+    target = ["-w", str(workspace)] if workspace.exists() else ["-m", "trackdrive_assets.definitions"]
+    # Without Dagster's warning that a newer command exists.
+    dagster = [sys.executable, "-W", "ignore:Function", "-m", "dagster"]
+    command = [*dagster, "dev", *target, "--host", "127.0.0.1", "--port", str(port)]
+    click.echo(f"Open http://127.0.0.1:{port} in a browser. Ctrl-C stops it.")
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        # Runs that died with an earlier session would block the queue.
+        fail_dead_runs(instance)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    # Dagster looks for dagster.yaml in the current folder, so it runs in its home. It has its own session, so
+    # that it gets Ctrl-C only once, from here, and has time to stop its own processes.
+    with subprocess.Popen(  # noqa: S603  a fixed command
+        command,
+        env={**os.environ, **environment},
+        cwd=environment["DAGSTER_HOME"],
+        start_new_session=True,
+    ) as process:
+        while process.poll() is None and not stopped.wait(timeout=1):
+            pass
+        if stopped.is_set():
+            process.send_signal(signal.SIGINT)
+    return 0 if stopped.is_set() else process.returncode
+
+
+def _is_port_in_use(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -76,7 +76,7 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
         click.echo("\n".join(f"{name:13}{value}" for name, value in header.items()))
         click.echo(f"\n{_table(found)}")
     if result is Result.FAILED:
-        context.exit(ExitCode.LATER if is_transient_failure(found.values()) else ExitCode.REFUSED)
+        context.exit(ExitCode.TEMPORARY if is_transient_failure(found.values()) else ExitCode.REFUSED)
 
 
 def _header(settings: Settings, now: datetime, requests: int) -> dict[str, str | int]:

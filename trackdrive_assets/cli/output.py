@@ -1,129 +1,136 @@
-"""Answers as a table, CSV, JSON lines or Parquet, on stdout or in a file, batch by batch.
+"""The output of commands: a table, CSV, JSON lines or Parquet, on stdout or in a file, and a progress bar.
 
-CSV, JSON lines and Parquet are written as the batches come and hold none of them back. Not here: what the
-batches are (`questions.py`).
+CSV, JSON lines and Parquet are written batch by batch. A table is written at the end, because the widths of
+its columns depend on all rows.
 """
-
-from __future__ import annotations
 
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import BinaryIO
 
 import click
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import csv
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from trackdrive_assets.lake.atomic import atomic_replace
+from trackdrive_assets.lake.errors import write_error
 
 FORMATS = ("table", "csv", "jsonl", "parquet")
 
 
-class Writer(Protocol):
-    """Takes batches of one schema."""
+class Writer(ABC):
+    """A writer of batches with the same schema."""
 
+    @abstractmethod
     def write(self, batch: pa.RecordBatch) -> None:
-        """The next."""
+        """Write a batch."""
 
+    @abstractmethod
     def close(self) -> None:
-        """There are no more."""
+        """Write what is left."""
 
 
-def chosen_format(asked: str | None, place: Path | None, *, terminal: bool) -> str:
-    """What was asked for, else by the name of the file, else a table for a person and CSV for a pipe."""
-    if asked is None and place is not None:
-        ending = place.suffix.removeprefix(".").lower()
-        asked = ending if ending in FORMATS else "csv"
-    if asked is None:
-        asked = "table" if terminal else "csv"
-    if asked == "parquet" and place is None and terminal:
-        raise click.UsageError("Parquet is not for a terminal. Give --output FILE, or send it to a pipe.")
-    return asked
+def choose_format(requested: str | None, output: Path | None, *, is_terminal: bool) -> str:
+    """Return the requested format, or that of the file's name, or a table in a terminal and CSV in a pipe."""
+    if requested is None and output is not None:
+        suffix = output.suffix.removeprefix(".").lower()
+        requested = suffix if suffix in FORMATS else "csv"
+    if requested is None:
+        requested = "table" if is_terminal else "csv"
+    if requested == "parquet" and output is None and is_terminal:
+        raise click.UsageError("A terminal can't show Parquet. Use --output FILE or a pipe.")
+    return requested
 
 
 @contextmanager
-def opened(form: str, place: Path | None, schema: pa.Schema) -> Iterator[Writer]:
-    """A writer of a format. A file is replaced whole when all is written, or not at all.
+def open_writer(format_: str, output: Path | None, schema: pa.Schema) -> Iterator[Writer]:
+    """Open a writer. If the block raises, the file is unchanged.
 
     Raises:
         LakeError: The file cannot be written.
     """
-    with nullcontext(sys.stdout.buffer) if place is None else _replaced(place) as stream:
-        writer = _WRITERS[form](stream, schema)
+    with nullcontext(sys.stdout.buffer) if output is None else _replace(output) as stream:
+        writer = _writer(format_, stream, schema)
         yield writer
         writer.close()
         stream.flush()
 
 
-@contextmanager
-def _replaced(place: Path) -> Iterator[BinaryIO]:
-    from trackdrive_assets.lake.atomic import atomic_replace  # noqa: PLC0415  # only for files
-    from trackdrive_assets.lake.errors import write_error  # noqa: PLC0415  # only for files
+def _writer(format_: str, stream: BinaryIO, schema: pa.Schema) -> Writer:
+    match format_:
+        case "csv":
+            return _CsvWriter(stream, schema)
+        case "jsonl":
+            return _JsonLinesWriter(stream)
+        case "parquet":
+            return _ParquetWriter(stream, schema)
+        case _:
+            return _TableWriter(stream, schema)
 
-    # A device or a named pipe cannot be replaced, only written to.
-    aside = place.is_file() or not place.exists()
-    new = place.absolute().with_name(f".{place.name}.{os.getpid()}.tmp") if aside else place
+
+@contextmanager
+def _replace(path: Path) -> Iterator[BinaryIO]:
+    # A device or a named pipe can be written, but not replaced.
+    is_replaceable = path.is_file() or not path.exists()
+    new = path.absolute().with_name(f".{path.name}.{os.getpid()}.tmp") if is_replaceable else path
     try:
         with new.open("wb") as stream:
             yield stream
     except OSError as error:
-        raise write_error("write", place, error.strerror or str(error)) from error
+        raise write_error("write", path, error.strerror or str(error)) from error
     else:
-        if aside:
-            atomic_replace(new, place.absolute())
+        if is_replaceable:
+            atomic_replace(new, path.absolute())
     finally:
-        if aside:
+        if is_replaceable:
             new.unlink(missing_ok=True)
 
 
-class _Csv:
+class _CsvWriter(Writer):
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
-        import pyarrow as pa  # noqa: PLC0415  # slow to import
-        from pyarrow import csv  # noqa: PLC0415  # as above
-
-        self._flat = pa.schema(
+        self._schema = pa.schema(
             [field.with_type(pa.string()) if pa.types.is_map(field.type) else field for field in schema]
         )
-        self._writer = csv.CSVWriter(stream, self._flat)
+        self._writer = csv.CSVWriter(stream, self._schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        import pyarrow as pa  # noqa: PLC0415  # imported by now
-
         columns = [
             pa.array(map(_json_text, column.to_pylist(maps_as_pydicts="strict")), pa.string())
             if pa.types.is_map(column.type)
             else column
             for column in batch.columns
         ]
-        self._writer.write(pa.RecordBatch.from_arrays(columns, schema=self._flat))
+        self._writer.write(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
     def close(self) -> None:
         self._writer.close()
 
 
-class _JsonLines:
-    def __init__(self, stream: BinaryIO, _: pa.Schema) -> None:
+class _JsonLinesWriter(Writer):
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        # Money as numbers with all their digits.
+        self._encoder = msgspec.json.Encoder(decimal_format="number")
 
     def write(self, batch: pa.RecordBatch) -> None:
-        import msgspec  # noqa: PLC0415  # imported by now
-
-        # Amounts as numbers, with all their digits.
-        encoder = msgspec.json.Encoder(decimal_format="number")
-        self._stream.write(encoder.encode_lines(batch.to_pylist(maps_as_pydicts="strict")))
+        self._stream.write(self._encoder.encode_lines(batch.to_pylist(maps_as_pydicts="strict")))
 
     def close(self) -> None:
-        """Each line is whole."""
+        """Every line is already complete."""
 
 
-class _Parquet:
+class _ParquetWriter(Writer):
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
-        import pyarrow.parquet as pq  # noqa: PLC0415  # slow to import
-
         self._writer = pq.ParquetWriter(stream, schema, compression="zstd")
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -133,28 +140,22 @@ class _Parquet:
         self._writer.close()
 
 
-class _Table:
-    """Holds all rows back: how wide a column is shows only at the end."""
-
+class _TableWriter(Writer):
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
         self._stream = stream
         self._names = schema.names
         self._rows: list[list[str]] = []
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._rows += [
-            [shown(row[name]) for name in self._names] for row in batch.to_pylist(maps_as_pydicts="strict")
-        ]
+        rows = batch.to_pylist(maps_as_pydicts="strict")
+        self._rows += [[cell_text(row[name]) for name in self._names] for row in rows]
 
     def close(self) -> None:
         self._stream.write(f"{table_text(self._names, self._rows)}\n".encode())
 
 
-_WRITERS: dict[str, Any] = {"table": _Table, "csv": _Csv, "jsonl": _JsonLines, "parquet": _Parquet}
-
-
 def table_text(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that stays one in a mail or a ticket: columns by spaces, one line a row, under a ruled head."""
+    """Return a table of plain text, with a line for each row and spaces between the columns."""
     widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
     lines = [names, ["-" * width for width in widths], *rows]
     return "\n".join(
@@ -163,8 +164,8 @@ def table_text(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def shown(value: object) -> str:
-    """A value in a cell of a table."""
+def cell_text(value: object) -> str:
+    """Return the text of a value in a cell of a table."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -175,11 +176,41 @@ def shown(value: object) -> str:
         return ", ".join(f"{name}={text}" for name, text in value.items())
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
-    # One line a row, and nothing that a terminal would obey.
-    return "".join(letter if letter.isprintable() else " " for letter in str(value))
+    # A row is one line, and contains no control characters that a terminal would interpret.
+    return "".join(character if character.isprintable() else " " for character in str(value))
 
 
 def _json_text(value: object) -> str | None:
-    import msgspec  # noqa: PLC0415  # imported by now
-
     return None if value is None else msgspec.json.encode(value).decode()
+
+
+class ProgressBar:
+    """The progress of a command."""
+
+    def __init__(self, progress: Progress, noun: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(noun, total=None)
+
+    def update(self, done: int, expected: int | None) -> None:
+        """Show how many are done, and how many are expected."""
+        self._progress.update(self._task, completed=done, total=expected)
+
+
+@contextmanager
+def progress_bar(noun: str, *, is_hidden: bool) -> Iterator[ProgressBar]:
+    """Show a progress bar on stderr during the block, if stderr is a terminal.
+
+    Args:
+        noun: The noun of what the bar counts.
+        is_hidden: Whether to show no bar in a terminal either.
+    """
+    with Progress(
+        TextColumn(noun),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=is_hidden or not sys.stderr.isatty(),
+    ) as progress:
+        yield ProgressBar(progress, noun)

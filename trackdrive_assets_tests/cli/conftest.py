@@ -1,10 +1,11 @@
-"""An account whose clock stands still, and the command that asks it in this process."""
+"""A sandbox with a fixed clock, and a function that runs the command on it in this process."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -18,13 +19,13 @@ Trackdrive = Callable[..., Result]
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Four and a half days of some 40 calls."""
+    """Run a sandbox with four and a half days of about 40 calls."""
     with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 16), now=lambda: NOW) as running:
         yield running
 
 
 def variables(sandbox: Sandbox) -> dict[str, str]:
-    """What makes the sandbox the account."""
+    """Return the variables that make the sandbox the account."""
     return {
         "TRACKDRIVE_BASE_URL": sandbox.base_url,
         "TRACKDRIVE_PUBLIC_KEY": sandbox.public_key,
@@ -36,10 +37,17 @@ def variables(sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.fixture
 def trackdrive(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trackdrive:
-    """Runs `trackdrive` on the sandbox, in an empty folder; further variables by name."""
+    """Return a function that runs `trackdrive` on the sandbox, in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, **environment: Any) -> Result:
         return CliRunner(env=variables(sandbox) | environment).invoke(main, arguments)
 
     return run
+
+
+def command_named(name: str) -> click.Command:
+    """Return a subcommand of `trackdrive`."""
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    return command

@@ -1,4 +1,4 @@
-"""Exit codes, and errors as sentences that end with what to do."""
+"""Exit codes, error messages with advice, and the help."""
 
 import json
 import subprocess
@@ -9,21 +9,29 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from trackdrive_assets.cli import doctor, main, query_commands
+from trackdrive_assets.cli import COMMANDS, doctor, main, query_commands
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets_tests.cli.conftest import Trackdrive
+from trackdrive_assets_tests.cli.conftest import Trackdrive, command_named
 
-ASKING = [["doctor"], ["calls"], ["call", "1"], ["report", "status"], ["stats", "status", "--from", "today"]]
+ACCOUNT_COMMANDS = [
+    ["doctor"],
+    ["calls"],
+    ["call", "1"],
+    ["report", "status"],
+    ["stats", "status", "--from", "today"],
+]
 
 
 @pytest.fixture(autouse=True)
-def no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     for command in (doctor, query_commands):
         monkeypatch.setattr(command, "RETRY_BUDGET", 0)
 
 
-@pytest.mark.parametrize("arguments", ASKING, ids=lambda words: words[0])
-def test_every_command_ends_alike(trackdrive: Trackdrive, sandbox: Sandbox, arguments: list[str]) -> None:
+@pytest.mark.parametrize("arguments", ACCOUNT_COMMANDS, ids=lambda arguments: arguments[0])
+def test_every_command_has_the_same_exit_codes(
+    trackdrive: Trackdrive, sandbox: Sandbox, arguments: list[str]
+) -> None:
     refused = trackdrive(*arguments, TRACKDRIVE_PRIVATE_KEY="tdprv-wrong")
     assert refused.exit_code == 1
     sandbox.inject("500", times=None)
@@ -34,20 +42,20 @@ def test_every_command_ends_alike(trackdrive: Trackdrive, sandbox: Sandbox, argu
     assert not unset.stdout
 
 
-def test_a_call_that_does_not_exist_is_a_no(trackdrive: Trackdrive) -> None:
+def test_a_missing_call_is_exit_code_1(trackdrive: Trackdrive) -> None:
     outcome = trackdrive("call", "00000000-0000-4000-8000-000000000000")
     assert outcome.exit_code == 1
     assert "Check the id" in outcome.stderr
 
 
-def test_a_value_that_cannot_be_understood_is_a_no(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+def test_a_malformed_value_is_exit_code_1(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     sandbox.rewrite = lambda row: row | {"revenue": "a lot"}
     outcome = trackdrive("calls")
     assert outcome.exit_code == 1
     assert "revenue is 'a lot'" in outcome.stderr
 
 
-def test_a_mistake_of_ours_is_not_dressed_up(trackdrive: Trackdrive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_shown_with_its_traceback(trackdrive: Trackdrive, monkeypatch: pytest.MonkeyPatch) -> None:
     def mistaken() -> None:
         raise KeyError
 
@@ -55,7 +63,7 @@ def test_a_mistake_of_ours_is_not_dressed_up(trackdrive: Trackdrive, monkeypatch
     assert isinstance(trackdrive("calls").exception, KeyError)
 
 
-def test_a_retry_is_told_on_stderr(
+def test_a_retry_is_reported_on_stderr(
     trackdrive: Trackdrive, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(query_commands, "RETRY_BUDGET", 5)
@@ -66,14 +74,16 @@ def test_a_retry_is_told_on_stderr(
     assert len(outcome.stdout.splitlines()) == 2
 
 
-def test_the_account_may_stand_in_a_file(trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_account_can_be_in_a_dotenv_file(
+    trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path
+) -> None:
     (tmp_path / ".env").write_text(f"TRACKDRIVE_PUBLIC_KEY={sandbox.public_key}\nTRACKDRIVE_PER_PAGE=7\n")
     assert trackdrive("calls", "--limit", "9", TRACKDRIVE_PUBLIC_KEY=None).exit_code == 0
-    # What is exported goes before what the file says.
+    # Exported variables take precedence over the file.
     assert sandbox.requests[0].params["per_page"] == "9"
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_help_has_examples(name: str) -> None:
     outcome = CliRunner().invoke(main, [name, "--help"])
     assert outcome.exit_code == 0
@@ -81,9 +91,16 @@ def test_every_help_has_examples(name: str) -> None:
     assert f"trackdrive {name}" in examples
 
 
-@pytest.mark.parametrize("command", main.commands.values(), ids=lambda command: command.name)
-def test_every_option_is_explained(command: click.Command) -> None:
-    assert all(option.help for option in command.params if isinstance(option, click.Option))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_has_a_description(name: str) -> None:
+    assert all(option.help for option in command_named(name).params if isinstance(option, click.Option))
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_is_listed_with_its_summary(name: str) -> None:
+    _module, summary = COMMANDS[name]
+    assert summary in CliRunner().invoke(main, ["--help"]).stdout
+    assert command_named(name).help
 
 
 def test_the_help_lists_the_exit_codes() -> None:
@@ -92,18 +109,22 @@ def test_the_help_lists_the_exit_codes() -> None:
         assert f"\n    {code} " in text
 
 
-def test_the_help_waits_for_nothing_slow() -> None:
+def test_the_help_imports_no_slow_module() -> None:
     slow = "{'dagster', 'duckdb', 'pyarrow', 'requests', 'rich', 'starlette'}"
-    program = f"import sys, trackdrive_assets.cli; sys.exit(', '.join({slow} & sys.modules.keys()))"
+    program = (
+        "import sys, click, trackdrive_assets.cli as cli; "
+        "cli.main.get_help(click.Context(cli.main)); "
+        f"sys.exit(', '.join({slow} & sys.modules.keys()))"
+    )
     process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert process.stderr.strip() == ""
 
 
-def test_doctor_tells_machines_what_it_tells_people(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
-    told = json.loads(trackdrive("doctor", "--json", "--days", "366").stdout)
-    assert told["account"] == sandbox.base_url
-    assert told["result"] == "ok"
+def test_doctor_has_the_same_findings_as_json(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+    report = json.loads(trackdrive("doctor", "--json", "--days", "366").stdout)
+    assert report["account"] == sandbox.base_url
+    assert report["result"] == "ok"
     table = " ".join(trackdrive("doctor", "--days", "366").stdout.split())
-    for finding in told["findings"]:
+    for finding in report["findings"]:
         assert finding["probe"] in table
-    assert sandbox.private_key not in json.dumps(told) + table
+    assert sandbox.private_key not in json.dumps(report) + table

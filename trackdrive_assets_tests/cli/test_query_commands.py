@@ -1,4 +1,4 @@
-"""One-off questions: the documentation's parameters, exact days, and the same calls in every format."""
+"""One-off queries: the documented parameters, exact days, and the same calls in every format."""
 
 import csv
 import io
@@ -14,14 +14,14 @@ import pytest
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.query import Endpoint, accepted_parameters
-from trackdrive_assets.cli import main, query_commands
-from trackdrive_assets.cli.output import chosen_format
+from trackdrive_assets.cli import query_commands
+from trackdrive_assets.cli.output import choose_format
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets_tests.cli.conftest import NOW, Trackdrive
+from trackdrive_assets_tests.cli.conftest import NOW, Trackdrive, command_named
 
 DAY = date(2024, 3, 18)
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
@@ -44,12 +44,12 @@ def rows(text: str) -> list[dict[str, str]]:
         ("stats", Endpoint.STATS),
     ],
 )
-def test_every_parameter_of_the_documentation_is_an_option(command: str, endpoint: Endpoint) -> None:
-    options = {option for each in main.commands[command].params for option in each.opts}
+def test_every_documented_parameter_is_an_option(command: str, endpoint: Endpoint) -> None:
+    options = {option for each in command_named(command).params for option in each.opts}
     assert {f"--{name.replace('_', '-')}" for name in accepted_parameters(endpoint)} <= options
 
 
-def test_options_are_sent_as_the_documentation_spells_them(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+def test_options_are_sent_under_their_documented_names(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     options = [
         "--in_progress",
         "no",
@@ -66,13 +66,13 @@ def test_options_are_sent_as_the_documentation_spells_them(trackdrive: Trackdriv
     assert sent["token_key"] == "state"
 
 
-def test_into_a_pipe_goes_csv_with_every_call_once(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+def test_a_pipe_gets_csv_with_every_call_once(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     outcome = trackdrive("calls")
     assert outcome.stderr == ""
     assert [row["uuid"] for row in rows(outcome.stdout)] == every_uuid(sandbox)
 
 
-def test_json_lines_hold_typed_values_under_the_lakes_names(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+def test_json_lines_have_typed_values_under_the_lakes_names(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     calls = [json.loads(line) for line in trackdrive("calls", "--format", "jsonl").stdout.splitlines()]
     assert [call["uuid"] for call in calls] == every_uuid(sandbox)
     assert set(calls[0]) == set(CALLS.schema.names)
@@ -91,7 +91,7 @@ def test_a_parquet_file_has_the_schema_of_the_lake(
     assert table["uuid"].to_pylist() == every_uuid(sandbox)
 
 
-def test_parquet_goes_into_a_pipe_too(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+def test_a_pipe_can_get_parquet(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     outcome = trackdrive("calls", "--format", "parquet")
     assert pq.read_table(io.BytesIO(outcome.stdout_bytes))["uuid"].to_pylist() == every_uuid(sandbox)
 
@@ -112,7 +112,7 @@ def test_a_day_is_exact_in_the_accounts_zone(
     assert asked == [(row["status"], row["caller_number"]) for row in there]
 
 
-def test_today_is_a_day(trackdrive: Trackdrive) -> None:
+def test_today_and_yesterday_are_days(trackdrive: Trackdrive) -> None:
     now = datetime.now(UTC)
     with Sandbox(first_day=now.date() - timedelta(days=3)) as sandbox:
         outcome = trackdrive(
@@ -123,63 +123,61 @@ def test_today_is_a_day(trackdrive: Trackdrive) -> None:
     assert (now.date() - timedelta(days=2)).isoformat() not in days
 
 
-def test_a_limit_is_kept_and_no_more_is_asked_for(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+def test_a_limit_also_limits_the_requests(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     outcome = trackdrive("calls", "--limit", "60", "--columns", "uuid")
     assert [row["uuid"] for row in rows(outcome.stdout)] == every_uuid(sandbox)[:60]
     assert len(sandbox.requests) == 2
 
 
-def test_chosen_columns_come_in_their_order_and_no_others(trackdrive: Trackdrive) -> None:
+def test_selected_columns_are_printed_in_their_order(trackdrive: Trackdrive) -> None:
     outcome = trackdrive("calls", "--columns", "revenue, status", "--limit", "1")
     assert outcome.stdout.splitlines()[0] == '"revenue","status"'
 
 
-def test_a_column_that_is_not_documented_is_asked_for_and_said(
-    trackdrive: Trackdrive, sandbox: Sandbox
-) -> None:
+def test_an_undocumented_column_is_requested_with_a_warning(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     outcome = trackdrive("calls", "--columns", "uuid,mood", "--limit", "1")
     assert outcome.stdout.splitlines()[0] == '"uuid","extra"'
     assert "'mood' is not in the documentation's list" in outcome.stderr
     assert sandbox.requests[0].params["columns"] == "uuid,mood,created_at"
 
 
-def test_excluded_columns_are_not_shown(trackdrive: Trackdrive) -> None:
+def test_excluded_columns_are_empty(trackdrive: Trackdrive) -> None:
     outcome = trackdrive("calls", "--limit", "5", TRACKDRIVE_EXCLUDE_COLUMNS="caller_number,token-*")
     for row in rows(outcome.stdout):
         assert not row["caller_number"]
         assert not row["token_values"]
 
 
-def test_a_table_says_when_it_does_not_show_all(
+def test_a_table_reports_how_many_calls_it_leaves_out(
     trackdrive: Trackdrive, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(query_commands, "ROWS_OF_A_TABLE", 7)
+    monkeypatch.setattr(query_commands, "TABLE_ROWS", 7)
     outcome = trackdrive("calls", "--format", "table")
     assert len(outcome.stdout.splitlines()) == 2 + 7
-    assert f"These are 7 of {len(every_uuid(sandbox))} calls." in outcome.stderr
+    assert f"7 of {len(every_uuid(sandbox))} calls." in outcome.stderr
 
 
-def test_no_calls_are_a_head_without_rows(trackdrive: Trackdrive) -> None:
+def test_a_result_without_calls_is_only_a_header(trackdrive: Trackdrive) -> None:
     nothing = ["calls", "--status", "blocked", "--buyer-id", "1", "--columns", "uuid"]
     assert trackdrive(*nothing).stdout == '"uuid"\n'
     assert trackdrive(*nothing, "--format", "jsonl").stdout == ""
     assert trackdrive(*nothing, "--format", "table").stdout == "uuid\n----\n"
 
 
-def test_one_call_is_shown_field_by_field(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+def test_a_table_of_one_call_has_a_row_per_field(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     uuid = every_uuid(sandbox)[10]
     lines = trackdrive("call", uuid, "--format", "table").stdout.splitlines()
     assert dict(line.split(maxsplit=1) for line in lines)["uuid"] == uuid
 
 
-def test_a_report_is_typed_rows(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+def test_a_report_has_typed_rows(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     outcome = trackdrive("report", "status", "--from", "2024-03-18", "--to", "2024-03-19")
     days = sandbox.calls(datetime(2024, 3, 18, tzinfo=UTC), datetime(2024, 3, 20, tzinfo=UTC))
     assert sum(int(row["calls"]) for row in rows(outcome.stdout)) == len(days)
     assert "row" in rows(outcome.stdout)[0]
 
 
-def test_statistics_stand_side_by_side(trackdrive: Trackdrive) -> None:
+def test_statistics_of_a_group_are_one_row(trackdrive: Trackdrive) -> None:
     options = ["--from", "2024-03-18", "--to", "2024-03-19"]
     every = rows(trackdrive("stats", "status", *options).stdout)
     assert list(every[0]) == ["group_value", "count", "revenue", "profit", "cost"]
@@ -187,16 +185,14 @@ def test_statistics_stand_side_by_side(trackdrive: Trackdrive) -> None:
     assert one == [{name: row[name] for name in ("group_value", "count")} for row in every]
 
 
-def test_a_report_without_a_category_is_a_page_on_the_lake(
+def test_page_writes_an_html_page_about_days_of_the_lake(
     trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     lake = Lake(tmp_path / "lake")
     day = exact_day(date(2024, 3, 18), ZoneInfo("UTC"))
     with Client(sandbox.base_url, KeyPair(sandbox.public_key, sandbox.private_key)) as client:
         ingest_calls(client, lake, day)
-    outcome = trackdrive(
-        "report", "--from", "2024-03-18", "--to", "2024-03-19", TRACKDRIVE_LAKE=str(lake.root)
-    )
+    outcome = trackdrive("page", "--from", "2024-03-18", "--to", "2024-03-19", TRACKDRIVE_LAKE=str(lake.root))
     assert outcome.exit_code == 0
     page = (tmp_path / outcome.stdout.strip()).read_text("utf-8")
     assert outcome.stdout == "report-2024-03-18-2024-03-19.html\n"
@@ -204,8 +200,8 @@ def test_a_report_without_a_category_is_a_page_on_the_lake(
     assert str(len(sandbox.calls(day.start, day.end))) in page
 
 
-def test_a_page_on_days_that_the_lake_has_not_is_refused_with_what_to_do(trackdrive: Trackdrive) -> None:
-    outcome = trackdrive("report", "--from", "2024-03-18")
+def test_a_page_about_missing_days_is_an_error_with_advice(trackdrive: Trackdrive) -> None:
+    outcome = trackdrive("page", "--from", "2024-03-18")
     assert outcome.exit_code == 1
     assert "materialize `calls` first" in outcome.stderr
 
@@ -213,23 +209,23 @@ def test_a_page_on_days_that_the_lake_has_not_is_refused_with_what_to_do(trackdr
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["report"], "Give a CATEGORY"),
-        (["report", "--from", "2024-03-18", "--format", "csv"], "Give a CATEGORY"),
-        (["report", "--from", "2024-03-18", "--buyer-id", "1"], "Give a CATEGORY"),
-        (["stats", "status"], "give --from"),
+        (["report"], "Missing argument 'CATEGORY'"),
+        (["page"], "--from is missing"),
+        (["page", "--from", "2024-03-18", "--buyer-id", "1"], "No such option"),
+        (["stats", "status"], "Use --from"),
         (["calls", "--to", "2024-03-18"], "--to needs --from"),
         (["calls", "--from", "2024-03-18", "--to", "2024-03-17"], "2024-03-18 is after 2024-03-17"),
         (
             ["calls", "--from", "2024-03-18", "--created-at-to", "2024-03-19"],
-            "days (--from, --to) or moments",
+            "days (--from, --to) or times",
         ),
-        (["calls", "--from", "Tuesday"], "'Tuesday' is no day"),
+        (["calls", "--from", "Tuesday"], "'Tuesday' is not a date"),
         (["calls", "--buyer-group-ids", "a"], "is not a list of whole numbers"),
         (["calls", "--order", "mood"], "order is 'mood'; it must be one of"),
         (["call", "reports"], "named by its uuid or its number"),
     ],
 )
-def test_a_question_that_cannot_be_meant_is_wrong_use(
+def test_an_invalid_query_is_wrong_use_and_sends_nothing(
     trackdrive: Trackdrive, sandbox: Sandbox, arguments: list[str], words: str
 ) -> None:
     outcome = trackdrive(*arguments)
@@ -238,7 +234,7 @@ def test_a_question_that_cannot_be_meant_is_wrong_use(
     assert sandbox.requests == []
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(
     trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     (tmp_path / "calls.csv").write_text("as it was")
@@ -257,17 +253,17 @@ def test_a_folder_that_does_not_exist_is_named(trackdrive: Trackdrive, tmp_path:
     assert "Check that the folder exists" in outcome.stderr
 
 
-def test_a_device_is_written_to_and_not_replaced(trackdrive: Trackdrive) -> None:
+def test_a_device_is_written_and_not_replaced(trackdrive: Trackdrive) -> None:
     assert trackdrive("calls", "--output", "/dev/null").exit_code == 0
     assert not Path("/dev/null").is_file()
 
 
-def test_a_full_disk_is_a_sentence(trackdrive: Trackdrive) -> None:
+def test_a_full_disk_is_an_error_message(trackdrive: Trackdrive) -> None:
     outcome = trackdrive("calls", "--output", "/dev/full")
     assert outcome.exit_code == 1
     assert "No space left on device" in outcome.stderr
 
 
 def test_parquet_is_refused_in_a_terminal() -> None:
-    with pytest.raises(click.UsageError, match="not for a terminal"):
-        chosen_format("parquet", None, terminal=True)
+    with pytest.raises(click.UsageError, match="terminal can't show Parquet"):
+        choose_format("parquet", None, is_terminal=True)

@@ -1,4 +1,4 @@
-"""The command as a real process: pipes, terminals, Ctrl-C, and what goes to stdout and stderr."""
+"""The command as a real process: pipes, terminals, Ctrl-C, stdout and stderr."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"} | variables(sandbox)
 
 
-def test_head_ends_a_list_quietly(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_the_command_quietly(sandbox: Sandbox, tmp_path: Path) -> None:
     line = f"set -o pipefail; {COMMAND} calls | head -n 2"
     process = subprocess.run(
         ["bash", "-c", line],
@@ -34,7 +34,7 @@ def test_head_ends_a_list_quietly(sandbox: Sandbox, tmp_path: Path) -> None:
     assert len(process.stdout.splitlines()) == 2
 
 
-def test_a_full_device_behind_stdout_is_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_full_device_as_stdout_is_an_error_message(sandbox: Sandbox, tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         process = subprocess.run(
             [COMMAND, "calls", "--limit", "1"],
@@ -45,7 +45,7 @@ def test_a_full_device_behind_stdout_is_a_sentence(sandbox: Sandbox, tmp_path: P
     assert process.stderr.startswith("Error: [Errno 28] No space left on device. Check")
 
 
-def test_rows_come_out_before_the_last_page_is_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_rows_are_written_before_the_last_page_is_requested(sandbox: Sandbox, tmp_path: Path) -> None:
     seen = threading.Event()
     waited: list[bool] = []
 
@@ -67,7 +67,7 @@ def test_rows_come_out_before_the_last_page_is_asked_for(sandbox: Sandbox, tmp_p
     assert waited == [True]
 
 
-def test_ctrl_c_ends_it_with_130_and_no_traceback(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_command_with_130_and_no_traceback(sandbox: Sandbox, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [COMMAND, "calls", "--output", "calls.csv"],
         env=environment(sandbox), cwd=tmp_path, stderr=subprocess.PIPE, text=True,
@@ -75,19 +75,19 @@ def test_ctrl_c_ends_it_with_130_and_no_traceback(sandbox: Sandbox, tmp_path: Pa
 
     def interrupt(row: dict[str, object]) -> dict[str, object]:
         if len(sandbox.requests) == 2:
-            # Once: whoever presses it twice wants it to end in any way.
+            # Only once, because a second Ctrl-C may end the process in any way.
             sandbox.rewrite = None
             process.send_signal(signal.SIGINT)
         return row
 
     sandbox.rewrite = interrupt
-    _, said = process.communicate()
-    assert process.returncode == 130, said
-    assert "Traceback" not in said
+    _, stderr = process.communicate()
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_terminal_gets_a_bar_on_stderr_and_the_pipe_only_data(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_progress_bar_is_on_stderr_and_only_data_on_stdout(sandbox: Sandbox, tmp_path: Path) -> None:
     ours, terminal = pty.openpty()
     process = subprocess.run(
         [COMMAND, "calls", "--columns", "uuid"],
@@ -102,7 +102,7 @@ def test_a_terminal_gets_a_bar_on_stderr_and_the_pipe_only_data(sandbox: Sandbox
     assert all(len(line) in {6, 38} for line in process.stdout.decode().splitlines())
 
 
-def test_doctor_in_a_shell(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_doctor_in_a_shell_ends_with_its_exit_code(sandbox: Sandbox, tmp_path: Path) -> None:
     process = subprocess.run(
         [COMMAND, "doctor", "--json"],
         env=environment(sandbox) | {"TRACKDRIVE_PRIVATE_KEY": "tdprv-wrong"},
@@ -113,7 +113,7 @@ def test_doctor_in_a_shell(sandbox: Sandbox, tmp_path: Path) -> None:
     assert json.loads(process.stdout)["result"] == "failed"
 
 
-def test_the_library_says_nothing_unasked(sandbox: Sandbox) -> None:
+def test_the_library_prints_nothing_by_itself(sandbox: Sandbox) -> None:
     sandbox.inject("429", retry_after=0)
     program = """
 import os

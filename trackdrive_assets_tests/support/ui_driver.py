@@ -79,9 +79,9 @@ class Desk:
 
     def write_report(self, first: str, last: str) -> Path:
         """The page on some days of the lake, written in a shell."""
-        file = self.lake.root.with_name("report.html")
+        file = self.lake.root.with_name("page.html")
         subprocess.run(
-            [TRACKDRIVE, "report", "--from", first, "--to", last, "--output", file],
+            [TRACKDRIVE, "page", "--from", first, "--to", last, "--output", file],
             env=self.environment,
             stdout=subprocess.DEVNULL,
             check=True,
