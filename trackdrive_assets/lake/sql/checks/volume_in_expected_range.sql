@@ -1,13 +1,11 @@
 -- The day has about as many calls as the same weekday of the four weeks before, up to the same time of day.
 -- severity: warning
--- nothing_to_compare: There is nothing to compare with: the lake has no same weekday of the four weeks
--- before.
+-- nothing_to_compare: The lake has no same weekday of the four weeks before to compare with.
 -- too_few_calls: There are far fewer calls than on the same weekday of the weeks before.
 -- too_many_calls: There are far more calls than on the same weekday of the weeks before.
 WITH limits AS (
     SELECT
-        -- Companies of the trade set their alarms at 60 % of the same time last week. Above, it is the same
-        -- ratio.
+        -- Companies of the trade set their alarms at 60 % of the same time last week. Above, likewise.
         0.6 AS ratio,
         -- Calls are independent of each other, so their number deviates by its square root: where 9 are
         -- usual, 6 or 12 are frequent. Measured in square roots (Freeman-Tukey), small numbers deviate no
@@ -18,8 +16,7 @@ WITH limits AS (
 days AS (
     SELECT
         date,
-        -- A day that was fetched before its end is known up to then. Files of older versions contain whole
-        -- days.
+        -- A day that was fetched before its end is known up to then. Files without a time contain whole days.
         CASE
             WHEN CAST(timezone(${time_zone}, fetched_at) AS DATE) <= date
             THEN timezone(${time_zone}, fetched_at) - date

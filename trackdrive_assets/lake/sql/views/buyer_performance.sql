@@ -1,4 +1,3 @@
--- One row per day and buyer. It shows how each buyer did. The row without a buyer has the calls that reached
--- none.
+-- One row per day and buyer. It shows how each buyer did. The row without a buyer has all other calls.
 -- party: buyer
 ${performance}

@@ -1,5 +1,4 @@
--- One row per call. It has all columns of calls, and the keys and flags that the other views derive from
--- them.
+-- One row per call. It has all columns of calls, and the keys and flags that other views need.
 SELECT
     *,
     coalesce(CAST(buyer_id AS VARCHAR), nullif(user_buyer_id, ''), nullif(buyer, '')) AS buyer_key,
@@ -16,8 +15,7 @@ SELECT
     timezone(${time_zone}, created_at) AS local_time, --: When the call started, on the account's clock.
     hour(local_time) AS local_hour, --: The hour in which the call started on the account's clock, 0 to 23.
     connected_to <> '' AS connected,
-    --: Whether the call was put through to a number of a buyer, answered or not. Null where no number is
-    --: stored.
+    --: Whether the call was put through to a buyer's number, answered or not. Null without a number.
     answered_duration > 0 AS answered, --: Whether the buyer answered. Null where talk time is unknown.
     coalesce(agent_duration, 0) = 0
         AND coalesce(answered_duration = 0, coalesce(connected_to, '') = '') AS missed,
@@ -31,14 +29,11 @@ SELECT
         traffic_source_repeat_caller
     ) AS is_repeat,
     --: Whether the buyer or the traffic source had this caller before. Null where the API sends neither flag.
-    -- The legacy API has only buyer_revenue and traffic_source_payout. Today's API repeats them as revenue
-    -- and payout.
+    -- The legacy API has only buyer_revenue and traffic_source_payout; today's has revenue and payout too.
     coalesce(revenue, buyer_revenue) AS revenue_owed,
-    --: What the buyer owes, in dollars, under either of its names. Null where the call has no amount.
+    --: What the buyer owes, in dollars, under either of its names. Null without an amount.
     coalesce(payout, traffic_source_payout) AS payout_owed,
-    --: What the traffic source is owed, in dollars, under either of its names. Null where the call has no
-    --: amount.
+    --: What the traffic source is owed, in dollars, under either of its names. Null without an amount.
     fetched_at >= timezone(${time_zone}, CAST(date + 30 AS TIMESTAMP)) AS is_final
-    --: Whether the call was last fetched 30 days after its day or later: its conversions and amounts are
-    --: settled.
+    --: Whether the call was last fetched 30 days after its day or later, so that its amounts are settled.
 FROM calls

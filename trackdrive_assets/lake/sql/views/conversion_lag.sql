@@ -57,13 +57,11 @@ SELECT
     arg_max(buyer, date) FILTER (days IS NULL) AS buyer,
     CAST(sum(calls) AS BIGINT) AS calls, --: How many calls of the buyer are in the lake.
     CAST(coalesce(sum(calls) FILTER (is_settled), 0) AS BIGINT) AS settled_calls,
-    --: How many of them are of days that were fetched 30 days later. Only these are in the numbers that
-    --: follow.
+    --: How many of them are of days that were fetched 30 days later. The next columns are about these.
     sum(revenue) FILTER (is_settled) AS final_revenue,
     --: What the buyer owes for the settled calls, in dollars.
     sum(known) FILTER (days = 0) / nullif(sum(revenue) FILTER (days = 0), 0) AS known_after_0_days,
-    --: Share of the final revenue that was known at the end of the call's day. Above 1 if conversions were
-    --: reversed later.
+    --: Share of the final revenue that was known on the same day. Above 1 if conversions were reversed later.
     sum(known) FILTER (days = 1) / nullif(sum(revenue) FILTER (days = 1), 0) AS known_after_1_days,
     --: Share of the final revenue that was known a day later. Above 1 if conversions were reversed later.
     sum(known) FILTER (days = 2) / nullif(sum(revenue) FILTER (days = 2), 0) AS known_after_2_days,

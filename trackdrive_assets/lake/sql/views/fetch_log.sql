@@ -1,5 +1,4 @@
--- One row per day of a table, of one report or of one series. It shows when the day was fetched, and what the
--- API counted.
+-- One row per day of a table, a report or a series. It shows when it was fetched, and how many rows it has.
 SELECT
     table_name, --: The table: calls, reports, stats or call_changes.
     grouped_by, --: The report or the series. Null for the other tables.

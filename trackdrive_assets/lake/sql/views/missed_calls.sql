@@ -37,6 +37,5 @@ JOIN (
     FROM call_facts
     GROUP BY date
 ) AS days USING (date)
--- If no call of the day was put through, the account may not see the numbers of buyers. Then only talk time
--- counts.
+-- If no call of the day was connected, the numbers of buyers may be hidden. Then only talk time counts.
 WHERE missed AND (answered_duration IS NOT NULL OR has_connections)

@@ -32,8 +32,7 @@ pairs AS (
         of_api.source IS NOT NULL AS has_api_file,
         -- Calls change for weeks, and most on their first day. Fetches after the end of the day are
         -- comparable if they are at most an hour apart. That is longer than a run over a few days takes, and
-        -- much shorter than the time between two nightly runs. Files of older versions don't contain the
-        -- time.
+        -- much shorter than the time between two nightly runs. Some old files contain no time.
         of_calls.fetched_at >= day_end
             AND of_api.fetched_at >= day_end
             AND of_api.fetched_at
@@ -164,8 +163,7 @@ compared AS (
         group_value,
         figure,
         in_api,
-        -- Half a cent for each number of the API, because it may be rounded to cents. Counts must match
-        -- exactly.
+        -- Half a cent for each number of the API, because it may be rounded. Counts must match exactly.
         CASE WHEN figure IN ('calls', 'count') THEN 0 ELSE 0.005 * greatest(api_numbers, 1) END AS tolerance,
         CASE
             WHEN NOT bool_or(has_groups) OVER of_the_day
@@ -209,8 +207,7 @@ SELECT
     api_fetched_at --: When the API's numbers were fetched.
 FROM (
     SELECT * FROM pairs JOIN compared USING (date, source)
-    -- The API may leave the calls without a buyer, offer or source out of a report. Then they are not
-    -- compared.
+    -- A report may lack the calls without a buyer, offer or source. Then they are not compared.
     WHERE has_api_file AND (in_api OR group_value IS NOT NULL OR source = 'stats/status')
     UNION ALL BY NAME
     SELECT *, NULL AS calls_value, NULL AS api_value, NULL AS tolerance

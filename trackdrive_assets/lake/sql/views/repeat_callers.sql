@@ -15,8 +15,7 @@ SELECT
         WHEN count(*) FILTER (connected) > 0 OR count(*) FILTER (answered) = 0
         THEN count(*) FILTER (connected)
     END AS connected,
-    --: How many were put through to the buyer, answered or not. Null where the numbers of buyers are not
-    --: stored.
+    --: How many were put through to the buyer, answered or not. Null where the numbers are not stored.
     CAST(sum(CAST(buyer_converted AS INTEGER)) AS BIGINT) AS converted,
     --: How many the buyer owes for; above 1, the same person was sold more than once. Null where the account
     --: doesn't see conversions.
@@ -25,8 +24,7 @@ SELECT
         THEN coalesce(sum(revenue_owed), 0)
     END AS revenue, --: What the buyer owes for them, in dollars. Null where the account may not see amounts.
     CAST(sum(CAST(is_repeat AS INTEGER)) AS BIGINT) AS repeat_calls,
-    --: How many the API flags: the buyer or the traffic source had the caller before. Null without these
-    --: flags.
+    --: How many the API flags: the buyer or the source had the caller before. Null without these flags.
     count(DISTINCT traffic_source_key) AS traffic_sources, --: How many traffic sources brought them.
     min(created_at) AS first_call_at, --: When the first of them started.
     max(created_at) AS last_call_at --: When the last of them started.

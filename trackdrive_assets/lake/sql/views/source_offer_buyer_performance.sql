@@ -1,5 +1,4 @@
--- One row per day, traffic source, offer and buyer. It shows which source earns on which offer with which
--- buyer.
+-- One row per day, traffic source, offer and buyer. It shows which combination of them earns how much.
 SELECT
     date,
     traffic_source_id,

@@ -3,8 +3,7 @@
 SELECT
     date,
     state,
-    --: The caller's state in capitals, such as CO: the call's tag state, or else geo_state. Null without
-    --: either.
+    --: The caller's state in capitals, such as CO: the tag state, or else geo_state. Null without both.
     ${measures}
 FROM (
     SELECT

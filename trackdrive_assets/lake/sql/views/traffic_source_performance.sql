@@ -1,4 +1,3 @@
--- One row per day and traffic source. It shows how each source did. The row without a source has the calls of
--- none.
+-- One row per day and traffic source. It shows how each source did. The row without one has all other calls.
 -- party: traffic_source
 ${performance}

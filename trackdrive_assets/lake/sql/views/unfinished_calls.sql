@@ -1,5 +1,4 @@
--- One row per call that was live, or had no duration yet, when it was last fetched. These calls will still
--- change.
+-- One row per call that was live, or had no duration, when it was last fetched. It will still change.
 SELECT
     date,
     uuid,

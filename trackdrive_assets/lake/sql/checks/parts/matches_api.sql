@@ -1,5 +1,4 @@
--- The numbers of one source of the reconciliation that don't match. A whole query; `source` is a source of
--- the view.
+-- The numbers of the reconciliation that don't match. A whole query; `source` is a source of the view.
 -- severity: warning
 -- values_differ: The calls and the API's totals differ, although they were fetched close together. Trust the
 -- calls. If they differ day after day, ask Trackdrive why.

@@ -6,8 +6,7 @@
             OR sum(answered) OVER (PARTITION BY date ORDER BY date) = 0
         THEN connected
     END AS connected,
-    --: How many were put through to a number of a buyer, answered or not. Null where these numbers are not
-    --: stored.
+    --: How many were put through to a buyer's number, answered or not. Null where the numbers are not stored.
     converted, --: How many the buyer owes for. Null where the account doesn't see conversions.
     converted / calls AS conversion_rate, --: Share of all calls that the buyer owes for, 0 to 1.
     converted / nullif(connected, 0) AS conversion_rate_of_connected,
@@ -16,8 +15,7 @@
     --: How many the traffic source is owed for. Null where the account doesn't see it.
     -- A call without an amount brought nothing, unless the account's key may not see amounts at all. Then
     -- calls of the day converted and none has an amount, and the sum stays unknown.
-    -- (ORDER BY date makes all rows of a day equal. Without it, DuckDB would read the calls twice and join
-    -- them.)
+    -- (ORDER BY date changes no result. Without it, DuckDB would read the calls twice and join them.)
     CASE
         WHEN count(revenue_sum) OVER (PARTITION BY date ORDER BY date) > 0
             OR sum(converted) OVER (PARTITION BY date ORDER BY date) = 0
@@ -45,8 +43,7 @@
     revenue / nullif(converted, 0) AS revenue_per_converted_call,
     --: Revenue over the calls that the buyer owes for, in dollars. Null without such calls.
     handle_time / handled AS average_handle_time,
-    --: Mean talk time in seconds, or length of the call where talk time is unknown; unanswered calls count
-    --: too.
+    --: Mean talk time of all calls, in seconds; the length of a call where its talk time is unknown.
     answered_time / answered AS average_handle_time_of_answered,
     --: Mean talk time of the answered calls, in seconds. Null without answered calls.
     repeat_calls, --: How many came from a caller that the buyer or the traffic source had before.

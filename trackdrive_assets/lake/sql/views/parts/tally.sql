@@ -1,8 +1,7 @@
 -- The sums of a group of calls. For the SELECT list of a query on call_facts.
     count(*) AS calls,
     count(*) FILTER (connected) AS connected,
-    -- A flag is null only where the account's API doesn't send it. Then the sum is unknown, and 0 would be
-    -- wrong.
+    -- A flag is null only where the account's API doesn't send it. Then the sum is unknown, and not 0.
     CAST(sum(CAST(buyer_converted AS INTEGER)) AS BIGINT) AS converted,
     CAST(sum(CAST(traffic_source_converted AS INTEGER)) AS BIGINT) AS traffic_source_conversions,
     CAST(sum(CAST(is_repeat AS INTEGER)) AS BIGINT) AS repeat_calls,
