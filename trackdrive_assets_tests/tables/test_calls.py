@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trackdrive_assets.api.rows import Row
 from trackdrive_assets.tables.errors import MalformedRow
-from trackdrive_assets_tests.support.api_calls import api_call, parsed, parsed_field
+from trackdrive_assets_tests.support.api_calls import NOW, api_call, parsed, parsed_field
 
 
 def test_tags_are_collected_by_name() -> None:
@@ -25,6 +26,16 @@ def test_a_call_without_tags_has_null() -> None:
 def test_keys_without_a_column_are_stored_as_json() -> None:
     call = parsed(api_call(weather={"wind": Decimal("1.50"), "at": "x"}, aura=None))[0]
     assert call["extra"] == '{"aura":null,"weather":{"at":"x","wind":1.50}}'
+
+
+def test_a_call_without_undocumented_keys_has_null() -> None:
+    first, second = parsed(api_call(mood="2", ssn="1"), api_call(ssn="3"))
+    assert (first["extra"], second["extra"]) == ('{"mood":"2","ssn":"1"}', '{"ssn":"3"}')
+    assert parsed(api_call(mood="2"), api_call())[1]["extra"] is None
+
+
+def test_every_call_has_the_time_of_its_fetch() -> None:
+    assert [call["fetched_at"] for call in parsed(api_call(), api_call())] == [NOW, NOW]
 
 
 @given(
@@ -54,9 +65,20 @@ def test_a_call_needs_uuid_and_created_at(field: str, value: object) -> None:
     assert failure.value.field == field
 
 
-def test_a_call_without_uuid_is_named_by_its_position() -> None:
-    with pytest.raises(MalformedRow, match="Call 2 of the page: uuid"):
-        parsed(api_call(), {"created_at": "2024-06-28T21:41:35Z"})
+@pytest.mark.parametrize("field", ["uuid", "created_at"])
+def test_a_page_whose_calls_all_lack_a_required_key_is_malformed(field: str) -> None:
+    call = api_call()
+    del call[field]
+    with pytest.raises(MalformedRow) as failure:
+        parsed(call)
+    assert failure.value.field == field
+
+
+@pytest.mark.parametrize("call", [{}, {"uuid": ""}, {"uuid": None}])
+def test_a_call_without_uuid_is_named_by_its_position(call: Row) -> None:
+    with pytest.raises(MalformedRow, match="Call 2 of the page: uuid") as failure:
+        parsed(api_call(), {"created_at": "2024-06-28T21:41:35Z", **call})
+    assert failure.value.uuid is None
 
 
 def test_a_long_value_is_shortened_in_the_message() -> None:
