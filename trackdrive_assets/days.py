@@ -73,12 +73,11 @@ MARGIN = timedelta(seconds=1)
 _SECOND = timedelta(seconds=1)
 
 LARGEST_PART = 16
-"""Pages in a part, about. A window that holds more is divided even if nobody else could read: so an earlier
-day comes to its end before a later one has gone far. Each part costs half a page, because its last is not
-full."""
+"""The number of pages in a part, about. A window that has more is divided even if no thread is free, so that
+an earlier day ends before a later one has gone far. Each part costs half a page: its last is not full."""
 
-SMALLEST_PART = 2
-"""Pages in a part at least: below it, another request costs what it saves."""
+SMALLEST_PART = 1.5
+"""The least number of pages in a part. In a smaller part, the request that it costs takes what it saves."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +98,17 @@ class Window:
 
 
 def how_many_parts(pages_left: int, places: int) -> int:
-    """Into how many parts what is left of a window should be divided; 1 is not at all.
+    """Return into how many parts to divide what is left of a window; 1 if it should stay whole.
+
+    Calls are not spread evenly over a day, so there are twice as many parts as requests: while one thread
+    fetches a full part, another fetches two that are not.
 
     Args:
-        pages_left: How much is left.
-        places: How many requests may be sent now, this window's next among them.
+        pages_left: The number of pages that are left.
+        places: The number of requests that may be in flight for them.
     """
-    wanted = max(math.ceil(pages_left / LARGEST_PART), places)
-    return max(1, min(wanted, pages_left // SMALLEST_PART))
+    wanted = max(math.ceil(pages_left / LARGEST_PART), 2 * places if places > 1 else 1)
+    return max(1, min(wanted, int(pages_left / SMALLEST_PART)))
 
 
 def divided(window: Window, parts: int) -> list[Window]:

@@ -34,7 +34,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that is tried again is tried at once."""
-    monkeypatch.setattr(daily, "WAITS", (0,) * len(daily.WAITS))
+    monkeypatch.setattr(daily, "RETRY_DELAYS", (0,) * len(daily.RETRY_DELAYS))
 
 
 @pytest.fixture

@@ -133,7 +133,7 @@ def run(mix: Mix, instance: dg.DagsterInstance, folder: Path) -> list[str]:
 @click.option("--seed", type=int, help="Seed of the first mix. The next mix has the next seed.")
 def soak(minutes: float, seed: int | None) -> None:
     """Run random mixes of faults for some minutes, and print those with a violation."""
-    daily.WAITS = (0, 0)
+    daily.RETRY_DELAYS = (0, 0)
     logging.disable()  # thousands of requests are retried
     end = time.monotonic() + 60 * minutes
     base = random.randrange(10**9) if seed is None else seed  # noqa: S311  as above

@@ -51,7 +51,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
 @pytest.fixture(autouse=True)
 def tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step is not tried again: what one attempt leaves is to be seen."""
-    monkeypatch.setattr(daily, "WAITS", ())
+    monkeypatch.setattr(daily, "RETRY_DELAYS", ())
 
 
 @pytest.fixture(params=[1, 16], ids=["one request at a time", "sixteen"])

@@ -68,8 +68,8 @@ def test_what_is_left_below_a_page_has_the_other_calls_of_its_last_moment() -> N
 @pytest.mark.parametrize(
     ("pages_left", "places", "parts"),
     [
-        (99, 8, 8),
-        (9, 5, 4),
+        (99, 8, 16),
+        (9, 5, 6),
         (9, 1, 1),
         (SMALLEST_PART - 1, 8, 1),
         (0, 8, 1),
@@ -77,7 +77,7 @@ def test_what_is_left_below_a_page_has_the_other_calls_of_its_last_moment() -> N
         (LARGEST_PART, 1, 1),
     ],
 )
-def test_a_window_is_divided_to_fill_places_but_not_into_crumbs(
+def test_a_window_is_divided_into_twice_the_requests_but_not_into_crumbs(
     pages_left: int, places: int, parts: int
 ) -> None:
     assert how_many_parts(pages_left, places) == parts

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.days import exact_day
-from trackdrive_assets.ingest.calls import calls_task
-from trackdrive_assets.ingest.concurrency import side_by_side
+from trackdrive_assets.ingest.calls import IngestedCalls, ingest_calls
+from trackdrive_assets.ingest.concurrency import run_concurrently
+from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings
 
@@ -25,8 +26,12 @@ with Client(
     settings.client_options,
 ) as client:
     lake, zone = Lake(settings.lake), ZoneInfo(settings.time_zone)
+
+    def ingest(date: date, fetcher: Fetcher) -> IngestedCalls:
+        """Ingest the calls of a date."""
+        return ingest_calls(client, lake, exact_day(date, zone), fetcher=fetcher)
+
     dates = (first + timedelta(days=number) for number in range(days))
-    tasks = (calls_task(client, lake, exact_day(date, zone)) for date in dates)
-    for outcome in side_by_side(client, tasks):
+    for outcome in run_concurrently(client, dates, ingest):
         if outcome.error:
             raise outcome.error

@@ -17,7 +17,7 @@ from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.envelope import Envelope, encode
 from trackdrive_assets.api.errors import QueryError, UnreadableResponse
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions
-from trackdrive_assets.api.pagination import Page, Paging, report_ends, walk
+from trackdrive_assets.api.pagination import Page, Paging, paginate, report_ends
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
@@ -85,11 +85,6 @@ class Client:
         """Requests and retries so far."""
         return self._transport.usage
 
-    @property
-    def usage_of_thread(self) -> Usage:
-        """Requests and retries of the calling thread so far."""
-        return self._transport.usage_of_thread
-
     def calls(self, query: Query = ANY, *, paging: Paging | None = None) -> Iterator[Row]:
         """Every call that matches, newest first, each once; see `call_pages`."""
         for page in self.call_pages(query, paging=paging):
@@ -116,21 +111,12 @@ class Client:
         start = parameters.pop(paging.value, None)
         if foreign := {"page", "cursor"} & parameters.keys():
             raise QueryError(f"{foreign.pop()} cannot be combined with paging by {paging.value}.")
-        return walk(
+        return paginate(
             lambda position: self._page_of_calls(parameters | position, group),
             paging=paging,
             per_page=per_page,
             start=start,
         )
-
-    def page_of_calls(self, query: Query, position: dict[str, str]) -> Page:
-        """One page of the calls that match, for whoever goes from page to page with a `Paginator`.
-
-        Args:
-            query: Which calls.
-            position: The chain's `parameters`.
-        """
-        return self._page_of_calls(query.parameters(Endpoint.CALLS) | position, None)
 
     def calls_csv(self, query: Query = ANY) -> str:
         """One page of calls as CSV text, as the server writes it.

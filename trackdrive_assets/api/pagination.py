@@ -1,7 +1,7 @@
-"""How a list is walked: which page comes next, what counts as the end, and what counts as short.
+"""Walk a list from page to page: which page comes next, where the list ends, and whether rows are missing.
 
-Pure decisions over what pages say about themselves. `Paginator` is one walk, page by page, for whoever asks;
-`walk` asks by itself, one page after another. Not here: dividing a list into several (`windows.py`).
+The decisions are pure functions of the metadata of a page. `Paginator` keeps the state of one walk;
+`paginate` is the walk. Not here: dividing a list into windows of time (`days.py`).
 """
 
 from collections.abc import Callable, Iterator
@@ -14,11 +14,11 @@ from trackdrive_assets.api.rows import ABSENT, Rows
 
 FIRST_CURSOR = "-1"
 _TOLERATED_SURPLUS = 1000
-_NEXT = "Ask again; if it comes again, ask by day or by hour, and tell Trackdrive's support."
+_WHAT_TO_DO = "Ask again; if it comes again, ask by day or by hour, and tell Trackdrive's support."
 
 
 class Paging(StrEnum):
-    """The two ways to walk a list. The server refuses pages past 10; a cursor has no such end."""
+    """The two ways to walk a list. The server refuses page numbers above 10; a cursor has no such limit."""
 
     CURSOR = "cursor"
     PAGE = "page"
@@ -26,12 +26,13 @@ class Paging(StrEnum):
 
 @dataclass(frozen=True)
 class Page:
-    """One answer of a list.
+    """One response of a list.
 
     Attributes:
-        rows: The rows that no earlier page had.
-        metadata: What the page says about itself.
-        repeated: How many rows an earlier page had already: calls that came in while paging push others on.
+        rows: The rows that no earlier page contained.
+        metadata: The metadata of the response.
+        repeated: The number of rows that an earlier page contained already. New calls that arrive during the
+            walk push others to the next page.
     """
 
     rows: Rows
@@ -39,111 +40,109 @@ class Page:
     repeated: int = 0
 
 
-Ask = Callable[[dict[str, str]], Page]
-"""Asks for one page, given the paging parameters."""
+FetchPage = Callable[[dict[str, str]], Page]
+"""A function that fetches one page for the given paging parameters."""
 
 
 class Paginator:
-    """A list that is read from `start` to its end, each row once. Every page says where the next begins.
+    """The state of one walk over a list, from `start` to its end, with each row once.
 
     Args:
-        paging: By cursor or by page number.
-        per_page: Rows a page to ask for; a server that grants less is obeyed.
-        start: The cursor or page number to begin at; None for the beginning.
+        paging: The way to walk: by cursor or by page number.
+        per_page: The page size to ask for. The server may grant less.
+        start: The cursor or page number of the first page; None for the beginning.
 
     Attributes:
-        position: The cursor or page number to ask for now; None when the end is reached.
-        expected: How many rows the first page counted; None where the server does not count, and for a chain
-            that begins in the middle.
-        received: How many rows have come.
-        granted: Rows a page, as far as the server shows.
+        next_page_token: The cursor or page number of the next page; None at the end.
+        expected: The total count on the first page; None if the server does not count, or if the walk begins
+            in the middle.
+        received: The number of rows so far.
     """
 
     def __init__(self, *, paging: Paging, per_page: int, start: str | None = None) -> None:
-        self.position: str | None = start or (FIRST_CURSOR if paging is Paging.CURSOR else "1")
+        self.next_page_token: str | None = start or (FIRST_CURSOR if paging is Paging.CURSOR else "1")
         self.expected: int | None = None
         self.received = 0
-        self.granted = per_page
         self._paging = paging
         self._per_page = per_page
         self._from_the_start = start is None
-        self._seen_positions: set[str] = set()
+        self._seen_tokens: set[str] = set()
         self._seen_rows: set[str] = set()
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What to ask for the next page with.
+        """The paging parameters of the next page.
 
         Raises:
-            IncompleteResponse: The cursor has been asked with before.
+            IncompleteResponse: This cursor was used before.
         """
-        if self.position is None:
+        if self.next_page_token is None:
             raise ValueError("The list has ended.")
-        if self.position in self._seen_positions:
+        if self.next_page_token in self._seen_tokens:
             raise IncompleteResponse(
-                f"The API gave the cursor {self.position} twice, so its list would never end. {_NEXT}"
+                f"The API gave the cursor {self.next_page_token} twice, so its list would never end. "
+                f"{_WHAT_TO_DO}"
             )
-        return {self._paging.value: self.position, "per_page": str(self._per_page)}
+        return {self._paging.value: self.next_page_token, "per_page": str(self._per_page)}
 
-    @property
-    def left(self) -> int | None:
-        """How many rows are still to come; None where the server does not count."""
-        return None if self.expected is None else max(0, self.expected - self.received)
-
-    def take(self, page: Page) -> Page:
-        """Go on to what follows a page that was asked for with `parameters`.
+    def advance(self, page: Page) -> Page:
+        """Move on to the page that follows a page fetched with `parameters`.
 
         Returns:
-            The page with only those rows that no earlier one had.
+            The page with only those rows that no earlier page contained.
 
         Raises:
-            IncompleteResponse: The list goes in a circle, or on for ever, or is cut off.
+            IncompleteResponse: The list goes in a circle, never ends, or is truncated.
         """
-        position = str(self.position)
-        self._seen_positions.add(position)
+        token = str(self.next_page_token)
+        self._seen_tokens.add(token)
         if self._from_the_start and self.expected is None:
             self.expected = page.metadata.total_count
-        # What is granted shows on a full page; a server that does not say may grant less than was asked.
-        self.granted = page.metadata.per_page or max(1, len(page.rows))
         new = self._new(page.rows)
         if len(page.rows) and not len(new):
-            if self._paging is Paging.CURSOR and self.expected is not None and self.left == 0:
-                # A cursor that counts its own row in: the last page is the last row once more.
-                self.position = None
+            if self._paging is Paging.CURSOR and self.expected is not None and self._missing_count == 0:
+                # This server's cursor includes its own row: the last page is the last row once more.
+                self.next_page_token = None
                 return Page(new, page.metadata, len(page.rows))
             raise IncompleteResponse(
-                f"The API answered {self._paging} {position} with rows that it had given before. {_NEXT}"
+                f"The API answered {self._paging} {token} with rows that it had given before. {_WHAT_TO_DO}"
             )
         self.received += len(new)
-        if endless(self.received, page.metadata):
+        if never_ends(self.received, page.metadata):
             raise IncompleteResponse(
                 f"The API counts {page.metadata.total_count} calls but has sent {self.received} and goes on. "
-                f"{_NEXT}"
+                f"{_WHAT_TO_DO}"
             )
-        if complete(self.left, len(page.rows), page.metadata):
-            self.position = None
+        if is_last(self.expected, self.received, len(page.rows), page.metadata):
+            self.next_page_token = None
         else:
-            self.position = next_position(self._paging, position, len(page.rows), page.metadata)
-            if self.position is None and cut_off(self._paging, len(page.rows), page.metadata, self._per_page):
+            self.next_page_token = next_page_token(self._paging, token, len(page.rows), page.metadata)
+            if self.next_page_token is None and is_truncated(
+                self._paging, len(page.rows), page.metadata, self._per_page
+            ):
                 raise IncompleteResponse(
-                    f"The API sent a full page without a cursor or a count, so more may follow. {_NEXT}"
+                    f"The API sent a full page without a cursor or a count, so more may follow. {_WHAT_TO_DO}"
                 )
         return Page(new, page.metadata, len(page.rows) - len(new))
 
-    def finish(self) -> None:
-        """See that the list, which has ended, is whole.
+    def check_complete(self) -> None:
+        """Compare a list that has ended with the count on its first page.
 
         Raises:
-            IncompleteResponse: The end came before as many rows as the first page counted.
+            IncompleteResponse: The API sent fewer rows than it counted.
         """
-        if missing := shortage(self.expected, self.received):
+        if self._missing_count:
             raise IncompleteResponse(
-                f"The API counted {self.expected} calls but sent {self.received}: {missing} are missing. "
-                f"Asking again usually brings them."
+                f"The API counted {self.expected} calls but sent {self.received}: {self._missing_count} are "
+                f"missing. Asking again usually brings them."
             )
 
+    @property
+    def _missing_count(self) -> int:
+        return missing_count(self.expected, self.received)
+
     def _new(self, rows: Rows) -> Rows:
-        """The rows that have not been seen; those with neither uuid nor id count as new."""
+        """Return the rows that were not seen before. Rows with neither uuid nor id count as new."""
         names = identities(rows)
         fresh = set(names)
         if len(fresh) == len(names) and None not in fresh and self._seen_rows.isdisjoint(fresh):
@@ -159,65 +158,74 @@ class Paginator:
         return len(self._seen_rows) > known
 
 
-def walk(ask: Ask, *, paging: Paging, per_page: int, start: str | None = None) -> Iterator[Page]:
-    """Every page of a list, one after another; the arguments are those of `Paginator`.
+def paginate(
+    fetch_page: FetchPage, *, paging: Paging, per_page: int, start: str | None = None
+) -> Iterator[Page]:
+    """Fetch every page of a list, one after another. The other arguments are those of `Paginator`.
 
     Raises:
-        IncompleteResponse: The end came before as many rows as the first page counted, or a cursor repeats or
-            does not end.
+        IncompleteResponse: The API sent fewer rows than the first page counted, or a cursor repeats, or the
+            list never ends.
     """
-    chain = Paginator(paging=paging, per_page=per_page, start=start)
-    while chain.position is not None:
-        page = chain.take(ask(chain.parameters))
+    paginator = Paginator(paging=paging, per_page=per_page, start=start)
+    while paginator.next_page_token is not None:
+        page = paginator.advance(fetch_page(paginator.parameters))
         if len(page.rows) or not page.repeated:
             yield page
-    chain.finish()
+    paginator.check_complete()
 
 
 def identities(rows: Rows) -> list[str | None]:
-    """What each row is known by: its uuid, else its id; None for one with neither."""
+    """Return the identity of each row: its uuid, else its id; None for a row with neither."""
     uuids = rows.column("uuid")
     if all(type(uuid) is str and uuid for uuid in uuids):
         return list(uuids)
     return [
-        str(name) if (name := _named(uuid) or _named(number)) is not None else None
+        str(name) if (name := _present(uuid) or _present(number)) is not None else None
         for uuid, number in zip(uuids, rows.column("id"), strict=True)
     ]
 
 
-def _named(value: object) -> object:
+def _present(value: object) -> object:
     return None if value is ABSENT else value
 
 
-def complete(left: int | None, received: int, metadata: Metadata) -> bool:
-    """Whether a page is the last, so that the next, which would be empty, need not be asked for.
+def is_last(expected: int | None, received: int, row_count: int, metadata: Metadata) -> bool:
+    """Return whether a page is the last, so that no empty page has to be fetched after it.
 
-    Both of the server's own words must say so: all that it counts has come, and the page is not as full as it
-    says that pages are. Either alone could be a count that is too low, or a page cut short.
+    Both must be true: as many rows came as the server counts, and the page is not full. Alone, either could
+    be a count that is too low, or a page that was cut short.
+
+    Args:
+        expected: The total count; None if the server does not count.
+        received: The number of rows so far, those of this page included.
+        row_count: The number of rows on this page.
+        metadata: The metadata of this page.
     """
-    return left == 0 and metadata.per_page is not None and received < metadata.per_page
+    has_all = expected is not None and received >= expected
+    return has_all and metadata.per_page is not None and row_count < metadata.per_page
 
 
-def next_position(paging: Paging, position: str, received: int, metadata: Metadata) -> str | None:
-    """The cursor or page number of the next page; None at the end.
+def next_page_token(paging: Paging, token: str, row_count: int, metadata: Metadata) -> str | None:
+    """Return the cursor or number of the page after the page `token`; None at the end.
 
-    A page without rows is the end, whatever its cursor says. A page that is not full is not: the server may
-    grant fewer rows than were asked for, and a bare array does not even say so.
+    A page without rows is the end, whatever its cursor is. A page that is not full is not: the server may
+    grant fewer rows than were asked for, and a bare array does not even tell how many.
     """
-    if received == 0:
+    if row_count == 0:
         return None
     if paging is Paging.CURSOR:
         return next_cursor(metadata)
-    number = int(position)
+    number = int(token)
     if metadata.total_pages is not None:
         return str(number + 1) if number < metadata.total_pages else None
-    return str(number + 1) if metadata.per_page is None or received >= metadata.per_page else None
+    return str(number + 1) if metadata.per_page is None or row_count >= metadata.per_page else None
 
 
 def next_cursor(metadata: Metadata) -> str | None:
-    """The cursor to go on with, digit for digit as it was sent; None where the server says that it ends.
+    """Return the next cursor, digit for digit as the server sent it; None at the end of the list.
 
-    The server says so with 0, null, false, an empty text, or by leaving it out.
+    Servers mark the end with 0, null, false, an empty text, or without a cursor.
     """
     token = metadata.next_cursor
     if token is None or token in {"", "null", "false", FIRST_CURSOR}:
@@ -228,30 +236,29 @@ def next_cursor(metadata: Metadata) -> str | None:
         return token
 
 
-def shortage(expected: int | None, received: int) -> int:
-    """How many rows are missing. A server that does not count cannot be held to anything.
+def missing_count(expected: int | None, received: int) -> int:
+    """Return how many rows are missing; 0 if the server does not count.
 
-    More than expected is no error: calls come in while pages are read.
+    More rows than expected are no error: calls arrive while pages are fetched.
     """
     return 0 if expected is None else max(0, expected - received)
 
 
-def cut_off(paging: Paging, received: int, metadata: Metadata, per_page: int) -> bool:
-    """Whether a last page looks as if more should follow, and nothing on it says that none does."""
-    silent = metadata.next_cursor is None and metadata.total_count is None
-    return paging is Paging.CURSOR and silent and received >= per_page
+def is_truncated(paging: Paging, row_count: int, metadata: Metadata, per_page: int) -> bool:
+    """Return whether a last page is full and carries neither a cursor nor a count, so more may follow."""
+    has_neither = metadata.next_cursor is None and metadata.total_count is None
+    return paging is Paging.CURSOR and has_neither and row_count >= per_page
 
 
-def endless(received: int, metadata: Metadata) -> bool:
-    """Whether a list has gone on for far longer than the server says it is."""
+def never_ends(received: int, metadata: Metadata) -> bool:
+    """Return whether a list has far more rows than the server counts."""
     return metadata.total_count is not None and received > 2 * metadata.total_count + _TOLERATED_SURPLUS
 
 
 def report_ends(number: int, new: int, gathered: int, metadata: Metadata) -> bool:
-    """Whether page `number` of a report was its last.
+    """Return whether page `number` of a report was its last.
 
-    Nothing documents how reports are paged. The end is a page without new groups, or what the server itself
-    counts.
+    The paging of reports is not documented. The end is a page without new groups, or the server's own count.
     """
     counted = metadata.total_count is not None and gathered >= metadata.total_count
     numbered = metadata.total_pages is not None and number >= metadata.total_pages

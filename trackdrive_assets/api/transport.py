@@ -149,7 +149,6 @@ class Transport:
         self._clock = clock or Clock()
         self._closed = False
         self._pace = shared_rate_limiter(self.base_url, options.requests_per_second, options.max_concurrency)
-        self._of_thread = threading.local()
         self._session = requests.Session()
         self._session.auth = credentials.auth
         self._session.headers["User-Agent"] = f"trackdrive-assets/{version('trackdrive-assets')}"
@@ -171,12 +170,6 @@ class Transport:
     def usage(self) -> Usage:
         """What was sent so far, for all groups together."""
         return self._all.usage
-
-    @property
-    def usage_of_thread(self) -> Usage:
-        """What this thread has sent so far."""
-        usage: Usage = getattr(self._of_thread, "usage", Usage())
-        return usage
 
     def json(
         self,
@@ -370,7 +363,6 @@ class Transport:
     def _count(self, group: RequestGroup, more: Usage) -> None:
         self._all.count(more)
         group.count(more)
-        self._of_thread.usage = self.usage_of_thread + more
 
 
 def _without_token(record: logging.LogRecord) -> bool:

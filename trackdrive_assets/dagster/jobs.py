@@ -14,7 +14,7 @@ from pydantic import Field
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.api.rows import Row
-from trackdrive_assets.dagster.assets.calls import excluded, told
+from trackdrive_assets.dagster.assets.calls import calls_metadata, exclusion_of
 from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.executor import account_lock
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
@@ -170,12 +170,12 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
         try:
             with account_lock(context.instance, context.log), trackdrive.client() as client:
                 done = refetch_calls(
-                    client, lake.open(), uuids, ZoneInfo(settings.time_zone), exclude=excluded(settings)
+                    client, lake.open(), uuids, ZoneInfo(settings.time_zone), exclude=exclusion_of(settings)
                 )
         except (TrackdriveError, LakeError) as error:
             raise _final(str(error)) from None
-        for day, (count, read) in done.stored.items():
-            for key, metadata in told(read, settings.time_zone).items():
+        for day, (count, ingested) in done.stored.items():
+            for key, metadata in calls_metadata(ingested, settings.time_zone).items():
                 context.log_event(
                     dg.AssetMaterialization(
                         key, partition=str(day), metadata={**metadata, "refetched_calls": count}

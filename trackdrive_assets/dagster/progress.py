@@ -1,6 +1,6 @@
-"""How far a long run is: what was read, how fast, and how long the rest will take, in words for its log.
+"""Log how far a long run is: how much was fetched, how fast, and how long the rest will take.
 
-A short run says nothing but which days are done. Not here: what is read, nor when the API is asked.
+A short run only logs which days are done. Not here: what is fetched, and when.
 """
 
 import logging
@@ -9,98 +9,102 @@ import time
 from collections.abc import Callable, Sequence
 
 from trackdrive_assets.days import Day
-from trackdrive_assets.ingest.concurrency import Amount
+from trackdrive_assets.ingest.fetcher import Progress
 
-ANSWERS = 40
-"""How many answers of the API stand between two lines: 10,000 calls at 250 a page."""
+RESPONSES_PER_LINE = 40
+"""The number of responses between two lines: 10,000 calls at 250 per page."""
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 
 
 def seconds_left(share: float, elapsed: float) -> float | None:
-    """How long the rest takes if it goes on as so far; None where that can't be told yet.
+    """Return how long the rest takes if it goes on as before; None while that is unknown.
 
     Args:
-        share: Of the whole that is done, 0 to 1.
-        elapsed: Seconds since it began.
+        share: The share of the whole that is done, 0 to 1.
+        elapsed: The seconds since the beginning.
     """
     return elapsed * (1 - share) / share if share > 0 else None
 
 
-def in_words(seconds: float) -> str:
-    """A span of time as people say it: `40 s`, `3 min`, `2 h 10 min`."""
+def format_duration(seconds: float) -> str:
+    """Return a duration for people: `40 s`, `3 min`, `2 h 10 min`."""
     if seconds < _MINUTE:
         return f"{math.ceil(seconds)} s"
     minutes = math.ceil(seconds / _MINUTE)
     return f"{minutes} min" if seconds < _HOUR else f"{minutes // 60} h {minutes % 60} min"
 
 
-class Progress:
-    """Tells the log how far a run is.
+class ProgressLog:
+    """The progress of a run in its log.
 
     Args:
-        log: The run's.
-        noun: What is counted: `calls`, or `answers`.
-        days: Of the run.
-        readings: How many readings a day has.
-        clock: Seconds, from any beginning.
+        log: The log of the run.
+        unit: The unit that is counted: `calls` or `responses`.
+        days: The days of the run.
+        parts: The number of parts that each day is fetched in, like the categories of its reports.
+        clock: The time in seconds.
     """
 
     def __init__(
         self,
         log: logging.Logger,
-        noun: str,
+        unit: str,
         days: Sequence[Day],
-        readings: int,
+        parts: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._noun = noun
-        self._left = dict.fromkeys(days, readings)
+        self._unit = unit
+        self._parts_left = dict.fromkeys(days, parts)
         self._clock = clock
         self._began = clock()
-        self._readings = len(days) * readings
-        self._readings_done = 0
-        self._answers = 0
-        self._read = 0
+        self._part_count = len(days) * parts
+        self._ended_count = 0
+        self._response_count = 0
+        self._fetched = 0
 
-    def read(self, amounts: Sequence[Amount]) -> None:
-        """An answer has come; so far are the readings that are under way."""
-        self._answers += 1
-        if self._answers % ANSWERS:
+    def on_response(self, in_progress: Sequence[Progress]) -> None:
+        """Count one more response, and log the progress from time to time.
+
+        Args:
+            in_progress: The progress of all parts that have begun and not ended.
+        """
+        self._response_count += 1
+        if self._response_count % RESPONSES_PER_LINE:
             return
-        done = sum(amount.done for amount in amounts)
-        expected = sum(max(amount.expected or 0, amount.done) for amount in amounts)
-        share = sum(_share(amount) for amount in amounts) + self._readings_done
+        done = sum(progress.done for progress in in_progress)
+        expected = sum(max(progress.expected or 0, progress.done) for progress in in_progress)
+        share = sum(_share(progress) for progress in in_progress) + self._ended_count
         self._log.info(
-            "%s of %s %s of what is being read; %d of %d days are done; %s.",
+            "Fetched %s of %s %s of the days in progress; %d of %d days are done; %s.",
             f"{done:,}",
             f"{expected:,}",
-            self._noun,
+            self._unit,
             self._days_done,
-            len(self._left),
-            self._pace(self._read + done, share / self._readings),
+            len(self._parts_left),
+            self._rate(self._fetched + done, share / self._part_count),
         )
 
-    def ended(self, day: Day, read: int = 0) -> None:
-        """A reading of a day has ended, and brought so much."""
-        self._read += read
-        self._readings_done += 1
-        self._left[day] -= 1
-        if not self._left[day]:
-            self._log.info("%s is done: day %d of %d.", day, self._days_done, len(self._left))
+    def on_end(self, day: Day, fetched: int = 0) -> None:
+        """Count one more part of a day that has ended, and log when the day is done."""
+        self._fetched += fetched
+        self._ended_count += 1
+        self._parts_left[day] -= 1
+        if not self._parts_left[day]:
+            self._log.info("%s is done: day %d of %d.", day, self._days_done, len(self._parts_left))
 
     @property
     def _days_done(self) -> int:
-        return sum(not left for left in self._left.values())
+        return sum(not left for left in self._parts_left.values())
 
-    def _pace(self, read: int, share: float) -> str:
+    def _rate(self, fetched: int, share: float) -> str:
         elapsed = self._clock() - self._began
-        rate = f"{read / elapsed:,.0f} a second" if elapsed else "in no time"
+        rate = f"{fetched / elapsed:,.0f} per second" if elapsed else "in no time"
         left = seconds_left(share, elapsed)
-        return f"{rate}, about {in_words(left)} left" if left is not None else rate
+        return f"{rate}, about {format_duration(left)} left" if left is not None else rate
 
 
-def _share(amount: Amount) -> float:
-    return min(1.0, amount.done / amount.expected) if amount.expected else 0.0
+def _share(progress: Progress) -> float:
+    return min(1.0, progress.done / progress.expected) if progress.expected else 0.0

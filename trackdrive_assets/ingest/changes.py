@@ -1,9 +1,9 @@
-"""Recording what changed in a day of calls, beside the calls themselves.
+"""Record what has changed in a day of calls, in a file of its own next to the calls.
 
-There are two files and no way to replace both in one step. The changes are written first, with the instant of
-the reading that found them; the calls' file carries the same instant. If the calls' file never follows,
-because the process died in between, the changes it was to bring are later than the file that stands: they are
-taken back by the next reading, which finds them again. What counts as a change is in `tables.changes`.
+Two files cannot be replaced in one step. The changes are written first, with the time of the fetch that
+detected them; the file of the calls carries the same time. If the process dies in between, the changes are
+later than the file of the calls. The next fetch drops them, and detects them again. Not here: what counts as
+a change (`tables/changes.py`).
 """
 
 import logging
@@ -27,61 +27,61 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedChanges:
     """The changes of a day.
 
     Attributes:
-        written: The file, with all that was ever seen.
-        new: How many changes this reading found.
+        written: The file, with all changes that were ever detected.
+        new_count: The number of changes that this fetch detected.
     """
 
     written: WriteResult
-    new: int
+    new_count: int
 
 
 def record_changes(
     lake: Lake, day: Day, before: DayFile | None, after: DayFile, exclude: Exclusion
-) -> Recorded:
-    """Add to a day's changes what is different in its new file of calls, which is about to take its place.
+) -> RecordedChanges:
+    """Add to a day's changes what is different in its new file of calls, before that replaces the current.
 
     Args:
-        lake: Takes the changes.
-        day: Of the calls.
-        before: The file that stands; None at the first reading, which changes nothing.
-        after: The file that is to follow.
-        exclude: What is not stored, neither of these changes nor of earlier ones.
+        lake: The lake to write to.
+        day: The day of the calls.
+        before: The current file; None at the first fetch, which changes nothing.
+        after: The new file.
+        exclude: The columns that are not stored. Earlier changes of these columns are removed.
 
     Raises:
         LakeError: The changes cannot be written; then the calls must not be replaced either.
     """
-    detected_at = _changed_at(after)
-    found = _found(before, after, detected_at, exclude)
-    kept = _kept(lake, day, before, exclude)
+    detected_at = _updated_at(after)
+    detected = _detect(before, after, detected_at, exclude)
+    kept = _earlier_changes(lake, day, before, exclude)
     with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer:
-        for batch in pa.concat_tables([kept, found]).to_batches():
+        for batch in pa.concat_tables([kept, detected]).to_batches():
             writer.write(batch)
-    return Recorded(writer.result, found.num_rows)
+    return RecordedChanges(writer.result, detected.num_rows)
 
 
-def _read_at(file: DayFile) -> datetime:
-    """When a day was read. A file that doesn't tell is older than anything."""
+def _fetched_at(file: DayFile) -> datetime:
+    """Return when a day was fetched. A file without that metadata is older than any other."""
     return file.fetch_info.fetched_at if file.fetch_info else _NEVER
 
 
-def _changed_at(file: DayFile) -> datetime:
-    """Up to when its changes are recorded."""
+def _updated_at(file: DayFile) -> datetime:
+    """Return up to when the changes of a file are recorded."""
     return file.fetch_info.updated_at if file.fetch_info else _NEVER
 
 
-def _found(before: DayFile | None, after: DayFile, detected_at: datetime, exclude: Exclusion) -> pa.Table:
-    """What is different now; nothing where there is nothing to compare with."""
+def _detect(before: DayFile | None, after: DayFile, detected_at: datetime, exclude: Exclusion) -> pa.Table:
+    """Return what is different now; nothing if there is no earlier file to compare with."""
     if before is not None:
         try:
             return call_changes(
                 before.column,
                 after.column,
                 [name for name in after.schema.names if name in before.schema.names],
-                old_fetched_at=_read_at(before),
+                old_fetched_at=_fetched_at(before),
                 detected_at=detected_at,
                 exclude=exclude,
             )
@@ -90,22 +90,22 @@ def _found(before: DayFile | None, after: DayFile, detected_at: datetime, exclud
     return CALL_CHANGES.schema.empty_table()
 
 
-def _kept(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> pa.Table:
-    """The changes that the standing file of calls shows, without those that never came to stand."""
+def _earlier_changes(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> pa.Table:
+    """Return the changes that the current file of calls has, without those whose file never followed."""
     file = lake.file(CALL_CHANGES.name, day.date)
     if not file.exists():
         return CALL_CHANGES.schema.empty_table()
     try:
         stored = lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, [day.date])
     except DamagedFileError as error:
-        aside = file.replace(file.with_name(f"{file.name}.damaged"))
-        _log.warning("%s Its changes cannot be had from the API again, so it is kept as %s.", error, aside)
+        damaged = file.replace(file.with_name(f"{file.name}.damaged"))
+        _log.warning("%s The API does not have its changes, so it is kept as %s.", error, damaged)
         return CALL_CHANGES.schema.empty_table()
-    hidden = [field for field in pc.unique(stored["field"]).to_pylist() if exclude.excludes(field)]
-    shown = stored.filter(pc.invert(pc.is_in(stored["field"], value_set=pa.array(hidden, pa.string()))))
+    excluded = [field for field in pc.unique(stored["field"]).to_pylist() if exclude.excludes(field)]
+    kept = stored.filter(pc.invert(pc.is_in(stored["field"], value_set=pa.array(excluded, pa.string()))))
     if before is None or before.fetch_info is None:
-        # Only the file of calls could tell; it is gone, or somebody else wrote it. Nothing is thrown away.
-        return shown
-    return shown.filter(
-        pc.less_equal(shown["detected_at"], pa.scalar(_changed_at(before), shown["detected_at"].type))
+        # Only the file of calls has the time to compare with. It was removed, or another program wrote it.
+        return kept
+    return kept.filter(
+        pc.less_equal(kept["detected_at"], pa.scalar(_updated_at(before), kept["detected_at"].type))
     )

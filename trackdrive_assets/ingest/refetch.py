@@ -1,10 +1,10 @@
-"""Single calls, read again one by one and put into their day's file. The rest of the day stays as it was.
+"""Fetch single calls by their uuid, and put them into the files of their days.
 
-For a call of which somebody knows that it has changed. Not here: reading a whole day again (`calls.py`),
-which is what finds calls that nobody knows of.
+This is for calls that are known to have changed. The rest of the day stays as it is. Not here: fetching a
+whole day (`calls.py`), which also finds changes that are not known yet.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import NotFound, QueryError, UnreadableResponse
 from trackdrive_assets.days import Day, exact_day
-from trackdrive_assets.ingest.calls import CallsRead
-from trackdrive_assets.ingest.changes import Recorded, record_changes
+from trackdrive_assets.ingest.calls import IngestedCalls
+from trackdrive_assets.ingest.changes import RecordedChanges, record_changes
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.calls import parse_calls
@@ -25,20 +25,21 @@ from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, TOKEN_PREFIX, Exclusion
 
-_KEYS_OF: Mapping[str, Callable[[str], bool]] = {
+_COLLECTED_KEYS: Mapping[str, Callable[[str], bool]] = {
     "tokens": lambda key: key.startswith(TOKEN_PREFIX),
     "extra": lambda key: not key.startswith(TOKEN_PREFIX) and key not in CALLS.schema.names,
 }
+"""The columns that collect several keys of a call, each with a test for these keys."""
 
 
 @dataclass(frozen=True)
 class FetchedCall:
-    """One call, as the API shows it now.
+    """One call, as the API has it now.
 
     Attributes:
-        uuid: Which call.
-        day: On which it was created.
-        values: By column. One that did not come has no entry: the file keeps what it has.
+        uuid: The uuid of the call.
+        day: The day on which it was created.
+        values: Its values by column. A column that the response lacks has no entry, and keeps its value.
     """
 
     uuid: str
@@ -48,34 +49,34 @@ class FetchedCall:
 
 @dataclass(frozen=True)
 class Refetched:
-    """What became of the calls that were asked for.
+    """The calls that were stored, and those that could not be.
 
     Attributes:
-        stored: By day, how many of its calls were put into its file, and the file.
-        refused: By what was asked for, why it could not be done.
+        stored: By day, the number of calls that were put into its file, and the file.
+        refused: By requested uuid, the reason why the call was not stored.
     """
 
-    stored: Mapping[Day, tuple[int, CallsRead]]
+    stored: Mapping[Day, tuple[int, IngestedCalls]]
     refused: Mapping[str, str]
 
 
 def refetch_calls(
     client: Client, lake: Lake, uuids: Iterable[str], zone: ZoneInfo, *, exclude: Exclusion = NO_EXCLUSIONS
 ) -> Refetched:
-    """Read calls again and put each into its day's file; what changes by that is recorded.
+    """Fetch calls, put each into the file of its day, and record what that changes.
 
-    Nobody else may replace these days meanwhile: what they read in between would be lost.
+    No other program may replace these days meanwhile: what it fetched in between would be lost.
 
     Args:
-        client: Asks the API.
-        lake: Holds the days.
-        uuids: Which calls.
-        zone: Whose days they are.
-        exclude: What is not stored.
+        client: The client of the account.
+        lake: The lake that has the days.
+        uuids: The uuids of the calls.
+        zone: The time zone of the account.
+        exclude: The columns that are not stored.
 
     Raises:
-        TrackdriveError: The API can't be asked at all. Nothing is stored.
-        LakeError: A file can't be read or written. The days before it are stored.
+        TrackdriveError: The API cannot be reached, or refuses every request. Nothing is stored.
+        LakeError: A file cannot be read or written. The days before it are stored.
     """
     days: dict[Day, dict[str, FetchedCall]] = {}
     refused: dict[str, str] = {}
@@ -85,30 +86,28 @@ def refetch_calls(
         except (NotFound, QueryError, UnreadableResponse, MalformedRow) as error:
             refused[uuid] = str(error)
             continue
-        if _is_read(lake, call.day):
-            # By the uuid that came: a call can be asked for by its number too.
+        if _was_fetched(lake, call.day):
+            # By the uuid of the response: a call can also be requested by its number.
             days.setdefault(call.day, {})[call.uuid] = call
         else:
             refused[uuid] = (
-                f"Its day, {call.day}, has not been read yet, and a file of single calls would look like the "
-                f"whole day. Materialize calls of {call.day}: that reads this call too."
+                f"Its day, {call.day}, has not been fetched yet, and a file of single calls would look like "
+                f"the whole day. Materialize calls of {call.day}: that fetches this call too."
             )
-    return Refetched(
-        {
-            day: (len(calls), _put(lake, day, calls, exclude))
-            for day, calls in sorted(days.items(), key=_date)
-        },
-        refused,
-    )
+    stored = {
+        day: (len(days[day]), _patch_day(lake, day, days[day], exclude))
+        for day in sorted(days, key=lambda day: day.date)
+    }
+    return Refetched(stored, refused)
 
 
 def fetched_call(
     row: Mapping[str, object], zone: ZoneInfo, fetched_at: datetime, exclude: Exclusion
 ) -> FetchedCall:
-    """Type a call that came by itself.
+    """Type a single call.
 
     Raises:
-        MalformedRow: A value can't be understood, or there is no uuid or created_at.
+        MalformedRow: A value cannot be parsed, or uuid or created_at is missing.
     """
     batch = parse_calls(
         {key: [value] for key, value in row.items()}, 1, fetched_at=fetched_at, exclude=exclude
@@ -118,51 +117,40 @@ def fetched_call(
     return FetchedCall(
         values["uuid"],
         day,
-        {name: value for name, value in values.items() if _came(name, row) or exclude.excludes(name)},
+        {name: value for name, value in values.items() if _has(row, name) or exclude.excludes(name)},
     )
 
 
-def _came(column: str, row: Mapping[str, object]) -> bool:
-    """Whether an answer says anything of a column. What it lacks is unknown, not gone."""
-    if is_part := _KEYS_OF.get(column):
-        return any(is_part(key) for key in row)
+def _has(row: Mapping[str, object], column: str) -> bool:
+    """Return whether a response has a column. A column that it lacks is unknown, not empty."""
+    if is_collected := _COLLECTED_KEYS.get(column):
+        return any(is_collected(key) for key in row)
     return column in row or column == "fetched_at"
 
 
-def _is_read(lake: Lake, day: Day) -> bool:
-    file = lake.file(CALLS.name, day.date)
-    if not file.exists():
+def _was_fetched(lake: Lake, day: Day) -> bool:
+    path = lake.file(CALLS.name, day.date)
+    if not path.exists():
         return False
-    with DayFile(file) as standing:
-        return standing.fetch_info is not None
+    with DayFile(path) as file:
+        return file.fetch_info is not None
 
 
-def _put(lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclusion) -> CallsRead:
-    """Replace the rows of the calls, or add them, and record what that changes."""
-    recorded: list[Recorded] = []
+def _patch_day(lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclusion) -> IngestedCalls:
+    """Replace or add the rows of some calls, and record what that changes."""
+    changes: list[RecordedChanges] = []
 
     def record(before: DayFile | None, after: DayFile) -> None:
-        recorded.append(record_changes(lake, day, before, after, exclude))
+        changes.append(record_changes(lake, day, before, after, exclude))
 
-    fetched = {uuid: call.values for uuid, call in calls.items()}
+    current: dict[str, Mapping[str, Any]] = {}
     with lake.replace(
         CALLS.name, CALLS.schema, day.date, sort_by="created_at", is_patch=True, before_commit=record
     ) as writer:
-        standing: dict[str, Mapping[str, Any]] = {}
         for batch in lake.batches(CALLS.name, CALLS.schema, day.date):
-            again = pc.is_in(batch["uuid"], value_set=pa.array(fetched, pa.string()))
-            standing.update({row["uuid"]: row for row in batch.filter(again).to_pylist()})
-            writer.write(batch.filter(pc.invert(again)))
-        writer.write(pa.RecordBatch.from_pylist(list(_merged(standing, fetched)), schema=CALLS.schema))
-    return CallsRead(writer.result, recorded[0])
-
-
-def _merged(
-    standing: Mapping[str, Mapping[str, Any]], fetched: Mapping[str, Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    for uuid, values in fetched.items():
-        yield {**standing.get(uuid, {}), **values}
-
-
-def _date(item: tuple[Day, object]) -> Any:
-    return item[0].date
+            is_patched = pc.is_in(batch["uuid"], value_set=pa.array(calls, pa.string()))
+            current.update({row["uuid"]: row for row in batch.filter(is_patched).to_pylist()})
+            writer.write(batch.filter(pc.invert(is_patched)))
+        patched = [{**current.get(uuid, {}), **call.values} for uuid, call in calls.items()]
+        writer.write(pa.RecordBatch.from_pylist(patched, schema=CALLS.schema))
+    return IngestedCalls(writer.result, changes[0])

@@ -1,14 +1,14 @@
-"""One day of statistics: a row per interval and group, with the four statistics side by side."""
+"""Ingest one day of statistics by one group: a row per interval and group, with four statistics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 
 from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.days import Day
-from trackdrive_assets.ingest.concurrency import Amount, Question, Task, alone
+from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import STATS
@@ -16,29 +16,6 @@ from trackdrive_assets.tables.stats import IntervalStats, parse_stats
 
 
 def ingest_stats(
-    client: Client, lake: Lake, day: Day, group_by: str, *, minutes: int, now: datetime
-) -> WriteResult:
-    """Replace a day of a series with what the API answers now.
-
-    The API answers one statistic of one span at a time: four requests an interval. Intervals that have not
-    begun are not asked for.
-
-    Args:
-        client: Asks the API.
-        lake: Takes the day.
-        day: Which day.
-        group_by: What to group by.
-        minutes: Width of an interval.
-        now: Aware.
-
-    Raises:
-        Rejected: The account refuses the grouping.
-        UnreadableResponse: The statistics have a shape that is not known.
-    """
-    return alone(client, stats_task(client, lake, day, group_by, minutes=minutes, now=now))
-
-
-def stats_task(
     client: Client,
     lake: Lake,
     day: Day,
@@ -46,69 +23,63 @@ def stats_task(
     *,
     minutes: int,
     now: datetime,
-    subject: object = None,
-) -> Task[WriteResult]:
-    """The reading of a day of a series, for `side_by_side`."""
-    return Task(
-        subject,
-        f"the statistics by {group_by} of {day}",
-        lambda _: StatsReading(client, lake, day, group_by, minutes=minutes, now=now),
+    fetcher: Fetcher | None = None,
+) -> WriteResult:
+    """Replace a day of statistics by what the API answers now.
+
+    The API answers one statistic of one interval at a time: four requests per interval. Intervals that have
+    not begun are not asked for.
+
+    Args:
+        client: The client of the account.
+        lake: The lake to write to.
+        day: The day.
+        group_by: The column to group by.
+        minutes: The width of an interval.
+        now: The current time, with its zone.
+        fetcher: The threads of the day's requests; by default, as many as the client allows.
+
+    Raises:
+        Rejected: The account refuses the grouping.
+        UnreadableResponse: The statistics have an unknown shape.
+    """
+    fetcher = fetcher or Fetcher(client)
+    intervals = [(start, end) for start, end in day.intervals(minutes) if start <= now]
+    expected = len(intervals) * len(EVERY_STAT)
+    fetcher.progress = Progress(0, expected)
+    values: dict[tuple[datetime, str], Mapping[str | None, Decimal | None]] = {}
+    sources = (
+        _fetch_stat(client, group_by, stat, interval, fetcher)
+        for interval in intervals
+        for stat in EVERY_STAT
     )
-
-
-class StatsReading:
-    """A day of a series while it is read: each statistic of each interval is a question of its own."""
-
-    def __init__(
-        self, client: Client, lake: Lake, day: Day, group_by: str, *, minutes: int, now: datetime
-    ) -> None:
-        self._client = client
-        self._lake = lake
-        self._day = day
-        self._group_by = group_by
-        self._now = now
-        begun = [(start, end) for start, end in day.intervals(minutes) if start <= now]
-        self._series: list[tuple[datetime, datetime, dict[str, Mapping[str | None, Decimal | None]]]] = [
-            (start, end, {}) for start, end in begun
+    with fetcher.fetch(sources) as fetched:
+        for one in fetched:
+            values[one.start, one.stat] = one.values
+            fetcher.on_response(Progress(len(values), expected))
+    fetcher.finish()
+    with lake.replace(STATS.name, STATS.schema, day.date, fetched_at=now, group_by=group_by) as writer:
+        # In the order of the documentation, not in that of the responses.
+        series = [
+            IntervalStats(start, end, {stat: values[start, stat] for stat in EVERY_STAT})
+            for start, end in intervals
         ]
-        self._to_ask = [(number, stat) for number in range(len(begun)) for stat in EVERY_STAT]
+        writer.write(parse_stats(series))
+    return writer.result
 
-    @property
-    def amount(self) -> Amount:
-        """An answer for each statistic of each interval."""
-        return Amount(sum(len(values) for _, _, values in self._series), len(self._series) * len(EVERY_STAT))
 
-    @property
-    def ready(self) -> int:
-        """All of them: they need not wait for each other."""
-        return len(self._to_ask)
+@dataclass(frozen=True)
+class _FetchedStat:
+    """One statistic of one interval, by group."""
 
-    def questions(self, places: int) -> Sequence[Question]:
-        """The next so many."""
-        asked, self._to_ask = self._to_ask[:places], self._to_ask[places:]
-        return [self._question(number, stat) for number, stat in asked]
+    start: datetime
+    stat: str
+    values: Mapping[str | None, Decimal | None]
 
-    def _question(self, number: int, stat: str) -> Question:
-        start, end, values = self._series[number]
-        return Question(
-            partial(self._client.stats, self._group_by, stat, start, end), partial(values.__setitem__, stat)
-        )
 
-    def store(self) -> WriteResult:
-        """Put the series into the lake."""
-        with self._lake.replace(
-            STATS.name, STATS.schema, self._day.date, fetched_at=self._now, group_by=self._group_by
-        ) as writer:
-            # In the order of the documentation, not of the answers.
-            writer.write(
-                parse_stats(
-                    [
-                        IntervalStats(start, end, {stat: values[stat] for stat in EVERY_STAT})
-                        for start, end, values in self._series
-                    ]
-                )
-            )
-        return writer.result
-
-    def abandon(self) -> None:
-        """Forget it. Nothing of it is in the lake."""
+def _fetch_stat(
+    client: Client, group_by: str, stat: str, interval: tuple[datetime, datetime], fetcher: Fetcher
+) -> Iterator[_FetchedStat]:
+    """Fetch one statistic of one interval."""
+    start, end = interval
+    yield _FetchedStat(start, stat, client.stats(group_by, stat, start, end, group=fetcher.group))

@@ -4,6 +4,7 @@ A day is never complete in memory. Where the file is stored is in `layout`; `sto
 """
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ BeforeCommit = Callable[[DayFile | None, DayFile], None]
 # A row has about a kilobyte. A row group of this size takes about 30 MB of memory, and a usual day has one or
 # two of them. Pages are far smaller, and a row group for each page would slow down every reader.
 _ROW_GROUP = 32_768
+
+# One day at a time: sorting and encoding it takes more memory than fetching it.
+_SAVING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ class DayWriter:
 
     def _save(self, fetch_info: FetchInfo) -> None:
         with (
+            _SAVING,
             translate_os_errors("write", self._path),
             pq.ParquetWriter(self._new, self._schema, compression="zstd") as parquet,
         ):

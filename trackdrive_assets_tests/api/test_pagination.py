@@ -14,10 +14,10 @@ from trackdrive_assets.api.pagination import (
     FIRST_CURSOR,
     Page,
     Paging,
+    missing_count,
     next_cursor,
+    paginate,
     report_ends,
-    shortage,
-    walk,
 )
 from trackdrive_assets.api.rows import Rows
 
@@ -87,7 +87,7 @@ def names(numbers: Iterable[int]) -> list[str]:
 
 
 def received(account: Callable[[dict[str, str]], Page], paging: Paging, per_page: int = 250) -> list[str]:
-    return [row["uuid"] for page in walk(account, paging=paging, per_page=per_page) for row in page.rows]
+    return [row["uuid"] for page in paginate(account, paging=paging, per_page=per_page) for row in page.rows]
 
 
 accounts = st.builds(
@@ -165,13 +165,13 @@ def test_bare_arrays_are_read_to_the_end_even_where_the_server_grants_less_than_
 
 def test_rows_that_come_again_are_counted_and_left_out() -> None:
     account = Account(newest_first(10), arriving=iter([2]))
-    pages = list(walk(account, paging=Paging.PAGE, per_page=4))
+    pages = list(paginate(account, paging=Paging.PAGE, per_page=4))
     assert [(len(page.rows), page.repeated) for page in pages] == [(4, 0), (2, 2), (4, 0), (0, 0)]
 
 
 def test_rows_without_a_name_all_count_as_new() -> None:
     page = Page(Rows.of([{"status": "finished"}, {"status": "finished"}]), Metadata("0", 2, 1, 250))
-    (walked,) = walk(lambda _: page, paging=Paging.CURSOR, per_page=250)
+    (walked,) = paginate(lambda _: page, paging=Paging.CURSOR, per_page=250)
     assert len(walked.rows) == 2
 
 
@@ -182,7 +182,7 @@ def test_a_row_is_known_by_its_number_where_it_has_no_uuid() -> None:
             Page(Rows.of([{"id": 1}, {"id": 0}]), Metadata("0", 2)),
         ]
     )
-    walked = list(walk(lambda _: next(pages), paging=Paging.CURSOR, per_page=2))
+    walked = list(paginate(lambda _: next(pages), paging=Paging.CURSOR, per_page=2))
     assert [list(page.rows) for page in walked] == [[{"id": 2}, {"id": 1}], [{"id": 0}]]
 
 
@@ -194,9 +194,9 @@ def test_a_cursor_is_sent_back_digit_for_digit() -> None:
 
 def test_a_walk_can_begin_in_the_middle() -> None:
     account = Account(newest_first(9))
-    by_cursor = walk(account, paging=Paging.CURSOR, per_page=2, start="4")
+    by_cursor = paginate(account, paging=Paging.CURSOR, per_page=2, start="4")
     assert [row["uuid"] for page in by_cursor for row in page.rows] == names([3, 2, 1])
-    by_page = walk(account, paging=Paging.PAGE, per_page=2, start="4")
+    by_page = paginate(account, paging=Paging.PAGE, per_page=2, start="4")
     assert [row["uuid"] for page in by_page for row in page.rows] == names([3, 2, 1])
 
 
@@ -217,7 +217,7 @@ def _page(numbers: Sequence[int], **metadata: Any) -> Page:
 def test_a_cursor_that_repeats_is_an_error() -> None:
     pages = iter([_page([3], next_cursor="7"), _page([2], next_cursor="8"), _page([1], next_cursor="7")])
     with pytest.raises(IncompleteResponse, match="the cursor 7 twice"):
-        list(walk(lambda _: next(pages), paging=Paging.CURSOR, per_page=1))
+        list(paginate(lambda _: next(pages), paging=Paging.CURSOR, per_page=1))
 
 
 @pytest.mark.parametrize("paging", Paging)
@@ -228,7 +228,7 @@ def test_a_page_with_nothing_but_known_rows_is_an_error(paging: Paging) -> None:
     with pytest.raises(
         IncompleteResponse, match=f"answered {paging} [27] with rows that it had given before"
     ):
-        list(walk(lambda _: next(pages), paging=paging, per_page=2))
+        list(paginate(lambda _: next(pages), paging=paging, per_page=2))
 
 
 def test_a_list_that_goes_on_for_far_longer_than_it_is_counted_is_an_error() -> None:
@@ -239,13 +239,13 @@ def test_a_list_that_goes_on_for_far_longer_than_it_is_counted_is_an_error() -> 
         return _page([first * 1000 + n for n in range(100)], next_cursor=str(first), total_count=50)
 
     with pytest.raises(IncompleteResponse, match="counts 50 calls but has sent 1200 and goes on"):
-        list(walk(more, paging=Paging.CURSOR, per_page=100))
+        list(paginate(more, paging=Paging.CURSOR, per_page=100))
 
 
 def test_an_end_before_the_count_is_an_error_that_says_how_many_are_missing() -> None:
     page = _page([3, 2], next_cursor="0", total_count=5)
     with pytest.raises(IncompleteResponse, match="counted 5 calls but sent 2: 3 are missing"):
-        list(walk(lambda _: page, paging=Paging.CURSOR, per_page=2))
+        list(paginate(lambda _: page, paging=Paging.CURSOR, per_page=2))
 
 
 def test_a_cursor_that_counts_its_own_row_in_ends_with_the_last_row() -> None:
@@ -256,7 +256,7 @@ def test_a_cursor_that_counts_its_own_row_in_ends_with_the_last_row() -> None:
         page = [row for row in rows if cursor in {-1, *range(row, 10)}][:3]
         return _page(page, next_cursor=str(page[-1]), total_count=len(rows))
 
-    pages = list(walk(ask, paging=Paging.CURSOR, per_page=3))
+    pages = list(paginate(ask, paging=Paging.CURSOR, per_page=3))
     assert [row["uuid"] for page in pages for row in page.rows] == [f"call {row}" for row in rows]
 
 
@@ -268,11 +268,16 @@ def test_a_page_that_new_calls_have_filled_with_known_rows_is_not_the_end() -> N
 
 def test_a_full_page_that_says_nothing_of_what_follows_is_an_error() -> None:
     with pytest.raises(IncompleteResponse, match="more may follow"):
-        list(walk(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))
+        list(paginate(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))
 
 
 def test_more_than_was_counted_is_none_missing() -> None:
-    assert [shortage(None, 0), shortage(3, 3), shortage(3, 4), shortage(3, 1)] == [0, 0, 0, 2]
+    assert [missing_count(None, 0), missing_count(3, 3), missing_count(3, 4), missing_count(3, 1)] == [
+        0,
+        0,
+        0,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(

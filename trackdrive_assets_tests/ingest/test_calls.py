@@ -11,11 +11,10 @@ from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteResponse, Unavailable
 from trackdrive_assets.api.options import ClientOptions
-from trackdrive_assets.api.pagination import Paginator, Paging
 from trackdrive_assets.api.rows import Rows
-from trackdrive_assets.days import Window, exact_day
-from trackdrive_assets.ingest.calls import Part, created, ingest_calls
-from trackdrive_assets.ingest.concurrency import READINGS
+from trackdrive_assets.days import exact_day
+from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS
+from trackdrive_assets.ingest.calls import created, ingest_calls
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
@@ -108,7 +107,7 @@ def test_a_repeating_cursor_fails_the_day_after_the_last_reading(
         for asked in sandbox.requests
         if (asked.params["cursor"], asked.params["created_at_to"]) == ("-1", "2024-03-13 00:00:01 +0000")
     ]
-    assert len(whole_days) == READINGS
+    assert len(whole_days) == MAX_ATTEMPTS
     assert lake.days("calls") == []
 
 
@@ -264,7 +263,7 @@ def test_a_server_that_loses_calls_between_parts_is_noticed_and_read_as_one_list
     ):
         ingest_calls(client, lake, DAY)
         assert uuids(lake) == truth(rough)
-    assert "in parts" in caplog.text
+    assert "in windows" in caplog.text
 
 
 class Muddled(Sandbox):
@@ -306,7 +305,7 @@ def test_calls_that_stand_in_two_parts_are_noticed_and_the_day_is_read_as_one_li
     sandbox.rewrite = lambda row: {**row, "uuid": twice} if row["uuid"] == first else row
     with asking(sandbox) as client, pytest.raises(IncompleteResponse):
         ingest_calls(client, lake, DAY)
-    assert "in two parts of the day" in caplog.text
+    assert "in two windows of the day" in caplog.text
     assert lake.days("calls") == []
 
 
@@ -325,18 +324,3 @@ def test_a_bunch_of_calls_costs_few_requests_more_than_its_pages(lake: Lake, san
         ingest_calls(client, lake, DAY)
     assert uuids(lake) == truth(sandbox)
     assert len(sandbox.requests) < 1.4 * len(uuids(lake)) / 7
-
-
-def test_only_a_part_that_comes_newest_first_tells_what_is_left() -> None:
-    part = Part(Window(DAY.start, DAY.end), Paginator(paging=Paging.CURSOR, per_page=2))
-    noon = DAY.start + timedelta(hours=12)
-    part.reach(["a", "b"], [noon, noon - timedelta(hours=1)])
-    assert part.oldest == noon - timedelta(hours=1)
-    assert part.oldest_calls == {"b"}
-    part.reach(["c", "d"], [noon - timedelta(hours=1), noon - timedelta(hours=1)])
-    assert part.oldest_calls == {"b", "c", "d"}
-    assert part.left == part.oldest
-    part.reach(["e"], [noon])
-    assert part.left is None
-    part.reach(["f"], [noon - timedelta(hours=2)])
-    assert part.left is None

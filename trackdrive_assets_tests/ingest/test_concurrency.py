@@ -1,254 +1,243 @@
-"""Reading side by side: who gets the places, what a failure costs the others, and what is told of it."""
+"""Several days at the same time: which begin, what a failure costs the others, and what is reported."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteResponse, Rejected
+from trackdrive_assets.api.errors import Rejected
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.transport import Usage
-from trackdrive_assets.ingest.concurrency import (
-    READINGS,
-    Amount,
-    Outcome,
-    Question,
-    Reading,
-    Task,
-    alone,
-    side_by_side,
-)
+from trackdrive_assets.ingest.concurrency import Outcome, run_concurrently
+from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.sandbox.server import Sandbox
 
-SHORT = IncompleteResponse("2 are missing.")
 REFUSED = Rejected("no", request="GET /api/v1/calls", status=422)
+
+Ask = Callable[[], Any]
+Script = Sequence[Ask]
+"""The requests of a day, each a function that returns the response."""
+
+
+def client_of(sandbox: Sandbox, max_concurrency: int) -> Client:
+    return Client(
+        sandbox.base_url,
+        KeyPair(sandbox.public_key, sandbox.private_key),
+        ClientOptions(requests_per_second=0, max_concurrency=max_concurrency),
+    )
 
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[Client]:
-    with Client(
-        sandbox.base_url,
-        KeyPair(sandbox.public_key, sandbox.private_key),
-        ClientOptions(requests_per_second=0, max_concurrency=3),
-    ) as made:
+    with client_of(sandbox, 3) as made:
         yield made
 
 
-@dataclass
-class Script:
-    """A reading that asks for so many numbers, one after another or all at once.
-
-    Attributes:
-        asks: What is asked, each giving an answer.
-        serial: Whether each waits for the one before.
-        fails: What storing raises.
-        heard: The answers, as they came.
-        abandoned: Whether it was let go.
-    """
-
-    asks: list[Callable[[], object]]
-    serial: bool = False
-    fails: Exception | None = None
-    heard: list[object] = field(default_factory=list)
-    abandoned: bool = False
-    asked: int = 0
-
-    @property
-    def amount(self) -> Amount:
-        return Amount(len(self.heard), len(self.asks))
-
-    @property
-    def ready(self) -> int:
-        if self.serial and self.asked > len(self.heard):
-            return 0
-        left = len(self.asks) - self.asked
-        return min(1, left) if self.serial else left
-
-    def questions(self, places: int) -> Sequence[Question]:
-        if not self.ready:
-            return []
-        now = self.asks[self.asked : self.asked + (1 if self.serial else places)]
-        self.asked += len(now)
-        return [Question(ask, self.heard.append) for ask in now]
-
-    def store(self) -> list[object]:
-        if self.fails:
-            raise self.fails
-        return sorted(self.heard, key=str)
-
-    def abandon(self) -> None:
-        self.abandoned = True
+def responses(script: Script) -> Iterator[Any]:
+    """One after another."""
+    return (ask() for ask in script)
 
 
-def task(name: str, *readings: Reading[list[object]]) -> Task[list[object]]:
-    """A task that is read so, the next time so."""
-    coming = iter(readings)
-    return Task(name, name, lambda _: next(coming))
+def run(
+    client: Client, days: dict[str, Script], *, fatal: bool = True
+) -> Iterator[Outcome[str, list[object]]]:
+    def ingest(day: str, fetcher: Fetcher) -> list[object]:
+        with fetcher.fetch([responses(days[day])]) as items:
+            stored = list(items)
+        fetcher.finish()
+        return stored
+
+    return run_concurrently(client, days, ingest, is_fatal=lambda _: fatal)
 
 
-def numbers(*wanted: int) -> list[Callable[[], object]]:
-    return [lambda number=number: number for number in wanted]  # type: ignore[misc]  # bound now
+def stored(outcomes: Sequence[Outcome[str, list[object]]]) -> dict[str, list[object] | None]:
+    return {outcome.key: outcome.result for outcome in outcomes}
 
 
-def raising(error: Exception) -> Callable[[], object]:
+def raising(error: Exception, after: threading.Event | None = None) -> Ask:
     def ask() -> object:
+        if after:
+            after.wait(10)
         raise error
 
     return ask
 
 
-def stored(outcomes: Sequence[Outcome[list[object]]]) -> dict[object, list[object] | None]:
-    return {outcome.task.subject: outcome.stored for outcome in outcomes}
+def wait_for(event: threading.Event) -> Ask:
+    return lambda: event.wait(10)
 
 
-def test_every_task_is_stored_with_all_its_answers(client: Client) -> None:
-    tasks = [task(f"day {day}", Script(numbers(*range(day)))) for day in range(9)]
-    assert stored(list(side_by_side(client, tasks))) == {f"day {day}": list(range(day)) for day in range(9)}
+def numbers(*wanted: int) -> Script:
+    return [lambda number=number: number for number in wanted]  # type: ignore[misc]  # bound now
 
 
-def test_as_many_are_asked_at_once_as_the_client_allows(client: Client) -> None:
-    # Each of a day's three questions waits for the two others; were fewer asked at once, this would break.
+def test_every_day_is_stored_with_all_its_responses(client: Client) -> None:
+    days = {f"day {number}": numbers(*range(number)) for number in range(9)}
+    assert stored(list(run(client, days))) == {f"day {number}": list(range(number)) for number in range(9)}
+
+
+def test_as_many_days_are_fetched_at_once_as_the_client_allows(client: Client) -> None:
+    # Each of three requests waits for the two others; if fewer were sent at once, this would break.
     together = threading.Barrier(3, timeout=10)
-    tasks = [task(f"day {day}", Script([together.wait])) for day in range(6)]
-    assert len(list(side_by_side(client, tasks))) == 6
+    days: dict[str, Script] = {f"day {number}": [together.wait] for number in range(6)}
+    assert len(list(run(client, days))) == 6
 
 
-def test_a_later_task_begins_while_an_earlier_waits_for_its_last_answer(client: Client) -> None:
-    later_has_asked = threading.Event()
-    tasks = [
-        task("earlier", Script([lambda: later_has_asked.wait(10)], serial=True)),
-        task("later", Script([later_has_asked.set], serial=True)),
-    ]
-    assert stored(list(side_by_side(client, tasks)))["earlier"] == [True]
+def test_a_day_does_not_begin_before_there_is_room_for_it(client: Client) -> None:
+    fourth_began, others_end = threading.Event(), threading.Event()
+    days: dict[str, Script] = {f"day {number}": [wait_for(others_end)] for number in range(2)}
+    days["day 2"] = [fourth_began.is_set, others_end.set]
+    days["day 3"] = [fourth_began.set]
+    assert stored(list(run(client, days)))["day 2"] == [False, None]
 
 
-def test_a_later_task_does_not_begin_before_it_has_a_place(client: Client) -> None:
-    begun: list[str] = []
+def test_a_day_begins_while_an_earlier_one_is_stored(sandbox: Sandbox) -> None:
+    later_began = threading.Event()
 
-    def beginning(name: str, script: Script) -> Task[list[object]]:
-        return Task(name, name, lambda _: begun.append(name) or script)  # type: ignore[func-returns-value]
+    def ingest(day: str, fetcher: Fetcher) -> bool:
+        if day == "later":
+            later_began.set()
+        fetcher.finish()
+        return later_began.wait(10)
 
-    all_begun_so_far: list[list[str]] = []
-    first = Script([lambda: all_begun_so_far.append(list(begun))] * 3)
-    list(side_by_side(client, [beginning("first", first), beginning("second", Script(numbers(1)))]))
-    assert all_begun_so_far[0] == ["first"]
-
-
-def test_what_comes_short_is_read_again_from_the_beginning(
-    client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    once, again = Script(numbers(1), fails=SHORT), Script(numbers(1, 2))
-    assert alone(client, task("the calls of 2024-06-19", once, again)) == [1, 2]
-    assert once.abandoned
-    assert "Reading the calls of 2024-06-19 once more, 2 of 3: 2 are missing." in caplog.text
+    with client_of(sandbox, 1) as client:
+        outcomes = list(run_concurrently(client, ["earlier", "later"], ingest))
+    assert [outcome.result for outcome in outcomes] == [True, True]
 
 
-@pytest.mark.parametrize("where", ["asked", "stored"])
-def test_what_stays_short_fails_after_the_last_reading(client: Client, where: str) -> None:
-    scripts = [
-        Script([raising(SHORT)]) if where == "asked" else Script([], fails=SHORT) for _ in range(READINGS)
-    ]
-    with pytest.raises(IncompleteResponse, match="2 are missing"):
-        alone(client, task("day", *scripts))
-    assert all(script.abandoned for script in scripts)
-
-
-def test_an_answer_to_a_reading_that_was_given_up_is_not_heard(client: Client) -> None:
-    second_asked = threading.Event()
-    first = Script([raising(SHORT), lambda: second_asked.wait(10)])
-    second = Script([second_asked.set])
-    assert alone(client, task("day", first, second)) == [None]
-    assert first.heard == []
+def test_one_request_at_a_time_fetches_one_day_after_another(sandbox: Sandbox) -> None:
+    order: list[str] = []
+    days: dict[str, Script] = {
+        f"day {number}": [lambda name=f"{number}{part}": order.append(name) for part in "ab"]  # type: ignore[misc]
+        for number in range(3)
+    }
+    with client_of(sandbox, 1) as client:
+        list(run(client, days))
+    assert order == ["0a", "0b", "1a", "1b", "2a", "2b"]
 
 
 @pytest.mark.parametrize("error", [REFUSED, LakeError("The disk is full.")])
-def test_a_failure_that_concerns_one_leaves_the_others(client: Client, error: Exception) -> None:
-    tasks = [task("bad", Script([raising(error)])), task("good", Script(numbers(1)))]
-    outcomes = list(side_by_side(client, tasks, ends_all=lambda _: False))
+def test_a_failure_that_is_not_fatal_leaves_the_other_days(client: Client, error: Exception) -> None:
+    outcomes = list(run(client, {"bad": [raising(error)], "good": numbers(1)}, fatal=False))
     assert stored(outcomes) == {"bad": None, "good": [1]}
     assert [outcome.error for outcome in outcomes if outcome.error] == [error]
 
 
-def test_a_failure_that_concerns_all_is_told_last_and_ends_the_asking(client: Client) -> None:
-    never = Script(numbers(*range(1000)))
-    tasks = [task("bad", Script([raising(REFUSED)])), task("never", never), task("neither", Script([]))]
-    outcomes = list(side_by_side(client, tasks))
+def test_a_fatal_failure_comes_last_and_no_day_begins_after_it(client: Client) -> None:
+    begun: list[int] = []
+
+    def ingest(day: int, fetcher: Fetcher) -> int:
+        begun.append(day)
+        with fetcher.fetch([responses([raising(REFUSED) if day == 5 else lambda: day])]) as items:
+            list(items)
+        fetcher.finish()
+        return day
+
+    outcomes = list(run_concurrently(client, itertools.count(), ingest))
     assert outcomes[-1].error is REFUSED
-    assert len(never.heard) < 1000
-    assert never.abandoned
+    assert {outcome.result for outcome in outcomes} >= {0, 1, 2, 3, 4}
+    assert len(begun) < 100
 
 
-def test_an_earlier_task_is_read_to_its_end_when_a_later_one_fails(client: Client) -> None:
-    later_has_failed = threading.Event()
+def test_a_later_day_is_given_up_when_an_earlier_one_fails(client: Client) -> None:
+    never, later_began, given_up = threading.Event(), threading.Event(), threading.Event()
+
+    def ingest(day: str, fetcher: Fetcher) -> None:
+        script: Script = [later_began.set, never.wait]
+        if day == "earlier":
+            script = [raising(REFUSED, after=later_began)]
+        try:
+            with fetcher.fetch([responses(script)]) as items:
+                list(items)
+        finally:
+            if day == "later":
+                given_up.set()
+
+    outcomes = list(run_concurrently(client, ["earlier", "later"], ingest))
+    assert [(outcome.key, outcome.error) for outcome in outcomes] == [("earlier", REFUSED)]
+    assert given_up.is_set()
+    never.set()
+
+
+def test_an_earlier_day_is_completed_when_a_later_one_fails(client: Client) -> None:
+    later_failed = threading.Event()
 
     def fail() -> object:
-        later_has_failed.set()
+        later_failed.set()
         raise REFUSED
 
-    earlier = Script([lambda: later_has_failed.wait(10), *numbers(1, 2, 3)], serial=True)
-    outcomes = list(side_by_side(client, [task("earlier", earlier), task("later", Script([fail]))]))
-    assert stored(outcomes) == {"earlier": [1, 2, 3, True], "later": None}
+    days: dict[str, Script] = {"earlier": [wait_for(later_failed), *numbers(1, 2, 3)], "later": [fail]}
+    outcomes = list(run(client, days))
+    assert [(outcome.key, outcome.result) for outcome in outcomes] == [
+        ("earlier", [True, 1, 2, 3]),
+        ("later", None),
+    ]
 
 
-def test_of_several_failures_that_concern_all_the_earliest_day_is_told(client: Client) -> None:
-    later_has_failed = threading.Event()
+def test_of_several_fatal_failures_the_earliest_day_is_reported(client: Client) -> None:
+    later_failed = threading.Event()
     first, second = LakeError("first"), LakeError("second")
 
-    def fail_first() -> object:
-        later_has_failed.wait(10)
-        raise first
-
-    def fail_second() -> object:
-        later_has_failed.set()
+    def fail() -> object:
+        later_failed.set()
         raise second
 
-    tasks = [task("day 1", Script([fail_first])), task("day 2", Script([fail_second]))]
-    assert [outcome.error for outcome in side_by_side(client, tasks)] == [first]
+    days: dict[str, Script] = {"day 1": [raising(first, after=later_failed)], "day 2": [fail]}
+    assert [outcome.error for outcome in run(client, days)] == [first]
 
 
-def test_what_takes_time_is_done_when_all_places_are_filled_again(client: Client) -> None:
-    """The second answer of the day is on its way before the first is worked off."""
-    asked_again, worked_off = threading.Event(), []
-
-    class Slow(Script):
-        def questions(self, places: int) -> Sequence[Question]:
-            return [
-                Question(question.ask, lambda _, take=question.take: take(_) or self.work)  # type: ignore[misc]
-                for question in super().questions(places)
-            ]
-
-        def work(self) -> None:
-            worked_off.append(asked_again.wait(10))
-
-    day = Slow([lambda: 1, asked_again.set], serial=True)
-    alone(client, task("day", day))
-    assert worked_off == [True, True]
-
-
-def test_a_mistake_of_ours_is_no_failure_of_a_day(client: Client) -> None:
+def test_a_bug_is_raised_and_is_no_failure_of_a_day(client: Client) -> None:
     with pytest.raises(ZeroDivisionError):
-        list(side_by_side(client, [task("day", Script([lambda: 1 // 0]))]))
+        list(run(client, {"day": [lambda: 1 // 0]}))
 
 
-def test_who_stops_listening_leaves_nothing_open(client: Client) -> None:
-    scripts = [Script(numbers(1)), Script(numbers(*range(1000)), serial=True)]
-    outcomes = side_by_side(client, [task(str(n), script) for n, script in enumerate(scripts)])
-    next(outcomes)
+def test_closing_the_iterator_gives_up_all_days(client: Client) -> None:
+    never, given_up = threading.Event(), []
+
+    def ingest(day: int, fetcher: Fetcher) -> None:
+        if day:
+            try:
+                with fetcher.fetch([responses([never.wait])]) as items:
+                    list(items)
+            finally:
+                given_up.append(day)
+
+    outcomes = run_concurrently(client, range(3), ingest)
+    assert next(outcomes).key == 0
     outcomes.close()  # type: ignore[attr-defined]  # a generator
-    assert scripts[1].abandoned
+    assert sorted(given_up) == [1, 2]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("day")]
+    never.set()
 
 
-def test_each_task_is_told_its_own_requests(client: Client, sandbox: Sandbox) -> None:
+def test_progress_is_reported_after_each_response(client: Client) -> None:
+    def ingest(_: int, fetcher: Fetcher) -> None:
+        with fetcher.fetch([iter(range(4))]) as items:
+            for done, _ in enumerate(items, 1):
+                fetcher.on_response(Progress(done, 4))
+
+    seen: list[Sequence[Progress]] = []
+    (outcome,) = run_concurrently(client, [1], ingest, on_progress=seen.append)
+    assert len(seen) == 4
+    assert outcome.progress == Progress(4, 4)
+
+
+def test_each_day_has_its_own_usage(client: Client, sandbox: Sandbox) -> None:
     sandbox.inject("500", times=1)
-    numbers_of_calls = [call["id"] for call in client.calls()][:3]
-    before = client.usage
-    tasks = [task(str(many), Script([lambda: client.call(numbers_of_calls[0])] * many)) for many in range(4)]
-    outcomes = list(side_by_side(client, tasks))
-    assert {outcome.task.subject: outcome.usage for outcome in outcomes} == {
-        str(many): Usage(many) for many in range(4)
-    }
-    assert client.usage - before == Usage(6)
+
+    def ingest(count: int, fetcher: Fetcher) -> None:
+        def reports() -> Iterator[object]:
+            for _ in range(count):
+                yield client.reports("status", group=fetcher.group)
+
+        with fetcher.fetch([reports()]) as items:
+            list(items)
+
+    usage = {outcome.key: outcome.usage for outcome in run_concurrently(client, range(4), ingest)}
+    assert [usage[count].requests - usage[count].retries for count in range(4)] == [0, 1, 2, 3]
+    assert sum(usage.values(), Usage()) == client.usage == Usage(requests=7, retries=1)

@@ -13,7 +13,7 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.days import exact_day
-from trackdrive_assets.ingest.concurrency import READINGS
+from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS
 from trackdrive_assets.ingest.reports import groups_missing, ingest_report
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.reports import parse_report
@@ -45,7 +45,7 @@ def test_a_report_that_comes_short_is_read_again(tmp_path: Path) -> None:
 def test_a_report_that_stays_short_fails_and_stores_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with (
-        asking(*[ONE_OF_TWO, EMPTY_PAGE] * READINGS) as client,
+        asking(*[ONE_OF_TWO, EMPTY_PAGE] * MAX_ATTEMPTS) as client,
         pytest.raises(IncompleteResponse, match="1 are"),
     ):
         ingest_report(client, lake, DAY, "buyer_id")

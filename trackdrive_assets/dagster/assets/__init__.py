@@ -1,1 +1,1 @@
-"""The Dagster assets, one file a family. What they do is in `ingest/` and `lake/`; here is when and which."""
+"""The Dagster assets, one file for each table. What they do is in `ingest/` and `lake/`."""

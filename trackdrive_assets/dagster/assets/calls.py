@@ -1,21 +1,22 @@
-"""The assets `calls` and `call_changes`: every call, and what changed since it was last read, day by day.
+"""The assets `calls` and `call_changes`: every call, and what has changed since its day was last fetched.
 
-One reading makes both. Whichever of the two is chosen, both are made and recorded.
+One fetch of a day writes both. If a run selects one of them, both are written and recorded.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.query import UndocumentedValueWarning
-from trackdrive_assets.dagster.assets.daily import Family, Metadata, api_spec, daily_assets, metadata_of
+from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.code_links import code_links
+from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, day_metadata
 from trackdrive_assets.dagster.previews import picture_of_calls
 from trackdrive_assets.days import Day
-from trackdrive_assets.ingest.calls import CallsRead, calls_task
-from trackdrive_assets.ingest.concurrency import Task
+from trackdrive_assets.ingest.calls import IngestedCalls, ingest_calls
+from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import SettingError, Settings, variable
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
@@ -26,73 +27,96 @@ CALL_CHANGES_KEY = dg.AssetKey(CALL_CHANGES.name)
 
 
 def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The assets, for a deployment's settings."""
-    exclude = excluded(settings)
+    """Return the assets for the settings of a deployment."""
+    return CallsAssets(settings).build(partitions)
 
-    def task_of(client: Client, lake: Lake, day: Day, key: dg.AssetKey) -> Task[CallsRead]:
-        return calls_task(client, lake, day, exclude, subject=(day, key))
 
-    specs = [
-        api_spec(
-            CALLS,
-            CALLS_KEY,
-            group_name="api",
-            code=code_links(settings, "ingest/calls.py", "tables/columns.py"),
-            description=(
-                "A row is one phone call, as the API shows it when the day is read. "
-                "Calls of the last weeks still change, so their days are read again."
+class CallsAssets(DailyAssets[IngestedCalls]):
+    """The assets `calls` and `call_changes`."""
+
+    name = "calls"
+    progress_unit = "calls"
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._exclude = exclusion_of(settings)
+
+    def specs(self) -> Sequence[dg.AssetSpec]:
+        """Return the specs of both assets."""
+        return [
+            api_asset_spec(
+                CALLS,
+                CALLS_KEY,
+                group_name="api",
+                code=code_links(self.settings, "ingest/calls.py", "tables/columns.py"),
+                description=(
+                    "Each row is one phone call, as the API has it when the day is fetched. "
+                    "Calls of the last weeks still change, so their days are fetched again."
+                ),
             ),
-        ),
-        api_spec(
-            CALL_CHANGES,
-            CALL_CHANGES_KEY,
-            group_name="api",
-            code=code_links(settings, "ingest/changes.py", "tables/changes.py"),
-            deps=[CALLS_KEY],
-            description=(
-                "A row is one field of one call of the day that was different when the day was read again: "
-                "a conversion that came or was taken back, revenue that moved, a call that appeared or "
-                "vanished. Written whenever calls are read; the first reading of a day changes nothing."
+            api_asset_spec(
+                CALL_CHANGES,
+                CALL_CHANGES_KEY,
+                group_name="api",
+                code=code_links(self.settings, "ingest/changes.py", "tables/changes.py"),
+                deps=[CALLS_KEY],
+                description=(
+                    "Each row is one field of one call that was different when its day was fetched again: "
+                    "a conversion that was gained or reversed, revenue that changed, a call that appeared or "
+                    "vanished. Written whenever calls are fetched. The first fetch of a day changes nothing."
+                ),
             ),
-        ),
-    ]
-    family = Family(
-        "calls",
-        specs,
-        task_of,
-        lambda _, read: told(read, settings.time_zone),
-        read_as=lambda _: CALLS_KEY,
-        counts="calls",
-    )
-    return daily_assets(family, settings, partitions)
+        ]
+
+    def ingest_day(
+        self,
+        client: Client,
+        lake: Lake,
+        day: Day,
+        key: dg.AssetKey,  # noqa: ARG002  one fetch writes both assets
+        fetcher: Fetcher,
+    ) -> IngestedCalls:
+        """Fetch a day of calls, and write the calls and their changes."""
+        return ingest_calls(client, lake, day, exclude=self._exclude, fetcher=fetcher)
+
+    def metadata_for(
+        self,
+        key: dg.AssetKey,  # noqa: ARG002  one fetch writes both assets
+        result: IngestedCalls,
+    ) -> Mapping[dg.AssetKey, Metadata]:
+        """Return what Dagster shows of a day of calls, and of its changes."""
+        return calls_metadata(result, self.settings.time_zone)
+
+    def source_key(self, key: dg.AssetKey) -> dg.AssetKey:  # noqa: ARG002  one fetch writes both assets
+        """Return `calls`, whose ingest writes both assets."""
+        return CALLS_KEY
 
 
-def told(read: CallsRead, zone: str) -> Mapping[dg.AssetKey, Metadata]:
-    """What Dagster shows of a day of calls, and of what had changed in it."""
-    found = {"changes_found": read.changes.new}
+def calls_metadata(ingested: IngestedCalls, zone: str) -> Mapping[dg.AssetKey, Metadata]:
+    """Return what Dagster shows of a day of calls, and of its changes."""
+    found = {"changes_found": ingested.changes.new_count}
+    picture = {"picture": picture_of_calls(ingested.written.path, zone)}
     return {
-        CALLS_KEY: metadata_of(
-            read.written, CALLS, {"picture": picture_of_calls(read.written.path, zone), **found}
-        ),
-        CALL_CHANGES_KEY: metadata_of(read.changes.written, CALL_CHANGES, found),
+        CALLS_KEY: day_metadata(ingested.written, CALLS, {**picture, **found}),
+        CALL_CHANGES_KEY: day_metadata(ingested.changes.written, CALL_CHANGES, found),
     }
 
 
-def excluded(settings: Settings) -> Exclusion:
-    """What the settings want never to be stored.
+def exclusion_of(settings: Settings) -> Exclusion:
+    """Return what the settings exclude from the lake.
 
     Raises:
-        SettingError: They name a column that every call needs.
+        SettingError: They exclude a column that every call needs.
     """
     name = variable("exclude_columns")
     try:
         exclusion = Exclusion(settings.exclude_columns)
     except ValueError as error:
-        raise SettingError(f"{name} cannot be followed: {error}") from None
+        raise SettingError(f"{name} cannot be used: {error}") from None
     for pattern in exclusion.undocumented:
         warnings.warn(
-            f"{name} names {pattern!r}, which is no documented column. It is kept out where it comes; "
-            "check its spelling.",
+            f"{name} contains {pattern!r}, which is no documented column. It is excluded if it ever comes. "
+            "Check its spelling.",
             UndocumentedValueWarning,
             stacklevel=2,
         )

@@ -1,14 +1,14 @@
-"""How a run works through its days: each day once, recorded as it finishes, and what a failure leaves.
+"""Run a step over its days: fetch each once, record it as soon as it is done, and decide what a failure ends.
 
-Shared by the three families that are read from the API. Not here: what is read (`ingest/`).
+`DailyAssets` is the base of the three kinds of assets that are fetched from the API. Not here: how a day is
+ingested (`ingest/`), and what Dagster shows of it (`dagster/metadata.py`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
-from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -16,261 +16,210 @@ import dagster as dg
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
 from trackdrive_assets.dagster.executor import account_lock
-from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY
-from trackdrive_assets.dagster.previews import first_rows
-from trackdrive_assets.dagster.progress import Progress
+from trackdrive_assets.dagster.metadata import Metadata
+from trackdrive_assets.dagster.progress import ProgressLog
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.days import Day, exact_day, not_begun
-from trackdrive_assets.ingest.concurrency import Outcome, Task, side_by_side
+from trackdrive_assets.ingest.concurrency import Outcome, run_concurrently
+from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.database import build_database
-from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.file_checks import DUE_HOUR
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS, Table
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
 
 POOL = "trackdrive_api"
-OWNERS = ["team:trackdrive"]
 
-Metadata = Mapping[str, Any]
+RETRY_DELAYS = (60, 180)
+"""The seconds before each retry of a step, for failures that outlast the retries of single requests.
 
-Stored = TypeVar("Stored")
-
-
-@dataclass(frozen=True)
-class Family(Generic[Stored]):
-    """Assets that are read from the API day by day.
-
-    Attributes:
-        name: Of the step.
-        specs: The assets, each after those of the family that it depends on.
-        task_of: How a day of one of them is read. The task's subject is the day and the asset.
-        told: What Dagster is to show of what was stored: of the asset, and of others that came with it.
-        read_as: Gives the asset that an asset is read with; by default, itself.
-        counts: What its progress counts: `calls`, or `answers` of the API.
-        priority: Of the step among those of a run that need not wait for each other; the greater comes first.
-    """
-
-    name: str
-    specs: Sequence[dg.AssetSpec]
-    task_of: Callable[[Client, Lake, Day, dg.AssetKey], Task[Stored]]
-    told: Callable[[dg.AssetKey, Stored], Mapping[dg.AssetKey, Metadata]]
-    read_as: Callable[[dg.AssetKey], dg.AssetKey] = lambda key: key
-    counts: str = "answers"
-    priority: int = 0
-
-
-WAITS = (60, 180)
-"""Seconds before a step is tried again, for what outlasted the retries of single requests and can still pass.
-
-Asked for failure by failure, and not by a policy: that would repeat whatever went wrong, a missing credential
-too.
+Each failure asks for its retry. A retry policy would also repeat failures that cannot pass, like a missing
+credential.
 """
 
-
-def daily_assets(
-    family: Family[Any], settings: Settings, partitions: dg.PartitionsDefinition[str]
-) -> dg.AssetsDefinition:
-    """The assets of a family, any of them alone or all together."""
-    due = _due_every_morning(settings)
-
-    @dg.multi_asset(
-        name=family.name,
-        specs=[spec.replace_attributes(freshness_policy=due) for spec in family.specs],
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        can_subset=True,
-        pool=POOL,
-        op_tags={"dagster/priority": str(family.priority)},
-    )
-    def read_days(
-        context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        files = lake.open()
-        with trackdrive.client() as client:
-            refused = run_days(context, settings, client, files, family)
-        for key in [spec.key for spec in family.specs]:
-            if key in context.selected_asset_keys and family.read_as(key) not in refused:
-                yield dg.MaterializeResult(asset_key=key)
-        if refused:
-            # Dagster abandons the views of this run with the step. What was stored is to be seen in them.
-            try:
-                build_database(
-                    files,
-                    SCHEMAS,
-                    time_zone=settings.time_zone,
-                    descriptions=DESCRIPTIONS,
-                    column_descriptions=COLUMN_DESCRIPTIONS,
-                )
-            except LakeError as error:
-                context.log.warning(str(error))
-            raise _retry_or_fail(context, _refusal(refused, of=len(context.selected_asset_keys)))
-
-    return read_days
+DayKey = tuple[Day, dg.AssetKey]
+Result = TypeVar("Result")
 
 
-def api_spec(
-    table: Table,
-    key: dg.AssetKey,
-    *,
-    group_name: str,
-    description: str,
-    code: Mapping[str, Any],
-    deps: Sequence[dg.AssetKey] = (),
-) -> dg.AssetSpec:
-    """What Dagster shows of an asset that is read from the API. Its `code` are the links to it."""
-    return dg.AssetSpec(
-        key,
-        deps=deps,
-        description=description,
-        group_name=group_name,
-        kinds={"api", "parquet"},
-        owners=OWNERS,
-        metadata={
-            "dagster/table_name": ".".join(key.path),
-            "dagster/column_schema": column_schema(table),
-            **code,
-        },
-    ).with_io_manager_key(IO_MANAGER_KEY)
+class DailyAssets(ABC, Generic[Result]):
+    """The assets of one table that are fetched from the API day by day.
 
+    Args:
+        settings: The settings of the deployment.
 
-def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
-    """Every asset is read between midnight and the hour when yesterday is due.
-
-    It is content with any day. The check `yesterday_loaded` looks for the right one.
+    Attributes:
+        name: The name of their step.
+        progress_unit: The unit in which the log of a run counts its progress.
+        priority: The priority of the step among those of a run that are independent. The highest is first.
     """
-    return dg.FreshnessPolicy.cron(
-        deadline_cron=f"0 {DUE_HOUR} * * *",
-        lower_bound_delta=timedelta(hours=DUE_HOUR),
-        timezone=settings.time_zone,
-    )
+
+    name: ClassVar[str]
+    progress_unit: ClassVar[str] = "responses"
+    priority: ClassVar[int] = 0
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def specs(self) -> Sequence[dg.AssetSpec]:
+        """Return the specs of the assets, each after those that it depends on."""
+
+    @abstractmethod
+    def ingest_day(self, client: Client, lake: Lake, day: Day, key: dg.AssetKey, fetcher: Fetcher) -> Result:
+        """Fetch a day of an asset, and write it. This runs in a thread of its own."""
+
+    @abstractmethod
+    def metadata_for(self, key: dg.AssetKey, result: Result) -> Mapping[dg.AssetKey, Metadata]:
+        """Return what Dagster shows of an ingested day, for the asset and those that were written with it."""
+
+    def source_key(self, key: dg.AssetKey) -> dg.AssetKey:
+        """Return the asset whose ingest writes this asset: itself, unless two are written together."""
+        return key
+
+    def build(self, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+        """Return the assets. A run can select any of them, or all together."""
+        due = _due_every_morning(self.settings)
+
+        @dg.multi_asset(
+            name=self.name,
+            specs=[spec.replace_attributes(freshness_policy=due) for spec in self.specs()],
+            partitions_def=partitions,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            can_subset=True,
+            pool=POOL,
+            op_tags={"dagster/priority": str(self.priority)},
+        )
+        def ingest_days_of_run(
+            context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
+        ) -> Iterator[dg.MaterializeResult[Any]]:
+            opened = lake.open()
+            with trackdrive.client() as client:
+                refused = StepRun(context, self, client, opened).ingest_days()
+            for spec in self.specs():
+                if spec.key in context.selected_asset_keys and self.source_key(spec.key) not in refused:
+                    yield dg.MaterializeResult(asset_key=spec.key)
+            if refused:
+                # The step fails, so Dagster skips the views of the run. They should show what was stored.
+                _build_views(context, opened, self.settings.time_zone)
+                failure = _summarize(refused, selected_count=len(context.selected_asset_keys))
+                raise _retry_or_fail(context, failure)
+
+        return ingest_days_of_run
 
 
-def column_schema(table: Table) -> dg.TableSchema:
-    """The columns of a table with their types and meanings, those of the folders included."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(name=column.name, type=str(column.type), description=column.description)
-            for column in (*table.columns, *table.hive)
-        ]
-    )
+class StepRun(Generic[Result]):
+    """One run of a step: every selected asset for every day, several at the same time.
 
-
-def run_days(
-    context: dg.AssetExecutionContext,
-    settings: Settings,
-    client: Client,
-    lake: Lake,
-    family: Family[Stored],
-) -> Mapping[dg.AssetKey, dg.Failure]:
-    """Ingest every selected asset for every day of the run. Gives the readings that were refused, and why.
-
-    Days and assets are read side by side. A step that makes more than one file records each at once, so that
-    the UI shows progress, and a run that dies or is retried keeps what it finished. What the account refuses
-    for one asset (a category, say) ends that asset and not the others.
+    Args:
+        context: The context of the step.
+        assets: The assets of the step.
+        client: The client of the account.
+        lake: The lake to write to.
 
     Raises:
-        dg.Failure: A day failed. It names the day; days that were not read keep their old files.
+        dg.Failure: The run has no days, or one that has not begun.
     """
-    days = days_of(context.partition_keys, ZoneInfo(settings.time_zone), datetime.now(UTC))
-    readings = sorted({family.read_as(key) for key in context.selected_asset_keys})
-    at_once = len(days) * len(readings) > 1
-    finished = _finished(context, family.read_as) if context.retry_number else {}
-    refused: dict[dg.AssetKey, dg.Failure] = {}
-    progress = Progress(context.log, family.counts, days, len(readings))
 
-    def tasks() -> Iterator[Task[Stored]]:
-        for day, key in product(days, readings):
-            if stored := finished.get((str(day), key)):
-                _record(context, day, stored, at_once=False)
-                progress.ended(day)
-            elif key in refused:
-                progress.ended(day)
+    def __init__(
+        self, context: dg.AssetExecutionContext, assets: DailyAssets[Result], client: Client, lake: Lake
+    ) -> None:
+        self._context = context
+        self._assets = assets
+        self._client = client
+        self._lake = lake
+        self._days = days_of(context.partition_keys, ZoneInfo(assets.settings.time_zone), datetime.now(UTC))
+        self._keys = sorted({assets.source_key(key) for key in context.selected_asset_keys})
+        self._progress = ProgressLog(context.log, assets.progress_unit, self._days, len(self._keys))
+        self._refused: dict[dg.AssetKey, dg.Failure] = {}
+
+    def ingest_days(self) -> Mapping[dg.AssetKey, dg.Failure]:
+        """Ingest the days, and record each as soon as it is done.
+
+        If the account refuses one asset, like a category, only that asset ends.
+
+        Returns:
+            The assets that failed alone, and why.
+
+        Raises:
+            dg.Failure: A day failed for a reason that concerns all. Days that were not ingested keep their
+                files.
+        """
+        with account_lock(self._context.instance, self._context.log):
+            for outcome in run_concurrently(
+                self._client,
+                self._remaining(),
+                self._ingest,
+                is_fatal=self._is_fatal,
+                on_progress=self._progress.on_response,
+            ):
+                day, key = outcome.key
+                if outcome.error is not None:
+                    self._refuse(day, key, outcome.error)
+                elif outcome.result is not None:
+                    self._record_stored(day, key, outcome.result, _cost(outcome))
+                self._progress.on_end(day, outcome.progress.done)
+        return self._refused
+
+    def _remaining(self) -> Iterator[DayKey]:
+        """Return the days to ingest, without those that an earlier attempt of the step has recorded."""
+        finished = _finished(self._context, self._assets) if self._context.retry_number else {}
+        for day, key in product(self._days, self._keys):
+            if recorded := finished.get((str(day), key)):
+                self._record(day, recorded, at_once=False)
+                self._progress.on_end(day)
+            elif key in self._refused:
+                self._progress.on_end(day)
             else:
-                yield family.task_of(client, lake, day, key)
+                yield day, key
 
-    def ends_all(error: Exception) -> bool:
-        return not concerns_one_asset(error) or len(readings) == 1
+    def _ingest(self, day_key: DayKey, fetcher: Fetcher) -> Result:
+        day, key = day_key
+        return self._assets.ingest_day(self._client, self._lake, day, key, fetcher)
 
-    with account_lock(context.instance, context.log):
-        for outcome in side_by_side(client, tasks(), ends_all=ends_all, watch=progress.read):
-            day, key = outcome.task.subject
-            if outcome.stored is not None:
-                metadata = _with_cost(family.told(key, outcome.stored), key, outcome)
-                _record(context, day, metadata, at_once=at_once)
-            elif outcome.error is not None:
-                said = f"{key.to_user_string()} of {day}: {outcome.error}"
-                failure = dg.Failure(said, allow_retries=is_transient_failure(outcome.error))
-                if ends_all(outcome.error):
-                    # The sentence says it all; the way to it through other people's code would bury it.
-                    raise _retry_or_fail(context, failure) from None
-                context.log.error(said)
-                refused.setdefault(key, failure)
-            progress.ended(day, outcome.amount.done)
-    return refused
+    def _is_fatal(self, error: Exception) -> bool:
+        return len(self._keys) == 1 or not concerns_one_asset(error)
 
+    def _refuse(self, day: Day, key: dg.AssetKey, error: Exception) -> None:
+        """Fail an asset, or the step if the error concerns all assets."""
+        message = f"{key.to_user_string()} of {day}: {error}"
+        failure = dg.Failure(message, allow_retries=is_transient(error))
+        if self._is_fatal(error):
+            # The message is enough. A traceback through other packages would hide it.
+            raise _retry_or_fail(self._context, failure) from None
+        self._context.log.error(message)
+        self._refused.setdefault(key, failure)
 
-def _with_cost(
-    metadata: Mapping[dg.AssetKey, Metadata], key: dg.AssetKey, outcome: Outcome[Any]
-) -> Mapping[dg.AssetKey, Metadata]:
-    """What was stored, and what it cost to read."""
-    spent = {
-        "requests": outcome.usage.requests,
-        "retries": outcome.usage.retries,
-        "seconds": outcome.seconds,
-    }
-    return {**metadata, key: {**metadata[key], **spent}}
+    def _record_stored(self, day: Day, key: dg.AssetKey, result: Result, cost: Metadata) -> None:
+        """Record a day that was stored. A step that writes more than one file records each at once.
 
+        So the UI shows progress, and a run that dies or is retried keeps what it finished.
+        """
+        metadata = self._assets.metadata_for(key, result)
+        at_once = len(self._days) * len(self._keys) > 1
+        self._record(day, {**metadata, key: {**metadata[key], **cost}}, at_once=at_once)
 
-def _retry_or_fail(context: dg.AssetExecutionContext, failure: dg.Failure) -> Exception:
-    """The failure, or the request to try the step again if that can help and has not been done enough."""
-    if not failure.allow_retries or context.retry_number >= len(WAITS):
-        return failure
-    wait = WAITS[context.retry_number]
-    context.log.warning(
-        "%s\nTrying again in %d s, %d of %d.",
-        failure.description,
-        wait,
-        context.retry_number + 1,
-        len(WAITS),
-    )
-    return dg.RetryRequested(max_retries=len(WAITS), seconds_to_wait=wait)
+    def _record(self, day: Day, recorded: Mapping[dg.AssetKey, Metadata], *, at_once: bool) -> None:
+        """Record a day in Dagster, at once or at the end of the step.
 
-
-def _finished(
-    context: dg.AssetExecutionContext, read_as: Callable[[dg.AssetKey], dg.AssetKey]
-) -> Mapping[tuple[str, dg.AssetKey], Mapping[dg.AssetKey, Metadata]]:
-    """What earlier attempts of this run recorded, by day and reading."""
-    found: dict[tuple[str, dg.AssetKey], dict[dg.AssetKey, Metadata]] = {}
-    for entry in context.instance.all_logs(
-        context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
-    ):
-        materialization = entry.asset_materialization
-        if materialization and materialization.partition:
-            key = materialization.asset_key
-            stored = found.setdefault((materialization.partition, read_as(key)), {})
-            stored[key] = materialization.metadata
-    return found
-
-
-def _refusal(refused: Mapping[dg.AssetKey, dg.Failure], of: int) -> dg.Failure:
-    """One failure that tells of all."""
-    said = [str(failure.description) for failure in refused.values()]
-    return dg.Failure(
-        "\n".join([f"{len(refused)} of {of} failed; the others are stored.", *said]),
-        allow_retries=any(failure.allow_retries for failure in refused.values()),
-    )
+        Dagster records selected assets when the step ends. Assets written along with them are recorded here.
+        """
+        for key, metadata in recorded.items():
+            is_selected = key in self._context.selected_asset_keys
+            if is_selected:
+                self._context.add_asset_metadata(metadata, asset_key=key, partition_key=str(day))
+            if at_once or not is_selected:
+                self._context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=str(day)))
 
 
 def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> list[Day]:
-    """The days of partition keys.
+    """Return the days of partition keys.
 
     Raises:
-        dg.Failure: There is none, or one of them has not begun.
+        dg.Failure: There is no key, or one of the days has not begun.
     """
     if not partition_keys:
-        raise dg.Failure("The range holds no day. Give its earlier day first.", allow_retries=False)
+        raise dg.Failure("The range has no days. Give its earlier day first.", allow_retries=False)
     days = [exact_day(date.fromisoformat(key), zone) for key in partition_keys]
     if early := not_begun(days, now):
         raise dg.Failure(
@@ -281,45 +230,88 @@ def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> lis
 
 
 def concerns_one_asset(error: Exception) -> bool:
-    """Whether the other assets of a run can be read all the same.
+    """Return whether the other assets of a run can still be ingested.
 
-    A key that is refused is refused everywhere, a server that is out is out for all of them, and a lake that
-    can't be written has no place for the others either.
+    If a key is refused or the server is down, all assets fail. If the lake cannot be written, so do they.
     """
     return not isinstance(error, AccessDenied | Unavailable | LakeError)
 
 
-def is_transient_failure(error: Exception) -> bool:
-    """Whether a later run can end differently without anybody changing anything."""
+def is_transient(error: Exception) -> bool:
+    """Return whether a later run can succeed without a change of settings, account or code."""
     return isinstance(error, TrackdriveError) and not error.is_permanent
 
 
-def metadata_of(written: WriteResult, table: Table, besides: Metadata = MappingProxyType({})) -> Metadata:
-    """What Dagster shows of a day's file: first what people look for."""
+def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
+    """Return the policy that an asset is materialized between midnight and the hour when yesterday is due.
+
+    Any day satisfies it. The check `yesterday_loaded` looks for the right one.
+    """
+    return dg.FreshnessPolicy.cron(
+        deadline_cron=f"0 {DUE_HOUR} * * *",
+        lower_bound_delta=timedelta(hours=DUE_HOUR),
+        timezone=settings.time_zone,
+    )
+
+
+def _build_views(context: dg.AssetExecutionContext, lake: Lake, time_zone: str) -> None:
+    """Build the DuckDB file. Log an error, because the step fails for another reason anyway."""
+    try:
+        build_database(
+            lake,
+            SCHEMAS,
+            time_zone=time_zone,
+            descriptions=DESCRIPTIONS,
+            column_descriptions=COLUMN_DESCRIPTIONS,
+        )
+    except LakeError as error:
+        context.log.warning(str(error))
+
+
+def _cost(outcome: Outcome[Any, Any]) -> Metadata:
+    """Return what it took to ingest a day."""
     return {
-        "dagster/partition_row_count": written.rows,
-        **({} if written.api_count is None else {"api_count": written.api_count}),
-        **besides,
-        "first_rows": first_rows(written.path, table),
-        "path": dg.MetadataValue.path(written.path),
-        "bytes": written.bytes,
+        "requests": outcome.usage.requests,
+        "retries": outcome.usage.retries,
+        "seconds": outcome.seconds,
     }
 
 
-def _record(
-    context: dg.AssetExecutionContext,
-    day: Day,
-    stored: Mapping[dg.AssetKey, Metadata],
-    *,
-    at_once: bool,
-) -> None:
-    """Tell Dagster of a day, now or at the end of the run.
+def _finished(
+    context: dg.AssetExecutionContext, assets: DailyAssets[Any]
+) -> Mapping[tuple[str, dg.AssetKey], Mapping[dg.AssetKey, Metadata]]:
+    """Return what earlier attempts of this run recorded, by day and the asset whose ingest wrote it."""
+    found: dict[tuple[str, dg.AssetKey], dict[dg.AssetKey, Metadata]] = {}
+    for entry in context.instance.all_logs(
+        context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION
+    ):
+        materialization = entry.asset_materialization
+        if materialization and materialization.partition:
+            key = materialization.asset_key
+            recorded = found.setdefault((materialization.partition, assets.source_key(key)), {})
+            recorded[key] = materialization.metadata
+    return found
 
-    An asset that was read without being selected gets no word at the end, so it is told of now.
-    """
-    for key, metadata in stored.items():
-        selected = key in context.selected_asset_keys
-        if selected:
-            context.add_asset_metadata(metadata, asset_key=key, partition_key=str(day))
-        if at_once or not selected:
-            context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=str(day)))
+
+def _summarize(refused: Mapping[dg.AssetKey, dg.Failure], selected_count: int) -> dg.Failure:
+    """Return one failure for all assets that failed alone."""
+    messages = [str(failure.description) for failure in refused.values()]
+    return dg.Failure(
+        "\n".join([f"{len(refused)} of {selected_count} failed; the others are stored.", *messages]),
+        allow_retries=any(failure.allow_retries for failure in refused.values()),
+    )
+
+
+def _retry_or_fail(context: dg.AssetExecutionContext, failure: dg.Failure) -> Exception:
+    """Return the failure, or a request to retry the step if that can help and retries are left."""
+    if not failure.allow_retries or context.retry_number >= len(RETRY_DELAYS):
+        return failure
+    delay = RETRY_DELAYS[context.retry_number]
+    context.log.warning(
+        "%s\nRetrying in %d s, %d of %d.",
+        failure.description,
+        delay,
+        context.retry_number + 1,
+        len(RETRY_DELAYS),
+    )
+    return dg.RetryRequested(max_retries=len(RETRY_DELAYS), seconds_to_wait=delay)

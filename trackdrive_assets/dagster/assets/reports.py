@@ -1,36 +1,58 @@
-"""The assets `reports/<category>`: the API's own totals by category, one file a day and category."""
+"""The assets `reports/<category>`: the API's own totals by category, one file for each day and category."""
+
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from trackdrive_assets.dagster.assets.daily import Family, api_spec, daily_assets, metadata_of
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.code_links import code_links
-from trackdrive_assets.ingest.reports import report_task
+from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, day_metadata
+from trackdrive_assets.days import Day
+from trackdrive_assets.ingest.fetcher import Fetcher
+from trackdrive_assets.ingest.reports import ingest_report
+from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import REPORTS
 
 
 def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The assets, one for each category of a deployment's settings."""
-    code = code_links(settings, "ingest/reports.py", "tables/columns.py")
-    specs = [
-        api_spec(
-            REPORTS,
-            dg.AssetKey(["reports", category]),
-            group_name="aggregates",
-            code=code,
-            description=(
-                f"A row is one {category} of the day, with the totals of Trackdrive's own report. "
-                "They can differ from `calls` where a call has changed since."
-            ),
-        )
-        for category in settings.report_categories
-    ]
-    family = Family(
-        "reports",
-        specs,
-        lambda client, lake, day, key: report_task(client, lake, day, key.path[-1], subject=(day, key)),
-        lambda key, written: {key: metadata_of(written, REPORTS)},
-        # A refused category fails the step, which then builds the views itself: over all that the run reads.
-        priority=-1,
-    )
-    return daily_assets(family, settings, partitions)
+    """Return the assets, one for each category of the settings of a deployment."""
+    return ReportsAssets(settings).build(partitions)
+
+
+class ReportsAssets(DailyAssets[WriteResult]):
+    """The assets `reports/<category>`."""
+
+    name = "reports"
+    # If a category is refused, the step fails and builds the views itself. So it comes last, when the other
+    # tables of the run are stored.
+    priority = -1
+
+    def specs(self) -> Sequence[dg.AssetSpec]:
+        """Return one spec for each category."""
+        code = code_links(self.settings, "ingest/reports.py", "tables/columns.py")
+        return [
+            api_asset_spec(
+                REPORTS,
+                dg.AssetKey(["reports", category]),
+                group_name="aggregates",
+                code=code,
+                description=(
+                    f"Each row is one {category} of the day, with the totals of Trackdrive's own report. "
+                    "They can differ from `calls` if a call has changed since."
+                ),
+            )
+            for category in self.settings.report_categories
+        ]
+
+    def ingest_day(
+        self, client: Client, lake: Lake, day: Day, key: dg.AssetKey, fetcher: Fetcher
+    ) -> WriteResult:
+        """Fetch a day of one report, and write it."""
+        return ingest_report(client, lake, day, key.path[-1], fetcher=fetcher)
+
+    def metadata_for(self, key: dg.AssetKey, result: WriteResult) -> Mapping[dg.AssetKey, Metadata]:
+        """Return what Dagster shows of a day of one report."""
+        return {key: day_metadata(result, REPORTS)}

@@ -1,40 +1,59 @@
-"""The assets `stats/<group_by>`: the API's own series of the day, one file a day and grouping."""
+"""The assets `stats/<group_by>`: the API's own statistics by interval, one file for each day and group."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
-from trackdrive_assets.dagster.assets.daily import Family, api_spec, daily_assets, metadata_of
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.code_links import code_links
-from trackdrive_assets.ingest.stats import stats_task
+from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, day_metadata
+from trackdrive_assets.days import Day
+from trackdrive_assets.ingest.fetcher import Fetcher
+from trackdrive_assets.ingest.stats import ingest_stats
+from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 from trackdrive_assets.tables.columns import STATS
 
 
 def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The assets, one for each grouping that both generations of the API know."""
-    minutes = STATS_INTERVALS[settings.stats_interval]
-    code = code_links(settings, "ingest/stats.py", "tables/columns.py")
-    specs = [
-        api_spec(
-            STATS,
-            dg.AssetKey(["stats", group_by]),
-            group_name="aggregates",
-            code=code,
-            description=(
-                f"A row is one {group_by} in one interval of {settings.stats_interval}, with "
-                "Trackdrive's own count, revenue, profit and cost. An interval without calls has no row."
-            ),
-        )
-        for group_by in LEGACY_GROUP_BYS
-    ]
-    family = Family(
-        "stats",
-        specs,
-        lambda client, lake, day, key: stats_task(
-            client, lake, day, key.path[-1], minutes=minutes, now=datetime.now(UTC), subject=(day, key)
-        ),
-        lambda key, written: {key: metadata_of(written, STATS)},
-    )
-    return daily_assets(family, settings, partitions)
+    """Return the assets, one for each group that the legacy API and today's API both have."""
+    return StatsAssets(settings).build(partitions)
+
+
+class StatsAssets(DailyAssets[WriteResult]):
+    """The assets `stats/<group_by>`."""
+
+    name = "stats"
+
+    def specs(self) -> Sequence[dg.AssetSpec]:
+        """Return one spec for each group."""
+        code = code_links(self.settings, "ingest/stats.py", "tables/columns.py")
+        return [
+            api_asset_spec(
+                STATS,
+                dg.AssetKey(["stats", group_by]),
+                group_name="aggregates",
+                code=code,
+                description=(
+                    f"Each row is one {group_by} in one interval of {self.settings.stats_interval}, with "
+                    "Trackdrive's own count, revenue, profit and cost. An interval without calls has no row."
+                ),
+            )
+            for group_by in LEGACY_GROUP_BYS
+        ]
+
+    def ingest_day(
+        self, client: Client, lake: Lake, day: Day, key: dg.AssetKey, fetcher: Fetcher
+    ) -> WriteResult:
+        """Fetch a day of statistics by one group, and write it."""
+        minutes = STATS_INTERVALS[self.settings.stats_interval]
+        now = datetime.now(UTC)
+        return ingest_stats(client, lake, day, key.path[-1], minutes=minutes, now=now, fetcher=fetcher)
+
+    def metadata_for(self, key: dg.AssetKey, result: WriteResult) -> Mapping[dg.AssetKey, Metadata]:
+        """Return what Dagster shows of a day of statistics by one group."""
+        return {key: day_metadata(result, STATS)}

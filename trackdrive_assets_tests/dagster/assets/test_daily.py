@@ -14,7 +14,7 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     UnreadableResponse,
 )
-from trackdrive_assets.dagster.assets.daily import WAITS, concerns_one_asset, is_transient_failure
+from trackdrive_assets.dagster.assets.daily import RETRY_DELAYS, concerns_one_asset, is_transient
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.tables.errors import MalformedRow
@@ -40,7 +40,7 @@ def test_a_failure_concerns_one_asset_or_all_and_may_pass_or_not(
     error: Exception, *, one: bool, passes: bool
 ) -> None:
     assert concerns_one_asset(error) is one
-    assert is_transient_failure(error) is passes
+    assert is_transient(error) is passes
 
 
 def test_a_server_that_is_out_for_long_is_asked_again_by_the_same_run(pipeline: Pipeline) -> None:
@@ -52,7 +52,7 @@ def test_a_server_that_is_out_for_long_is_asked_again_by_the_same_run(pipeline: 
 def test_a_step_is_tried_three_times_and_then_fails_with_the_reason(pipeline: Pipeline) -> None:
     pipeline.sandbox.inject("429", times=None, retry_after=3600)
     result = pipeline.materialize("calls", "2024-03-10", fails=True)
-    assert len(pipeline.sandbox.requests) == 1 + len(WAITS) == 3
+    assert len(pipeline.sandbox.requests) == 1 + len(RETRY_DELAYS) == 3
     assert "calls of 2024-03-10" in why(result)
     assert "429" in why(result)
 
