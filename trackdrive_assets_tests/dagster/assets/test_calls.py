@@ -226,7 +226,7 @@ def test_a_revoked_key_fails_the_run_at_once_and_says_what_to_check(pipeline: Pi
     pipeline.sandbox.revoked = True
     result = pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
     assert len(pipeline.sandbox.requests) <= pipeline.settings.max_concurrency
-    for word in ("401", "/api/v1/calls", "key begins with tdpub", "Trackdrive profile"):
+    for word in ("401", "/api/v1/calls", "public key tdpub", "Trackdrive profile"):
         assert word in why(result)
     assert pipeline.sandbox.private_key not in why(result)
 
