@@ -14,14 +14,9 @@ from trackdrive_assets.api.pagination import (
     FIRST_CURSOR,
     Page,
     Paging,
-    missing_count,
-    next_cursor,
     paginate,
-    report_ends,
 )
 from trackdrive_assets.api.rows import Rows
-
-END_TOKENS = ["0", "0.0", "-0", "0E0", "null", "false", "", FIRST_CURSOR, None]
 
 
 @dataclass
@@ -200,16 +195,6 @@ def test_a_walk_can_begin_in_the_middle() -> None:
     assert [row["uuid"] for page in by_page for row in page.rows] == names([3, 2, 1])
 
 
-@pytest.mark.parametrize("token", END_TOKENS)
-def test_a_cursor_ends_in_every_way_that_servers_end_it(token: str | None) -> None:
-    assert next_cursor(Metadata(next_cursor=token)) is None
-
-
-@pytest.mark.parametrize("token", ["32494003", "1.7188355534787E+14", "0.1", "-2", "b3BhcXVl"])
-def test_any_other_cursor_goes_on(token: str) -> None:
-    assert next_cursor(Metadata(next_cursor=token)) == token
-
-
 def _page(numbers: Sequence[int], **metadata: Any) -> Page:
     return Page(Rows.of([{"uuid": f"call {number}"} for number in numbers]), Metadata(**metadata))
 
@@ -269,30 +254,3 @@ def test_a_page_that_new_calls_have_filled_with_known_rows_is_not_the_end() -> N
 def test_a_full_page_that_says_nothing_of_what_follows_is_an_error() -> None:
     with pytest.raises(IncompleteResponse, match="more may follow"):
         list(paginate(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))
-
-
-def test_more_than_was_counted_is_none_missing() -> None:
-    assert [missing_count(None, 0), missing_count(3, 3), missing_count(3, 4), missing_count(3, 1)] == [
-        0,
-        0,
-        0,
-        2,
-    ]
-
-
-@pytest.mark.parametrize(
-    ("new", "gathered", "metadata", "over"),
-    [
-        (0, 0, Metadata(), True),
-        (1, 1, Metadata(), False),
-        (0, 1, Metadata(), True),
-        (1, 1, Metadata(total_count=1), True),
-        (1, 1, Metadata(total_count=2), False),
-        (1, 1, Metadata(total_pages=1), True),
-        (1, 1, Metadata(total_pages=2), False),
-    ],
-)
-def test_a_report_ends_with_a_page_without_new_groups_or_its_count(
-    new: int, gathered: int, metadata: Metadata, over: object
-) -> None:
-    assert report_ends(1, new, gathered, metadata) is over

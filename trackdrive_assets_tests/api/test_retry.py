@@ -57,6 +57,11 @@ def test_a_pause_is_within_the_span_of_its_attempt(attempt: int, draw: float) ->
     assert span / 2 <= pause_before(attempt, PASSING, lambda: draw) <= span
 
 
+@pytest.mark.parametrize(("draw", "pause"), [(0.0, 0.5), (0.5, 0.75), (0.99, 0.995)])
+def test_a_pause_is_at_least_half_of_its_range(draw: float, pause: float) -> None:
+    assert pause_before(1, PASSING, lambda: draw) == pause
+
+
 def test_pauses_double_up_to_the_longest() -> None:
     assert [pause_before(attempt, PASSING, lambda: 0.0) for attempt in range(1, 8)] == [
         0.5, 1, 2, 4, 8, 15, 15,
