@@ -1,4 +1,4 @@
-"""Reading a day of calls without Dagster: what counts as inside, and what a fault in the middle leaves."""
+"""Ingest a day of calls without Dagster: which calls belong to it, and what a fault leaves."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -26,7 +26,7 @@ from trackdrive_assets_tests.support.fake_clock import Hurry
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 
 
-def asking(sandbox: Sandbox, max_concurrency: int = 16, per_page: int = 7) -> Client:
+def client_of(sandbox: Sandbox, max_concurrency: int = 16, per_page: int = 7) -> Client:
     """Small pages, so that a day has many, and no waiting."""
     return Client(
         sandbox.base_url,
@@ -40,7 +40,7 @@ def asking(sandbox: Sandbox, max_concurrency: int = 16, per_page: int = 7) -> Cl
 
 @pytest.fixture(params=[1, 16], ids=["one request at a time", "sixteen"])
 def client(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Client]:
-    with asking(sandbox, request.param) as made:
+    with client_of(sandbox, request.param) as made:
         yield made
 
 
@@ -58,7 +58,7 @@ def truth(sandbox: Sandbox) -> list[object]:
     return [row["uuid"] for row in sandbox.calls(DAY.start, DAY.end)]
 
 
-def test_a_day_of_many_pages_is_whole(client: Client, lake: Lake, sandbox: Sandbox) -> None:
+def test_a_day_of_many_pages_is_complete(client: Client, lake: Lake, sandbox: Sandbox) -> None:
     written = ingest_calls(client, lake, DAY).written
     assert uuids(lake) == truth(sandbox)
     assert written.rows == written.api_count == len(truth(sandbox))
@@ -66,7 +66,7 @@ def test_a_day_of_many_pages_is_whole(client: Client, lake: Lake, sandbox: Sandb
 
 
 @pytest.mark.parametrize("inclusive_end", [True, False])
-def test_a_day_is_the_same_whether_or_not_the_api_counts_the_end_in(
+def test_a_day_does_not_depend_on_whether_the_end_is_inclusive(
     client: Client, lake: Lake, sandbox: Sandbox, *, inclusive_end: bool
 ) -> None:
     sandbox.inclusive_end = inclusive_end
@@ -78,16 +78,14 @@ def test_a_day_is_the_same_whether_or_not_the_api_counts_the_end_in(
 
 
 @pytest.mark.parametrize("kind", ["429", "429-bare", "500", "502", "drop", "truncated"])
-def test_a_fault_that_passes_changes_nothing(client: Client, lake: Lake, sandbox: Sandbox, kind: str) -> None:
+def test_a_transient_fault_changes_nothing(client: Client, lake: Lake, sandbox: Sandbox, kind: str) -> None:
     sandbox.inject(kind, times=3, every=2, retry_after=1)
     ingest_calls(client, lake, DAY)
     assert uuids(lake) == truth(sandbox)
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "502", "drop", "truncated"])
-def test_a_fault_that_stays_leaves_the_old_day(
-    client: Client, lake: Lake, sandbox: Sandbox, kind: str
-) -> None:
+def test_a_permanent_fault_keeps_the_old_day(client: Client, lake: Lake, sandbox: Sandbox, kind: str) -> None:
     ingest_calls(client, lake, DAY)
     before = lake.file("calls", DAY.date).read_bytes()
     sandbox.inject(kind, times=None, retry_after=9)
@@ -96,7 +94,7 @@ def test_a_fault_that_stays_leaves_the_old_day(
     assert lake.file("calls", DAY.date).read_bytes() == before
 
 
-def test_a_repeating_cursor_fails_the_day_after_the_last_reading(
+def test_a_repeating_cursor_fails_the_day_after_the_last_attempt(
     client: Client, lake: Lake, sandbox: Sandbox
 ) -> None:
     sandbox.inject("repeat-cursor", times=None, path="/api/v1/calls")
@@ -112,7 +110,7 @@ def test_a_repeating_cursor_fails_the_day_after_the_last_reading(
 
 
 @pytest.mark.parametrize("edge", [7, -7], ids=["oldest first", "newest first"])
-def test_calls_lost_at_a_tie_at_the_edge_of_a_page_are_found_with_other_edges(
+def test_calls_lost_at_the_edge_of_a_page_come_with_other_page_edges(
     client: Client, lake: Lake, sandbox: Sandbox, edge: int
 ) -> None:
     sandbox.ties_lost = True
@@ -123,7 +121,7 @@ def test_calls_lost_at_a_tie_at_the_edge_of_a_page_are_found_with_other_edges(
     assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(sandbox)))
 
 
-def test_calls_lost_at_a_tie_are_noticed(client: Client, lake: Lake, sandbox: Sandbox) -> None:
+def test_calls_lost_in_one_instant_fail_the_day(client: Client, lake: Lake, sandbox: Sandbox) -> None:
     sandbox.ties_lost = True
     for _ in range(20):
         sandbox.add_call(DAY.start + timedelta(hours=12))
@@ -143,49 +141,47 @@ def test_calls_lost_at_a_tie_are_noticed(client: Client, lake: Lake, sandbox: Sa
         (17, None),
     ],
 )
-def test_when_a_call_was_created_is_known_or_left_to_its_typing(
-    created_at: object, moment: datetime | None
-) -> None:
+def test_an_unreadable_created_at_is_left_to_the_typing(created_at: object, moment: datetime | None) -> None:
     assert created(Rows.of([{"created_at": created_at}])) == [moment]
 
 
-def test_a_call_says_when_it_was_read(client: Client, lake: Lake) -> None:
+def test_a_call_has_the_time_when_it_was_fetched(client: Client, lake: Lake) -> None:
     before = datetime.now(UTC)
     ingest_calls(client, lake, DAY)
     fetched = lake.read("calls", CALLS.schema, [DAY.date]).column("fetched_at").to_pylist()
     assert all(before <= moment <= datetime.now(UTC) for moment in fetched)
 
 
-# Only what is asked.
+# Only the columns that are needed.
 
 
 @pytest.mark.parametrize(
     ("excluded", "asked"),
     [("", False), ("caller_number", False), ("token-*", True), ("caller_number,token-*", True)],
 )
-def test_columns_are_chosen_where_all_tags_are_excluded_too(
+def test_columns_are_named_if_all_tags_are_excluded_too(
     lake: Lake, sandbox: Sandbox, excluded: str, *, asked: bool
 ) -> None:
     exclude = Exclusion.of(excluded)
-    with asking(sandbox) as client:
+    with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY, exclude=exclude)
     assert all(("columns" in request.params) is asked for request in sandbox.requests)
     assert uuids(lake) == truth(sandbox)
 
 
-def test_what_is_excluded_is_not_asked_for(lake: Lake, sandbox: Sandbox) -> None:
-    with asking(sandbox) as client:
+def test_excluded_columns_are_not_requested(lake: Lake, sandbox: Sandbox) -> None:
+    with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY, exclude=Exclusion.of("caller_*,token-*"))
     columns = sandbox.requests[0].params["columns"].split(",")
     assert {"uuid", "created_at", "revenue"} < set(columns)
     assert not [name for name in columns if name.startswith("caller_")]
 
 
-# A day in parts.
+# A day in windows.
 
 
 def first_pages(sandbox: Sandbox) -> list[tuple[str, str]]:
-    """The spans that were asked for, without their further pages."""
+    """Return the bounds of each list that was requested."""
     return [
         (asked.params["created_at_from"], asked.params["created_at_to"])
         for asked in sandbox.requests
@@ -193,58 +189,58 @@ def first_pages(sandbox: Sandbox) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_day_of_many_pages_is_read_in_parts(lake: Lake, sandbox: Sandbox) -> None:
-    with asking(sandbox) as client:
+def test_a_day_of_many_pages_is_fetched_in_windows(lake: Lake, sandbox: Sandbox) -> None:
+    with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY)
     assert len(set(first_pages(sandbox))) > 2
     assert uuids(lake) == truth(sandbox)
 
 
-def test_one_request_at_a_time_reads_a_day_as_the_one_list_that_it_is(lake: Lake, sandbox: Sandbox) -> None:
-    with asking(sandbox, max_concurrency=1) as client:
+def test_one_request_at_a_time_fetches_a_day_undivided(lake: Lake, sandbox: Sandbox) -> None:
+    with client_of(sandbox, max_concurrency=1) as client:
         ingest_calls(client, lake, DAY)
     assert len(first_pages(sandbox)) == 1
 
 
 def test_a_small_day_is_one_request(lake: Lake, sandbox: Sandbox) -> None:
-    with asking(sandbox, per_page=250) as client:
+    with client_of(sandbox, per_page=250) as client:
         ingest_calls(client, lake, DAY)
     assert len(sandbox.requests) == 1
 
 
-def test_calls_of_one_moment_are_in_one_part_and_each_once(lake: Lake, sandbox: Sandbox) -> None:
+def test_calls_of_one_instant_come_once(lake: Lake, sandbox: Sandbox) -> None:
     for hour in range(24):
         for _ in range(9):
             sandbox.add_call(DAY.start + timedelta(hours=hour, milliseconds=500))
-    with asking(sandbox) as client:
+    with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY)
     assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(sandbox)))
     assert len(set(uuids(lake))) == len(uuids(lake))
 
 
-def test_hundreds_of_calls_in_one_second_are_whole(lake: Lake, sandbox: Sandbox) -> None:
+def test_hundreds_of_calls_in_one_second_are_complete(lake: Lake, sandbox: Sandbox) -> None:
     for number in range(300):
         sandbox.add_call(DAY.start + timedelta(hours=12, milliseconds=number))
-    with asking(sandbox) as client:
+    with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY)
     assert uuids(lake) == truth(sandbox)
 
 
 @pytest.mark.parametrize("neighbour", [timedelta(0), timedelta(milliseconds=500), timedelta(seconds=1)])
-def test_calls_around_midnight_are_counted_to_their_own_day(
+def test_calls_around_midnight_belong_to_their_own_day(
     lake: Lake, sandbox: Sandbox, neighbour: timedelta
 ) -> None:
     for _ in range(10):
         sandbox.add_call(DAY.start - neighbour - timedelta(milliseconds=1))
         sandbox.add_call(DAY.end + neighbour)
-    with asking(sandbox) as client:
+    with client_of(sandbox) as client:
         written = ingest_calls(client, lake, DAY).written
     assert uuids(lake) == truth(sandbox)
     assert written.rows == written.api_count
 
 
-class Rough(Sandbox):
-    """Reads a time to the hour, for everybody who asks for less than a day."""
+class HourlySandbox(Sandbox):
+    """A sandbox that rounds the end of a span to the hour, if the span is shorter than a day."""
 
     def list_calls(self, params: Mapping[str, str], fault: str | None = None) -> EndpointResult:
         since = datetime.strptime(params["created_at_from"], "%Y-%m-%d %H:%M:%S %z")
@@ -254,20 +250,20 @@ class Rough(Sandbox):
         return super().list_calls({**params, "created_at_to": str(until)}, fault)
 
 
-def test_a_server_that_loses_calls_between_parts_is_noticed_and_read_as_one_list(
+def test_calls_lost_between_windows_come_with_an_undivided_attempt(
     lake: Lake, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
-        Rough(seed=7, calls_per_day=300, first_day=date(2024, 3, 1), now=lambda: NOW) as rough,
-        asking(rough) as client,
+        HourlySandbox(seed=7, calls_per_day=300, first_day=date(2024, 3, 1), now=lambda: NOW) as hourly,
+        client_of(hourly) as client,
     ):
         ingest_calls(client, lake, DAY)
-        assert uuids(lake) == truth(rough)
+        assert uuids(lake) == truth(hourly)
     assert "in windows" in caplog.text
 
 
-class Muddled(Sandbox):
-    """Lists a few calls at places where they don't belong, and counts right."""
+class UnorderedSandbox(Sandbox):
+    """A sandbox that lists a few calls out of order, and counts correctly."""
 
     def list_calls(self, params: Mapping[str, str], _: str | None = None) -> EndpointResult:
         since = datetime.strptime(params["created_at_from"], "%Y-%m-%d %H:%M:%S %z")
@@ -288,39 +284,39 @@ class Muddled(Sandbox):
 
 def test_a_list_that_is_not_newest_first_is_exact_too(lake: Lake) -> None:
     with (
-        Muddled(seed=7, calls_per_day=300, first_day=date(2024, 3, 1), now=lambda: NOW) as muddled,
-        asking(muddled) as client,
+        UnorderedSandbox(seed=7, calls_per_day=300, first_day=date(2024, 3, 1), now=lambda: NOW) as unordered,
+        client_of(unordered) as client,
     ):
         written = ingest_calls(client, lake, DAY).written
-        assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(muddled)))
+        assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(unordered)))
         assert written.rows == written.api_count
 
 
-def test_calls_that_stand_in_two_parts_are_noticed_and_the_day_is_read_as_one_list(
+def test_calls_in_two_windows_fail_the_divided_attempt(
     lake: Lake, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     twice = sandbox.add_call(DAY.start + timedelta(hours=20))
 
     first = truth(sandbox)[0]
     sandbox.rewrite = lambda row: {**row, "uuid": twice} if row["uuid"] == first else row
-    with asking(sandbox) as client, pytest.raises(IncompleteResponse):
+    with client_of(sandbox) as client, pytest.raises(IncompleteResponse):
         ingest_calls(client, lake, DAY)
     assert "in two windows of the day" in caplog.text
     assert lake.days("calls") == []
 
 
-def test_calls_of_a_neighbouring_day_without_a_name_cost_nothing(lake: Lake, sandbox: Sandbox) -> None:
+def test_nameless_calls_of_a_neighbouring_day_do_not_matter(lake: Lake, sandbox: Sandbox) -> None:
     for number in range(3):
         sandbox.add_call(DAY.start - timedelta(milliseconds=number + 1), uuid=None, id=None)
-    with asking(sandbox) as client:
+    with client_of(sandbox) as client:
         written = ingest_calls(client, lake, DAY).written
     assert written.rows == written.api_count == len(uuids(lake))
 
 
-def test_a_bunch_of_calls_costs_few_requests_more_than_its_pages(lake: Lake, sandbox: Sandbox) -> None:
+def test_calls_bunched_in_time_cost_few_extra_requests(lake: Lake, sandbox: Sandbox) -> None:
     for number in range(700):
         sandbox.add_call(DAY.start + timedelta(hours=12, milliseconds=number))
-    with asking(sandbox) as client:
+    with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY)
     assert uuids(lake) == truth(sandbox)
     assert len(sandbox.requests) < 1.4 * len(uuids(lake)) / 7

@@ -49,7 +49,7 @@ def changes(lake: Lake) -> list[tuple[object, object]]:
     return [(row["uuid"], row["field"]) for row in rows]
 
 
-def reading(lake: Lake) -> FetchInfo:
+def fetch_info(lake: Lake) -> FetchInfo:
     with DayFile(lake.file("calls", DAY.date)) as file:
         assert file.fetch_info
         return file.fetch_info
@@ -66,9 +66,7 @@ def refetched(client: Client, lake: Lake, *uuids: str, exclude: Exclusion = NO_E
     return refetch_calls(client, lake, uuids, ZONE, exclude=exclude)
 
 
-def test_the_call_is_as_the_api_shows_it_now_and_the_others_stay(
-    sandbox: Sandbox, client: Client, lake: Lake
-) -> None:
+def test_the_call_is_replaced_and_the_others_stay(sandbox: Sandbox, client: Client, lake: Lake) -> None:
     ingest_calls(client, lake, DAY)
     before = {row["uuid"]: row for row in stored(lake)}
     uuid = changed(sandbox)
@@ -93,16 +91,16 @@ def test_the_day_keeps_its_order(sandbox: Sandbox, client: Client, lake: Lake) -
     assert [row["uuid"] for row in stored(lake)] == order
 
 
-def test_what_changed_was_seen_later_than_the_day_was_read(
+def test_its_changes_are_later_than_the_fetch_of_the_day(
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
     ingest_calls(client, lake, DAY)
     refetched(client, lake, changed(sandbox))
     (change,) = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
-    assert change["detected_at"] > reading(lake).fetched_at
+    assert change["detected_at"] > fetch_info(lake).fetched_at
 
 
-def test_what_changed_is_recorded_once_also_when_the_day_is_read_again_after_it(
+def test_its_changes_are_recorded_once_even_if_the_day_is_fetched_again(
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
     ingest_calls(client, lake, DAY)
@@ -113,7 +111,7 @@ def test_what_changed_is_recorded_once_also_when_the_day_is_read_again_after_it(
     assert changes(lake) == [(uuid, "revenue")]
 
 
-def test_a_call_that_is_asked_for_in_two_ways_is_one_call(
+def test_a_call_that_is_requested_by_uuid_and_number_is_one_call(
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
     ingest_calls(client, lake, DAY)
@@ -124,11 +122,11 @@ def test_a_call_that_is_asked_for_in_two_ways_is_one_call(
     assert changes(lake) == [(uuid, "revenue")]
 
 
-def test_the_day_is_not_taken_for_read_again(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_the_day_does_not_count_as_fetched_again(sandbox: Sandbox, client: Client, lake: Lake) -> None:
     ingest_calls(client, lake, DAY)
-    before = reading(lake)
+    before = fetch_info(lake)
     refetched(client, lake, changed(sandbox))
-    after = reading(lake)
+    after = fetch_info(lake)
     assert after.patched_at
     assert (after.fetched_at, after.first_fetched_at, after.api_count) == (
         before.fetched_at,
@@ -137,7 +135,7 @@ def test_the_day_is_not_taken_for_read_again(sandbox: Sandbox, client: Client, l
     )
 
 
-def test_a_reading_after_it_is_later_than_what_was_put_in() -> None:
+def test_the_next_fetch_is_later_than_the_patch() -> None:
     moment = datetime(2024, 6, 20, tzinfo=UTC)
     patched = FetchInfo(moment, moment).patched(moment + timedelta(hours=2), added=0)
     assert FetchInfo(moment, moment).successor_of(patched).fetched_at > moment + timedelta(hours=2)
@@ -147,11 +145,11 @@ def test_a_call_that_the_day_lacked_is_added_and_counted(
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
     ingest_calls(client, lake, DAY)
-    count = reading(lake).api_count
+    count = fetch_info(lake).api_count
     late = sandbox.add_call(DAY.start + timedelta(hours=3))
     done = refetched(client, lake, late)
     assert late in [row["uuid"] for row in stored(lake)]
-    assert reading(lake).api_count == (count or 0) + 1
+    assert fetch_info(lake).api_count == (count or 0) + 1
     assert [read.written.rows for _, read in done.stored.values()] == [(count or 0) + 1]
 
 
@@ -166,7 +164,9 @@ def test_each_call_goes_into_the_file_of_its_own_day(sandbox: Sandbox, client: C
     assert stored(lake, next_day)[0]["uuid"] == late[1]
 
 
-def test_what_the_answer_lacks_stays_as_it_is_stored(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_a_column_that_the_response_lacks_keeps_its_value(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
     uuid = sandbox.add_call(DAY.start, revenue="12.50", payout="5.00", **{"token-state": "CO", "odd_key": 7})
     ingest_calls(client, lake, DAY)
     (before,) = [row for row in stored(lake) if row["uuid"] == uuid]
@@ -197,7 +197,7 @@ def test_excluded_columns_stay_out(sandbox: Sandbox, client: Client, lake: Lake,
     assert after["caller_number"] is None
 
 
-def test_a_call_that_is_unknown_or_malformed_is_refused_and_the_others_are_stored(
+def test_an_unknown_or_malformed_call_is_refused_and_others_are_stored(
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
     ingest_calls(client, lake, DAY)
@@ -209,7 +209,7 @@ def test_a_call_that_is_unknown_or_malformed_is_refused_and_the_others_are_store
     assert [count for count, _ in done.stored.values()] == [1]
 
 
-def test_a_day_that_was_never_read_gets_no_file_of_single_calls(
+def test_a_day_that_was_never_fetched_gets_no_file_of_single_calls(
     sandbox: Sandbox, client: Client, lake: Lake
 ) -> None:
     uuid = sandbox.add_call(DAY.start)
@@ -218,9 +218,7 @@ def test_a_day_that_was_never_read_gets_no_file_of_single_calls(
     assert lake.days("calls") == []
 
 
-def test_a_file_that_does_not_say_when_it_was_read_is_left_alone(
-    sandbox: Sandbox, client: Client, lake: Lake
-) -> None:
+def test_a_file_of_another_program_is_not_changed(sandbox: Sandbox, client: Client, lake: Lake) -> None:
     uuid = sandbox.add_call(DAY.start)
     file = lake.file("calls", DAY.date)
     file.parent.mkdir(parents=True)
@@ -228,7 +226,7 @@ def test_a_file_that_does_not_say_when_it_was_read_is_left_alone(
     assert "Materialize calls of 2024-11-18" in refetched(client, lake, uuid).refused[uuid]
 
 
-def test_where_the_api_is_out_nothing_is_stored(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_nothing_is_stored_if_the_api_is_down(sandbox: Sandbox, client: Client, lake: Lake) -> None:
     uuid = sandbox.add_call(DAY.start)
     ingest_calls(client, lake, DAY)
     before = lake.file("calls", DAY.date).read_bytes()

@@ -1,4 +1,4 @@
-"""Reading a day of a report without Dagster: whole, or not at all."""
+"""Ingest a day of a report without Dagster: complete, or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +26,8 @@ THE_OTHER = EMPTY_PAGE.replace(b"[]", b'[{"buyer_id": 8, "calls": 1}]')
 
 
 @contextmanager
-def asking(*answers: bytes) -> Iterator[Client]:
-    """A client of a server that gives these answers in turn."""
+def client_of(*answers: bytes) -> Iterator[Client]:
+    """Open a client of a server that gives these responses one after another."""
     pair = KeyPair("tdpub-of-the-test", "tdprv-of-the-test")
     with (
         serving(*answers) as (address, _),
@@ -36,16 +36,16 @@ def asking(*answers: bytes) -> Iterator[Client]:
         yield client
 
 
-def test_a_report_that_comes_short_is_read_again(tmp_path: Path) -> None:
-    with asking(ONE_OF_TWO, EMPTY_PAGE, ONE_OF_TWO, THE_OTHER) as client:
+def test_an_incomplete_report_is_fetched_again(tmp_path: Path) -> None:
+    with client_of(ONE_OF_TWO, EMPTY_PAGE, ONE_OF_TWO, THE_OTHER) as client:
         written = ingest_report(client, Lake(tmp_path), DAY, "buyer_id")
     assert written.rows == written.api_count == 2
 
 
-def test_a_report_that_stays_short_fails_and_stores_nothing(tmp_path: Path) -> None:
+def test_a_report_that_stays_incomplete_fails_and_stores_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with (
-        asking(*[ONE_OF_TWO, EMPTY_PAGE] * MAX_ATTEMPTS) as client,
+        client_of(*[ONE_OF_TWO, EMPTY_PAGE] * MAX_ATTEMPTS) as client,
         pytest.raises(IncompleteResponse, match="1 are"),
     ):
         ingest_report(client, lake, DAY, "buyer_id")
@@ -60,9 +60,9 @@ def test_a_count_of_the_calls_is_not_mistaken_for_one_of_the_groups(
     assert groups_missing(batch, total_count) == missing
 
 
-def test_a_report_that_does_not_count_its_calls_cannot_be_held_to_a_count() -> None:
+def test_a_report_without_numbers_of_calls_is_not_compared_with_the_count() -> None:
     assert groups_missing(parse_report([{"buyer_id": 7}], category="buyer_id"), 40) == 0
 
 
-def test_a_report_without_rows_is_held_to_its_count() -> None:
+def test_a_report_without_rows_is_compared_with_the_count() -> None:
     assert groups_missing(parse_report([], category="buyer_id"), 40) == 40

@@ -1,4 +1,4 @@
-"""Reading a day of statistics without Dagster: four questions an interval, none of the future."""
+"""Ingest a day of statistics without Dagster: four requests per interval, none for the future."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from trackdrive_assets.sandbox.server import Sandbox
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 
 
-def test_intervals_that_have_not_begun_are_not_asked_for(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_intervals_that_have_not_begun_are_not_requested(sandbox: Sandbox, tmp_path: Path) -> None:
     pair = KeyPair(sandbox.public_key, sandbox.private_key)
     with Client(sandbox.base_url, pair, ClientOptions(requests_per_second=0)) as client:
         now = datetime(2024, 3, 12, 7, 30, tzinfo=UTC)

@@ -38,7 +38,7 @@ def test_one_category_alone_can_be_materialized(pipeline: Pipeline) -> None:
     assert {asked.params["category"] for asked in pipeline.sandbox.requests} == {"status"}
 
 
-def test_a_refused_category_fails_alone_with_the_servers_words(pipeline: Pipeline) -> None:
+def test_a_refused_category_fails_alone_with_the_server_message(pipeline: Pipeline) -> None:
     pipeline.sandbox.refused_categories["contact_id"] = "reports by contact are not part of this plan"
     result = pipeline.materialize("key:reports/*", "2024-03-10", "2024-03-12", fails=True)
     assert "reports by contact are not part of this plan" in why(result)
@@ -66,7 +66,7 @@ def test_a_revoked_key_ends_every_category_at_once(pipeline: Pipeline) -> None:
     assert len(pipeline.sandbox.requests) <= pipeline.settings.max_concurrency
 
 
-def test_a_category_that_the_documentation_does_not_list_can_be_configured(pipeline: Pipeline) -> None:
+def test_an_undocumented_category_can_be_configured(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, report_categories=("status", "schedule_id"))
     with pytest.warns(UserWarning, match="schedule_id"):
         pipeline.materialize("key:reports/*", "2024-03-10", fails=True)
@@ -91,7 +91,7 @@ def test_statistics_of_any_shape_add_up_to_the_calls(pipeline: Pipeline, shape: 
 
 
 @pytest.mark.parametrize("group_by", LEGACY_GROUP_BYS)
-def test_the_four_statistics_stand_side_by_side(pipeline: Pipeline, group_by: str) -> None:
+def test_an_interval_has_all_four_statistics(pipeline: Pipeline, group_by: str) -> None:
     pipeline.materialize(f"key:calls or key:stats/{group_by} or key:views/*", "2024-03-11")
     ((count, revenue, profit, cost),) = pipeline.ask(
         "SELECT sum(count), sum(revenue), sum(profit), sum(cost) FROM stats"

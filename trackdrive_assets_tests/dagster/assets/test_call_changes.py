@@ -1,4 +1,4 @@
-"""The asset `call_changes`: going back over days that are over, and what has become of them."""
+"""The asset `call_changes`: fetch past days again, and record what has changed."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -20,9 +20,7 @@ def recorded(pipeline: Pipeline, *days: str) -> list[dict[str, object]]:
     return rows
 
 
-def test_a_week_looked_back_on_after_three_days_is_the_truth_and_every_change_stands_once(
-    pipeline: Pipeline, clock: Clock
-) -> None:
+def test_a_week_fetched_again_is_exact_and_has_every_change_once(pipeline: Pipeline, clock: Clock) -> None:
     days = days_between(FIRST, LAST)
     week = [pipeline.day(day) for day in days]
     pipeline.materialize("*", FIRST, LAST)
@@ -57,7 +55,7 @@ def test_a_week_looked_back_on_after_three_days_is_the_truth_and_every_change_st
         assert sum(report["revenue"].to_pylist()) == money, partition
 
 
-def test_changes_are_recorded_when_only_calls_are_chosen(pipeline: Pipeline, clock: Clock) -> None:
+def test_changes_are_recorded_if_only_calls_are_selected(pipeline: Pipeline, clock: Clock) -> None:
     pipeline.materialize("calls", FIRST, LAST)
     clock.now += timedelta(days=3)
     pipeline.materialize("calls", FIRST, LAST)
@@ -68,7 +66,7 @@ def test_changes_are_recorded_when_only_calls_are_chosen(pipeline: Pipeline, clo
     assert sum(int(str(shown[day]["changes_found"])) for day in days) == len(recorded(pipeline, *days))
 
 
-def test_calls_are_read_and_recorded_when_only_changes_are_chosen(pipeline: Pipeline, clock: Clock) -> None:
+def test_calls_are_recorded_if_only_changes_are_selected(pipeline: Pipeline, clock: Clock) -> None:
     pipeline.materialize("call_changes", FIRST)
     clock.now += timedelta(days=3)
     pipeline.materialize("call_changes", FIRST)
@@ -77,15 +75,13 @@ def test_calls_are_read_and_recorded_when_only_changes_are_chosen(pipeline: Pipe
     assert list(pipeline.materialized("call_changes")) == [FIRST]
 
 
-def test_both_are_made_by_one_reading(pipeline: Pipeline) -> None:
+def test_one_fetch_writes_both(pipeline: Pipeline) -> None:
     pipeline.materialize("key:calls or key:call_changes", FIRST)
     first_pages = [asked for asked in pipeline.sandbox.requests if asked.params["cursor"] == "-1"]
     assert len(first_pages) == 1
 
 
-def test_a_materialization_tells_how_many_changes_there_are_and_how_many_are_new(
-    pipeline: Pipeline, clock: Clock
-) -> None:
+def test_a_materialization_counts_all_changes_and_new_ones(pipeline: Pipeline, clock: Clock) -> None:
     for _ in range(3):
         pipeline.materialize("key:calls or key:call_changes", LAST)
         clock.now += timedelta(days=9)
@@ -97,7 +93,7 @@ def test_a_materialization_tells_how_many_changes_there_are_and_how_many_are_new
     assert pipeline.materialized("calls")[LAST]["changes_found"] == shown["changes_found"]
 
 
-def test_a_call_that_the_api_no_longer_has_is_recorded_with_what_it_was(pipeline: Pipeline) -> None:
+def test_a_vanished_call_is_recorded_with_its_values(pipeline: Pipeline) -> None:
     uuid = pipeline.sandbox.add_call(pipeline.day(FIRST).start, revenue="12.50")
     pipeline.materialize("calls", FIRST)
     with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as without:
@@ -108,7 +104,7 @@ def test_a_call_that_the_api_no_longer_has_is_recorded_with_what_it_was(pipeline
     assert lost["revenue"] == ("12.500000", None)
 
 
-def test_the_days_files_tell_when_they_were_read_and_what_the_api_counted(pipeline: Pipeline) -> None:
+def test_the_files_of_a_day_have_their_fetch_time_and_count(pipeline: Pipeline) -> None:
     began = datetime.now(UTC)
     pipeline.materialize('key:calls or key:"reports/buyer_id"', FIRST)
     for file in (

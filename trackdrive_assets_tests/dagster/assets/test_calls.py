@@ -1,4 +1,4 @@
-"""The asset `calls`: exact days, one file each, and what happens when a day cannot be had."""
+"""The asset `calls`: exact days, one file each, and what happens when a day fails."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +21,7 @@ from trackdrive_assets_tests.conftest import NOW, Pipeline, days_between, why
     [("2024-03-09", "2024-03-11"), ("2024-11-02", "2024-11-04")],
     ids=["clock goes forward", "clock goes back"],
 )
-def test_days_around_a_clock_change_hold_exactly_their_calls(
+def test_days_around_a_clock_change_have_exactly_their_calls(
     pipeline: Pipeline, first: str, last: str
 ) -> None:
     pipeline.materialize("calls", first, last)
@@ -30,7 +30,7 @@ def test_days_around_a_clock_change_hold_exactly_their_calls(
         assert pipeline.truth(partition)
 
 
-def test_a_call_at_the_edge_of_a_day_stands_in_one_day(pipeline: Pipeline) -> None:
+def test_a_call_at_the_edge_of_a_day_is_in_one_day(pipeline: Pipeline) -> None:
     midnight = pipeline.day("2024-03-10").start
     tick = timedelta(milliseconds=1)
     before, at, after = (pipeline.sandbox.add_call(midnight + n * tick) for n in (-1, 0, 1))
@@ -39,7 +39,7 @@ def test_a_call_at_the_edge_of_a_day_stands_in_one_day(pipeline: Pipeline) -> No
     assert pipeline.stored("2024-03-10")[:2] == [at, after]
 
 
-def test_the_older_generation_of_the_api_gives_the_same_calls(pipeline: Pipeline) -> None:
+def test_the_legacy_api_gives_the_same_calls(pipeline: Pipeline) -> None:
     with Sandbox(
         seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW, api_version="legacy"
     ) as legacy:
@@ -73,7 +73,7 @@ def test_a_day_that_became_empty_is_emptied(pipeline: Pipeline) -> None:
     assert pipeline.stored("2024-03-10") == []
 
 
-def test_a_materialization_tells_what_was_read_and_what_it_cost(pipeline: Pipeline) -> None:
+def test_a_materialization_has_its_counts_and_its_cost(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-10")
     shown = pipeline.materialized("calls")["2024-03-10"]
     file = pipeline.lake.file("calls", date(2024, 3, 10))
@@ -86,20 +86,20 @@ def test_a_materialization_tells_what_was_read_and_what_it_cost(pipeline: Pipeli
     assert isinstance(shown["seconds"], float)
 
 
-def test_a_passing_fault_is_asked_again_and_counted(pipeline: Pipeline) -> None:
+def test_a_transient_fault_is_retried_and_counted(pipeline: Pipeline) -> None:
     pipeline.sandbox.inject("429", times=2, retry_after=0)
     pipeline.materialize("calls", "2024-03-10")
     assert pipeline.stored("2024-03-10") == pipeline.truth("2024-03-10")
     assert pipeline.materialized("calls")["2024-03-10"]["retries"] == 2
 
 
-def test_a_short_page_is_cured_by_reading_again(pipeline: Pipeline) -> None:
+def test_an_incomplete_day_is_fetched_again(pipeline: Pipeline) -> None:
     pipeline.sandbox.inject("short")
     pipeline.materialize("calls", "2024-03-10")
     assert pipeline.stored("2024-03-10") == pipeline.truth("2024-03-10")
 
 
-def test_a_day_that_stays_short_fails_and_keeps_its_old_file(pipeline: Pipeline) -> None:
+def test_a_day_that_stays_incomplete_keeps_its_old_file(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-10")
     before = pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes()
     pipeline.sandbox.inject("short", times=None)
@@ -122,7 +122,7 @@ def test_a_failure_in_the_middle_of_a_range_keeps_what_is_done(pipeline: Pipelin
     assert pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes() == second
 
 
-def test_days_after_a_failed_one_are_left_as_they_were(pipeline: Pipeline) -> None:
+def test_days_after_a_failed_one_keep_their_files(pipeline: Pipeline) -> None:
     # With several requests in flight a later day may be stored before the failure is known.
     pipeline.settings = replace(pipeline.settings, max_concurrency=1)
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
@@ -154,7 +154,7 @@ def test_a_range_shows_each_day_its_own_numbers(pipeline: Pipeline) -> None:
         assert shown["path"] == str(pipeline.lake.file("calls", date.fromisoformat(partition)))
 
 
-def test_a_range_asks_for_every_day_once(pipeline: Pipeline) -> None:
+def test_a_range_fetches_every_day_once(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
     first_pages = [
         asked.params["created_at_from"]
@@ -179,7 +179,7 @@ def test_one_malformed_row_fails_the_day_and_drops_nothing(pipeline: Pipeline) -
     assert uuid not in pipeline.stored("2024-03-10")
 
 
-def test_what_the_documentation_does_not_know_is_kept(pipeline: Pipeline) -> None:
+def test_undocumented_columns_and_values_are_kept(pipeline: Pipeline) -> None:
     uuid = pipeline.sandbox.add_call(
         pipeline.day("2024-03-10").start,
         mood="cheerful",
@@ -222,7 +222,7 @@ def test_excluded_columns_are_stored_as_null(pipeline: Pipeline) -> None:
     assert not any(stored.column("tokens").to_pylist())
 
 
-def test_a_revoked_key_fails_the_run_at_once_and_says_what_to_check(pipeline: Pipeline) -> None:
+def test_a_revoked_key_fails_the_run_and_names_what_to_check(pipeline: Pipeline) -> None:
     pipeline.sandbox.revoked = True
     result = pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
     assert len(pipeline.sandbox.requests) <= pipeline.settings.max_concurrency
@@ -243,14 +243,14 @@ def test_a_range_that_runs_backwards_is_refused(pipeline: Pipeline) -> None:
     assert "Give its earlier day first" in why(result)
 
 
-def test_a_day_that_has_not_begun_is_refused_in_words() -> None:
+def test_a_day_that_has_not_begun_is_refused_with_its_zone() -> None:
     with pytest.raises(dg.Failure, match="2024-06-20 has not begun in America/New_York"):
         days_of(
             ["2024-06-19", "2024-06-20"], ZoneInfo("America/New_York"), datetime(2024, 6, 20, 3, tzinfo=UTC)
         )
 
 
-def test_a_lake_that_cannot_be_written_names_the_path_and_leaves_no_litter(pipeline: Pipeline) -> None:
+def test_a_lake_that_cannot_be_written_is_named_and_stays_clean(pipeline: Pipeline) -> None:
     pipeline.lake.root.mkdir()
     (pipeline.lake.root / "calls").write_text("a file where a folder belongs")
     result = pipeline.materialize("calls", "2024-03-10", fails=True)

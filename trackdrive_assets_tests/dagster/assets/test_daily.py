@@ -1,4 +1,4 @@
-"""Which failures end one asset or all of them, and what is tried again, by whom and how often."""
+"""Which failures end one asset or all, and what is retried how often."""
 
 import shutil
 from dataclasses import replace
@@ -36,20 +36,20 @@ REQUEST = "GET /api/v1/calls/reports"
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_a_failure_concerns_one_asset_or_all_and_may_pass_or_not(
+def test_a_failure_concerns_one_asset_or_all_and_is_transient_or_not(
     error: Exception, *, one: bool, passes: bool
 ) -> None:
     assert concerns_one_asset(error) is one
     assert is_transient(error) is passes
 
 
-def test_a_server_that_is_out_for_long_is_asked_again_by_the_same_run(pipeline: Pipeline) -> None:
+def test_a_long_outage_is_retried_by_the_same_run(pipeline: Pipeline) -> None:
     pipeline.sandbox.inject("429", times=2, retry_after=3600)
     pipeline.materialize("calls", "2024-03-10")
     assert pipeline.stored("2024-03-10") == pipeline.truth("2024-03-10")
 
 
-def test_a_step_is_tried_three_times_and_then_fails_with_the_reason(pipeline: Pipeline) -> None:
+def test_a_step_fails_with_the_reason_after_its_retries(pipeline: Pipeline) -> None:
     pipeline.sandbox.inject("429", times=None, retry_after=3600)
     result = pipeline.materialize("calls", "2024-03-10", fails=True)
     assert len(pipeline.sandbox.requests) == 1 + len(RETRY_DELAYS) == 3
@@ -57,7 +57,7 @@ def test_a_step_is_tried_three_times_and_then_fails_with_the_reason(pipeline: Pi
     assert "429" in why(result)
 
 
-def test_days_that_an_earlier_try_finished_are_not_read_again(pipeline: Pipeline) -> None:
+def test_a_retry_does_not_fetch_finished_days_again(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, max_concurrency=1)
     pipeline.sandbox.inject("429", every=2, retry_after=3600)
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
@@ -72,7 +72,7 @@ def test_days_that_an_earlier_try_finished_are_not_read_again(pipeline: Pipeline
         assert "requests" in shown
 
 
-def test_what_was_stored_before_a_failure_is_recorded(pipeline: Pipeline) -> None:
+def test_days_that_were_stored_before_a_failure_are_recorded(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, max_concurrency=1)
     pipeline.sandbox.inject("401", every=2)
     pipeline.materialize('key:"reports/buyer_id" or key:"reports/status"', "2024-03-10", fails=True)
@@ -81,21 +81,21 @@ def test_what_was_stored_before_a_failure_is_recorded(pipeline: Pipeline) -> Non
 
 
 @pytest.mark.parametrize("select", ["key:calls", 'key:"stats/status"'])
-def test_what_cannot_pass_is_asked_once(pipeline: Pipeline, select: str) -> None:
+def test_a_permanent_failure_is_not_retried(pipeline: Pipeline, select: str) -> None:
     pipeline.sandbox.revoked = True
     pipeline.materialize(select, "2024-03-10", fails=True)
     asked = [str(request.params) for request in pipeline.sandbox.requests]
     assert len(asked) == len(set(asked)) <= pipeline.settings.max_concurrency
 
 
-def test_a_missing_credential_is_not_tried_again(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = TrackdriveResource(base_url=pipeline.sandbox.base_url)
-    monkeypatch.setattr(Pipeline, "account", property(lambda _: nobody))
+def test_a_missing_credential_is_not_retried(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_credentials = TrackdriveResource(base_url=pipeline.sandbox.base_url)
+    monkeypatch.setattr(Pipeline, "account", property(lambda _: no_credentials))
     result = pipeline.materialize("calls", "2024-03-10", fails=True)
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
 
 
-def test_dagster_repeats_a_run_only_when_its_process_died(tmp_path: Path) -> None:
+def test_dagster_repeats_a_run_only_if_its_process_died(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).parents[3] / "dagster.yaml", tmp_path)
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.get_settings("run_retries") == {
