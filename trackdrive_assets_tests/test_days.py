@@ -57,6 +57,22 @@ def test_longer_intervals_follow_the_wall_clock() -> None:
     assert [(end - start) / timedelta(hours=1) for start, end in intervals] == [5, 6, 6, 6]
 
 
+def test_the_shortest_intervals_fill_the_day() -> None:
+    intervals = exact_day(date(2024, 6, 19), NEW_YORK).intervals(5)
+    assert len(intervals) == 24 * 12
+    assert {end - start for start, end in intervals} == {timedelta(minutes=5)}
+
+
+def test_the_first_interval_starts_with_the_day_if_midnight_is_skipped() -> None:
+    beirut = ZoneInfo("Asia/Beirut")
+    intervals = exact_day(date(2024, 3, 31), beirut).intervals(360)
+    assert [start.astimezone(beirut).hour for start, _ in intervals] == [1, 6, 12, 18]
+
+
+def test_a_day_is_shown_as_its_date() -> None:
+    assert str(exact_day(date(2024, 6, 19), NEW_YORK)) == "2024-06-19"
+
+
 def test_a_day_whose_midnight_is_skipped_starts_when_the_clock_has_jumped() -> None:
     beirut = ZoneInfo("Asia/Beirut")
     assert exact_day(date(2024, 3, 31), beirut).start.astimezone(beirut).hour == 1

@@ -37,6 +37,20 @@ def test_parts_meet_at_whole_seconds(window: Window, parts: int) -> None:
     assert not any(part.start.microsecond for part in divided(window, parts)[:-1])
 
 
+def test_parts_have_the_same_length() -> None:
+    hours = [NOON + timedelta(hours=number) for number in range(5)]
+    parts = [Window(start, end) for start, end in pairwise(hours)]
+    assert divided(Window(hours[0], hours[-1]), 4) == parts[::-1]
+
+
+def test_no_part_starts_before_its_window() -> None:
+    window = Window(NOON + timedelta(milliseconds=600), NOON + timedelta(milliseconds=1400))
+    assert divided(window, 4) == [
+        Window(NOON + timedelta(seconds=1), window.end),
+        Window(window.start, NOON + timedelta(seconds=1)),
+    ]
+
+
 def test_a_window_of_less_than_a_second_is_not_divided() -> None:
     window = Window(NOON, NOON + timedelta(milliseconds=900))
     assert divided(window, 16) == [window]
@@ -87,3 +101,4 @@ def test_calls_in_another_order_than_newest_first_are_noticed() -> None:
     later = NOON + timedelta(seconds=1)
     assert newest_first([later, NOON, NOON])
     assert not newest_first([NOON, later])
+    assert not newest_first([later, NOON, later])

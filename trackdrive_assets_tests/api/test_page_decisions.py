@@ -99,6 +99,7 @@ def test_a_list_never_ends_if_it_is_far_longer_than_its_count() -> None:
 def test_a_row_is_identified_by_its_uuid_or_else_its_id() -> None:
     rows: list[Row] = [{"uuid": "a", "id": 1}, {"uuid": "", "id": 2}, {"uuid": None, "id": 3}, {"id": 4}, {}]
     assert identities(Rows.of(rows)) == ["a", "2", "3", "4", None]
+    assert identities(Rows.of(rows[:2])) == ["a", "2"]
     assert identities(Rows.of(rows[:1])) == ["a"]
 
 
