@@ -1,4 +1,4 @@
-"""The diffs of the contributors' page are whole: each applies, brings tests, and makes them pass."""
+"""The diffs of docs/contributing.md apply, bring tests, and make them pass."""
 
 import os
 import re
@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[1]
 PAGE = PROJECT.joinpath("docs", "contributing.md").read_text("utf-8")
 TESTS = "trackdrive_assets_tests"
 
-CLOSEST = {
+RELATED_TESTS = {
     "A column of `calls`": (
         "tables/test_columns.py",
         "lake/test_database.py::test_views_and_columns_have_comments",
@@ -23,21 +23,11 @@ CLOSEST = {
     "A view": (
         "lake/test_views.py::test_the_groups_of_a_day_add_up_to_the_day",
         "lake/test_database.py::test_every_column_of_every_view_is_described",
-        "test_definitions.py::test_an_asset_says_what_a_row_is_whose_it_is_and_what_it_is_made_of",
-    ),
-    "A report category": (
-        "api/test_catalog.py",
-        "test_schedules.py::test_a_schedule_says_what_it_reads_when_and_at_what_cost",
-        "test_schedules.py::test_without_a_pace_nothing_is_said_of_time",
-    ),
-    "A check": (
-        "quality/test_checks.py::test_no_violation_shows_a_name_or_a_phone_number",
-        "dagster/test_asset_checks.py::test_every_check_is_an_asset_check_with_its_description",
     ),
 }
-"""By heading, the tests of old that would notice if something were missing from the diff."""
+"""By heading, the existing tests that fail if something is missing from the diff."""
 
-WITHOUT_THE_INSTALLED_PACKAGE = """
+RUN_TESTS_OF_THE_COPY = """
 import sys
 import pytest, trackdrive_assets, trackdrive_assets_tests
 copy, *arguments = sys.argv[1:]
@@ -49,11 +39,11 @@ sys.exit(pytest.main(["-p", "no:cacheprovider", "-p", "no:xdist", "--tb=short", 
 
 @dataclass(frozen=True)
 class Diff:
-    """A block of the page.
+    """A diff of the page.
 
     Attributes:
-        heading: What it adds.
-        text: As `git apply` takes it.
+        heading: The heading above it.
+        text: The text for `git apply`.
     """
 
     heading: str
@@ -61,7 +51,7 @@ class Diff:
 
     @property
     def added_tests(self) -> list[str]:
-        """The tests that it brings, as pytest names them."""
+        """The tests that it adds, as pytest names them."""
         files = re.findall(r"^\+\+\+ b/(\S+)\n(.*?)(?=^diff --git |\Z)", self.text, re.MULTILINE | re.DOTALL)
         return [
             f"{file}::{name}"
@@ -72,7 +62,7 @@ class Diff:
 
 
 def diffs(page: str) -> list[Diff]:
-    """Every block of the page, under its heading."""
+    """Return every diff of the page, with its heading."""
     chapters = re.findall(r"^### (.*?)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL)
     return [
         Diff(heading, block)
@@ -81,42 +71,43 @@ def diffs(page: str) -> list[Diff]:
     ]
 
 
-SHOWN = diffs(PAGE)
+DIFFS = diffs(PAGE)
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The project as it stands."""
-    place = tmp_path / "copy"
-    for folder in ("trackdrive_assets", TESTS, "docs"):
-        shutil.copytree(PROJECT / folder, place / folder)
-    for file in ("pyproject.toml", "README.md"):
-        shutil.copy(PROJECT / file, place)
-    return place
+    """A copy of the project."""
+    folder = tmp_path / "copy"
+    for name in ("trackdrive_assets", TESTS, "docs"):
+        shutil.copytree(PROJECT / name, folder / name)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(PROJECT / name, folder)
+    return folder
 
 
 def apply(diff: Diff, copy: Path, *options: str) -> None:
+    """Apply a diff to the copy."""
     # In a repository around the copy, git would look for the files at its root.
-    outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(copy.parent)}
-    said = subprocess.run(
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(copy.parent)}
+    result = subprocess.run(
         ["git", "apply", *options],
         cwd=copy,
-        env=outside,
+        env=environment,
         input=diff.text,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert said.returncode == 0, (
-        f"The diff of docs/contributing.md, {diff.heading!r}, no longer applies. Show there what it takes "
-        f"today.\n{said.stderr}"
+    assert result.returncode == 0, (
+        f"The diff of docs/contributing.md, {diff.heading!r}, no longer applies. Write a new one.\n"
+        f"{result.stderr}"
     )
 
 
 def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
     """Run tests in the copy."""
     return subprocess.run(
-        [sys.executable, "-c", WITHOUT_THE_INSTALLED_PACKAGE, str(copy), *tests],
+        [sys.executable, "-c", RUN_TESTS_OF_THE_COPY, str(copy), *tests],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy)},
         capture_output=True,
@@ -125,49 +116,42 @@ def run(copy: Path, *tests: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_every_chapter_shows_a_diff() -> None:
-    assert [diff.heading for diff in SHOWN] == list(CLOSEST)
+def test_the_page_shows_a_diff_for_each_change() -> None:
+    assert [diff.heading for diff in DIFFS] == list(RELATED_TESTS)
 
 
-@pytest.mark.parametrize("diff", SHOWN, ids=lambda diff: diff.heading)
-def test_every_diff_brings_a_test(diff: Diff) -> None:
+@pytest.mark.parametrize("diff", DIFFS, ids=lambda diff: diff.heading)
+def test_every_diff_adds_a_test(diff: Diff) -> None:
     assert diff.added_tests
 
 
-def test_a_diff_that_brings_no_test_is_noticed() -> None:
+def test_a_diff_without_a_test_is_recognized() -> None:
     (diff,) = diffs("### A\n```diff\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n+def test_x\n```\n")
     assert diff.added_tests == []
 
 
-@pytest.mark.parametrize("diff", SHOWN, ids=lambda diff: diff.heading)
-def test_with_a_diff_its_tests_pass_and_those_beside_them(copy: Path, diff: Diff) -> None:
+@pytest.mark.parametrize("diff", DIFFS, ids=lambda diff: diff.heading)
+def test_with_a_diff_its_tests_and_related_ones_pass(copy: Path, diff: Diff) -> None:
     apply(diff, copy)
-    closest = [f"{TESTS}/{name}" for name in CLOSEST[diff.heading]]
-    said = run(copy, *dict.fromkeys([*diff.added_tests, *closest]))
-    assert said.returncode == pytest.ExitCode.OK, said.stdout + said.stderr
+    related = [f"{TESTS}/{name}" for name in RELATED_TESTS[diff.heading]]
+    result = run(copy, *diff.added_tests, *related)
+    assert result.returncode == pytest.ExitCode.OK, result.stdout + result.stderr
 
 
 def test_without_the_rest_of_a_diff_its_tests_fail(copy: Path) -> None:
-    for diff in SHOWN:
+    for diff in DIFFS:
         apply(diff, copy, f"--include={TESTS}/*")
-    said = run(copy, *(test for diff in SHOWN for test in diff.added_tests))
-    assert said.returncode == pytest.ExitCode.TESTS_FAILED, said.stdout + said.stderr
-    assert "PASSED" not in said.stdout, said.stdout
+    result = run(copy, *(test for diff in DIFFS for test in diff.added_tests))
+    assert result.returncode == pytest.ExitCode.TESTS_FAILED, result.stdout + result.stderr
+    assert "PASSED" not in result.stdout, result.stdout
 
 
-def test_the_page_lists_the_floors_that_the_contract_holds() -> None:
+def test_the_page_lists_the_layers_of_the_contract() -> None:
     contracts = tomllib.loads(PROJECT.joinpath("pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
-    floors = [
+    layers = [
         [name.strip().removeprefix("trackdrive_assets.") for name in layer.split("|")]
         for layer in contracts["contracts"][0]["layers"]
     ]
-    chapter = PAGE.partition("## The floors")[2].partition("\n## ")[0]
+    chapter = PAGE.partition("## The layers")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]*) \|", chapter, re.MULTILINE)
-    assert [re.findall(r"`(\w+)`", row) for row in rows] == floors
-
-
-def test_the_page_names_commands_that_there_are() -> None:
-    makefile = PROJECT.joinpath("Makefile").read_text("utf-8")
-    named = set(re.findall(r"`make (\w+)`", PAGE))
-    assert "docs" in named
-    assert named <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+    assert [re.findall(r"`(\w+)`", row) for row in rows] == layers

@@ -1,51 +1,89 @@
-"""What the README and the security page name is what the code has."""
+"""The README, the pages of `docs/` and the security page agree with the code and with each other."""
 
 import dataclasses
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from trackdrive_assets.cli import main
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import Exclusion
 
-README = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
+PROJECT = Path(__file__).parents[1]
+README = PROJECT / "README.md"
+SECURITY = PROJECT / "SECURITY.md"
+PAGES = [README, SECURITY, *sorted(PROJECT.glob("docs/*.md"))]
+VARIABLES = {variable(field.name) for field in dataclasses.fields(Settings)}
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
-def test_the_readme_lists_every_variable_with_its_meaning(field: dataclasses.Field[object]) -> None:
-    (row,) = [line for line in README.splitlines() if line.startswith(f"| `{variable(field.name)}` |")]
-    assert row.endswith(f"| {field.metadata['description']} |")
-    if isinstance(field.default, str | int | float):
-        assert (
-            f"| `{field.default:g}` |" in row
-            if isinstance(field.default, float)
-            else str(field.default) in row
-        )
+@each_page
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if target.startswith("https://"):
+            continue
+        file, _, heading = target.partition("#")
+        linked = (page.parent / file).resolve() if file else page
+        assert linked.exists(), target
+        assert not heading or heading in headings(linked), target
 
 
-def test_the_readme_names_every_example_variable() -> None:
-    example = Path(__file__).parents[1].joinpath(".env.example").read_text("utf-8")
-    named = [line.lstrip("# ").split("=")[0] for line in example.splitlines() if "=" in line]
-    assert named
-    for name in named:
-        assert name in {variable(field.name) for field in dataclasses.fields(Settings)}
+def headings(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-SECURITY = Path(__file__).parents[1].joinpath("SECURITY.md").read_text("utf-8")
+@each_page
+def test_every_page_names_commands_and_targets_that_exist(page: Path) -> None:
+    text = page.read_text("utf-8")
+    targets = re.findall(r"^(\w+):", PROJECT.joinpath("Makefile").read_text("utf-8"), re.MULTILINE)
+    assert set(re.findall(r"`trackdrive ([a-z]+)", text)) <= set(main.list_commands(click.Context(main)))
+    assert set(re.findall(r"(?:`|^)make (\w+)", text, re.MULTILINE)) <= set(targets)
 
 
-def test_the_security_page_names_columns_that_there_are() -> None:
-    stored = SECURITY.partition("## Keeping columns out")[0]
+@each_page
+def test_every_page_names_variables_that_exist(page: Path) -> None:
+    named = re.findall(r"\bTRACKDRIVE_[A-Z_]*[A-Z]", page.read_text("utf-8"))
+    assert set(named) <= VARIABLES
+
+
+def test_the_readme_links_to_every_page() -> None:
+    linked = set(re.findall(r"\((docs/\w[\w-]*\.md)\)", README.read_text("utf-8")))
+    assert linked == {f"docs/{page.name}" for page in PROJECT.glob("docs/*.md")}
+
+
+def test_the_example_files_name_variables_that_exist() -> None:
+    for file in (".env.example", "deploy/trackdrive.env.example"):
+        lines = PROJECT.joinpath(file).read_text("utf-8").splitlines()
+        named = {line.lstrip("# ").partition("=")[0] for line in lines if "=" in line}
+        assert variable("subdomain") in named
+        assert named <= VARIABLES | {"DAGSTER_HOME"}
+
+
+def test_the_security_page_names_columns_that_exist() -> None:
+    stored = SECURITY.read_text("utf-8").partition("## Keeping columns out")[0]
     rows = re.findall(r"^\|[^|]+\| `calls`: ([^.|]*)", stored, re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    assert named
+    assert "caller_number" in named
     assert named <= set(CALLS.schema.names)
 
 
-def test_the_security_page_lists_columns_to_keep_out_that_can_be_kept_out() -> None:
-    (example,) = re.findall(r"^TRACKDRIVE_EXCLUDE_COLUMNS=(.*)$", SECURITY, re.MULTILINE)
+def test_the_example_of_the_security_page_excludes_what_it_describes() -> None:
+    (example,) = re.findall(r"^TRACKDRIVE_EXCLUDE_COLUMNS=(.*)$", SECURITY.read_text("utf-8"), re.MULTILINE)
     exclusion = Exclusion(Settings.read({variable("exclude_columns"): example}).exclude_columns)
     assert exclusion.undocumented == ()
     assert all(exclusion.excludes(name) for name in ("caller_number", "name", "token_values", "token-email"))
+
+
+def test_how_it_works_names_functions_of_their_files() -> None:
+    page = PROJECT.joinpath("docs", "how-it-works.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([\w/]+\.py)` \| `(\w+)` \|", page, re.MULTILINE)
+    assert len(rows) > 20
+    for file, name in rows:
+        code = PROJECT.joinpath("trackdrive_assets", file).read_text("utf-8")
+        assert re.search(rf"^(?:def |class )?{name}\b", code, re.MULTILINE), f"{file} has no {name}"

@@ -1,11 +1,11 @@
-"""The contracts of the tables: names and types that people script against."""
+"""The contracts of the tables: names and types."""
 
 import pyarrow as pa
 import pytest
 
 from trackdrive_assets.tables.columns import CALLS, REPORTS, STATS, TABLES, Table
 
-OLDER_API = """
+LEGACY_API = """
 uuid recording_url number_called connected_to caller_number offer traffic_source buyer
 obfuscated_caller_number caller_city caller_country token_values total_duration hold_duration
 ivr_duration answered_duration user_offer_id user_traffic_source_id user_buyer_id sub_id
@@ -13,7 +13,7 @@ ring_pool_id status buyer_converted buyer_repeat_caller buyer_revenue traffic_so
 traffic_source_repeat_caller traffic_source_payout trackdrive_cost provider_cost hangup_reason
 call_sid provider outgoing_webhooks_count created_at ended_at
 """.split()  # noqa: SIM905  names read better as text
-TODAYS_API = """
+CURRENT_API = """
 id legacy_id type uuid created_at updated_at deleted_at user_updated_at routes_show_path
 routes_edit_path external_record_id name recording_url category number_called number_id connected_to
 caller_number offer user_offer_id offer_id quality_assurance_user_id quality_assurance_name
@@ -27,13 +27,13 @@ disposition_id disposition_key disposition_name disposition_notes hangup_cause
 """.split()  # noqa: SIM905  names read better as text
 
 
-@pytest.mark.parametrize("documented", [OLDER_API, TODAYS_API], ids=["older API", "today's API"])
+@pytest.mark.parametrize("documented", [LEGACY_API, CURRENT_API], ids=["legacy API", "current API"])
 def test_calls_have_a_column_for_everything_documented(documented: list[str]) -> None:
     assert set(documented) <= set(CALLS.schema.names)
 
 
-def test_calls_have_no_column_that_nobody_documented() -> None:
-    assert set(CALLS.schema.names) - {*OLDER_API, *TODAYS_API} == {"tokens", "extra", "fetched_at"}
+def test_calls_have_no_undocumented_column() -> None:
+    assert set(CALLS.schema.names) - {*LEGACY_API, *CURRENT_API} == {"tokens", "extra", "fetched_at"}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_calls_are_typed(name: str, kind: pa.DataType) -> None:
     assert CALLS.schema.field(name).type == kind
 
 
-def test_reports_and_stats_have_the_columns_people_script_against() -> None:
+def test_reports_and_stats_have_the_columns_of_the_contract() -> None:
     assert REPORTS.schema.names == [
         "group_value",
         "group_name",
@@ -83,8 +83,8 @@ def test_reports_and_stats_have_the_columns_people_script_against() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_column_says_in_a_sentence_what_it_means(table: Table) -> None:
-    assert all(meaning.endswith(".") for meaning in table.column_descriptions.values())
+def test_every_column_has_a_sentence_as_its_description(table: Table) -> None:
+    assert all(text.endswith(".") for text in table.column_descriptions.values())
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
