@@ -8,6 +8,7 @@ import pytest
 
 from trackdrive_assets.api.auth import AuthToken, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
+from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.settings import SettingError, Settings, setting_description, variable
 
 # Variable, default, a text, and the value that it means.
@@ -228,3 +229,8 @@ def test_a_webhook_that_is_no_url_is_refused_without_showing_it() -> None:
     message = refusal("TRACKDRIVE_WEBHOOK_URL", "hooks.example.com/s3cr3t")
     assert "use the complete URL of the webhook" in message
     assert "s3cr3t" not in message
+
+
+def test_the_client_options_are_those_of_the_settings() -> None:
+    options: dict[str, Any] = {"per_page": 7, "max_concurrency": 2, "requests_per_second": 0.5}
+    assert Settings(**options).client_options == ClientOptions(**options)

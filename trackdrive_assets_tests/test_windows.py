@@ -84,6 +84,7 @@ def test_what_is_left_below_a_page_has_the_other_calls_of_its_last_moment() -> N
     [
         (99, 8, 16),
         (9, 5, 6),
+        (9, 2, 4),
         (9, 1, 1),
         (SMALLEST_PART - 1, 8, 1),
         (0, 8, 1),
