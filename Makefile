@@ -1,4 +1,4 @@
-# What people type. Every target first installs the locked versions into .venv, and nothing anywhere else.
+# The commands of the project. Each first installs the locked versions into .venv, and nothing anywhere else.
 
 SUPPORTED := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -11,15 +11,15 @@ BIN := .venv/bin
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
-demo: install  ## Try it: a week of the sandbox through Dagster, into demo/
+demo: install  ## A week of a fictional account, through Dagster into demo/
 	@$(BIN)/trackdrive demo
 
-dev: install  ## The Dagster UI on your account or, where none is set, on the sandbox
+dev: install  ## The Dagster UI on your account or, if none is set, on the sandbox
 	@$(BIN)/trackdrive dev
 
-install: .venv/installed  ## Only the set-up, in .venv
+install: .venv/installed  ## Only the installation, into .venv
 
-# The lock is complete, so nothing is left to be resolved: --no-deps.
+# --no-deps, because the lock is complete.
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed. Install it, or name it: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Installing the locked versions into .venv, which takes about a minute."
@@ -28,7 +28,7 @@ install: .venv/installed  ## Only the set-up, in .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-test: lint types contract definitions tests  ## All that CI runs
+test: lint types contract definitions tests  ## Everything that CI runs
 
 lint: install
 	@$(BIN)/ruff check .
@@ -44,22 +44,22 @@ definitions: install
 	@$(BIN)/python -W ignore -m dagster definitions validate -w workspace.yaml --log-level warning
 
 tests: install
-# By file, because some start a process that all of their tests use.
+# By file, because all tests of a file can share a process.
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-docs: install  ## Generate the data dictionary and the table of settings
+docs: install  ## Write the generated pages: data dictionary, checks, settings
 	@$(BIN)/python -m docs.write
 
-screenshots: install  ## Take those of docs/screenshots anew (needs Chromium)
+screenshots: install  ## Take the pictures of docs/screenshots again (needs Chromium)
 	@$(BIN)/python -m trackdrive_assets_tests.browser.screenshots
 
-soak: install  ## Random mixes of faults for MINUTES=10, from SEED=… if given
+soak: install  ## Try random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-bench: install benchmarks/.venv/installed  ## Compare with other programs: RUNS=5, and one scenario with ONLY=one-day
+bench: install benchmarks/.venv/installed  ## Compare with other programs: RUNS=5, one scenario with ONLY=one-day
 	@$(BIN)/python -m benchmarks.bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
-# What is compared with stays out of .venv.
+# The other programs have a virtual environment of their own.
 benchmarks/.venv/installed: benchmarks/requirements.lock
 	@echo "Installing the programs to compare with into benchmarks/.venv."
 	@$(PYTHON) -m venv benchmarks/.venv
@@ -69,9 +69,9 @@ benchmarks/.venv/installed: benchmarks/requirements.lock
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 
-lock:  ## Write both requirements.lock anew from pyproject.toml (needs uv)
+lock:  ## Write both requirements.lock from pyproject.toml (needs uv)
 	@$(LOCK) pyproject.toml --group dev --output-file requirements.lock
 	@$(LOCK) --group pyproject.toml:peers --output-file benchmarks/requirements.lock
 
-clean:  ## Remove .venv, the one of the benchmarks, and the demo's data
+clean:  ## Remove both virtual environments and the data of the demo
 	@rm -rf .venv benchmarks/.venv demo

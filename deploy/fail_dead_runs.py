@@ -1,4 +1,4 @@
-"""Before the daemon starts: mark runs that were killed as failed, or they would hold up its queue."""
+"""Mark killed runs as failed, before the daemon starts. Otherwise they block its queue."""
 
 import dagster as dg
 
