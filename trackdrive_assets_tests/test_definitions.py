@@ -1,4 +1,4 @@
-"""What Dagster shows of the project: keys, columns, policies; and that importing it does nothing."""
+"""The definitions as Dagster shows them: keys, columns, policies. Importing them has no effect."""
 
 import os
 import re
@@ -19,10 +19,10 @@ from trackdrive_assets.settings import SettingError, Settings
 from trackdrive_assets.tables.columns import TABLES
 
 GRAPH = build_definitions(Settings()).resolve_asset_graph()
-READ_FROM_THE_API = sorted(key for key in GRAPH.get_all_asset_keys() if key.path[0] != "views")
+API_KEYS = sorted(key for key in GRAPH.get_all_asset_keys() if key.path[0] != "views")
 
 
-def test_the_keys_are_those_that_people_script_against() -> None:
+def test_the_keys_of_the_assets_are_the_contract() -> None:
     assert {key.to_user_string() for key in GRAPH.get_all_asset_keys()} == {
         "calls",
         "call_changes",
@@ -33,13 +33,13 @@ def test_the_keys_are_those_that_people_script_against() -> None:
     }
 
 
-@pytest.mark.parametrize("key", READ_FROM_THE_API, ids=str)
+@pytest.mark.parametrize("key", API_KEYS, ids=str)
 def test_a_range_of_days_is_one_run(key: dg.AssetKey) -> None:
     assert GRAPH.get(key).backfill_policy == dg.BackfillPolicy.single_run()
 
 
-@pytest.mark.parametrize("key", READ_FROM_THE_API, ids=str)
-def test_every_column_is_explained(key: dg.AssetKey) -> None:
+@pytest.mark.parametrize("key", API_KEYS, ids=str)
+def test_every_column_has_a_description(key: dg.AssetKey) -> None:
     schema = GRAPH.get(key).metadata["dagster/column_schema"]
     assert isinstance(schema, dg.TableSchema)
     assert schema.columns[-1].name == "date"
@@ -47,9 +47,9 @@ def test_every_column_is_explained(key: dg.AssetKey) -> None:
 
 
 @pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=str)
-def test_an_asset_says_what_a_row_is_whose_it_is_and_what_it_is_made_of(key: dg.AssetKey) -> None:
+def test_an_asset_has_a_description_an_owner_and_a_kind(key: dg.AssetKey) -> None:
     node = GRAPH.get(key)
-    assert re.fullmatch(r"(One row per|A row is) .+\.", node.description or ""), node.description
+    assert re.fullmatch(r"(One row per|Each row is) .+\.", node.description or ""), node.description
     assert node.owners
     assert node.kinds
     assert node.group_name in {"api", "aggregates", "views"}
@@ -65,7 +65,7 @@ def test_the_partitions_are_days_of_the_accounts_zone_up_to_today() -> None:
     assert partitions.get_first_partition_key() == "2024-01-01"
 
 
-def test_views_come_after_what_they_read() -> None:
+def test_views_come_after_their_sources() -> None:
     parents = {
         name: GRAPH.get(dg.AssetKey(["views", name])).parent_keys for name in ("daily_summary", "call_facts")
     }
@@ -87,14 +87,14 @@ def code_of(key: dg.AssetKey, settings: Settings) -> list[object]:
 
 
 @pytest.mark.parametrize("key", sorted(GRAPH.get_all_asset_keys()), ids=str)
-def test_every_asset_leads_to_files_of_its_code(key: dg.AssetKey) -> None:
+def test_every_asset_links_to_its_code(key: dg.AssetKey) -> None:
     for link in code_of(key, Settings()):
         assert isinstance(link, dg.LocalFileCodeReference)
         assert Path(link.file_path).is_file()
         assert Path(link.file_path).is_relative_to(PACKAGE)
 
 
-def test_a_view_leads_to_its_sql_where_the_settings_say_that_it_can_be_read() -> None:
+def test_a_view_links_to_its_sql_below_the_url_of_the_settings() -> None:
     settings = Settings(code_url="https://git.example.com/acme/blob/main")
     (link,) = code_of(dg.AssetKey(["views", "daily_summary"]), settings)
     assert isinstance(link, dg.UrlCodeReference)
@@ -115,7 +115,7 @@ def test_secrets_stay_names_of_variables(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "not-to-be-seen" not in repr(settings)
 
 
-def test_a_run_without_credentials_says_which_variables_to_set(tmp_path: Path) -> None:
+def test_a_run_without_credentials_names_the_variables_to_set(tmp_path: Path) -> None:
     definitions = build_definitions(Settings(lake=str(tmp_path), subdomain="acme"))
     with pytest.raises(SettingError, match="TRACKDRIVE_PUBLIC_KEY and TRACKDRIVE_PRIVATE_KEY"):
         definitions.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -129,18 +129,18 @@ def test_a_lake_that_can_never_work_is_refused_when_dagster_loads(lake: str) -> 
         build_definitions(Settings(lake=lake))
 
 
-def test_a_column_that_every_call_needs_cannot_be_excluded() -> None:
-    with pytest.raises(SettingError, match="TRACKDRIVE_EXCLUDE_COLUMNS cannot be followed: uuid"):
+def test_a_required_column_cannot_be_excluded() -> None:
+    with pytest.raises(SettingError, match="TRACKDRIVE_EXCLUDE_COLUMNS cannot be used: uuid"):
         build_definitions(Settings(exclude_columns=("uuid",)))
 
 
-def test_an_excluded_column_that_nobody_documented_is_pointed_out() -> None:
+def test_an_undocumented_excluded_column_is_a_warning() -> None:
     with pytest.warns(UndocumentedValueWarning, match="caller_nubmer"):
         build_definitions(Settings(exclude_columns=("caller_nubmer", "caller_number", "token-email")))
 
 
-@pytest.mark.parametrize("key", READ_FROM_THE_API, ids=str)
-def test_whatever_asks_the_api_shares_one_pool(key: dg.AssetKey) -> None:
+@pytest.mark.parametrize("key", API_KEYS, ids=str)
+def test_every_asset_of_the_api_is_in_one_pool(key: dg.AssetKey) -> None:
     assert GRAPH.get(key).assets_def.node_def.pools == {"trackdrive_api"}
 
 

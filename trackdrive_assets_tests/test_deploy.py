@@ -53,7 +53,7 @@ def test_there_is_a_unit_for_the_ui_and_one_for_the_daemon() -> None:
 
 
 @pytest.mark.parametrize("command", [*unit_commands(), *container_commands()], ids=" ".join)
-def test_every_command_and_file_is_there(command: list[str]) -> None:
+def test_every_command_and_file_exists(command: list[str]) -> None:
     program, *arguments = command
     assert (BIN / Path(program).name).exists()
     for argument in arguments:
@@ -62,7 +62,7 @@ def test_every_command_and_file_is_there(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [*unit_commands(), *container_commands()], ids=" ".join)
-def test_every_option_of_a_command_is_one_that_it_takes(command: list[str]) -> None:
+def test_every_option_of_a_command_exists(command: list[str]) -> None:
     program, *arguments = command
     options = [argument for argument in arguments if argument.startswith("-") and "dagster" in program]
     if not options:
@@ -74,7 +74,7 @@ def test_every_option_of_a_command_is_one_that_it_takes(command: list[str]) -> N
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_units_run_what_is_installed_as_a_user_that_owns_nothing_else(unit: Path) -> None:
+def test_units_run_the_installed_commands_as_their_own_user(unit: Path) -> None:
     settings = service(unit)
     assert settings["User"] == settings["Group"] == "trackdrive"
     assert settings["WorkingDirectory"] == INSTALLED
@@ -83,7 +83,7 @@ def test_units_run_what_is_installed_as_a_user_that_owns_nothing_else(unit: Path
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_the_folders_of_the_variables_are_folders_that_the_unit_owns(unit: Path) -> None:
+def test_the_unit_owns_the_folders_of_its_variables(unit: Path) -> None:
     folders = dict(pair.split("=") for pair in service(unit)["Environment"].split())
     assert folders.keys() == {"DAGSTER_HOME", "TRACKDRIVE_LAKE"}
     assert {value.removeprefix("/var/lib/") for value in folders.values()} <= set(
@@ -97,7 +97,7 @@ def test_every_variable_of_the_example_is_a_setting() -> None:
     assert {"TRACKDRIVE_SUBDOMAIN", "TRACKDRIVE_TIME_ZONE"} <= named <= {*VARIABLES, "DAGSTER_HOME"}
 
 
-def test_every_file_that_goes_into_the_image_is_there() -> None:
+def test_every_file_of_the_image_exists() -> None:
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", CONTAINERFILE, re.MULTILINE)
     names = [name for words in copied for name in words.split()]
     assert {"requirements.lock", "trackdrive_assets"} <= set(names)
@@ -109,7 +109,7 @@ def test_the_image_installs_the_lock_with_its_hashes_and_runs_without_root() -> 
     assert re.findall(r"^USER (\w+)$", CONTAINERFILE, re.MULTILINE) == ["trackdrive"]
 
 
-def test_both_containers_share_one_volume_and_neither_is_open_to_the_network() -> None:
+def test_both_containers_share_a_volume_and_listen_on_loopback() -> None:
     services = COMPOSE["services"].values()
     assert [container["volumes"] for container in services] == [["trackdrive:/var/lib/trackdrive"]] * 2
     assert all(port.startswith("127.0.0.1:") for container in services for port in container["ports"])

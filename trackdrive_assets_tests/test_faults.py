@@ -1,7 +1,7 @@
-"""Whole runs against a server that fails: exact data, or a failed day that keeps its old file.
+"""Complete runs against a server that fails: exact data, or a failed day that keeps its old file.
 
-Each fault by itself, and twenty random mixes of them. Every run finds old files in the lake (`Trial`). What a
-single request does about a fault stands in `api/test_client.py`; what becomes of a killed run is not here.
+Each fault alone, and twenty random mixes. Every run finds old files in the lake (`Trial`). The retries of
+single requests are tested in `api/test_client.py`, killed runs in `test_kills.py`.
 """
 
 import socket
@@ -32,25 +32,25 @@ from trackdrive_assets_tests.support.fault_trial import (
 DAY, NEXT_DAY, LAST_DAY = "2024-03-10", "2024-03-11", "2024-03-12"
 
 PASSING = ["429", "429-bare", "500", "502", "html", "empty", "drop", "truncated", "slow", "stall"]
-"""Faults of one request, each of them cured by asking again."""
+"""Faults of one request. A retry cures each of them."""
 ONE_OF_EACH = ("calls", "reports/status", "stats/status")
 
-OF_A_READING = ["short", "repeat-cursor"]
-"""Faults of a list, cured by reading the day again."""
+OF_A_LIST = ["short", "repeat-cursor"]
+"""Faults of a list. A new fetch of the day cures them."""
 FINAL = ["401", "body-422"]
-"""Answers that nothing is done about."""
+"""Permanent errors, which are not retried."""
 
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """One for all of them, because each looks at what its own run has recorded."""
+    """An instance for all tests. Each test reads only the records of its own run."""
     with dg.DagsterInstance.ephemeral(str(tmp_path_factory.mktemp("dagster"))) as instance:
         yield instance
 
 
 @pytest.fixture(autouse=True)
-def tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step is not tried again: what one attempt leaves is to be seen."""
+def no_step_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps are not retried, so that a test sees the result of one attempt."""
     monkeypatch.setattr(daily, "RETRY_DELAYS", ())
 
 
@@ -64,7 +64,7 @@ def trial(
 
 
 def assert_exact(trial: Trial, *partitions: str, keys: tuple[str, ...] = ONE_OF_EACH) -> None:
-    """A run records every day, and each is what the sandbox holds."""
+    """Check that a run records every day, and that each has the calls of the sandbox."""
     result = trial.attempt(keys, *partitions)
     assert result.success, why(result)
     assert trial.recorded(result) >= trial.day_files(keys, partitions).keys()
@@ -72,7 +72,7 @@ def assert_exact(trial: Trial, *partitions: str, keys: tuple[str, ...] = ONE_OF_
 
 
 def assert_kept(trial: Trial, *partitions: str, keys: tuple[str, ...] = ONE_OF_EACH) -> str:
-    """A run records no day, and every old file is there, byte for byte. Gives what the run says."""
+    """Check that a run records no day and keeps every old file, byte for byte. Return its error."""
     result = trial.attempt(keys, *partitions)
     assert not result.success
     assert trial.recorded(result) == set()
@@ -84,48 +84,48 @@ def assert_kept(trial: Trial, *partitions: str, keys: tuple[str, ...] = ONE_OF_E
 
 
 @pytest.mark.parametrize("kind", PASSING)
-def test_with_every_other_answer_spoiled_each_day_is_exact(trial: Trial, kind: str) -> None:
+def test_with_a_fault_in_every_other_response_each_day_is_exact(trial: Trial, kind: str) -> None:
     trial.sandbox.inject(kind, times=None, every=2, delay=SLOW_DELAY)
-    # Where many ask at once, one of them can be unlucky many times.
+    # With many threads, one of them can meet the fault many times.
     trial.retry_budget = 10_000
     assert_exact(trial, DAY)
     assert {asked.path for asked in trial.sandbox.requests} == {CALLS, REPORTS, STATS}
 
 
 @pytest.mark.parametrize("kind", [*PASSING, *FINAL])
-def test_with_every_answer_spoiled_each_day_keeps_its_old_file(trial: Trial, kind: str) -> None:
+def test_with_a_fault_in_every_response_each_day_keeps_its_old_file(trial: Trial, kind: str) -> None:
     trial.sandbox.inject(kind, times=None, delay=SLOW_DELAY)
-    said = assert_kept(trial, DAY)
-    for asked in (CALLS, REPORTS, STATS):
-        assert f"GET {asked} " in said
+    error = assert_kept(trial, DAY)
+    for path in (CALLS, REPORTS, STATS):
+        assert f"GET {path} " in error
 
 
 @pytest.mark.parametrize("kind", FINAL)
 @pytest.mark.parametrize(
     ("path", "key"), [(CALLS, "calls"), (REPORTS, "reports/status"), (STATS, "stats/status")]
 )
-def test_what_asking_again_cannot_cure_is_asked_once(trial: Trial, path: str, key: str, kind: str) -> None:
+def test_a_permanent_error_is_requested_once(trial: Trial, path: str, key: str, kind: str) -> None:
     trial.sandbox.inject(kind, times=None, path=path)
     assert_kept(trial, DAY, NEXT_DAY, keys=(key,))
     asked = [str(sorted(request.params.items())) for request in trial.sandbox.requests]
     assert len(asked) == len(set(asked)) <= trial.max_concurrency
 
 
-def test_a_pause_over_the_budget_is_not_waited_and_keeps_the_old_day(trial: Trial) -> None:
+def test_a_pause_over_the_budget_keeps_the_old_day(trial: Trial) -> None:
     trial.sandbox.inject("429", times=None, retry_after=900)
     assert "Asked once; to wait another 900 s would be" in assert_kept(trial, DAY, keys=("calls",))
 
 
 @dataclass
 class Resolver:
-    """Looks names up, some of them in vain."""
+    """A resolver of host names that fails at first."""
 
-    in_vain: float
-    asked: int = 0
+    failures: float
+    lookups: int = 0
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        self.asked += 1
-        if self.asked <= self.in_vain:
+        self.lookups += 1
+        if self.lookups <= self.failures:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return LOOK_UP(*arguments, **options)
 
@@ -133,22 +133,22 @@ class Resolver:
 LOOK_UP = socket.getaddrinfo
 
 
-def test_a_name_that_is_not_found_for_a_while_costs_nothing(
+def test_a_host_that_is_not_found_at_first_is_looked_up_again(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    resolver = Resolver(in_vain=2)
+    resolver = Resolver(failures=2)
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     assert_exact(trial, DAY)
-    assert resolver.asked > 2
+    assert resolver.lookups > 2
 
 
-def test_a_name_that_is_never_found_keeps_the_old_day(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", Resolver(in_vain=float("inf")))
+def test_a_host_that_is_never_found_keeps_the_old_day(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(failures=float("inf")))
     assert "Check the network" in assert_kept(trial, DAY)
     assert trial.sandbox.requests == []
 
 
-# A key that is revoked on the way.
+# A key that is revoked during the run.
 
 
 def test_a_key_that_is_revoked_between_two_pages_keeps_the_old_day(trial: Trial) -> None:
@@ -158,7 +158,7 @@ def test_a_key_that_is_revoked_between_two_pages_keeps_the_old_day(trial: Trial)
 
 
 @pytest.mark.parametrize("key", ONE_OF_EACH)
-def test_a_key_that_is_revoked_between_two_days_keeps_the_days_to_come(trial: Trial, key: str) -> None:
+def test_a_key_that_is_revoked_between_two_days_keeps_later_days(trial: Trial, key: str) -> None:
     trial.per_page, trial.max_concurrency = 250, 1
     assert_exact(trial, DAY, keys=(key,))
     trial.sandbox.inject("401", every=len(trial.sandbox.requests) + 1)
@@ -168,14 +168,14 @@ def test_a_key_that_is_revoked_between_two_days_keeps_the_days_to_come(trial: Tr
     assert trial.violations(result, (key,), DAY, NEXT_DAY, LAST_DAY) == []
 
 
-# A list that is not what it says.
+# A list that is incomplete.
 
 
 @pytest.mark.parametrize(
     ("kind", "key"), [("short", "calls"), ("short", "reports/status"), ("repeat-cursor", "calls")]
 )
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_list_that_is_broken_for_a_while_is_read_again_and_exact(
+def test_a_list_that_is_broken_at_first_is_fetched_again(
     trial: Trial, kind: str, key: str, times: int
 ) -> None:
     trial.sandbox.inject(kind, times=times, every=2 if key == "calls" else 1)
@@ -183,21 +183,21 @@ def test_a_list_that_is_broken_for_a_while_is_read_again_and_exact(
 
 
 @pytest.mark.parametrize(
-    ("kind", "key", "said"),
+    ("kind", "key", "message"),
     [
         ("short", "calls", "are missing"),
         ("short", "reports/status", "are missing"),
         ("repeat-cursor", "calls", "twice, so its list would never end"),
     ],
 )
-def test_a_list_that_stays_broken_keeps_the_old_day(trial: Trial, kind: str, key: str, said: str) -> None:
+def test_a_list_that_stays_broken_keeps_the_old_day(trial: Trial, kind: str, key: str, message: str) -> None:
     trial.sandbox.inject(kind, times=None, every=2 if key == "calls" else 1)
-    assert said in assert_kept(trial, DAY, keys=(key,))
+    assert message in assert_kept(trial, DAY, keys=(key,))
 
 
 @dataclass
 class Clock:
-    """Goes on by a minute whenever somebody looks at it, until it is stopped."""
+    """A clock that advances by a minute whenever it is read, until it is stopped."""
 
     moment: datetime
     step: timedelta = timedelta(minutes=1)
@@ -207,26 +207,26 @@ class Clock:
         return self.moment
 
 
-def test_calls_that_arrive_while_paging_push_no_other_out(
+def test_calls_that_arrive_between_pages_lose_no_other_call(
     instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     clock = Clock(NOW)
     today = NOW.date().isoformat()
     with Sandbox(seed=7, calls_per_day=2000, first_day=date(2024, 11, 19), now=clock) as busy:
         trial = Trial(busy, instance, Lake(tmp_path), settings_for(tmp_path), per_page=20)
-        there_at_first = trial.truth(today)
+        at_first = trial.truth(today)
         result = trial.attempt(("calls",), today)
         assert result.success, why(result)
         clock.step = timedelta()
-        stored, there_at_last = trial.stored(today), trial.truth(today)
-        assert len(there_at_last) > len(there_at_first) + 20
+        stored, at_last = trial.stored(today), trial.truth(today)
+        assert len(at_last) > len(at_first) + 20
         assert len(set(stored)) == len(stored)
-        assert set(there_at_first) <= set(stored) <= set(there_at_last)
+        assert set(at_first) <= set(stored) <= set(at_last)
         assert_exact(trial, today, keys=("calls",))
 
 
 @pytest.mark.parametrize("api_version", ["current", "legacy"])
-def test_a_tie_across_the_edge_of_a_page_is_whole(
+def test_calls_of_one_instant_on_two_pages_are_complete(
     instance: dg.DagsterInstance, tmp_path: Path, api_version: str
 ) -> None:
     with tied(api_version=api_version) as sandbox:
@@ -235,29 +235,31 @@ def test_a_tie_across_the_edge_of_a_page_is_whole(
         assert len(trial.stored(DAY)) > 25
 
 
-def test_a_tie_that_the_server_loses_keeps_the_old_day(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+def test_calls_of_one_instant_that_the_server_loses_keep_the_old_day(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
     with tied(ties_lost=True) as sandbox:
         trial = Trial(sandbox, instance, Lake(tmp_path), settings_for(tmp_path))
         assert "are missing" in assert_kept(trial, DAY, keys=("calls",))
 
 
-def tied(**manners: Any) -> Sandbox:
-    """An account with 25 calls of one millisecond: more than a page."""
-    sandbox = Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW, **manners)
+def tied(**options: Any) -> Sandbox:
+    """Return an account with 25 calls of one millisecond, which is more than a page."""
+    sandbox = Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW, **options)
     for _ in range(25):
         sandbox.add_call(datetime.fromisoformat(f"{DAY}T15:00:00.123+00:00"))
     return sandbox
 
 
-def test_every_fault_of_the_sandbox_is_tried_here() -> None:
-    assert {*PASSING, *OF_A_READING, *FINAL} == set(KINDS)
+def test_every_fault_of_the_sandbox_is_tested() -> None:
+    assert {*PASSING, *OF_A_LIST, *FINAL} == set(KINDS)
 
 
-# All of them together.
+# All faults together.
 
 
 @pytest.mark.parametrize("seed", range(1, 21))
-def test_after_any_mix_of_faults_a_day_is_exact_or_as_it_was(
+def test_after_any_mix_of_faults_a_day_is_exact_or_unchanged(
     instance: dg.DagsterInstance, tmp_path: Path, seed: int
 ) -> None:
     assert run(draw_mix(seed), instance, tmp_path) == []

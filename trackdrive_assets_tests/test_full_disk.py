@@ -1,4 +1,4 @@
-"""A full disk or a read-only lake: the old files stay as they were, and the error says so.
+"""A full disk or a read-only lake: the old files stay unchanged, and the error names that.
 
 The tests limit the size of files instead of the disk. On a full disk the same system calls fail, with another
 error number.

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment of a range run: what stands then is whole, and the next run makes it right."""
+"""SIGKILL at any moment of a run: every file is complete afterwards, and the next run repairs the rest."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import NOW, days_between
-from trackdrive_assets_tests.support.processes import Deployment, Moment, Tally
+from trackdrive_assets_tests.support.processes import Deployment, Moment, MomentCounter
 
 SELECT = 'key:calls or key:"reports/status" or key:"views/daily_summary"'
 DAYS = days_between("2024-03-09", "2024-03-10")
@@ -26,30 +26,30 @@ STARTED = dg.DagsterRunStatus.STARTED
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Two days that were read once, with their views."""
+    """A deployment with two days that were fetched once, and their views."""
     folder = tmp_path_factory.mktemp("kills")
     with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as sandbox:
-        made = Deployment(sandbox, Lake(folder / "lake"), folder / "home")
-        assert run(made, DAYS) == 0
-        yield made
+        deployment = Deployment(sandbox, Lake(folder / "lake"), folder / "home")
+        assert run(deployment, DAYS) == 0
+        yield deployment
 
 
 def run(deployment: Deployment, days: Sequence[str], **options: object) -> int | None:
     return deployment.run(SELECT, days[0], days[-1], **options)
 
 
-# What is seen of a deployment
+# The state of a deployment
 
 
 @dataclass(frozen=True)
-class RawResponse:
+class State:
     """The days of a deployment at one time.
 
     Attributes:
-        calls: The uuids of each day, or None where it was never read.
-        reported: How many calls the report of each day tells of, likewise.
-        recorded: The days that Dagster counts as materialized.
-        runs: All runs, and how they stand.
+        calls: The uuids of each day; None if it was never fetched.
+        reported: The number of calls in the report of each day; None likewise.
+        recorded: The days that Dagster has as materialized.
+        runs: The status of each run.
     """
 
     calls: Mapping[str, list[str] | None]
@@ -58,11 +58,11 @@ class RawResponse:
     runs: Mapping[str, dg.DagsterRunStatus]
 
 
-def look_at(deployment: Deployment, days: Sequence[str]) -> RawResponse:
+def state_of(deployment: Deployment, days: Sequence[str]) -> State:
     with deployment.instance() as instance:
         recorded = instance.get_materialized_partitions(dg.AssetKey("calls"))
         runs = {run.run_id: run.status for run in instance.get_runs()}
-    return RawResponse(
+    return State(
         {day: deployment.stored(day) for day in days},
         {day: reported(deployment.lake, day) for day in days},
         frozenset(recorded),
@@ -76,7 +76,7 @@ def reported(lake: Lake, day: str) -> int | None:
 
 
 def appeared(lake: Lake) -> list[str]:
-    """The calls that `call_changes` tells to have appeared late, as often as it does."""
+    """Return the calls that appeared late according to `call_changes`, as often as they are in it."""
     files = (lake.file("call_changes", date.fromisoformat(day)) for day in DAYS)
     changes = pa.concat_tables(pq.read_table(file) for file in files)
     uuids: list[str] = changes.filter(pc.field("field") == "uuid")["new_value"].to_pylist()
@@ -84,7 +84,7 @@ def appeared(lake: Lake) -> list[str]:
 
 
 def recorded_by(deployment: Deployment, run_id: str) -> set[str | None]:
-    """The days of calls that a run recorded."""
+    """Return the days of calls that a run recorded."""
     with deployment.instance() as instance:
         events = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     return {
@@ -95,7 +95,7 @@ def recorded_by(deployment: Deployment, run_id: str) -> set[str | None]:
 
 
 def locks(deployment: Deployment) -> set[str]:
-    """The runs that have shown that they live, dead or not."""
+    """Return the runs that took a liveness lock, whether they still live or not."""
     return {file.stem for file in (deployment.home / "trackdrive_runs").iterdir() if file.name != "asking"}
 
 
@@ -103,39 +103,37 @@ def locks(deployment: Deployment) -> set[str]:
 
 
 def kill_and_run_again(deployment: Deployment, days: Sequence[str], *moments: Moment) -> None:
-    """Kill as many runs, one after the other, and let the next one end."""
+    """Kill a run at each moment, one after another, and let the next run end."""
     truth = {day: deployment.truth(day) for day in days}
     alive: set[str] = set()
-    after = look_at(deployment, days)
+    after = state_of(deployment, days)
     for moment in moments:
         before = after
         assert run(deployment, days, at=moment) == -SIGKILL
-        after = look_at(deployment, days)
-        every_day_is_the_old_or_the_new(before, after, truth)
-        every_view_answers(deployment)
-        what_is_recorded_is_there(deployment, before, after, truth)
+        after = state_of(deployment, days)
+        assert_days_are_old_or_new(before, after, truth)
+        assert_views_can_be_queried(deployment)
+        assert_recorded_days_are_stored(deployment, before, after, truth)
         alive |= locks(deployment)
 
     assert run(deployment, days) == 0
 
-    repaired = look_at(deployment, days)
+    repaired = state_of(deployment, days)
     assert repaired.calls == truth
     assert repaired.reported == {day: len(truth[day]) for day in days}
     assert repaired.recorded >= after.recorded | set(days)
-    assert deployment.litter() == []
-    every_view_answers(deployment)
-    the_dead_are_ended(deployment, after, repaired, alive)
+    assert deployment.leftovers() == []
+    assert_views_can_be_queried(deployment)
+    assert_dead_runs_are_failed(deployment, after, repaired, alive)
 
 
-def every_day_is_the_old_or_the_new(
-    before: RawResponse, after: RawResponse, truth: Mapping[str, list[str]]
-) -> None:
+def assert_days_are_old_or_new(before: State, after: State, truth: Mapping[str, list[str]]) -> None:
     for day, uuids in truth.items():
         assert after.calls[day] in (before.calls[day], uuids)
         assert after.reported[day] in (before.reported[day], len(uuids))
 
 
-def every_view_answers(deployment: Deployment) -> None:
+def assert_views_can_be_queried(deployment: Deployment) -> None:
     with duckdb.connect(str(deployment.lake.root / "trackdrive.duckdb"), read_only=True) as connection:
         views = connection.sql(
             "SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal"
@@ -145,22 +143,22 @@ def every_view_answers(deployment: Deployment) -> None:
             connection.sql(f"FROM {name}").fetchall()
 
 
-def what_is_recorded_is_there(
-    deployment: Deployment, before: RawResponse, after: RawResponse, truth: Mapping[str, list[str]]
+def assert_recorded_days_are_stored(
+    deployment: Deployment, before: State, after: State, truth: Mapping[str, list[str]]
 ) -> None:
     assert after.recorded >= before.recorded
     assert after.recorded <= {str(day) for day in deployment.lake.days("calls")}
     recorded = {day for dead in after.runs.keys() - before.runs for day in recorded_by(deployment, dead)}
     assert recorded <= {day for day, uuids in truth.items() if after.calls[day] == uuids}
     replaced = {day for day in truth if after.calls[day] != before.calls[day]}
-    # The days that it was at: while one is recorded, those beside it are stored.
+    # While one day is recorded, others that were fetched at the same time are stored.
     assert len(replaced - recorded) <= Settings.max_concurrency
 
 
-def the_dead_are_ended(
-    deployment: Deployment, after: RawResponse, repaired: RawResponse, alive: set[str]
+def assert_dead_runs_are_failed(
+    deployment: Deployment, after: State, repaired: State, alive: set[str]
 ) -> None:
-    """But for those that were killed before they could show that they lived."""
+    """Check the runs, except those that were killed before they took a liveness lock."""
     left = {run_id for run_id, status in repaired.runs.items() if status is STARTED}
     assert left & alive == set()
     assert locks(deployment) == repaired.runs.keys() - after.runs
@@ -169,31 +167,29 @@ def the_dead_are_ended(
 MOMENTS = {
     "between two pages": Moment("http.client.send", "created_at_to=2024-03-11", number=2),
     "between its changes and a day": Moment("os.rename", "date=2024-03-10/calls.parquet"),
-    "after a day is moved over": Moment("os.rename", "date=2024-03-10/calls.parquet", then=""),
+    "after a day is replaced": Moment("os.rename", "date=2024-03-10/calls.parquet", then=""),
     "before a day is recorded": Moment("os.rename", "date=2024-03-10/calls.parquet", then="sqlite3."),
-    "while a scratch folder is removed": Moment("shutil.rmtree", "calls/date=2024-03-10", then=""),
-    "before the views are moved over": Moment("os.rename", "trackdrive.duckdb"),
-    "after the views are moved over": Moment("os.rename", "trackdrive.duckdb", then=""),
+    "while a temporary folder is removed": Moment("shutil.rmtree", "calls/date=2024-03-10", then=""),
+    "before the views are replaced": Moment("os.rename", "trackdrive.duckdb"),
+    "after the views are replaced": Moment("os.rename", "trackdrive.duckdb", then=""),
 }
 
 
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
-def test_days_that_are_read_again_are_the_old_or_the_new_when_killed(
-    deployment: Deployment, moment: Moment
-) -> None:
+def test_a_kill_leaves_fetched_days_old_or_new(deployment: Deployment, moment: Moment) -> None:
     noon = (datetime.fromisoformat(day).replace(hour=12, tzinfo=UTC) for day in DAYS)
     late = sorted(deployment.sandbox.add_call(created_at) for created_at in noon)
     kill_and_run_again(deployment, DAYS, moment)
     assert sorted(uuid for uuid in appeared(deployment.lake) if uuid in late) == late
 
 
-def test_days_that_are_read_first_are_there_or_not_when_killed_at_any_moment(deployment: Deployment) -> None:
+def test_a_kill_at_any_moment_leaves_first_days_complete_or_absent(deployment: Deployment) -> None:
     def effect(number: int) -> Moment:
         return Moment(about=str(deployment.home.parent), number=number)
 
-    effects = Tally()
+    effects = MomentCounter()
     assert run(deployment, days_between("2024-04-09", "2024-04-10"), at=effect(0), do=effects) == 0
-    chance = Random(11)  # noqa: S311  (seeded, so that it can be repeated)
+    chance = Random(11)  # noqa: S311  seeded, so that it can be repeated
     for month in (5, 6):
         moments = [effect(round(effects.count.value * chance.uniform(0.02, 0.95))) for _ in range(4)]
         kill_and_run_again(deployment, days_between(f"2024-{month:02d}-09", f"2024-{month:02d}-10"), *moments)

@@ -1,8 +1,7 @@
-"""No credential is told or stored: not by a run that ends well, nor by one in which everything goes wrong.
+"""No credential is logged or stored, neither by a run that succeeds nor by one in which everything fails.
 
-Real processes, as a user starts them, on a sandbox with keys that nothing else could be taken for. Then the
-whole Dagster home, the whole lake and both outputs are searched. What a single error says stands in
-`api/test_client.py`.
+The tests start real processes on a sandbox with unmistakable keys. Then they search the complete Dagster
+home, the complete lake and both outputs. `api/test_client.py` tests the texts of single errors.
 """
 
 import base64
@@ -30,11 +29,11 @@ from trackdrive_assets_tests.support.fault_trial import CALLS, STATS
 DAY, NEXT_DAY = "2024-03-10", "2024-03-11"
 PROJECT = Path(trackdrive_assets.__file__).parent.parent
 
-# Without the form of a Trackdrive key, by which alone they could be known; and other in a URL than in text.
+# Keys that do not have the form of a Trackdrive key. In a URL they are spelled in another way than in text.
 PUBLIC, PRIVATE, TOKEN = "open/the+public=half", "open/the+private=half", "open/the+older&token=so"
 BASIC = base64.b64encode(f"{PUBLIC}:{PRIVATE}".encode()).decode()
 
-WAYS = {
+AUTHORIZATIONS = {
     "key pair": {"TRACKDRIVE_PUBLIC_KEY": PUBLIC, "TRACKDRIVE_PRIVATE_KEY": PRIVATE},
     "token": {"TRACKDRIVE_AUTH_TOKEN": TOKEN},
 }
@@ -42,8 +41,8 @@ SECRETS = {"key pair": (PUBLIC, PRIVATE, BASIC), "token": (TOKEN,)}
 
 
 @pytest.fixture
-def talkative() -> Iterator[Sandbox]:
-    """An account that says back every secret that it is told, wherever it may say something."""
+def echoing() -> Iterator[Sandbox]:
+    """An account that repeats every secret that it gets in its responses."""
     with Sandbox(
         seed=7,
         calls_per_day=40,
@@ -57,8 +56,8 @@ def talkative() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def start(sandbox: Sandbox, folder: Path, way: str, partition: str) -> subprocess.Popen[str]:
-    """Materialize everything of a day, with a Dagster home and a lake in `folder`."""
+def start(sandbox: Sandbox, folder: Path, name: str, partition: str) -> subprocess.Popen[str]:
+    """Start a run of all assets for a day, with a Dagster home and a lake in `folder`."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
     shutil.copy(PROJECT / "dagster.yaml", home)
@@ -72,7 +71,7 @@ def start(sandbox: Sandbox, folder: Path, way: str, partition: str) -> subproces
         "TRACKDRIVE_REQUESTS_PER_SECOND": "0",
         "TRACKDRIVE_STATS_INTERVAL": "1d",
         "TRACKDRIVE_PER_PAGE": "20",
-        **WAYS[way],
+        **AUTHORIZATIONS[name],
     }
     with (folder / f"{partition}.out").open("w") as out, (folder / f"{partition}.err").open("w") as err:
         return subprocess.Popen(
@@ -85,47 +84,47 @@ def start(sandbox: Sandbox, folder: Path, way: str, partition: str) -> subproces
         )
 
 
-def test_a_run_keeps_its_secrets_whatever_happens(talkative: Sandbox, tmp_path: Path) -> None:
-    folders = {way: tmp_path / way for way in WAYS}
+def test_a_run_keeps_its_secrets_under_all_faults(echoing: Sandbox, tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in AUTHORIZATIONS}
     for folder in folders.values():
         folder.mkdir()
 
     for kind in ("500", "502", "html", "drop", "truncated", "429-bare"):
-        talkative.inject(kind, every=5)
-    well = [start(talkative, folder, way, DAY) for way, folder in folders.items()]
-    assert [run.wait() for run in well] == [0, 0]
+        echoing.inject(kind, every=5)
+    runs = [start(echoing, folder, name, DAY) for name, folder in folders.items()]
+    assert [run.wait() for run in runs] == [0, 0]
 
-    said_back = ", ".join(spelling for secrets in SECRETS.values() for spelling in spellings(secrets))
-    talkative.refused_categories["contact_id"] = f"Not for {said_back}."
-    talkative.inject("html", times=2, path=CALLS)
-    talkative.inject("401", times=None, every=4, path=STATS)
-    badly = [start(talkative, folder, way, NEXT_DAY) for way, folder in folders.items()]
-    assert all(run.wait() for run in badly)
+    echo = ", ".join(spelling for secrets in SECRETS.values() for spelling in spellings(secrets))
+    echoing.refused_categories["contact_id"] = f"Not for {echo}."
+    echoing.inject("html", times=2, path=CALLS)
+    echoing.inject("401", times=None, every=4, path=STATS)
+    failed_runs = [start(echoing, folder, name, NEXT_DAY) for name, folder in folders.items()]
+    assert all(run.wait() for run in failed_runs)
 
-    assert {asked.authorization for asked in talkative.requests} == {"basic", "auth_token"}
-    for way, folder in folders.items():
-        told = (folder / f"{NEXT_DAY}.err").read_text()
+    assert {request.authorization for request in echoing.requests} == {"basic", "auth_token"}
+    for name, folder in folders.items():
+        log = (folder / f"{NEXT_DAY}.err").read_text()
         for proof in ("Please try again", "Not for", "401 Unauthorized"):
-            assert proof in told, way
+            assert proof in log, name
         assert len(list((folder / "lake").rglob(f"date={DAY}"))) >= 1 + 16 + 3
         assert (folder / "lake" / "trackdrive.duckdb").exists()
-        assert leaks_in(folder, SECRETS[way]) == []
+        assert leaks_in(folder, SECRETS[name]) == []
 
 
 def spellings(secrets: Iterable[str]) -> set[str]:
-    """Secrets as they are, in a URL, in JSON and on a web page."""
-    ways: tuple[Callable[[str], str], ...] = (
+    """Return secrets as they appear in text, in a URL, in JSON and on a web page."""
+    encodings: tuple[Callable[[str], str], ...] = (
         str,
         quote,
         quote_plus,
         html.escape,
         lambda text: json.dumps(text)[1:-1],
     )
-    return {spell(secret) for secret in secrets for spell in ways}
+    return {encode(secret) for secret in secrets for encode in encodings}
 
 
 def leaks_in(folder: Path, secrets: Iterable[str]) -> list[str]:
-    """Where a secret stands, in whatever spelling."""
+    """Return the files that contain a secret, in any spelling."""
     return [
         f"{file.relative_to(folder)} has {spelling}"
         for file in folder.rglob("*")
@@ -137,7 +136,7 @@ def leaks_in(folder: Path, secrets: Iterable[str]) -> list[str]:
 
 
 def contents_of(file: Path) -> Iterator[bytes]:
-    """The bytes of a file; and what they say, where they are compressed."""
+    """Yield the bytes of a file and, if they are compressed, its values."""
     yield file.read_bytes()
     if file.suffix == ".parquet":
         table = pq.ParquetFile(file).read()
@@ -152,10 +151,10 @@ def contents_of(file: Path) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("spelling", sorted(spellings([PRIVATE, BASIC, TOKEN])))
-def test_the_search_finds_a_secret_wherever_it_stands(tmp_path: Path, spelling: str) -> None:
+def test_the_search_finds_a_secret_in_every_kind_of_file(tmp_path: Path, spelling: str) -> None:
     (tmp_path / "runs.db").write_bytes(b"\x00\xff" + spelling.encode())
-    pq.write_table(pa.table({"said": [spelling] * 2}), tmp_path / "day.parquet", compression="zstd")
+    pq.write_table(pa.table({"text": [spelling] * 2}), tmp_path / "day.parquet", compression="zstd")
     with duckdb.connect(str(tmp_path / "trackdrive.duckdb")) as connection:
-        connection.sql("CREATE VIEW said AS SELECT $$" + spelling + "$$ AS words")
+        connection.sql("CREATE VIEW texts AS SELECT $$" + spelling + "$$ AS text")
     found = {leak.partition(" ")[0] for leak in leaks_in(tmp_path, [PRIVATE, BASIC, TOKEN])}
     assert found == {"runs.db", "day.parquet", "trackdrive.duckdb"}

@@ -57,7 +57,11 @@ The exit code is 1 if a probe failed, and 3 if every failure may pass by itself.
 @click.pass_context
 def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
     """Probe the account: print what works, what is limited and what fails."""
-    from trackdrive_assets.doctor.finding import Result, is_transient_failure, overall  # noqa: PLC0415  # slow
+    from trackdrive_assets.doctor.finding import (  # noqa: PLC0415  # slow to import
+        Result,
+        is_transient_failure,
+        overall,
+    )
     from trackdrive_assets.doctor.probes import findings  # noqa: PLC0415  # slow to import
     from trackdrive_assets.doctor.requests import send_requests  # noqa: PLC0415  # slow to import
 

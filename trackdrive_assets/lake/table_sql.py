@@ -89,9 +89,11 @@ def file_metadata_sql(root: Path, days: Collection[date | str]) -> str:
             group = literal(unquote(folder.name.partition("=")[2])) if layout.keys else "NULL"
             files = _file_list(folder, patterns)
             names = f"{literal(table)}, {group}, file_name"
+            pairs = f"parquet_kv_metadata({files})"
+            counts = f"parquet_file_metadata({files})"
             selects += [
-                f"SELECT {names}, decode(key), decode(value), NULL FROM parquet_kv_metadata({files})",  # noqa: S608  quoted
-                f"SELECT {names}, NULL, NULL, num_rows FROM parquet_file_metadata({files})",  # noqa: S608  quoted
+                f"SELECT {names}, decode(key), decode(value), NULL FROM {pairs}",  # noqa: S608  quoted
+                f"SELECT {names}, NULL, NULL, num_rows FROM {counts}",  # noqa: S608  quoted
             ]
     return " UNION ALL ".join(selects)
 

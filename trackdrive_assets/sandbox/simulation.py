@@ -50,7 +50,7 @@ def simulate_day(seed: int, day: date, *, calls_per_day: int, volume: int, first
         volume: The volume of this day.
         first_id: The id of the first call; the others follow.
     """
-    draw = Random(int.from_bytes(seeded_hash(seed, f"calls {day}")))  # noqa: S311  # synthetic calls, no secret
+    draw = Random(int.from_bytes(seeded_hash(seed, f"calls {day}")))  # noqa: S311  # no secret
     start = midnight(day)
     hours = draw.choices(range(24), cum_weights=_CUMULATIVE_HOURS, k=volume)
     times = sorted(start + hour * HOUR + int(draw.random() * HOUR) for hour in hours)

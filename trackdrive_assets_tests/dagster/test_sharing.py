@@ -58,7 +58,7 @@ def test_runs_of_one_home_take_turns_at_the_api(deployment: Deployment) -> None:
     assert asked == sorted(asked, key=["basic", "auth_token"].index)
     assert set(asked) == {"basic", "auth_token"}
     assert deployment.stored(DAY) == deployment.truth(DAY)
-    assert deployment.litter() == []
+    assert deployment.leftovers() == []
 
 
 def test_of_runs_of_two_homes_on_one_day_the_last_to_end_wins_whole(
@@ -78,7 +78,7 @@ def test_of_runs_of_two_homes_on_one_day_the_last_to_end_wins_whole(
     first.join()
     assert first.exitcode == 0
     assert deployment.stored(DAY) == first_truth
-    assert deployment.litter() == []
+    assert deployment.leftovers() == []
 
 
 # An analyst

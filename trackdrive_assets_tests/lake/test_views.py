@@ -296,6 +296,6 @@ def test_the_groups_are_those_that_python_counts(tmp_path: Path) -> None:
     assert sum(row["reason"] == "no_buyer" for row in rows) == day["no_buyer"]
     revenue: dict[object, Decimal] = defaultdict(Decimal)
     for call in calls:
-        revenue[call["caller_number"], call["buyer_id"]] += call.get("revenue") or 0  # type: ignore[operator]  # money
+        revenue[call["caller_number"], call["buyer_id"]] += call.get("revenue") or 0  # type: ignore[operator]
     rows = query(Lake(tmp_path), "FROM repeat_callers")
     assert {(row["caller_number"], row["buyer_id"]): row["revenue"] for row in rows} == revenue

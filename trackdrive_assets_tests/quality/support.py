@@ -18,7 +18,7 @@ NOON = datetime(2024, 6, 19, 16, tzinfo=UTC)
 NEXT_MORNING = NOON + timedelta(hours=18)
 
 CALL_CHECKS = sorted(checks().keys() - {"yesterday_loaded"})
-"""Every check except the one that depends on the clock."""
+"""Every check except `yesterday_loaded`, which depends on the clock."""
 
 
 def run(lake: Lake, name: str, *days: date, settings: Settings = SETTINGS) -> CheckResult:

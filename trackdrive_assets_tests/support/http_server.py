@@ -1,4 +1,4 @@
-"""A hand-made server, for answers that the sandbox does not give."""
+"""An HTTP server with fixed responses, for those that the sandbox does not send."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +13,10 @@ def serving(
     headers: dict[str, str] | None = None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[str, list[BaseHTTPRequestHandler]]]:
-    """A server that gives these answers in turn, the last for ever: its address, and the requests so far."""
+    """Run a server that sends these bodies in order, then the last one for ever.
+
+    Yields its address and the requests so far.
+    """
     asked: list[BaseHTTPRequestHandler] = []
 
     class Answering(BaseHTTPRequestHandler):
@@ -29,10 +32,10 @@ def serving(
             self.end_headers()
             self.wfile.write(body)
 
-        do_DELETE = do_GET  # noqa: N815  # the name that http.server asks for
+        do_DELETE = do_GET  # noqa: N815  # http.server calls this name
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
         server.daemon_threads = True

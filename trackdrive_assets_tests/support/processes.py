@@ -1,7 +1,7 @@
-"""Runs in processes of their own, of `dagster asset materialize`, killed or held at a chosen moment.
+"""Runs of `dagster asset materialize` in their own processes, killed or stopped at a chosen moment.
 
-They are forked from one process that has imported everything, which saves three seconds for each. What a run
-does to files, databases and the network is told by Python's audit events.
+They are forked from one process that has imported everything, which saves three seconds for each. Python's
+audit events report what a run does to files, databases and the network.
 """
 
 import multiprocessing
@@ -30,7 +30,7 @@ forks.set_forkserver_preload(
     [
         "trackdrive_assets.definitions",
         "dagster._cli.asset",
-        # What Dagster imports when it opens its home, and pyarrow when it first writes.
+        # Dagster imports these when it opens its home, and pyarrow when it first writes.
         "dagster._core.storage.event_log",
         "dagster._core.storage.runs",
         "dagster._core.storage.local_compute_log_manager",
@@ -44,13 +44,14 @@ _EFFECTS = ("fcntl.", "http.", "open", "os.", "shutil.", "socket.", "sqlite3.", 
 
 @dataclass(frozen=True)
 class Moment:
-    """When a process is about to do something to a file, a database or the network.
+    """The moment before a process does something to a file, a database or the network.
 
     Attributes:
-        event: Beginning of the audit event's name; any by default.
-        about: Part of the event's arguments.
-        number: Of the events that match, which; 0 for every one.
-        then: If given, not that event but the next one after it whose name begins so; `""` for any.
+        event: The beginning of the audit event's name. The default matches all.
+        about: A part of the event's arguments.
+        number: The position of the event among those that match; 0 for all of them.
+        then: The beginning of the name of a later event. If given, the moment is the first such event after
+            the matching one; `""` matches all.
     """
 
     event: str = ""
@@ -60,38 +61,38 @@ class Moment:
 
 
 def kill() -> None:
-    """End this process as the system does when memory runs out."""
+    """Kill this process, as the system does when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Stop:
-    """Keeps a process waiting until it is told to go on."""
+    """A stop in another process, until the test lets it continue."""
 
     def __init__(self) -> None:
         self._test, self._process = forks.Pipe()
 
     @property
     def wait(self) -> Callable[[], None]:
-        """What the process does."""
-        return partial(_wait_for_word, self._process)
+        """The function for the process: wait here."""
+        return partial(_wait_for_test, self._process)
 
     def reached(self, process: BaseProcess) -> bool:
-        """Whether the process comes here before its end."""
+        """Return whether the process stops here before its end."""
         return self._test in wait([self._test, process.sentinel])
 
     def go_on(self) -> None:
-        """Let the process go on."""
-        self._test.send("go on")
+        """Let the process continue."""
+        self._test.send("continue")
 
 
-def _wait_for_word(test: Connection) -> None:
+def _wait_for_test(test: Connection) -> None:
     test.send("here")
     test.recv()
 
 
 @dataclass
-class Tally:
-    """Counts moments of another process."""
+class MomentCounter:
+    """A counter of moments in another process."""
 
     count: Any = field(default_factory=lambda: forks.Value("i", lock=False))
 
@@ -126,18 +127,18 @@ class Deployment:
         """Start a run over a range of days.
 
         Args:
-            select: Assets.
-            first: Partition.
-            last: Partition.
-            at: When to do something in the new process; never by default.
-            do: What to do at that moment.
-            output: What the run says goes here; by default into the Dagster home.
-            **environment: Variables in place of the usual ones.
+            select: The selection of assets.
+            first: The first partition.
+            last: The last partition.
+            at: The moment to do something in the new process. The default is never.
+            do: The function to call at that moment.
+            output: The file for the output of the run. The default is in the Dagster home.
+            **environment: Variables that replace the default ones.
         """
         command = ["asset", "materialize", "-m", "trackdrive_assets.definitions"]
         command += ["--select", select, "--partition-range", f"{first}...{last}"]
-        strangers = ("TRACKDRIVE_", "DAGSTER_")
-        usual = {name: value for name, value in os.environ.items() if not name.startswith(strangers)} | {
+        inherited = ("TRACKDRIVE_", "DAGSTER_")
+        defaults = {name: value for name, value in os.environ.items() if not name.startswith(inherited)} | {
             "DAGSTER_HOME": str(self.home),
             "TRACKDRIVE_BASE_URL": self.sandbox.base_url,
             "TRACKDRIVE_PUBLIC_KEY": self.sandbox.public_key,
@@ -149,36 +150,36 @@ class Deployment:
         }
         process = forks.Process(
             target=_dagster,
-            args=(command, usual | environment, output or self.home / "output", at, do),
-            daemon=True,  # a test that fails leaves nobody waiting
+            args=(command, defaults | environment, output or self.home / "output", at, do),
+            daemon=True,  # it ends with the test, even if the test fails
         )
         process.start()
         return process
 
     def run(self, select: str, first: str, last: str, **options: Any) -> int | None:
-        """As `begin`, to the end: the exit code."""
+        """Run to the end, with the arguments of `begin`. Return the exit code."""
         process = self.begin(select, first, last, **options)
         process.join()
         return process.exitcode
 
     def truth(self, partition: str) -> list[str]:
-        """The uuids of a day as the account knows them, sorted."""
+        """Return the uuids of a day on the account, sorted."""
         start = datetime.fromisoformat(partition).replace(tzinfo=UTC)
         return sorted(str(row["uuid"]) for row in self.sandbox.calls(start, start + timedelta(days=1)))
 
     def stored(self, partition: str) -> list[str] | None:
-        """The uuids of a day in the lake, sorted; None where it has no file."""
+        """Return the uuids of a day in the lake, sorted; None if it has no file."""
         file = self.lake.file("calls", date.fromisoformat(partition))
         return sorted(pq.read_table(file)["uuid"].to_pylist()) if file.exists() else None
 
-    def litter(self) -> list[str]:
-        """What lies in the lake and is neither a day nor the DuckDB file."""
+    def leftovers(self) -> list[str]:
+        """Return the files in the lake that are neither a day nor the DuckDB file."""
         ours = {FILE, *(layout.file for layout in LAYOUT.values())}
         found = [path.relative_to(self.lake.root) for path in self.lake.root.rglob("*")]
         return [str(path) for path in found if "." in path.name and path.name not in ours]
 
     def instance(self) -> dg.DagsterInstance:
-        """The Dagster instance of the home, to be closed."""
+        """Return the Dagster instance of the home. The caller closes it."""
         return dg.DagsterInstance.from_config(str(self.home))
 
 
@@ -189,11 +190,11 @@ def _dagster(
     at: Moment | None,
     do: Callable[[], None],
 ) -> None:
-    from dagster._cli import main  # noqa: PLC0415  (only the new process needs it)
+    from dagster._cli import main  # noqa: PLC0415  only the new process needs it
 
-    with output.open("a") as said:
-        os.dup2(said.fileno(), sys.stdout.fileno())
-        os.dup2(said.fileno(), sys.stderr.fileno())
+    with output.open("a") as stream:
+        os.dup2(stream.fileno(), sys.stdout.fileno())
+        os.dup2(stream.fileno(), sys.stderr.fileno())
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["dagster", *command]
@@ -203,7 +204,7 @@ def _dagster(
 
 
 class _Watch:
-    """An audit hook that waits for a moment and does something then."""
+    """An audit hook that calls a function at a moment."""
 
     def __init__(self, moment: Moment, do: Callable[[], None]) -> None:
         self._moment = moment

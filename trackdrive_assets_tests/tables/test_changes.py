@@ -1,4 +1,4 @@
-"""What counts as a change of a call between two readings of its day, and what doesn't."""
+"""Changes of a call between two fetches of its day, and differences that are no changes."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,11 +43,11 @@ def compare(before: list[Row], after: list[Row], *exclude: str) -> pa.Table:
     )
 
 
-def moves(changes: pa.Table) -> list[tuple[str, str, str | None, str | None]]:
+def changed_fields(changes: pa.Table) -> list[tuple[str, str, str | None, str | None]]:
     return [(row["uuid"], row["field"], row["old_value"], row["new_value"]) for row in changes.to_pylist()]
 
 
-def test_a_call_that_stays_the_same_has_no_change() -> None:
+def test_a_call_with_the_same_values_has_no_change() -> None:
     same = call(revenue="10.50", status="finished", token__city="Reno", mood="cheerful")
     found = compare([same], [same])
     assert found.num_rows == 0
@@ -88,9 +88,9 @@ def test_a_field_that_differs_is_a_change(
     ]
 
 
-def test_a_tag_that_goes_or_comes_is_a_change_of_that_tag_alone() -> None:
+def test_a_tag_that_appears_or_disappears_is_a_change_of_that_tag() -> None:
     found = compare([call(token__city="Reno", token__ad="7")], [call(token__city="Reno", token__zip="0")])
-    assert moves(found) == [("a", "token-ad", "7", None), ("a", "token-zip", None, "0")]
+    assert changed_fields(found) == [("a", "token-ad", "7", None), ("a", "token-zip", None, "0")]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_tag_that_goes_or_comes_is_a_change_of_that_tag_alone() -> None:
         ("outgoing_webhooks_count", 1, 2),
     ],
 )
-def test_what_always_moves_is_left_out(field: str, before: object, after: object) -> None:
+def test_values_that_always_change_are_ignored(field: str, before: object, after: object) -> None:
     assert compare([{**call(), field: before}], [{**call(), field: after}]).num_rows == 0
 
 
@@ -109,13 +109,13 @@ def test_a_new_signature_of_a_recording_is_no_change() -> None:
     assert compare([before], [after]).num_rows == 0
 
 
-def test_money_is_compared_as_an_amount_and_not_as_its_digits() -> None:
+def test_money_is_compared_as_an_amount_and_not_as_text() -> None:
     assert compare([call(revenue="85")], [call(revenue=85.0)]).num_rows == 0
 
 
-def test_a_call_that_vanished_lost_its_uuid_and_every_value() -> None:
+def test_a_call_that_disappeared_lost_its_uuid_and_every_value() -> None:
     found = compare([call("a", revenue="5"), call("b")], [call("b")])
-    lost = {field: (old, new) for _, field, old, new in moves(found)}
+    lost = {field: (old, new) for _, field, old, new in changed_fields(found)}
     assert lost["uuid"] == ("a", None)
     assert lost["revenue"] == ("5.000000", None)
     assert set(found["uuid"].to_pylist()) == {"a"}
@@ -123,26 +123,26 @@ def test_a_call_that_vanished_lost_its_uuid_and_every_value() -> None:
 
 def test_a_call_that_appeared_late_gained_its_uuid_and_every_value() -> None:
     found = compare([call("b")], [call("a", revenue="5", token__city="Reno"), call("b")])
-    gained = {field: (old, new) for _, field, old, new in moves(found)}
+    gained = {field: (old, new) for _, field, old, new in changed_fields(found)}
     assert gained["uuid"] == (None, "a")
     assert gained["revenue"] == (None, "5.000000")
     assert gained["token-city"] == (None, "Reno")
 
 
-def test_a_call_that_began_after_the_earlier_reading_is_new_and_not_changed() -> None:
+def test_a_call_that_began_after_the_earlier_fetch_is_not_changed() -> None:
     later = {**call("b"), "created_at": (FIRST + timedelta(seconds=1)).isoformat()}
     assert compare([call("a")], [call("a"), later]).num_rows == 0
 
 
-def test_calls_are_told_apart_by_uuid_in_whatever_order_they_come() -> None:
+def test_calls_are_matched_by_uuid_in_any_order() -> None:
     found = compare(
         [call("a", sub_id="1"), call("b", sub_id="2")], [call("b", sub_id="3"), call("a", sub_id="1")]
     )
-    assert moves(found) == [("b", "sub_id", "2", "3")]
+    assert changed_fields(found) == [("b", "sub_id", "2", "3")]
 
 
 @pytest.mark.parametrize("pattern", ["caller_number", "token-city", "token-*", "mood"])
-def test_what_is_excluded_is_not_compared(pattern: str) -> None:
+def test_excluded_columns_are_not_compared(pattern: str) -> None:
     before = call(caller_number="+17195550100", token__city="Reno", mood="calm")
     after = call(caller_number="+17195550101", token__city="Elko", mood="cheerful")
     fields = set(compare([before], [after], pattern)["field"].to_pylist())
@@ -150,7 +150,7 @@ def test_what_is_excluded_is_not_compared(pattern: str) -> None:
     assert fields == {"caller_number", "token-city", "mood"} - {hidden}
 
 
-def test_a_field_that_has_a_column_since_the_last_version_did_not_vanish_from_extra() -> None:
+def test_a_field_that_becomes_a_column_did_not_disappear_from_extra() -> None:
     old, new = table([call()], FIRST), table([call(sub_id="7")], SECOND)
     extra = pa.chunked_array([['{"sub_id":"7"}']])
     older = old.drop_columns(["sub_id", "extra"]).append_column("extra", extra)
@@ -177,7 +177,7 @@ def test_a_field_that_has_a_column_since_the_last_version_did_not_vanish_from_ex
 )
 def test_duckdb_casts_a_value_back(field: str, value: object, type_name: str) -> None:
     day = table([{**call(), field: value}], SECOND)
-    (change,) = (row for row in moves(compare([], [{**call(), field: value}])) if row[1] == field)
+    (change,) = (row for row in changed_fields(compare([], [{**call(), field: value}])) if row[1] == field)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("day", day)
