@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 import pytest
 
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, STATS
 from trackdrive_assets.cli import main
-from trackdrive_assets.settings import Settings, variable
+from trackdrive_assets.dagster.schedules import NIGHTLY_DAYS
+from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import Exclusion
 
@@ -78,6 +80,16 @@ def test_the_example_of_the_security_page_excludes_what_it_describes() -> None:
     exclusion = Exclusion(Settings.read({variable("exclude_columns"): example}).exclude_columns)
     assert exclusion.undocumented == ()
     assert all(exclusion.excludes(name) for name in ("caller_number", "name", "token_values", "token-email"))
+
+
+def test_the_costs_of_a_day_follow_from_the_defaults() -> None:
+    page = PROJECT.joinpath("docs", "operations.md").read_text("utf-8")
+    intervals = 24 * 60 // STATS_INTERVALS[Settings.stats_interval]
+    assert f"| reports | one per category: {len(Settings.report_categories)} |" in page
+    assert f": {len(LEGACY_GROUP_BYS) * len(STATS) * intervals} at the default of one hour |" in page
+    assert f"| `intraday` | every {Settings.intraday_minutes} minutes |" in page
+    assert f"| `nightly` | 03:00 | all tables of the last {NIGHTLY_DAYS} finished days |" in page
+    assert f"calls and reports of the last {Settings.lookback_days} finished days" in page
 
 
 def test_how_it_works_names_functions_of_their_files() -> None:
