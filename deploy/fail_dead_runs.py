@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from trackdrive_assets.dagster.executor import fail_dead_runs
+from trackdrive_assets.dagster.locks import fail_dead_runs
 
 with dg.DagsterInstance.get() as instance:
     fail_dead_runs(instance)

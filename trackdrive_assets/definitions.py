@@ -1,7 +1,7 @@
-"""The whole project on one screen. Dagster loads `defs`; people who embed it call `build_definitions`.
+"""The Dagster definitions of one account. Dagster loads `defs`; other projects call `build_definitions`.
 
-Built explicitly rather than loaded from a folder, so that it can be built with other settings in a test, and
-works where only the installed package is there.
+A function builds them, and not a folder that is loaded. So tests and other projects can use other settings,
+and they work where only the installed package is available.
 """
 
 import os
@@ -16,7 +16,7 @@ from trackdrive_assets.dagster.assets.calls import build_calls
 from trackdrive_assets.dagster.assets.reports import build_reports
 from trackdrive_assets.dagster.assets.stats import build_stats
 from trackdrive_assets.dagster.assets.views import build_views
-from trackdrive_assets.dagster.executor import one_process
+from trackdrive_assets.dagster.executor import in_process_executor
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY, LakeIOManager
 from trackdrive_assets.dagster.jobs import build_jobs
 from trackdrive_assets.dagster.partitions import daily_partitions
@@ -26,20 +26,20 @@ from trackdrive_assets.dagster.sensors import build_sensors
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, variable
 
-SECRETS = ("public_key", "private_key", "auth_token")
+_SECRETS = ("public_key", "private_key", "auth_token")
 
 
 def build_definitions(settings: Settings, *, resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Assets, jobs, schedules, sensors and resources of one account and one lake.
+    """Return the assets, checks, jobs, schedules, sensors and resources of one account and one lake.
 
     Args:
-        settings: What the deployment decides.
-        resources: Replace the resource of the same key: `trackdrive`, `lake` or `trackdrive_lake`.
+        settings: The settings of the deployment.
+        resources: Replacements for the resources `trackdrive`, `lake` or `trackdrive_lake`.
 
     Raises:
-        LakeError: The lake is a place that can never hold one, such as an object store.
+        LakeError: The lake has an unsupported place, such as an object store.
     """
-    # A lake that can never work is refused here, before the first run.
+    # Raises for an unsupported lake before the first run.
     Lake(settings.lake)
     partitions = daily_partitions(settings)
     return dg.Definitions(
@@ -54,35 +54,37 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
         schedules=build_schedules(settings),
         sensors=build_sensors(settings),
         resources={
-            "trackdrive": account(settings),
+            "trackdrive": trackdrive_resource(settings),
             "lake": LakeResource(path=settings.lake),
             IO_MANAGER_KEY: LakeIOManager(path=settings.lake),
             **(resources or {}),
         },
-        executor=one_process,
+        executor=in_process_executor,
     )
 
 
-def account(settings: Settings) -> TrackdriveResource:
-    """The account of the settings. Secrets stay names of variables, which Dagster resolves in a run only."""
-    given: dict[str, Any] = {name: dg.EnvVar(variable(name)) for name in SECRETS if getattr(settings, name)}
+def trackdrive_resource(settings: Settings) -> TrackdriveResource:
+    """Return the resource of the account. Its secrets are names of variables, which only runs resolve."""
+    secrets: dict[str, Any] = {
+        name: dg.EnvVar(variable(name)) for name in _SECRETS if getattr(settings, name)
+    }
     return TrackdriveResource(
         subdomain=settings.subdomain,
         base_url=settings.base_url,
         per_page=settings.per_page,
         max_concurrency=settings.max_concurrency,
         requests_per_second=settings.requests_per_second,
-        **given,
+        **secrets,
     )
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `-m trackdrive_assets.definitions` finds: the environment's account and lake."""
-    return _built(Settings.read(os.environ))
+    """Return the definitions of the environment's account, for `-m trackdrive_assets.definitions`."""
+    return _cached_definitions(Settings.read(os.environ))
 
 
 @cache
-def _built(settings: Settings) -> dg.Definitions:
-    """Once for the same settings: on its way to a run, Dagster asks for the definitions twice."""
+def _cached_definitions(settings: Settings) -> dg.Definitions:
+    """Build the definitions once. Dagster asks for them twice before a run."""
     return build_definitions(settings)

@@ -206,7 +206,7 @@ def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None
 
 
 def test_a_run_waits_for_another_that_is_asking_the_api(account: dict[str, str], tmp_path: Path) -> None:
-    turn = tmp_path / "trackdrive_runs" / "asking"
+    turn = tmp_path / "trackdrive_runs" / "account"
     turn.parent.mkdir()
     with turn.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -223,7 +223,7 @@ def test_a_run_waits_for_another_that_is_asking_the_api(account: dict[str, str],
             text=True,
         )
         assert process.stderr is not None
-        assert any("Another run is asking the API" in line for line in process.stderr)
+        assert any("Another run uses the API" in line for line in process.stderr)
         assert not (tmp_path / "lake").exists()
     process.communicate()
     assert process.returncode == 0

@@ -23,7 +23,7 @@ from trackdrive_assets.cli.demo import (
     sandbox_environment,
 )
 from trackdrive_assets.cli.errors import CliError, ExitCode
-from trackdrive_assets.dagster.executor import fail_dead_runs
+from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.settings import PREFIX, Settings, variable
 
 _ACCOUNT_HOME = Path(".dagster")

@@ -1,6 +1,6 @@
-"""The picture of a day of calls: a small PNG, drawn in milliseconds, because a backfill draws one a day.
+"""The picture of a day of calls: a small PNG, drawn in milliseconds, because a backfill draws one per day.
 
-Only drawing: what is drawn, and where it is shown, is in `previews.py`.
+Only drawing. What the picture shows, and where, is in `metadata.py`.
 """
 
 import unicodedata
@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
 from io import BytesIO
+from operator import itemgetter
 
 from PIL import Image, ImageDraw, ImageFont
 
-BUYERS = 7
-"""How many buyers have a bar of their own; the others share one."""
+MAX_BUYERS = 7
+"""The number of buyers with a bar. All others share one bar."""
 
 _SIZE = (900, 236)
 _MARGIN, _TOP, _LINE = 16, 40, 22
@@ -25,13 +26,13 @@ _SHADES = 24
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def picture(by_hour: Sequence[int], by_buyer: Sequence[tuple[str, Decimal | None]], zone: str) -> bytes:
+def draw_day(by_hour: Sequence[int], by_buyer: Sequence[tuple[str, Decimal | None]], zone: str) -> bytes:
     """Draw the calls by hour and the revenue by buyer, side by side.
 
     Args:
-        by_hour: How many calls began in each hour of the clock.
-        by_buyer: Name and revenue, in any order; None where no amount is known.
-        zone: Whose clock it is.
+        by_hour: The number of calls of each hour of the clock.
+        by_buyer: The name and the revenue of each buyer, in any order. None if the revenue is unknown.
+        zone: The IANA name of the time zone.
 
     Returns:
         A PNG of 900 by 236 pixels.
@@ -40,26 +41,26 @@ def picture(by_hour: Sequence[int], by_buyer: Sequence[tuple[str, Decimal | None
     draw = ImageDraw.Draw(image)
     draw.text((_MARGIN, 12), f"Calls by hour ({zone})", fill=_INK, font=_font(14))
     draw.text((_MIDDLE, 12), "Revenue by buyer", fill=_INK, font=_font(14))
-    _hours(draw, by_hour)
-    _buyers(draw, largest(by_buyer))
-    drawn = BytesIO()
-    # A few shades are enough for bars and letters, and a third of the bytes.
-    image.quantize(_SHADES, Image.Quantize.FASTOCTREE).save(drawn, format="PNG")
-    return drawn.getvalue()
+    _draw_hours(draw, by_hour)
+    _draw_buyers(draw, largest(by_buyer))
+    png = BytesIO()
+    # Bars and letters need few shades, and the file is a third of the size.
+    image.quantize(_SHADES, Image.Quantize.FASTOCTREE).save(png, format="PNG")
+    return png.getvalue()
 
 
 def largest(by_buyer: Sequence[tuple[str, Decimal | None]]) -> list[tuple[str, Decimal]]:
-    """The buyers with the most revenue, the greatest first, and what is left as one."""
+    """Return the buyers with the most revenue, the largest first, and the sum of all others."""
     known = sorted(
-        ((name, revenue) for name, revenue in by_buyer if revenue), key=lambda one: one[1], reverse=True
+        ((name, revenue) for name, revenue in by_buyer if revenue), key=itemgetter(1), reverse=True
     )
-    if len(known) <= BUYERS + 1:
+    if len(known) <= MAX_BUYERS + 1:
         return known
-    rest = known[BUYERS:]
-    return [*known[:BUYERS], (f"{len(rest)} others", sum((revenue for _, revenue in rest), Decimal()))]
+    rest = known[MAX_BUYERS:]
+    return [*known[:MAX_BUYERS], (f"{len(rest)} others", sum((revenue for _, revenue in rest), Decimal()))]
 
 
-def _hours(draw: ImageDraw.ImageDraw, counts: Sequence[int]) -> None:
+def _draw_hours(draw: ImageDraw.ImageDraw, counts: Sequence[int]) -> None:
     most = max(counts, default=0)
     highest = counts.index(most) if most else None
     if highest is None:
@@ -79,26 +80,26 @@ def _hours(draw: ImageDraw.ImageDraw, counts: Sequence[int]) -> None:
             draw.text((left, _BASE + 6), str(hour), fill=_FAINT, font=_font(11))
 
 
-def _buyers(draw: ImageDraw.ImageDraw, amounts: Sequence[tuple[str, Decimal]]) -> None:
+def _draw_buyers(draw: ImageDraw.ImageDraw, amounts: Sequence[tuple[str, Decimal]]) -> None:
     if not amounts:
-        draw.text((_MIDDLE, _TOP), "No revenue is known.", fill=_FAINT, font=_font(12))
+        draw.text((_MIDDLE, _TOP), "Revenue is unknown.", fill=_FAINT, font=_font(12))
         return
     most = max(amount for _, amount in amounts)
-    longest = _SIZE[0] - _MARGIN - _MIDDLE - _NAME - _AMOUNT
+    longest_bar = _SIZE[0] - _MARGIN - _MIDDLE - _NAME - _AMOUNT
     for row, (name, amount) in enumerate(amounts):
         top = _TOP + row * _LINE
         bar = _MIDDLE + _NAME
-        draw.text((_MIDDLE, top), _cut(name, _font(12), _NAME - 10), fill=_INK, font=_font(12))
-        end = bar + max(1.0, longest * float(amount / most)) if amount > 0 else bar
+        draw.text((_MIDDLE, top), _shorten(name, _font(12), _NAME - 10), fill=_INK, font=_font(12))
+        end = bar + max(1.0, longest_bar * float(amount / most)) if amount > 0 else bar
         if end > bar:
             draw.rectangle((bar, top, end, top + _LINE - 7), fill=_BAR)
         draw.text((end + 6, top), f"{amount:,.2f}", fill=_INK, font=_font(12))
 
 
-def _cut(name: str, font: Font, width: float) -> str:
-    """A name in the letters that the font has, as far as there is room for it."""
-    letters = (letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
-    text = "".join(letters).encode("ascii", "replace").decode()
+def _shorten(name: str, font: Font, width: float) -> str:
+    """Return a name in characters of the font, shortened to a width."""
+    characters = (c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    text = "".join(characters).encode("ascii", "replace").decode()
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}…") > width:

@@ -1,6 +1,7 @@
-"""How users' own assets read the lake: `calls: pd.DataFrame` or `pa.Table` as an input.
+"""The IO manager with which users' own assets read the lake: `calls: pd.DataFrame` or `pa.Table` as an input.
 
-Only reading. Our assets write their days themselves, because a day is streamed and a range has many days.
+It only reads. The assets of this package write their days themselves, because a day is streamed and a range
+has many days.
 """
 
 from collections.abc import Sequence
@@ -19,38 +20,38 @@ from trackdrive_assets.tables.columns import TABLES
 
 IO_MANAGER_KEY = "trackdrive_lake"
 VIEWS = "views"
-"""First part of the keys of the views."""
+"""The first part of the keys of the views."""
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
-    """Loads the days of a partition, or of a range of them, as one table; or a view, whole.
+    """An IO manager that loads the days of a partition or range as one table, or a view with all its rows.
 
-    An input annotated `pa.Table` is given as Arrow; everything else, and no annotation, as a pandas DataFrame
-    with Arrow types, so that money stays exact and whole numbers stay whole beside nulls.
+    An input with the annotation `pa.Table` gets an Arrow table. All others get a pandas DataFrame with Arrow
+    types, so that money stays exact and whole numbers stay whole beside nulls.
     """
 
     path: str = Field(default=Settings.lake, description=setting_description("lake"))
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Read the partitions that the input is for, or the whole view.
+        """Read the partitions of the input, or all rows of a view.
 
         Raises:
-            LakeError: A day has no file yet, or there is no such view; it names them.
+            LakeError: A day has no file yet, or the view does not exist.
         """
-        family, *names = context.asset_key.path
+        table, *names = context.asset_key.path
         lake = Lake(self.path)
-        rows = read_view(lake, *names) if family == VIEWS else _days(lake, context, family, names)
+        rows = read_view(lake, *names) if table == VIEWS else _days(lake, context, table, names)
         if context.dagster_type.typing_type is pa.Table:
             return rows
-        import pandas as pd  # noqa: PLC0415 (slow to import, and only those who ask for pandas need it)
+        import pandas as pd  # noqa: PLC0415  # slow to import, and other inputs do not need it
 
         return rows.to_pandas(types_mapper=pd.ArrowDtype)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Refuse: this manager only reads."""
+        """Raise an error, because this IO manager only reads."""
         raise dg.DagsterInvariantViolationError(
             f"{context.asset_key.to_user_string()} returned {type(obj).__name__} to the {IO_MANAGER_KEY} IO "
-            f"manager, which only reads Trackdrive tables. Give the asset an io_manager_key of its own, or "
+            f"manager, which only reads Trackdrive tables. Set another io_manager_key for the asset, or "
             f"return dg.MaterializeResult."
         )
 

@@ -1,10 +1,12 @@
-"""What Dagster shows of an asset that is fetched from the API, and of each of its days.
+"""The metadata of assets and days in Dagster: columns, counts, previews, and links to the code.
 
-Not here: the previews and charts among it (`previews.py`, `charts.py`), and when a day is recorded
-(`assets/daily.py`).
+The previews themselves are in `previews.py` and `charts.py`. `assets/daily.py` decides when a day is
+recorded.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -13,11 +15,14 @@ import dagster as dg
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.dagster.previews import first_rows
 from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import Table
 
 OWNERS = ["team:trackdrive"]
 
 Metadata = Mapping[str, Any]
+
+_PACKAGE = Path(__file__).parents[1]
 
 
 def api_asset_spec(
@@ -65,3 +70,22 @@ def day_metadata(written: WriteResult, table: Table, extra: Metadata = MappingPr
         "path": dg.MetadataValue.path(written.path),
         "bytes": written.bytes,
     }
+
+
+def code_links(settings: Settings, *files: str) -> dict[str, Any]:
+    """Return the metadata with links to an asset's code: URLs if the settings have one, else local files.
+
+    Args:
+        settings: The settings of the deployment.
+        files: Paths inside of this package.
+    """
+    with warnings.catch_warnings():
+        # Dagster warns that these classes are in beta, which does not help a person who starts the UI.
+        warnings.filterwarnings("ignore", r"Class `\w*CodeReference")
+        links: list[dg.LocalFileCodeReference | dg.UrlCodeReference] = [
+            dg.UrlCodeReference(url=f"{settings.code_url}/{_PACKAGE.name}/{file}", label=file)
+            if settings.code_url
+            else dg.LocalFileCodeReference(file_path=str(_PACKAGE / file), line_number=1, label=file)
+            for file in files
+        ]
+        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=links)}

@@ -1,4 +1,4 @@
-"""How time is partitioned: by calendar day of the account's zone, today included."""
+"""The partitions: calendar days of the account's time zone, today included."""
 
 import dagster as dg
 
@@ -6,10 +6,10 @@ from trackdrive_assets.settings import Settings
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
-    """From the start date to today. Keys look like 2024-06-19."""
+    """Return the days from the start date to today. Their keys are dates such as 2024-06-19."""
     return dg.DailyPartitionsDefinition(
         start_date=settings.start_date.isoformat(),
         timezone=settings.time_zone,
-        # Today too: its calls are wanted before it is over, and it is read again later.
+        # Today's partition is included. It is fetched again later.
         end_offset=1,
     )

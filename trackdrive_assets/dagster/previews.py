@@ -1,7 +1,7 @@
-"""What the UI shows of a day's file, so that a person sees at a glance whether it looks right.
+"""Previews of a day: its first rows, and the picture of its calls.
 
-Read off the file itself, in a few milliseconds, because a backfill shows every day. Nothing of what is shown
-tells who called: the event log is read by more people than the lake.
+Rows and pictures come from the day's file in a few milliseconds, because a backfill shows every day. They
+never identify a caller, because more people read the event log than the lake.
 """
 
 import base64
@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trackdrive_assets.dagster.charts import picture
+from trackdrive_assets.dagster.charts import draw_day
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS, Table
 
-ROWS = 5
-"""How many of a file's first rows are shown."""
+FIRST_ROWS = 5
+"""The number of rows that the UI shows."""
 
-SHOWN: Mapping[str, tuple[str, ...]] = {
+SHOWN_COLUMNS: Mapping[str, tuple[str, ...]] = {
     CALLS.name: (
         "created_at",
         "status",
@@ -36,53 +36,54 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
     STATS.name: ("interval_start", "group_value", "count", "revenue", "profit", "cost"),
     CALL_CHANGES.name: ("uuid", "created_at", "field", "detected_at"),
 }
-"""Of each table, the columns that are shown. A change's values may be a caller's number, so they are not."""
+"""The columns that the UI shows of each table. The values of a change can be a caller's number."""
 
 _HOURS = 24
 
 
 def first_rows(file: Path, table: Table) -> dg.TableMetadataValue:
-    """The first rows of a day, as many as fit at a glance."""
-    names = SHOWN[table.name]
-    kinds = {column.name: column for column in table.columns}
+    """Return the first rows of a day."""
+    names = SHOWN_COLUMNS[table.name]
+    columns = {column.name: column for column in table.columns}
     with pq.ParquetFile(file) as parquet:
-        batch = next(parquet.iter_batches(ROWS, columns=list(names)), None)
+        batch = next(parquet.iter_batches(FIRST_ROWS, columns=list(names)), None)
     rows = batch.to_pylist() if batch is not None else []
     return dg.MetadataValue.table(
-        [dg.TableRecord({name: _shown(row[name]) for name in names}) for row in rows],
-        dg.TableSchema([dg.TableColumn(name, str(kinds[name].type)) for name in names]),
+        [dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows],
+        dg.TableSchema([dg.TableColumn(name, str(columns[name].type)) for name in names]),
     )
 
 
 def picture_of_calls(file: Path, zone: str) -> dg.MarkdownMetadataValue:
-    """The day's calls by hour and its revenue by buyer, drawn."""
+    """Return a picture of the day's calls by hour and its revenue by buyer."""
     with pq.ParquetFile(file) as parquet:
         calls = parquet.read(
             columns=["created_at", "buyer_id", "user_buyer_id", "buyer", "revenue", "buyer_revenue"]
         )
-    drawn = base64.b64encode(picture(calls_by_hour(calls, zone), revenue_by_buyer(calls), zone)).decode()
-    return dg.MetadataValue.md(f"![Calls by hour, revenue by buyer](data:image/png;base64,{drawn})")
+    png = draw_day(calls_by_hour(calls, zone), revenue_by_buyer(calls), zone)
+    encoded = base64.b64encode(png).decode()
+    return dg.MetadataValue.md(f"![Calls by hour, revenue by buyer](data:image/png;base64,{encoded})")
 
 
 def calls_by_hour(calls: pa.Table, zone: str) -> list[int]:
-    """How many calls began in each hour of a zone's clock. When clocks go back, two hours share a number."""
-    moments = calls["created_at"].cast(pa.timestamp("us", zone))
-    counted = pc.value_counts(pc.hour(moments)).to_pylist()
-    by_hour = {entry["values"]: entry["counts"] for entry in counted}
-    return [by_hour.get(hour, 0) for hour in range(_HOURS)]
+    """Return the calls of each hour of a zone's clock. When clocks go back, two hours are one."""
+    local_times = calls["created_at"].cast(pa.timestamp("us", zone))
+    counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(pc.hour(local_times)).to_pylist()}
+    return [counts.get(hour, 0) for hour in range(_HOURS)]
 
 
 def revenue_by_buyer(calls: pa.Table) -> list[tuple[str, Decimal | None]]:
-    """The revenue of each buyer. The older API tells buyers apart by the account's own label, or the name."""
-    who = pc.coalesce(calls["buyer_id"].cast(pa.string()), calls["user_buyer_id"], calls["buyer"])
-    # The older API has only buyer_revenue; today's repeats it as revenue.
+    """Return the name and the revenue of each buyer."""
+    # The legacy API has no buyer_id, so the account's own label or the name identifies the buyer.
+    key = pc.coalesce(calls["buyer_id"].cast(pa.string()), calls["user_buyer_id"], calls["buyer"])
+    # The legacy API has only buyer_revenue. Today's API has revenue too.
     revenue = pc.coalesce(calls["revenue"], calls["buyer_revenue"])
-    named = pa.table({"who": who, "name": pc.coalesce(calls["buyer"], who), "revenue": revenue})
-    sums = named.filter(pc.is_valid(who)).group_by("who").aggregate([("name", "max"), ("revenue", "sum")])
+    table = pa.table({"key": key, "name": pc.coalesce(calls["buyer"], key), "revenue": revenue})
+    sums = table.filter(pc.is_valid(key)).group_by("key").aggregate([("name", "max"), ("revenue", "sum")])
     return list(zip(sums["name_max"].to_pylist(), sums["revenue_sum"].to_pylist(), strict=True))
 
 
-def _shown(value: Any) -> str | int | float | bool | None:
+def _cell(value: Any) -> str | int | float | bool | None:
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, datetime):

@@ -1,9 +1,6 @@
-"""The sensor that tells somebody when a run has failed. Off until someone turns it on and names a webhook.
+"""The sensor that posts failed runs to a webhook. It is off until a person turns it on and sets the URL."""
 
-Not here: what a failure says (the step that failed has said it).
-"""
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,65 +9,69 @@ import tenacity
 
 from trackdrive_assets.settings import Settings, variable
 
-TRIES = 3
+MAX_ATTEMPTS = 3
 TIMEOUT = 10.0
-"""Seconds in which the webhook must answer."""
+"""Seconds to wait for the webhook's response."""
 
-TOLD = 2000
-"""Letters of an error that the notice holds. Chat services refuse a long one."""
+MAX_ERROR_LENGTH = 2000
+"""Length of the error in a message. Chat services refuse long messages."""
 
-_RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-_PARTITION = "dagster/partition"
-# What Dagster calls the job of assets that were chosen by hand.
-_BY_HAND = "__ASSET_JOB"
+_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+_PARTITION_TAG = "dagster/partition"
+# Dagster's name for the job of assets that a person selected.
+_AD_HOC_JOB = "__ASSET_JOB"
 
 
 def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """The failure sensor, for a deployment's settings."""
+    """Return the sensor `report_failures`."""
 
     @dg.run_failure_sensor(
         name="report_failures",
         description=(
-            f"Posts every failed run to the webhook that {variable('webhook_url')} names, as JSON with a "
-            "`text` that chat services show. It does nothing until it is turned on."
+            f"Posts every failed run to the webhook of {variable('webhook_url')}, as JSON with a `text` that "
+            "chat services show. It is off until you turn it on."
         ),
         default_status=dg.DefaultSensorStatus.STOPPED,
     )
     def report_failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         if settings.webhook_url is None:
-            return dg.SkipReason(f"{variable('webhook_url')} is not set, so nobody was told of the failure.")
-        said = [
+            return dg.SkipReason(f"{variable('webhook_url')} is not set, so the failure was not posted.")
+        step_errors = [
             event.step_failure_data.user_failure_data.description
             for event in context.get_step_failure_events()
             if event.step_failure_data.user_failure_data
         ]
         run = context.dagster_run
-        post(
-            settings.webhook_url,
-            notice(run.job_name, run.run_id, run.tags, said, context.failure_event.message),
+        message = failure_message(
+            run.job_name, run.run_id, run.tags, step_errors, context.failure_event.message
         )
+        post(settings.webhook_url, message)
         return None
 
     return [report_failures]
 
 
-def notice(
-    job: str, run_id: str, tags: Mapping[str, str], said: list[str | None], otherwise: str | None
+def failure_message(
+    job: str,
+    run_id: str,
+    tags: Mapping[str, str],
+    step_errors: Sequence[str | None],
+    run_error: str | None,
 ) -> dict[str, Any]:
-    """What the webhook is sent.
+    """Return the message about a failed run.
 
     Args:
-        job: Name of the run's job.
-        run_id: Of the run.
-        tags: Of the run.
-        said: What its failed steps say of themselves.
-        otherwise: What Dagster says of the run.
+        job: The name of the run's job.
+        run_id: The id of the run.
+        tags: The tags of the run.
+        step_errors: The errors of the failed steps.
+        run_error: Dagster's error of the run, for a run without step errors.
     """
-    name = "A materialization" if job == _BY_HAND else job
-    days = "...".join(tags[tag] for tag in _RANGE if tag in tags) or tags.get(_PARTITION)
-    error = "\n".join(filter(None, said)) or otherwise or "It does not say why."
-    if len(error) > TOLD:
-        error = f"{error[:TOLD]} … The whole of it stands in the run's log."
+    name = "A materialization" if job == _AD_HOC_JOB else job
+    days = "...".join(tags[tag] for tag in _RANGE_TAGS if tag in tags) or tags.get(_PARTITION_TAG)
+    error = "\n".join(filter(None, step_errors)) or run_error or "The reason is unknown."
+    if len(error) > MAX_ERROR_LENGTH:
+        error = f"{error[:MAX_ERROR_LENGTH]}… The run's log has the complete error."
     return {
         "text": f"Trackdrive: {name} failed{f' for {days}' if days else ''}. {error} (run {run_id})",
         "job": job,
@@ -81,25 +82,26 @@ def notice(
 
 
 def post(url: str, message: Mapping[str, Any]) -> None:
-    """Give the message to the webhook, three times if need be.
+    """Post a message to the webhook, with retries.
 
-    One that took the message and does not answer in time is not given it again: it would tell twice.
+    A webhook that got the message and does not respond in time gets no retry, because it would report twice.
 
     Raises:
-        RuntimeError: It does not take it. The URL, which may hold a secret, is not in the message.
+        RuntimeError: The webhook did not accept the message. The error has no URL, which may contain a
+        secret.
     """
     try:
         _post(url, message)
     except requests.RequestException as error:
-        answered = (
+        reason = (
             f"it can't be reached ({type(error).__name__})"
             if error.response is None
-            else f"it answered {error.response.status_code}"
+            else f"it returned {error.response.status_code}"
         )
     else:
         return
     raise RuntimeError(
-        f"The webhook of {variable('webhook_url')} did not take the notice: {answered}. "
+        f"The webhook of {variable('webhook_url')} did not accept the message: {reason}. "
         "Check the URL, and that it accepts JSON by POST."
     )
 
@@ -107,7 +109,7 @@ def post(url: str, message: Mapping[str, Any]) -> None:
 @tenacity.retry(
     retry=tenacity.retry_if_exception_type(requests.RequestException)
     & tenacity.retry_if_not_exception_type(requests.ReadTimeout),
-    stop=tenacity.stop_after_attempt(TRIES),
+    stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
     wait=tenacity.wait_exponential(max=TIMEOUT),
     reraise=True,
 )

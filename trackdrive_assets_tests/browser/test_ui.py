@@ -8,8 +8,8 @@ from datetime import date
 
 from playwright.sync_api import Page, expect
 
-from trackdrive_assets.dagster.jobs import EXAMPLE
-from trackdrive_assets.dagster.previews import ROWS
+from trackdrive_assets.dagster.jobs import PLACEHOLDER
+from trackdrive_assets.dagster.previews import FIRST_ROWS
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets_tests.support.ui_driver import (
     Desk,
@@ -61,7 +61,7 @@ def test_a_day_shows_its_picture(week: list[str], page: Page) -> None:
 def test_a_day_shows_its_first_rows(week: list[str], page: Page) -> None:
     show_day(page, week[1])
     rows = told(page, "first_rows").get_by_role("table").get_by_role("row")
-    expect(rows).to_have_count(1 + ROWS)
+    expect(rows).to_have_count(1 + FIRST_ROWS)
 
 
 def test_the_run_of_a_day_succeeded(week: list[str], page: Page) -> None:
@@ -85,7 +85,7 @@ def test_a_materialized_view_shows_its_description_and_columns(page: Page) -> No
 def test_a_call_is_hung_up_from_the_launchpad(page: Page, desk: Desk) -> None:
     uuid = desk.place_call()
     editor = show_launchpad(page, "hang_up_calls")
-    expect(editor).to_contain_text(EXAMPLE)
+    expect(editor).to_contain_text(PLACEHOLDER)
     fill_in(page, editor, f"ops: {{hang_up: {{config: {{uuids: [{uuid}]}}}}}}")
     launch_run(page)
     expect(page.get_by_text("Success", exact=True).first).to_be_visible()

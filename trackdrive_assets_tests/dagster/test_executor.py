@@ -7,7 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from trackdrive_assets.dagster.executor import fail_dead_runs, one_process
+from trackdrive_assets.dagster.executor import in_process_executor
+from trackdrive_assets.dagster.locks import fail_dead_runs
 
 
 @dg.job
@@ -21,7 +22,7 @@ def look_for_dead_runs(context: dg.OpExecutionContext) -> None:
     fail_dead_runs(context.instance)
 
 
-@dg.job(executor_def=one_process)
+@dg.job(executor_def=in_process_executor)
 def anything() -> None:
     """A job that does not ask the API."""
     look_for_dead_runs()

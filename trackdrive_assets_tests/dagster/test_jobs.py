@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from trackdrive_assets.dagster.jobs import EXAMPLE, end_of, launched_by, seen_of
+from trackdrive_assets.dagster.jobs import PLACEHOLDER, describe_end, launching_automation, loggable_fields
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
@@ -64,12 +64,15 @@ def logged(pipeline: Pipeline, result: dg.ExecuteInProcessResult) -> str:
     ],
 )
 def test_a_call_has_ended_when_it_says_so(call: dict[str, object], ended: str | None) -> None:
-    assert end_of(call) == ended
+    assert describe_end(call) == ended
 
 
 def test_nothing_that_tells_who_called_is_shown_of_a_call() -> None:
     answer = {"status": "forwarded", "caller_number": "+17195550100", "token-email": "a@b", "success": True}
-    assert seen_of({**answer, "name": "Ann", "buyer": None}) == {"status": "forwarded", "success": True}
+    assert loggable_fields({**answer, "name": "Ann", "buyer": None}) == {
+        "status": "forwarded",
+        "success": True,
+    }
 
 
 def test_a_live_call_is_shown_and_hung_up_and_the_answer_is_recorded(pipeline: Pipeline) -> None:
@@ -79,8 +82,8 @@ def test_a_live_call_is_shown_and_hung_up_and_the_answer_is_recorded(pipeline: P
     assert hung_up(pipeline) == [uuid]
     (row,) = shown(result)
     assert row["uuid"] == uuid
-    assert row["outcome"] == "hung up"
-    assert '"ended_at": "2024-11-20T15:00:00' in str(row["said"])
+    assert row["outcome"] == "hung_up"
+    assert '"ended_at": "2024-11-20T15:00:00' in str(row["details"])
     assert f"Call {uuid}: " in logged(pipeline, result)
 
 
@@ -98,14 +101,14 @@ def test_of_several_calls_those_that_go_on_are_hung_up_and_the_others_named(pipe
     result = pipeline.launch("hang_up_calls", {"uuids": [ended, unknown, live]})
     assert not result.success
     assert hung_up(pipeline) == [live]
-    assert [row["outcome"] for row in shown(result)] == ["refused", "failed", "hung up"]
+    assert [row["outcome"] for row in shown(result)] == ["refused", "failed", "hung_up"]
     assert "2 of 3 calls were not hung up." in why(result)
 
 
 @pytest.mark.parametrize("job", ["hang_up_calls", "refetch_calls"])
 def test_naming_no_call_is_a_mistake_that_says_what_to_do(pipeline: Pipeline, job: str) -> None:
-    result = pipeline.launch(job, {"uuids": [" ", EXAMPLE]})
-    assert "Write at least one uuid" in why(result)
+    result = pipeline.launch(job, {"uuids": [" ", PLACEHOLDER]})
+    assert "Write at least one into `uuids`" in why(result)
 
 
 @pytest.mark.parametrize("tag", ["dagster/schedule_name", "dagster/sensor_name"])
@@ -118,7 +121,7 @@ def test_only_a_person_can_hang_up(pipeline: Pipeline, tag: str) -> None:
 
 
 def test_a_run_that_a_person_launched_was_launched_by_nothing_else() -> None:
-    assert launched_by({"dagster/partition": DAY}) is None
+    assert launching_automation({"dagster/partition": DAY}) is None
 
 
 def test_no_schedule_and_no_sensor_launches_the_job_that_hangs_up() -> None:
@@ -136,7 +139,7 @@ def test_a_run_that_died_while_hanging_up_is_not_repeated() -> None:
 @pytest.mark.parametrize(("job", "step"), [("hang_up_calls", "hang_up"), ("refetch_calls", "refetch")])
 def test_the_launchpad_opens_with_what_is_to_be_filled_in(job: str, step: str) -> None:
     found = build_definitions(Settings()).resolve_job_def(job)
-    assert (found.run_config or {})["ops"] == {step: {"config": {"uuids": [EXAMPLE]}}}
+    assert (found.run_config or {})["ops"] == {step: {"config": {"uuids": [PLACEHOLDER]}}}
     assert found.description
 
 
@@ -157,7 +160,7 @@ def test_a_refetch_takes_its_turn_so_that_no_other_run_replaces_the_day_meanwhil
 ) -> None:
     pipeline.materialize("calls", DAY)
     late = pipeline.sandbox.add_call(pipeline.day(DAY).start)
-    turn = Path(pipeline.instance.root_directory) / "trackdrive_runs" / "asking"
+    turn = Path(pipeline.instance.root_directory) / "trackdrive_runs" / "account"
     taken = []
 
     def look(row: dict[str, object]) -> dict[str, object]:

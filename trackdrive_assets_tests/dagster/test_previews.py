@@ -1,4 +1,4 @@
-"""What the UI shows of a day: the picture, the first rows, and nothing that tells who called."""
+"""What the UI shows of a day: the draw_day, the first rows, and nothing that tells who called."""
 
 import base64
 from datetime import UTC, date, datetime
@@ -9,8 +9,8 @@ import dagster as dg
 import pyarrow as pa
 from PIL import Image
 
-from trackdrive_assets.dagster.charts import BUYERS, largest, picture
-from trackdrive_assets.dagster.previews import ROWS, SHOWN, calls_by_hour, revenue_by_buyer
+from trackdrive_assets.dagster.charts import MAX_BUYERS, draw_day, largest
+from trackdrive_assets.dagster.previews import FIRST_ROWS, SHOWN_COLUMNS, calls_by_hour, revenue_by_buyer
 from trackdrive_assets.tables.columns import CALLS, TABLES
 from trackdrive_assets_tests.conftest import Pipeline
 from trackdrive_assets_tests.support.api_calls import batch_of
@@ -59,25 +59,25 @@ def test_a_day_of_calls_has_a_picture_that_a_browser_shows(pipeline: Pipeline) -
 
 
 def test_a_day_without_calls_says_so_in_its_picture() -> None:
-    empty, full = picture([0] * 24, [], "UTC"), picture([5] * 24, [("Acme", Decimal(9))], "UTC")
+    empty, full = draw_day([0] * 24, [], "UTC"), draw_day([5] * 24, [("Acme", Decimal(9))], "UTC")
     assert ink(drawn(empty), 0, 430) < ink(drawn(full), 0, 430) / 10
 
 
 def test_more_calls_in_an_hour_are_a_higher_column() -> None:
-    image = drawn(picture([10, *[0] * 22, 5], [], "UTC"))
+    image = drawn(draw_day([10, *[0] * 22, 5], [], "UTC"))
     first, last = ink(image, 16, 33), ink(image, 390, 430)
     assert first > 1.5 * last > 0
 
 
 def test_names_that_the_font_lacks_letters_for_are_drawn_all_the_same() -> None:
-    assert picture([1], [("Señor Müller", Decimal(1)), ("日本", Decimal(2)), ("", Decimal(3))], "UTC")
+    assert draw_day([1], [("Señor Müller", Decimal(1)), ("日本", Decimal(2)), ("", Decimal(3))], "UTC")
 
 
 def test_the_buyers_of_a_picture_are_the_largest_and_the_rest_together() -> None:
     many = [(f"Buyer {n}", Decimal(n)) for n in range(1, 21)]
     chosen = largest(many)
     assert [name for name, _ in chosen[:2]] == ["Buyer 20", "Buyer 19"]
-    assert chosen[-1] == (f"{20 - BUYERS} others", Decimal(sum(range(1, 21 - BUYERS))))
+    assert chosen[-1] == (f"{20 - MAX_BUYERS} others", Decimal(sum(range(1, 21 - MAX_BUYERS))))
     assert sum(amount for _, amount in chosen) == sum(range(1, 21))
 
 
@@ -108,7 +108,9 @@ def test_amounts_that_are_not_shown_are_unknown_and_not_nothing() -> None:
 def test_the_first_rows_are_those_of_the_file(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", DAY)
     table = first_rows(pipeline, "calls")
-    rows = pipeline.lake.read("calls", CALLS.schema, [date.fromisoformat(DAY)]).slice(0, ROWS).to_pylist()
+    rows = (
+        pipeline.lake.read("calls", CALLS.schema, [date.fromisoformat(DAY)]).slice(0, FIRST_ROWS).to_pylist()
+    )
     assert [record.data["created_at"] for record in table] == [
         f"{row['created_at']:%Y-%m-%d %H:%M:%S}" for row in rows
     ]
@@ -120,7 +122,7 @@ def test_the_first_rows_are_those_of_the_file(pipeline: Pipeline) -> None:
 def test_every_table_shows_columns_that_it_has_and_none_that_tells_who_called() -> None:
     personal = {"caller_number", "obfuscated_caller_number", "name", "tokens", "token_values", "extra", "row"}
     for table in TABLES:
-        names = SHOWN[table.name]
+        names = SHOWN_COLUMNS[table.name]
         assert set(names) <= set(table.schema.names)
         assert not personal & {*names}
         assert not {"old_value", "new_value"} & {*names}
@@ -129,4 +131,4 @@ def test_every_table_shows_columns_that_it_has_and_none_that_tells_who_called() 
 def test_each_report_and_series_shows_its_first_rows(pipeline: Pipeline) -> None:
     pipeline.materialize('key:"reports/buyer_id" or key:"stats/status"', DAY)
     for key in ("reports/buyer_id", "stats/status"):
-        assert 0 < len(first_rows(pipeline, key)) <= ROWS
+        assert 0 < len(first_rows(pipeline, key)) <= FIRST_ROWS

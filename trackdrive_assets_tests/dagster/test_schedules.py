@@ -1,5 +1,6 @@
 """Which days each schedule asks for, what its run does, what it says of its cost, and when it starts none."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,11 +13,14 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteRepos
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
-from trackdrive_assets.dagster.schedules import build_schedules, cost
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES, STATS
+from trackdrive_assets.dagster.schedules import build_schedules, describe_cost
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import Pipeline, days_between, why
 
+REPORT_REQUESTS = len(REPORT_CATEGORIES)
+STATS_REQUESTS = len(LEGACY_GROUP_BYS) * len(STATS) * 24
 NEW_YORK = Settings(time_zone="America/New_York")
 EVERY_NAME = ["intraday", "nightly", "look_back"]
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -163,7 +167,8 @@ def test_on_the_first_day_of_an_account_there_is_no_finished_day_to_read(
 ) -> None:
     settings = replace(NEW_YORK, start_date=date(2026, 6, 10))
     assert tick(idle, name, "2026-06-10 04:00-04:00", settings) == (
-        f"No day to read yet: TRACKDRIVE_START_DATE is 2026-06-10, and {name} reads the days up to "
+        "There is no day to fetch yet. TRACKDRIVE_START_DATE is 2026-06-10, and "
+        f"{name} fetches the days up to "
         "2026-06-09 now."
     )
 
@@ -182,7 +187,7 @@ def test_a_tick_starts_no_run_while_one_of_its_job_is_queued_or_running(
 ) -> None:
     run = run_of("nightly", instance, status)
     assert tick(instance, "nightly", "2026-06-10 03:00-04:00") == (
-        f"Run {run.run_id} of nightly is still {doing}, so no other is started."
+        f"Run {run.run_id} of nightly is still {doing}, so no other run starts."
     )
 
 
@@ -299,7 +304,7 @@ def test_a_run_costs_the_requests_that_its_schedule_says(pipeline: Pipeline) -> 
             spent[key.path[0]] += sum(int(str(metadata["requests"])) for metadata in of_days)
     # Two days: a page each, two reports each, and 12 series of four intervals each.
     assert spent == {"calls": 2, "reports": 2 * 2, "stats": 2 * 12 * 4}
-    assert "up to 100 requests, 50 a day" in cost(settings, days=2, stats=True)
+    assert "up to 100 requests, 50 per day" in describe_cost(settings, days=2, with_stats=True)
 
 
 def run(pipeline: Pipeline, name: str, instant: str, settings: Settings) -> dg.ExecuteInProcessResult:
@@ -321,45 +326,52 @@ def run(pipeline: Pipeline, name: str, instant: str, settings: Settings) -> dg.E
 
 
 @pytest.mark.parametrize(
-    ("name", "description"),
+    ("name", "description", "days", "requests_per_day"),
     [
         (
             "intraday",
-            "Every 15 minutes: all tables of today, and until 06:00 of yesterday too. "
-            "A run costs up to 608 requests, 304 a day; at 5 a second they take 3 min. ",
+            "Every 15 minutes: all tables of today, and until 06:00 of yesterday too.",
+            2,
+            REPORT_REQUESTS + STATS_REQUESTS,
         ),
         (
             "nightly",
-            "At 03:00: all tables of the last 7 finished days. "
-            "A run costs up to 2,128 requests, 304 a day; at 5 a second they take 8 min. ",
+            "At 03:00: all tables of the last 7 finished days.",
+            7,
+            REPORT_REQUESTS + STATS_REQUESTS,
         ),
         (
             "look_back",
-            "At 04:00: calls and reports of the last 30 finished days, not the statistics. "
-            "A run costs up to 480 requests, 16 a day; at 5 a second they take 2 min. ",
+            "At 04:00: calls and reports of the last 30 finished days, no statistics.",
+            30,
+            REPORT_REQUESTS,
         ),
     ],
 )
-def test_a_schedule_says_what_it_reads_when_and_at_what_cost(name: str, description: str) -> None:
+def test_a_schedule_describes_its_days_its_time_and_its_cost(
+    name: str, description: str, days: int, requests_per_day: int
+) -> None:
+    requests = days * requests_per_day
     assert schedule(name).description == (
-        description + "The calls come on top: about a request for every 250, and at least one a day."
+        f"{description} A run costs up to {requests:,} requests, {requests_per_day:,} per day. "
+        f"At 5 per second they take {math.ceil(requests / 5 / 60)} min. "
+        "Calls cost extra: about one request per 250 calls, and at least one per day."
     )
 
 
-def test_the_cost_follows_the_settings() -> None:
+def test_the_cost_depends_on_the_settings() -> None:
     settings = Settings(
         report_categories=("buyer_id",), stats_interval="1d", per_page=100, requests_per_second=0.5
     )
-    assert cost(settings, days=10, stats=True) == (
-        "A run costs up to 130 requests, 13 a day; at 0.5 a second they take 5 min. "
-        "The calls come on top: about a request for every 100, and at least one a day."
+    assert describe_cost(settings, days=10, with_stats=True) == (
+        "A run costs up to 130 requests, 13 per day. At 0.5 per second they take 5 min. "
+        "Calls cost extra: about one request per 100 calls, and at least one per day."
     )
 
 
-def test_without_a_pace_nothing_is_said_of_time() -> None:
-    assert cost(Settings(requests_per_second=0), days=1, stats=False).startswith(
-        "A run costs up to 16 requests, 16 a day. "
-    )
+def test_the_cost_has_no_duration_without_a_rate() -> None:
+    cost = describe_cost(Settings(requests_per_second=0), days=1, with_stats=False)
+    assert cost.startswith(f"A run costs up to {REPORT_REQUESTS} requests, {REPORT_REQUESTS} per day. Calls")
 
 
 def test_with_all_three_turned_on_one_run_at_a_time_leaves_the_queue(

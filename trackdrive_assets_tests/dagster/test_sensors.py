@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from trackdrive_assets.dagster import sensors
-from trackdrive_assets.dagster.sensors import TOLD, TRIES, notice, post
+from trackdrive_assets.dagster.sensors import MAX_ATTEMPTS, MAX_ERROR_LENGTH, failure_message, post
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import Pipeline
@@ -106,12 +106,12 @@ def test_a_range_is_named_by_its_ends() -> None:
         "dagster/asset_partition_range_start": "2024-03-01",
         "dagster/asset_partition_range_end": "2024-03-31",
     }
-    said = notice("nightly", "r1", tags, [ERROR], "Steps failed")
+    said = failure_message("nightly", "r1", tags, [ERROR], "Steps failed")
     assert said["text"] == f"Trackdrive: nightly failed for 2024-03-01...2024-03-31. {ERROR} (run r1)"
 
 
 def test_a_run_whose_steps_say_nothing_is_told_in_dagsters_words() -> None:
-    said = notice("nightly", "r1", {}, [None], "The run's process is gone.")
+    said = failure_message("nightly", "r1", {}, [None], "The run's process is gone.")
     assert said["text"] == "Trackdrive: nightly failed. The run's process is gone. (run r1)"
 
 
@@ -133,15 +133,15 @@ def test_a_webhook_that_took_the_notice_and_is_silent_is_not_told_twice(
 
 
 def test_a_long_error_is_cut_and_says_where_the_rest_is() -> None:
-    told = notice("hang_up_calls", "r", {}, ["x" * 100_000], None)
-    assert str(told["error"]).startswith("x" * TOLD + " … ")
+    told = failure_message("hang_up_calls", "r", {}, ["x" * 100_000], None)
+    assert str(told["error"]).startswith("x" * MAX_ERROR_LENGTH + "… ")
     assert "the run's log" in str(told["error"])
-    assert len(str(told["text"])) < TOLD + 200
+    assert len(str(told["text"])) < MAX_ERROR_LENGTH + 200
 
 
 def test_a_webhook_that_refuses_is_told_without_its_url(webhook: Webhook) -> None:
-    webhook.answers = [404] * TRIES
-    with pytest.raises(RuntimeError, match="it answered 404") as refused:
+    webhook.answers = [404] * MAX_ATTEMPTS
+    with pytest.raises(RuntimeError, match="it returned 404") as refused:
         post(webhook.url, {"text": "hello"})
     assert "s3cr3t" not in str(refused.value)
     # Nor in what a traceback would print above it.

@@ -15,7 +15,7 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
-from trackdrive_assets.dagster.executor import account_lock
+from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.dagster.metadata import Metadata
 from trackdrive_assets.dagster.progress import ProgressLog
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource

@@ -8,8 +8,7 @@ import dagster as dg
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.assets.daily import DailyAssets
-from trackdrive_assets.dagster.code_links import code_links
-from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, day_metadata
+from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.stats import ingest_stats

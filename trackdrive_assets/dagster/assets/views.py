@@ -9,9 +9,8 @@ from typing import Any
 import dagster as dg
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
-from trackdrive_assets.dagster.code_links import code_links
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY, VIEWS
-from trackdrive_assets.dagster.metadata import OWNERS, column_schema
+from trackdrive_assets.dagster.metadata import OWNERS, code_links, column_schema
 from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.lake.database import ViewColumn, build_database
 from trackdrive_assets.lake.errors import LakeError
