@@ -132,6 +132,12 @@ def without_numbers(table: str) -> list[str]:
     return [word for line in table.splitlines() for word in re.findall(r"[^\W\d]\w*(?: [\w&]+)*", line)]
 
 
+def test_the_demo_has_every_file_that_the_pages_name(folder: Path) -> None:
+    named = {name for page in PAGES for name in re.findall(r"`(demo/[\w./]+\.\w+)`", page.read_text("utf-8"))}
+    assert "demo/trackdrive.duckdb" in named
+    assert [name for name in sorted(named) if not (folder / name).exists()] == []
+
+
 def test_every_language_has_examples() -> None:
     assert min(len(blocks(language)) for language in ("sh", "python", "sql")) > 3
 
