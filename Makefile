@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test lint types contract definitions tests docs screenshots soak bench lock clean
+.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -30,6 +30,12 @@ install: .venv/installed  ## Only the installation, into .venv
 
 test: lint types contract definitions tests  ## Everything that CI runs
 
+check: lint types contract  ## The fast part of it: lint, types, import contracts and unit tests
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(UNIT_TESTS)
+
+# They need neither a Dagster instance nor a browser.
+UNIT_TESTS := $(addprefix trackdrive_assets_tests/,api ingest lake quality tables test_days.py test_settings.py)
+
 lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
@@ -45,7 +51,7 @@ definitions: install
 
 tests: install
 # By file, because all tests of a file can share a process.
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term
 
 docs: install  ## Write the generated pages: data dictionary, checks, settings
 	@$(BIN)/python -m docs.write
