@@ -1,4 +1,4 @@
-"""One desk and one browser for the tests of a file, and a fresh window for each test."""
+"""One `trackdrive dev` and one browser for the tests of a file, and a new window for each test."""
 
 import os
 from collections.abc import Iterator
@@ -7,49 +7,49 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from trackdrive_assets_tests.support.ui_driver import (
-    PATIENCE,
     SIZE,
-    Desk,
-    found_chromium,
+    TIMEOUT,
+    DevServer,
+    find_chromium,
     launch,
     open_chromium,
-    open_desk,
+    run_dev_server,
 )
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium. Without one the tests are skipped; in CI, which has to have it, they fail."""
-    executable = found_chromium()
+    """The installed Chromium. Without it the tests are skipped; in CI they fail."""
+    executable = find_chromium()
     if executable is None:
-        sentence = "There is no Chromium to look at the UI with. Install one: apt-get install chromium."
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(sentence)
-    expect.set_options(timeout=PATIENCE * 1000)
+        message = "Chromium is not installed. Install it: apt-get install chromium."
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    expect.set_options(timeout=TIMEOUT * 1000)
     with open_chromium(executable) as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
-def desk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:  # noqa: ARG001
-    """`trackdrive dev`, only where there is a browser."""
-    with open_desk(tmp_path_factory.mktemp("desk")) as desk:
-        yield desk
+def dev_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:  # noqa: ARG001
+    """A running `trackdrive dev`, if there is a browser."""
+    with run_dev_server(tmp_path_factory.mktemp("dev")) as dev_server:
+        yield dev_server
 
 
 @pytest.fixture
-def page(browser: Browser, desk: Desk) -> Iterator[Page]:
-    """A new window, in which nobody has clicked anything yet."""
-    with browser.new_context(base_url=desk.url, viewport=SIZE) as context:
+def page(browser: Browser, dev_server: DevServer) -> Iterator[Page]:
+    """A new window."""
+    with browser.new_context(base_url=dev_server.url, viewport=SIZE) as context:
         page = context.new_page()
-        page.set_default_timeout(PATIENCE * 1000)
+        page.set_default_timeout(TIMEOUT * 1000)
         yield page
 
 
 @pytest.fixture(scope="module")
-def week(browser: Browser, desk: Desk) -> list[str]:
-    """Seven days of `calls` that were launched from its page, and have gone green there."""
-    days = [desk.day(number) for number in range(2, 9)]
-    with browser.new_context(base_url=desk.url, viewport=SIZE) as context:
+def week(browser: Browser, dev_server: DevServer) -> list[str]:
+    """Seven days of `calls` that were launched from the page of the asset and are green there."""
+    days = [dev_server.day(number) for number in range(2, 9)]
+    with browser.new_context(base_url=dev_server.url, viewport=SIZE) as context:
         page = context.new_page()
         page.goto("/assets/calls?view=partitions")
         launch(page, days[0], days[-1])

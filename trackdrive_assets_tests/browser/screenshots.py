@@ -1,6 +1,6 @@
-"""Takes the pictures of docs/screenshots anew: `make screenshots`.
+"""Take the pictures of docs/screenshots: `make screenshots`.
 
-Each is one function. Not here: whether what they show is right; the tests see to that.
+Each picture is one function. The tests check what the UI shows.
 """
 
 import sys
@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, expect
 
 from trackdrive_assets_tests.support.ui_driver import (
-    PATIENCE,
     PROJECT,
     SIZE,
-    Desk,
-    found_chromium,
+    TIMEOUT,
+    DevServer,
+    find_chromium,
     launch,
     open_chromium,
-    open_desk,
+    run_dev_server,
     show_day,
     show_graph,
     show_launchpad,
@@ -26,17 +26,17 @@ from trackdrive_assets_tests.support.ui_driver import (
 )
 
 CALLS_PER_DAY = 150
-"""As many as make a picture look like a day."""
+"""The average number of calls per day, for a realistic picture."""
 
 FOLDER = PROJECT / "docs" / "screenshots"
 LONG = 300_000
-"""Milliseconds for every day of everything, with the views after it."""
+"""The timeout for all days of all assets, in milliseconds."""
 
 
-def assets(page: Page, desk: Desk) -> None:
-    """The calls among their neighbours, after every day of everything."""
+def assets(page: Page, dev_server: DevServer) -> None:
+    """Show the calls in the graph, when all days of all assets are materialized."""
     show_graph(page)
-    launch(page, desk.day(0), desk.today)
+    launch(page, dev_server.day(0), dev_server.today)
     page.goto("/assets/views/daily_summary")
     never = page.get_by_text("Never materialized")
     expect(never).to_be_visible()
@@ -45,34 +45,34 @@ def assets(page: Page, desk: Desk) -> None:
     expect(page.get_by_text("100% filled")).to_have_count(2)
 
 
-def day(page: Page, desk: Desk) -> None:
-    """A materialized day of `calls`."""
-    show_day(page, desk.day(8))
+def day(page: Page, dev_server: DevServer) -> None:
+    """Show a materialized day of `calls`."""
+    show_day(page, dev_server.day(8))
 
 
-def chart(page: Page, desk: Desk) -> None:
-    """Its picture."""
-    expect(show_picture(page, desk.day(8))).to_be_visible()
+def chart(page: Page, dev_server: DevServer) -> None:
+    """Show the picture of that day."""
+    expect(show_picture(page, dev_server.day(8))).to_be_visible()
 
 
-def view(page: Page, desk: Desk) -> None:  # noqa: ARG001  (like the others)
-    """A view, with what its columns mean."""
+def view(page: Page, dev_server: DevServer) -> None:  # noqa: ARG001   the same arguments as the others
+    """Show a view with the descriptions of its columns."""
     page.goto("/assets/views/daily_summary")
     expect(page.get_by_text("Column name")).to_be_visible()
 
 
-def launchpad(page: Page, desk: Desk) -> None:  # noqa: ARG001  (like the others)
-    """The job that hangs up, with the cursor where its uuids are to be written."""
+def launchpad(page: Page, dev_server: DevServer) -> None:  # noqa: ARG001   the same arguments as the others
+    """Show the job that hangs up calls, with the cursor at the uuids."""
     show_launchpad(page, "hang_up_calls").get_by_text("uuids").click()
     expect(page.get_by_text("No errors")).to_be_visible()
 
 
-def report(page: Page, desk: Desk) -> None:
-    """The page on some days."""
-    page.goto(desk.write_report(desk.day(0), desk.today).as_uri())
+def report(page: Page, dev_server: DevServer) -> None:
+    """Show the HTML page of some days."""
+    page.goto(dev_server.write_page(dev_server.day(0), dev_server.today).as_uri())
 
 
-PICTURES: dict[str, Callable[[Page, Desk], None]] = {
+PICTURES: dict[str, Callable[[Page, DevServer], None]] = {
     "assets": assets,
     "day": day,
     "chart": chart,
@@ -80,24 +80,26 @@ PICTURES: dict[str, Callable[[Page, Desk], None]] = {
     "launchpad": launchpad,
     "report": report,
 }
-"""In this order: the later ones show what the first one launched."""
+"""The pictures in order: the later ones show what the first one launches."""
 
 
 def main() -> None:
-    """Take them all."""
-    executable = found_chromium() or sys.exit("There is no Chromium. Install one: apt-get install chromium.")
-    expect.set_options(timeout=PATIENCE * 1000)
+    """Take all pictures."""
+    executable = find_chromium() or sys.exit(
+        "Chromium is not installed. Install it: apt-get install chromium."
+    )
+    expect.set_options(timeout=TIMEOUT * 1000)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         TemporaryDirectory(prefix="trackdrive-") as folder,
-        open_desk(Path(folder), CALLS_PER_DAY) as desk,
+        run_dev_server(Path(folder), CALLS_PER_DAY) as dev_server,
         open_chromium(executable) as browser,
-        browser.new_context(base_url=desk.url, viewport=SIZE) as context,
+        browser.new_context(base_url=dev_server.url, viewport=SIZE) as context,
     ):
         for name, show in PICTURES.items():
             page = context.new_page()
-            show(page, desk)
-            # Until nothing is loaded any more: pictures, unlike tests, want the page to be at rest.
+            show(page, dev_server)
+            # A picture needs a page that has loaded everything.
             page.wait_for_load_state("networkidle")
             page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
             page.close()

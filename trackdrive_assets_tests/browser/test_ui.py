@@ -1,6 +1,6 @@
-"""What a person does in the Dagster UI, and what the account and the lake say of it.
+"""The Dagster UI as a person uses it, and the effects on the account and the lake.
 
-Found by what stands there to be read, not by how the page is made.
+The tests find elements by their visible text, not by the structure of the page.
 """
 
 import re
@@ -12,14 +12,14 @@ from trackdrive_assets.dagster.jobs import PLACEHOLDER
 from trackdrive_assets.dagster.previews import FIRST_ROWS
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets_tests.support.ui_driver import (
-    Desk,
+    DevServer,
     fill_in,
     launch_run,
+    metadata_row,
     show_day,
     show_graph,
     show_launchpad,
     show_picture,
-    told,
 )
 
 
@@ -29,25 +29,29 @@ def test_the_graph_shows_the_three_groups(page: Page) -> None:
         expect(page.get_by_text(group, exact=True).first).to_be_visible()
 
 
-def test_a_week_launched_from_the_page_of_calls_goes_green_and_is_the_accounts_week(
-    week: list[str], desk: Desk
+def test_a_week_launched_from_the_ui_has_the_calls_of_the_account(
+    week: list[str], dev_server: DevServer
 ) -> None:
-    assert all(desk.truth(day) for day in week)
-    assert {day: desk.stored(day) for day in week} == {day: desk.truth(day) for day in week}
+    assert all(dev_server.truth(day) for day in week)
+    assert {day: dev_server.stored(day) for day in week} == {day: dev_server.truth(day) for day in week}
 
 
-def test_only_the_days_that_were_asked_for_are_read(week: list[str], desk: Desk) -> None:
-    others = {desk.day(number) for number in range(14)} - set(week)
-    assert not [day for day in others if desk.lake.file("calls", date.fromisoformat(day)).exists()]
+def test_only_the_selected_days_are_fetched(week: list[str], dev_server: DevServer) -> None:
+    others = {dev_server.day(number) for number in range(14)} - set(week)
+    assert not [day for day in others if dev_server.lake.file("calls", date.fromisoformat(day)).exists()]
 
 
-def test_a_day_shows_its_rows_beside_the_count_of_the_api(week: list[str], desk: Desk, page: Page) -> None:
+def test_a_day_shows_its_rows_next_to_the_count_of_the_api(
+    week: list[str], dev_server: DevServer, page: Page
+) -> None:
     day = week[1]
     page.goto("/assets/calls?view=partitions")
     page.get_by_text(day, exact=True).first.click()
     expect(page.get_by_role("row").filter(has_text=f"date={day}").first).to_be_visible()
     for name in ("dagster/partition_row_count", "api_count"):
-        number = told(page, name).get_by_role("cell", name=str(len(desk.truth(day))), exact=True)
+        number = metadata_row(page, name).get_by_role(
+            "cell", name=str(len(dev_server.truth(day))), exact=True
+        )
         expect(number).to_be_visible()
 
 
@@ -60,7 +64,7 @@ def test_a_day_shows_its_picture(week: list[str], page: Page) -> None:
 
 def test_a_day_shows_its_first_rows(week: list[str], page: Page) -> None:
     show_day(page, week[1])
-    rows = told(page, "first_rows").get_by_role("table").get_by_role("row")
+    rows = metadata_row(page, "first_rows").get_by_role("table").get_by_role("row")
     expect(rows).to_have_count(1 + FIRST_ROWS)
 
 
@@ -75,42 +79,42 @@ def test_a_materialized_view_shows_its_description_and_columns(page: Page) -> No
     page.goto("/assets/views/daily_summary")
     expect(page.get_by_text(view.description)).to_be_visible()
     page.get_by_role("button", name="Materialize").first.click()
-    # Dagster asks, because the tables that the view reads were never materialized.
+    # Dagster asks for a confirmation, because the sources of the view were never materialized.
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("img", name="run_success")).to_be_visible()
     page.reload()
     expect(page.get_by_text(view.column_descriptions["conversion_rate"])).to_be_visible()
 
 
-def test_a_call_is_hung_up_from_the_launchpad(page: Page, desk: Desk) -> None:
-    uuid = desk.place_call()
+def test_a_call_is_hung_up_from_the_launchpad(page: Page, dev_server: DevServer) -> None:
+    uuid = dev_server.add_live_call()
     editor = show_launchpad(page, "hang_up_calls")
     expect(editor).to_contain_text(PLACEHOLDER)
     fill_in(page, editor, f"ops: {{hang_up: {{config: {{uuids: [{uuid}]}}}}}}")
     launch_run(page)
     expect(page.get_by_text("Success", exact=True).first).to_be_visible()
-    assert uuid in desk.hung_up()
+    assert uuid in dev_server.hung_up_calls()
 
 
-def test_a_call_that_has_ended_is_not_hung_up_and_the_run_says_why(page: Page, desk: Desk) -> None:
-    ended = desk.truth(desk.day(3))[0]
+def test_the_run_of_a_call_that_has_ended_fails_with_the_reason(page: Page, dev_server: DevServer) -> None:
+    ended = dev_server.truth(dev_server.day(3))[0]
     editor = show_launchpad(page, "hang_up_calls")
     fill_in(page, editor, f"ops: {{hang_up: {{config: {{uuids: [{ended}]}}}}}}")
     launch_run(page)
     expect(page.get_by_text("Failure", exact=True).first).to_be_visible()
     expect(page.get_by_text(re.compile(f"{ended}: The call ended at")).first).to_be_visible()
-    assert ended not in desk.hung_up()
+    assert ended not in dev_server.hung_up_calls()
 
 
-def test_the_page_on_some_days_needs_no_network_and_has_the_accounts_figures(
-    week: list[str], page: Page, desk: Desk
+def test_the_page_needs_no_network_and_has_the_totals_of_the_account(
+    week: list[str], page: Page, dev_server: DevServer
 ) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    file = desk.write_report(week[0], week[-1])
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    file = dev_server.write_page(week[0], week[-1])
     page.goto(file.as_uri())
     for heading in ("Volume", "Conversion", "Margin", "Lag", "Reconciliation"):
         expect(page.get_by_role("heading", name=re.compile(heading, re.IGNORECASE)).first).to_be_visible()
-    calls = sum(len(desk.truth(day)) for day in week)
+    calls = sum(len(dev_server.truth(day)) for day in week)
     expect(page.get_by_role("cell", name=f"{calls:,}", exact=True).first).to_be_visible()
-    assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}
+    assert {url for url in urls if not url.startswith("data:")} == {file.as_uri()}

@@ -1,6 +1,6 @@
-"""`trackdrive dev` on a small sandbox, and a Chromium in front of it.
+"""A `trackdrive dev` on a small sandbox, and a Chromium that uses it.
 
-What the browser tests and the screenshots start from. Not here: what is looked at there.
+The browser tests and the screenshots use these helpers.
 """
 
 import os
@@ -25,21 +25,21 @@ from trackdrive_assets.sandbox.server import Sandbox
 
 PROJECT = Path(__file__).parents[2]
 TRACKDRIVE = Path(sys.executable).with_name("trackdrive")
-NAMES_OF_CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SIZE = ViewportSize(width=1400, height=900)
-PATIENCE = 60
-"""Seconds until what the UI is to show counts as missing. The daemon looks for backfills every 30."""
+TIMEOUT = 60
+"""The timeout of the UI in seconds. The daemon starts backfills every 30 seconds."""
 
 
 @dataclass(frozen=True)
-class Desk:
+class DevServer:
     """A running `trackdrive dev`.
 
     Attributes:
-        url: Of the Dagster UI.
+        url: The address of the Dagster UI.
         sandbox: The account.
-        lake: Where its days go.
-        first: The first partition; the last one is today.
+        lake: The lake.
+        first: The first partition. The last one is today.
         environment: The variables of its commands.
     """
 
@@ -50,7 +50,7 @@ class Desk:
     environment: Mapping[str, str]
 
     def day(self, number: int) -> str:
-        """A partition, counted from the first one."""
+        """Return a partition by its number, from 0."""
         return (self.first + timedelta(days=number)).isoformat()
 
     @property
@@ -59,26 +59,26 @@ class Desk:
         return datetime.now(UTC).date().isoformat()
 
     def truth(self, partition: str) -> list[str]:
-        """The uuids of a day as the account knows them, sorted."""
+        """Return the uuids of a day on the account, sorted."""
         start = datetime.fromisoformat(partition).replace(tzinfo=UTC)
         return sorted(str(row["uuid"]) for row in self.sandbox.calls(start, start + timedelta(days=1)))
 
     def stored(self, partition: str) -> list[str]:
-        """The uuids of a day in the lake, sorted."""
+        """Return the uuids of a day in the lake, sorted."""
         file = self.lake.file("calls", date.fromisoformat(partition))
         return sorted(pq.read_table(file)["uuid"].to_pylist())
 
-    def place_call(self) -> str:
-        """A call that has just begun, and goes on until somebody hangs it up."""
+    def add_live_call(self) -> str:
+        """Add a live call, which continues until it is hung up, and return its uuid."""
         return self.sandbox.add_call(datetime.now(UTC), ended_at=None, total_duration=None)
 
-    def hung_up(self) -> set[str]:
-        """The calls that the account was asked to hang up."""
-        asked = (request for request in self.sandbox.requests if request.method == "DELETE")
-        return {request.path.rpartition("/")[2] for request in asked}
+    def hung_up_calls(self) -> set[str]:
+        """Return the calls for which the account got a request to hang up."""
+        deletes = (request for request in self.sandbox.requests if request.method == "DELETE")
+        return {request.path.rpartition("/")[2] for request in deletes}
 
-    def write_report(self, first: str, last: str) -> Path:
-        """The page on some days of the lake, written in a shell."""
+    def write_page(self, first: str, last: str) -> Path:
+        """Write the page of some days with the command, and return its file."""
         file = self.lake.root.with_name("page.html")
         subprocess.run(
             [TRACKDRIVE, "page", "--from", first, "--to", last, "--output", file],
@@ -90,22 +90,22 @@ class Desk:
 
 
 @contextmanager
-def open_desk(folder: Path, calls_per_day: int = 40) -> Iterator[Desk]:
-    """Serve the project from a folder, quick by few calls, few reports and wide intervals.
+def run_dev_server(folder: Path, calls_per_day: int = 40) -> Iterator[DevServer]:
+    """Run `trackdrive dev` in a folder, with few calls, few reports and long intervals.
 
     Raises:
-        RuntimeError: It ended, or did not answer in time. The message ends with what it said.
+        RuntimeError: It ended, or did not respond in time. The message has the end of its output.
     """
     first = datetime.now(UTC).date() - timedelta(days=13)
-    home, said = folder / "home", folder / "said"
+    home, log = folder / "home", folder / "log"
     home.mkdir(parents=True)
     for place, file in ((home, "dagster.yaml"), (folder, "workspace.yaml")):
         (place / file).symlink_to(PROJECT / file)
     port = _free_port()
-    with Sandbox(seed=7, calls_per_day=calls_per_day, first_day=first) as sandbox, said.open("wb") as output:
-        strangers = ("TRACKDRIVE_", "DAGSTER_")
+    with Sandbox(seed=7, calls_per_day=calls_per_day, first_day=first) as sandbox, log.open("wb") as output:
+        inherited = ("TRACKDRIVE_", "DAGSTER_")
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(strangers)
+            name: value for name, value in os.environ.items() if not name.startswith(inherited)
         } | {
             "DAGSTER_HOME": str(home),
             "TRACKDRIVE_BASE_URL": sandbox.base_url,
@@ -126,9 +126,9 @@ def open_desk(folder: Path, calls_per_day: int = 40) -> Iterator[Desk]:
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            if not _answers(f"{url}/server_info", process):
-                raise RuntimeError(f"`trackdrive dev` did not serve its UI: {said.read_text()[-2000:]}")
-            yield Desk(url, sandbox, Lake(folder / "lake"), first, environment)
+            if not _responds(f"{url}/server_info", process):
+                raise RuntimeError(f"`trackdrive dev` did not serve its UI: {log.read_text()[-2000:]}")
+            yield DevServer(url, sandbox, Lake(folder / "lake"), first, environment)
         finally:
             _end(process)
 
@@ -139,11 +139,11 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Whether a server answers before its process ends and before patience does."""
-    for _ in range(PATIENCE * 4):
-        with suppress(URLError, ConnectionError), urlopen(url, timeout=5) as answer:  # noqa: S310 (loopback)
-            return bool(answer.status)
+def _responds(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a server responds before its process ends and before the timeout."""
+    for _ in range(TIMEOUT * 4):
+        with suppress(URLError, ConnectionError), urlopen(url, timeout=5) as response:  # noqa: S310  loopback
+            return bool(response.status)
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.25)
             return False
@@ -151,13 +151,13 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it as Ctrl-C does; where that takes too long, end what it started, too, without asking."""
+    """Stop a process as Ctrl-C does. If that takes too long, kill it and the processes that it started."""
     with process:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=PATIENCE)
+            process.wait(timeout=TIMEOUT)
         except subprocess.TimeoutExpired:
-            # What `trackdrive dev` starts leads a group of its own, in which everything else runs.
+            # The child of `trackdrive dev` leads a process group with all others.
             found = subprocess.run(["pgrep", "-P", str(process.pid)], stdout=subprocess.PIPE, check=False)
             for leader in found.stdout.split():
                 with suppress(ProcessLookupError):
@@ -165,15 +165,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.kill()
 
 
-def found_chromium() -> str | None:
-    """The Chromium of this machine."""
-    return next(filter(None, map(shutil.which, NAMES_OF_CHROMIUM)), None)
+def find_chromium() -> str | None:
+    """Return the path of the installed Chromium; None if there is none."""
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
 @contextmanager
 def open_chromium(executable: str) -> Iterator[Browser]:
-    """A headless Chromium that was found on the machine, never one that Playwright downloads."""
-    # A container's /dev/shm is too small for it, and root may not have its sandbox.
+    """Open the installed Chromium without a window. Playwright downloads none."""
+    # In a container /dev/shm is too small, and root cannot use Chromium's sandbox.
     arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=arguments)
@@ -191,7 +191,7 @@ def show_graph(page: Page) -> None:
 
 
 def launch(page: Page, first: str, last: str) -> None:
-    """Launch a backfill of what the page shows, through its dialog."""
+    """Launch a backfill of the assets of the page, through its dialog."""
     page.get_by_role("button", name="Materialize").first.click()
     dialog = page.get_by_role("dialog")
     days = dialog.get_by_role("textbox").first
@@ -205,40 +205,40 @@ def launch(page: Page, first: str, last: str) -> None:
 def show_day(page: Page, partition: str) -> None:
     """Go to a day of `calls` that was materialized."""
     page.goto(f"/assets/calls?view=partitions&partition={partition}")
-    expect(told(page, "first_rows")).to_be_visible()
+    expect(metadata_row(page, "first_rows")).to_be_visible()
 
 
 def show_picture(page: Page, partition: str) -> Locator:
-    """Open the picture of a day of `calls`."""
+    """Open the picture of a day of `calls`, and return it."""
     show_day(page, partition)
-    told(page, "picture").get_by_text("Show Markdown").click()
+    metadata_row(page, "picture").get_by_text("Show Markdown").click()
     return page.get_by_role("dialog").get_by_role("img", name="Calls by hour")
 
 
-def told(page: Page, name: str) -> Locator:
-    """What a materialization says under a name."""
+def metadata_row(page: Page, name: str) -> Locator:
+    """Return the row of a materialization's metadata with a name."""
     return page.get_by_role("row").filter(has=page.get_by_role("cell", name=name, exact=True)).last
 
 
 def show_launchpad(page: Page, job: str) -> Locator:
-    """Go to a job's launchpad. Gives its editor, with what it opens with."""
-    page.goto(f"/locations/trackdrive_assets/dagster/jobs/{job}/playground")
+    """Go to a job's launchpad, and return its editor with the default config."""
+    page.goto(f"/locations/trackdrive_assets/jobs/{job}/playground")
     editor = page.locator(".CodeMirror").first
     expect(editor).to_contain_text("uuids")
     return editor
 
 
 def fill_in(page: Page, editor: Locator, config: str) -> None:
-    """Write another config into a launchpad."""
+    """Replace the config of a launchpad."""
     editor.click()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
-    # As one piece: typed letter by letter, the editor would indent it.
+    # All at once, because the editor indents typed lines.
     page.keyboard.insert_text(config)
     expect(page.get_by_text("No errors")).to_be_visible()
 
 
 def launch_run(page: Page) -> None:
-    """Launch what a launchpad holds, and follow to the run's own page."""
+    """Launch the run of a launchpad, and wait for the page of the run."""
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/*")
