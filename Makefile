@@ -50,8 +50,9 @@ definitions: install
 	@$(BIN)/python -W ignore -m dagster definitions validate -w workspace.yaml --log-level warning
 
 tests: install
-# By file, because all tests of a file can share a process.
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report term
+# By file, because all tests of a file can share a process. In alphabetical order, so that the long tests of the
+# browser do not come last.
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report term
 
 docs: install  ## Write the generated pages: data dictionary, checks, settings
 	@$(BIN)/python -m docs.write
