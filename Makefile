@@ -30,7 +30,7 @@ install: .venv/installed  ## Only the installation, into .venv
 
 test: lint types contract definitions tests  ## Everything that CI runs
 
-check: lint types contract  ## The fast part of it: lint, types, import contracts and unit tests
+check: lint types contract  ## The fast part of it: lint, types, contracts and unit tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(UNIT_TESTS)
 
 # They need neither a Dagster instance nor a browser.
