@@ -30,7 +30,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def dev_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:  # noqa: ARG001
+def dev_server(
+    browser: Browser,  # noqa: ARG001  without a browser the test is skipped before the server starts
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DevServer]:
     """A running `trackdrive dev`, if there is a browser."""
     with run_dev_server(tmp_path_factory.mktemp("dev")) as dev_server:
         yield dev_server

@@ -1,4 +1,4 @@
-"""The jobs that a person launches: hanging up calls, reading calls or days again."""
+"""The jobs that a person launches: hang up calls, fetch calls or days again."""
 
 import fcntl
 from dataclasses import replace
@@ -18,7 +18,7 @@ DAY = "2024-11-18"
 
 
 def live_call(pipeline: Pipeline) -> str:
-    """A call that has just begun."""
+    """Add a call that has just begun."""
     return pipeline.sandbox.add_call(NOW - timedelta(seconds=1))
 
 
@@ -27,12 +27,13 @@ def ended_call(pipeline: Pipeline) -> str:
 
 
 def hung_up(pipeline: Pipeline) -> list[str]:
-    """What the sandbox was asked to hang up."""
-    return [asked.path.rpartition("/")[2] for asked in pipeline.sandbox.requests if asked.method == "DELETE"]
+    """Return the calls for which the sandbox got a request to hang up."""
+    requests = pipeline.sandbox.requests
+    return [request.path.rpartition("/")[2] for request in requests if request.method == "DELETE"]
 
 
 def shown(result: dg.ExecuteInProcessResult) -> list[dict[str, object]]:
-    """The table of the calls that a run leaves in its metadata, whether it succeeded or not."""
+    """Return the table of calls in the metadata of a run, also if it failed."""
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.user_failure_data:
             metadata = event.step_failure_data.user_failure_data.metadata
@@ -63,11 +64,11 @@ def logged(pipeline: Pipeline, result: dg.ExecuteInProcessResult) -> str:
         ({"status": "forwarded"}, None),
     ],
 )
-def test_a_call_has_ended_when_it_says_so(call: dict[str, object], ended: str | None) -> None:
+def test_a_call_has_ended_if_it_has_an_end_or_a_duration(call: dict[str, object], ended: str | None) -> None:
     assert describe_end(call) == ended
 
 
-def test_nothing_that_tells_who_called_is_shown_of_a_call() -> None:
+def test_a_call_is_shown_without_personal_data() -> None:
     answer = {"status": "forwarded", "caller_number": "+17195550100", "token-email": "a@b", "success": True}
     assert loggable_fields({**answer, "name": "Ann", "buyer": None}) == {
         "status": "forwarded",
@@ -75,7 +76,7 @@ def test_nothing_that_tells_who_called_is_shown_of_a_call() -> None:
     }
 
 
-def test_a_live_call_is_shown_and_hung_up_and_the_answer_is_recorded(pipeline: Pipeline) -> None:
+def test_a_live_call_is_hung_up_and_the_response_is_recorded(pipeline: Pipeline) -> None:
     uuid = live_call(pipeline)
     result = pipeline.launch("hang_up_calls", {"uuids": [uuid]})
     assert result.success
@@ -87,7 +88,7 @@ def test_a_live_call_is_shown_and_hung_up_and_the_answer_is_recorded(pipeline: P
     assert f"Call {uuid}: " in logged(pipeline, result)
 
 
-def test_a_call_that_has_ended_is_refused_without_asking_to_hang_it_up(pipeline: Pipeline) -> None:
+def test_a_call_that_has_ended_is_refused_without_a_request(pipeline: Pipeline) -> None:
     uuid = ended_call(pipeline)
     result = pipeline.launch("hang_up_calls", {"uuids": [uuid]})
     assert not result.success
@@ -95,7 +96,7 @@ def test_a_call_that_has_ended_is_refused_without_asking_to_hang_it_up(pipeline:
     assert f"{uuid}: The call ended at 2024-11-19T" in why(result)
 
 
-def test_of_several_calls_those_that_go_on_are_hung_up_and_the_others_named(pipeline: Pipeline) -> None:
+def test_live_calls_are_hung_up_and_the_others_are_named(pipeline: Pipeline) -> None:
     ended, live = ended_call(pipeline), live_call(pipeline)
     unknown = "00000000-0000-4000-8000-000000000000"
     result = pipeline.launch("hang_up_calls", {"uuids": [ended, unknown, live]})
@@ -106,7 +107,7 @@ def test_of_several_calls_those_that_go_on_are_hung_up_and_the_others_named(pipe
 
 
 @pytest.mark.parametrize("job", ["hang_up_calls", "refetch_calls"])
-def test_naming_no_call_is_a_mistake_that_says_what_to_do(pipeline: Pipeline, job: str) -> None:
+def test_a_job_without_calls_fails_and_names_the_field(pipeline: Pipeline, job: str) -> None:
     result = pipeline.launch(job, {"uuids": [" ", PLACEHOLDER]})
     assert "Write at least one into `uuids`" in why(result)
 
@@ -120,11 +121,11 @@ def test_only_a_person_can_hang_up(pipeline: Pipeline, tag: str) -> None:
     assert "every_minute" in why(result)
 
 
-def test_a_run_that_a_person_launched_was_launched_by_nothing_else() -> None:
+def test_a_run_of_a_person_has_no_launching_automation() -> None:
     assert launching_automation({"dagster/partition": DAY}) is None
 
 
-def test_no_schedule_and_no_sensor_launches_the_job_that_hangs_up() -> None:
+def test_no_schedule_and_no_sensor_launches_hang_up_calls() -> None:
     definitions = build_definitions(Settings())
     scheduled = {schedule.job_name for schedule in definitions.get_repository_def().schedule_defs}
     assert scheduled
@@ -132,12 +133,12 @@ def test_no_schedule_and_no_sensor_launches_the_job_that_hangs_up() -> None:
     assert all(not sensor.targets for sensor in definitions.sensors or ())
 
 
-def test_a_run_that_died_while_hanging_up_is_not_repeated() -> None:
+def test_a_dead_run_of_hang_up_calls_is_not_retried() -> None:
     assert build_definitions(Settings()).resolve_job_def("hang_up_calls").tags["dagster/max_retries"] == "0"
 
 
 @pytest.mark.parametrize(("job", "step"), [("hang_up_calls", "hang_up"), ("refetch_calls", "refetch")])
-def test_the_launchpad_opens_with_what_is_to_be_filled_in(job: str, step: str) -> None:
+def test_the_launchpad_opens_with_a_placeholder(job: str, step: str) -> None:
     found = build_definitions(Settings()).resolve_job_def(job)
     assert (found.run_config or {})["ops"] == {step: {"config": {"uuids": [PLACEHOLDER]}}}
     assert found.description
@@ -155,28 +156,28 @@ def test_a_refetched_call_is_in_the_lake_and_its_day_is_recorded(pipeline: Pipel
     assert pipeline.materialized("call_changes")[DAY]["changes_found"] == recorded["changes_found"] != 0
 
 
-def test_a_refetch_takes_its_turn_so_that_no_other_run_replaces_the_day_meanwhile(
+def test_a_refetch_holds_the_account_lock_while_it_fetches(
     pipeline: Pipeline,
 ) -> None:
     pipeline.materialize("calls", DAY)
     late = pipeline.sandbox.add_call(pipeline.day(DAY).start)
-    turn = Path(pipeline.instance.root_directory) / "trackdrive_runs" / "account"
-    taken = []
+    lock_file = Path(pipeline.instance.root_directory) / "trackdrive_runs" / "account"
+    was_locked = []
 
-    def look(row: dict[str, object]) -> dict[str, object]:
-        with turn.open("w") as lock:
+    def try_lock(row: dict[str, object]) -> dict[str, object]:
+        with lock_file.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                taken.append(True)
+                was_locked.append(True)
         return row
 
-    pipeline.sandbox.rewrite = look
+    pipeline.sandbox.rewrite = try_lock
     assert pipeline.launch("refetch_calls", {"uuids": [late]}).success
-    assert taken == [True]
+    assert was_locked == [True]
 
 
-def test_a_refetched_call_is_stored_without_what_the_settings_exclude(pipeline: Pipeline) -> None:
+def test_a_refetched_call_is_stored_without_excluded_columns(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, exclude_columns=("caller_number",))
     pipeline.materialize("calls", DAY)
     late = pipeline.sandbox.add_call(pipeline.day(DAY).start, caller_number="+17195550123")
@@ -185,7 +186,7 @@ def test_a_refetched_call_is_stored_without_what_the_settings_exclude(pipeline: 
     assert {"uuid": late, "caller_number": None} in stored.to_pylist()
 
 
-def test_a_call_that_cannot_be_refetched_is_named_and_the_others_are_stored(pipeline: Pipeline) -> None:
+def test_a_call_that_cannot_be_refetched_does_not_stop_the_others(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", DAY)
     late = pipeline.sandbox.add_call(pipeline.day(DAY).start)
     other_day = pipeline.sandbox.add_call(pipeline.day("2024-11-10").start)
@@ -196,14 +197,14 @@ def test_a_call_that_cannot_be_refetched_is_named_and_the_others_are_stored(pipe
     assert [row["outcome"] for row in shown(result)] == ["refused", "stored"]
 
 
-def test_a_refused_key_ends_a_refetch_with_what_to_check(pipeline: Pipeline) -> None:
+def test_a_refused_key_fails_a_refetch(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", DAY)
     pipeline.sandbox.revoked = True
     result = pipeline.launch("refetch_calls", {"uuids": [ended_call(pipeline)]})
     assert "401" in why(result)
 
 
-def test_refreshing_a_range_reads_all_of_its_tables_in_one_run(pipeline: Pipeline) -> None:
+def test_refresh_range_selects_every_asset_for_a_range(pipeline: Pipeline) -> None:
     job = build_definitions(pipeline.settings).resolve_job_def("refresh_range")
     everything = build_definitions(pipeline.settings).resolve_asset_graph().get_all_asset_keys()
     assert job.asset_layer.executable_asset_keys == everything

@@ -1,4 +1,4 @@
-"""What the UI shows of a day: the draw_day, the first rows, and nothing that tells who called."""
+"""The picture and the first rows of a day in the UI, without data about callers."""
 
 import base64
 from datetime import UTC, date, datetime
@@ -17,7 +17,7 @@ from trackdrive_assets_tests.support.api_calls import batch_of
 
 DAY = "2024-03-10"
 PAPER = 240
-"""The least brightness, of 255, that is as good as white."""
+"""The brightness, of 255, from which a pixel counts as white."""
 
 
 def calls(*rows: dict[str, object]) -> pa.Table:
@@ -43,12 +43,12 @@ def drawn(png: bytes) -> Image.Image:
 
 
 def ink(image: Image.Image, left: int, right: int) -> int:
-    """How many pixels between two edges are not paper."""
+    """Return the number of pixels between two edges that are not white."""
     part = image.convert("L").crop((left, 36, right, image.height - 28))
     return sum(part.histogram()[:PAPER])
 
 
-def test_a_day_of_calls_has_a_picture_that_a_browser_shows(pipeline: Pipeline) -> None:
+def test_a_day_of_calls_has_a_picture_for_the_browser(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", DAY)
     shown = str(pipeline.materialized("calls")[DAY]["picture"])
     start = "![Calls by hour, revenue by buyer](data:image/png;base64,"
@@ -58,7 +58,7 @@ def test_a_day_of_calls_has_a_picture_that_a_browser_shows(pipeline: Pipeline) -
     assert ink(image, 440, 900) > 1000
 
 
-def test_a_day_without_calls_says_so_in_its_picture() -> None:
+def test_the_picture_of_a_day_without_calls_has_no_bars() -> None:
     empty, full = draw_day([0] * 24, [], "UTC"), draw_day([5] * 24, [("Acme", Decimal(9))], "UTC")
     assert ink(drawn(empty), 0, 430) < ink(drawn(full), 0, 430) / 10
 
@@ -69,11 +69,11 @@ def test_more_calls_in_an_hour_are_a_higher_column() -> None:
     assert first > 1.5 * last > 0
 
 
-def test_names_that_the_font_lacks_letters_for_are_drawn_all_the_same() -> None:
+def test_names_with_letters_that_the_font_lacks_are_drawn() -> None:
     assert draw_day([1], [("Señor Müller", Decimal(1)), ("日本", Decimal(2)), ("", Decimal(3))], "UTC")
 
 
-def test_the_buyers_of_a_picture_are_the_largest_and_the_rest_together() -> None:
+def test_a_picture_shows_the_largest_buyers_and_the_sum_of_the_others() -> None:
     many = [(f"Buyer {n}", Decimal(n)) for n in range(1, 21)]
     chosen = largest(many)
     assert [name for name, _ in chosen[:2]] == ["Buyer 20", "Buyer 19"]
@@ -81,7 +81,7 @@ def test_the_buyers_of_a_picture_are_the_largest_and_the_rest_together() -> None
     assert sum(amount for _, amount in chosen) == sum(range(1, 21))
 
 
-def test_hours_are_those_of_the_account() -> None:
+def test_hours_are_on_the_accounts_clock() -> None:
     table = calls({"created_at": "2024-03-10T06:59:59Z"}, {"created_at": "2024-03-10T07:00:00Z"})
     by_hour = calls_by_hour(table, "America/New_York")
     assert (len(by_hour), by_hour[1], by_hour[3], sum(by_hour)) == (24, 1, 1, 2)
@@ -96,12 +96,12 @@ def test_a_buyer_that_was_renamed_is_one_buyer() -> None:
     assert revenue_by_buyer(table) == [("Acme Inc", Decimal("12.50"))]
 
 
-def test_the_older_api_names_revenue_and_buyers_otherwise() -> None:
+def test_revenue_and_buyers_of_the_legacy_api_are_found() -> None:
     table = calls({"user_buyer_id": "b-1", "buyer": "Acme", "buyer_revenue": "10.00"})
     assert revenue_by_buyer(table) == [("Acme", Decimal(10))]
 
 
-def test_amounts_that_are_not_shown_are_unknown_and_not_nothing() -> None:
+def test_hidden_amounts_are_unknown_and_not_zero() -> None:
     assert revenue_by_buyer(calls({"buyer_id": 7, "buyer": "Acme"})) == [("Acme", None)]
 
 
@@ -119,7 +119,7 @@ def test_the_first_rows_are_those_of_the_file(pipeline: Pipeline) -> None:
     ]
 
 
-def test_every_table_shows_columns_that_it_has_and_none_that_tells_who_called() -> None:
+def test_every_table_shows_own_columns_without_personal_data() -> None:
     personal = {"caller_number", "obfuscated_caller_number", "name", "tokens", "token_values", "extra", "row"}
     for table in TABLES:
         names = SHOWN_COLUMNS[table.name]

@@ -1,6 +1,7 @@
-"""The resource in anybody's Dagster project, without our assets."""
+"""The resources in another Dagster project, without our assets."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -21,7 +22,7 @@ def account(sandbox: Sandbox) -> TrackdriveResource:
     )
 
 
-def test_an_asset_of_another_project_asks_through_it(
+def test_an_asset_of_another_project_can_use_the_resource(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANY_PUBLIC", sandbox.public_key)
@@ -52,7 +53,7 @@ def test_a_resolved_resource_does_not_show_its_secrets(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("arguments", "message"),
     [
         ({}, "TRACKDRIVE_SUBDOMAIN is not set"),
         ({"subdomain": "acme"}, "No credentials"),
@@ -61,8 +62,8 @@ def test_a_resolved_resource_does_not_show_its_secrets(monkeypatch: pytest.Monke
         ({"subdomain": '"acme"'}, "TRACKDRIVE_SUBDOMAIN has quotes"),
     ],
 )
-def test_a_resource_that_cannot_work_says_so_before_any_request(given: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingError, match=said), TrackdriveResource(**given).client():  # type: ignore[arg-type]  # texts only
+def test_an_invalid_resource_fails_before_any_request(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message), TrackdriveResource(**arguments).client():
         pass
 
 
@@ -79,21 +80,22 @@ def test_a_client_has_the_options_of_its_resource() -> None:
         assert client.options == ClientOptions(per_page=7, connect_timeout=1, read_timeout=2, retry_budget=3)
 
 
-def test_the_connections_of_a_client_are_closed_behind_it(sandbox: Sandbox) -> None:
+def test_the_connections_of_a_client_are_closed_at_the_end(sandbox: Sandbox) -> None:
     resource = TrackdriveResource(base_url=sandbox.base_url, auth_token=sandbox.auth_token)
     with resource.client() as client:
         next(client.calls())
-        pools = client._transport._session.get_adapter(sandbox.base_url).poolmanager.pools  # type: ignore[attr-defined]  # of requests' own adapter
+        adapter: Any = client._transport._session.get_adapter(sandbox.base_url)
+        pools = adapter.poolmanager.pools
         assert len(pools) == 1
     assert len(pools) == 0
 
 
 @pytest.mark.parametrize("resource", [TrackdriveResource, LakeResource])
-def test_every_setting_is_described(resource: type[TrackdriveResource] | type[LakeResource]) -> None:
+def test_every_field_has_a_description(resource: type[TrackdriveResource] | type[LakeResource]) -> None:
     assert all(field.description for field in resource.model_fields.values())
 
 
-def test_the_lake_is_opened_without_making_anything(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_opening_the_lake_creates_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("base") / "lake"
     assert LakeResource(path=str(folder)).open().root == folder
     assert not folder.exists()

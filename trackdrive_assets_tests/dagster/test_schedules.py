@@ -1,4 +1,4 @@
-"""Which days each schedule asks for, what its run does, what it says of its cost, and when it starts none."""
+"""The schedules: the days of their runs, their cost, and the ticks that start no run."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -42,7 +42,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """Shared, because nothing ever runs in it."""
+    """An instance for all tests that run nothing."""
     with dagster_home(tmp_path_factory.mktemp("idle")) as made:
         yield made
 
@@ -55,7 +55,7 @@ def schedule(name: str, settings: Settings = NEW_YORK) -> dg.ScheduleDefinition:
 def tick(
     instance: dg.DagsterInstance, name: str, instant: str, settings: Settings = NEW_YORK
 ) -> Mapping[str, str] | str:
-    """The tags of the run that a tick asks for, or why it asks for none."""
+    """Return the tags of the run that a tick requests, or the reason why it requests none."""
     scheduled = datetime.fromisoformat(instant)
     with dg.build_schedule_context(instance, scheduled_execution_time=scheduled) as context:
         data = schedule(name, settings).evaluate_tick(context)
@@ -65,7 +65,7 @@ def tick(
     return request.tags
 
 
-def asked_days(
+def requested_days(
     instance: dg.DagsterInstance, name: str, instant: str, settings: Settings = NEW_YORK
 ) -> tuple[str, str]:
     tags = tick(instance, name, instant, settings)
@@ -74,7 +74,7 @@ def asked_days(
 
 
 @pytest.mark.parametrize("name", EVERY_NAME)
-def test_a_schedule_is_off_until_someone_turns_it_on(name: str) -> None:
+def test_a_schedule_is_off_until_it_is_turned_on(name: str) -> None:
     assert schedule(name).default_status is dg.DefaultScheduleStatus.STOPPED
 
 
@@ -84,14 +84,14 @@ def test_a_schedule_follows_the_accounts_clock(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "cron"), [("nightly", "0 3 * * *"), ("look_back", "0 4 * * *")])
-def test_finished_days_are_read_again_at_night(name: str, cron: str) -> None:
+def test_finished_days_are_fetched_again_at_night(name: str, cron: str) -> None:
     assert schedule(name).cron_schedule == cron
 
 
 @pytest.mark.parametrize(
     ("minutes", "cron"), [(5, "*/5 * * * *"), (15, "*/15 * * * *"), (30, "*/30 * * * *"), (60, "0 * * * *")]
 )
-def test_intraday_comes_round_as_often_as_the_setting_says(minutes: int, cron: str) -> None:
+def test_intraday_has_the_interval_of_the_setting(minutes: int, cron: str) -> None:
     assert schedule("intraday", Settings(intraday_minutes=minutes)).cron_schedule == cron
 
 
@@ -111,10 +111,10 @@ def test_intraday_comes_round_as_often_as_the_setting_says(minutes: int, cron: s
         ("2026-11-02 04:45+00:00", ("2026-11-01", "2026-11-01")),
     ],
 )
-def test_intraday_reads_today_and_before_six_yesterday_too(
+def test_intraday_fetches_today_and_before_six_yesterday_too(
     idle: dg.DagsterInstance, instant: str, days: tuple[str, str]
 ) -> None:
-    assert asked_days(idle, "intraday", instant) == days
+    assert requested_days(idle, "intraday", instant) == days
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_intraday_reads_today_and_before_six_yesterday_too(
         ("2026-11-02 08:00+00:00", ("2026-10-26", "2026-11-01")),
     ],
 )
-def test_nightly_reads_yesterday_and_the_six_days_before(
+def test_nightly_fetches_the_last_seven_finished_days(
     idle: dg.DagsterInstance, instant: str, days: tuple[str, str]
 ) -> None:
-    assert asked_days(idle, "nightly", instant) == days
+    assert requested_days(idle, "nightly", instant) == days
 
 
 @pytest.mark.parametrize(
@@ -141,30 +141,28 @@ def test_nightly_reads_yesterday_and_the_six_days_before(
         ("2026-11-01 09:00+00:00", 3, ("2026-10-29", "2026-10-31")),
     ],
 )
-def test_look_back_reads_as_many_finished_days_as_the_setting_says(
+def test_look_back_fetches_the_days_of_the_setting(
     idle: dg.DagsterInstance, instant: str, lookback_days: int, days: tuple[str, str]
 ) -> None:
     settings = replace(NEW_YORK, lookback_days=lookback_days)
-    assert asked_days(idle, "look_back", instant, settings) == days
+    assert requested_days(idle, "look_back", instant, settings) == days
 
 
-def test_today_is_the_date_on_the_accounts_clock_and_not_in_greenwich(idle: dg.DagsterInstance) -> None:
+def test_today_is_the_date_on_the_accounts_clock(idle: dg.DagsterInstance) -> None:
     tokyo = Settings(time_zone="Asia/Tokyo")
-    assert asked_days(idle, "nightly", "2026-06-09 18:00+00:00", tokyo) == ("2026-06-03", "2026-06-09")
+    assert requested_days(idle, "nightly", "2026-06-09 18:00+00:00", tokyo) == ("2026-06-03", "2026-06-09")
 
 
-def test_no_day_before_the_start_date_is_read(idle: dg.DagsterInstance) -> None:
+def test_no_day_before_the_start_date_is_fetched(idle: dg.DagsterInstance) -> None:
     settings = replace(NEW_YORK, start_date=date(2026, 6, 8))
     night, morning = "2026-06-10 03:00-04:00", "2026-06-08 05:00-04:00"
-    assert asked_days(idle, "nightly", night, settings) == ("2026-06-08", "2026-06-09")
-    assert asked_days(idle, "look_back", night, settings) == ("2026-06-08", "2026-06-09")
-    assert asked_days(idle, "intraday", morning, settings) == ("2026-06-08", "2026-06-08")
+    assert requested_days(idle, "nightly", night, settings) == ("2026-06-08", "2026-06-09")
+    assert requested_days(idle, "look_back", night, settings) == ("2026-06-08", "2026-06-09")
+    assert requested_days(idle, "intraday", morning, settings) == ("2026-06-08", "2026-06-08")
 
 
 @pytest.mark.parametrize("name", ["nightly", "look_back"])
-def test_on_the_first_day_of_an_account_there_is_no_finished_day_to_read(
-    idle: dg.DagsterInstance, name: str
-) -> None:
+def test_on_the_start_date_no_finished_day_is_fetched(idle: dg.DagsterInstance, name: str) -> None:
     settings = replace(NEW_YORK, start_date=date(2026, 6, 10))
     assert tick(idle, name, "2026-06-10 04:00-04:00", settings) == (
         "There is no day to fetch yet. TRACKDRIVE_START_DATE is 2026-06-10, and "
@@ -182,7 +180,7 @@ def test_on_the_first_day_of_an_account_there_is_no_finished_day_to_read(
         (dg.DagsterRunStatus.CANCELING, "running"),
     ],
 )
-def test_a_tick_starts_no_run_while_one_of_its_job_is_queued_or_running(
+def test_a_tick_starts_no_run_while_one_is_queued_or_running(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus, doing: str
 ) -> None:
     run = run_of("nightly", instance, status)
@@ -200,24 +198,24 @@ def test_a_tick_starts_no_run_while_one_of_its_job_is_queued_or_running(
         dg.DagsterRunStatus.NOT_STARTED,
     ],
 )
-def test_a_run_that_has_ended_or_never_began_holds_up_no_tick(
+def test_a_run_that_has_ended_or_never_began_blocks_no_tick(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
     run_of("nightly", instance, status)
-    assert asked_days(instance, "nightly", "2026-06-10 03:00-04:00")
+    assert requested_days(instance, "nightly", "2026-06-10 03:00-04:00")
 
 
-def test_a_run_of_another_job_holds_up_no_tick(instance: dg.DagsterInstance) -> None:
+def test_a_run_of_another_job_blocks_no_tick(instance: dg.DagsterInstance) -> None:
     run_of("look_back", instance, dg.DagsterRunStatus.STARTED)
-    assert asked_days(instance, "nightly", "2026-06-10 03:00-04:00")
+    assert requested_days(instance, "nightly", "2026-06-10 03:00-04:00")
 
 
-def test_a_run_that_was_killed_is_marked_as_failed_and_holds_up_no_tick(instance: dg.DagsterInstance) -> None:
+def test_a_killed_run_is_marked_as_failed_and_blocks_no_tick(instance: dg.DagsterInstance) -> None:
     killed = run_of("nightly", instance, dg.DagsterRunStatus.STARTED)
     life = Path(instance.root_directory, "trackdrive_runs", f"{killed.run_id}.alive")
     life.parent.mkdir()
     life.touch()
-    assert asked_days(instance, "nightly", "2026-06-10 03:00-04:00")
+    assert requested_days(instance, "nightly", "2026-06-10 03:00-04:00")
     found = instance.get_run_by_id(killed.run_id)
     assert found is not None
     assert found.status is dg.DagsterRunStatus.FAILURE
@@ -226,7 +224,7 @@ def test_a_run_that_was_killed_is_marked_as_failed_and_holds_up_no_tick(instance
 def run_of(name: str, instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> dg.DagsterRun:
     @dg.job(name=name)
     def job() -> None:
-        """Only its name matters."""
+        """A job of which only the name matters."""
 
     return made_run(job, instance, status)
 
@@ -234,19 +232,19 @@ def run_of(name: str, instance: dg.DagsterInstance, status: dg.DagsterRunStatus)
 def made_run(
     job: dg.JobDefinition, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> dg.DagsterRun:
-    # Only a run that some process could load may be queued.
+    # Dagster queues only runs with a code location.
     location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="trackdrive_assets.definitions"))
     origin = RemoteRepositoryOrigin(location, "__repository__").get_job_origin(job.name)
     return instance.create_run_for_job(job, status=status, remote_job_origin=origin)
 
 
 @pytest.mark.parametrize("name", ["intraday", "nightly"])
-def test_intraday_and_nightly_read_every_table_and_refresh_the_views(name: str) -> None:
+def test_intraday_and_nightly_select_every_asset(name: str) -> None:
     definitions = build_definitions(NEW_YORK)
     assert selected(definitions, name) == definitions.resolve_asset_graph().get_all_asset_keys()
 
 
-def test_look_back_leaves_out_the_statistics() -> None:
+def test_look_back_selects_no_statistics() -> None:
     definitions = build_definitions(NEW_YORK)
     left_out = definitions.resolve_asset_graph().get_all_asset_keys() - selected(definitions, "look_back")
     assert {key.path[0] for key in left_out} == {"stats"}
@@ -254,10 +252,10 @@ def test_look_back_leaves_out_the_statistics() -> None:
 
 
 @pytest.mark.parametrize("name", EVERY_NAME)
-def test_somebodys_own_asset_stays_out_of_the_jobs_whatever_its_group(name: str) -> None:
+def test_an_asset_of_the_users_is_not_in_the_jobs(name: str) -> None:
     @dg.asset(group_name="api", partitions_def=dg.MonthlyPartitionsDefinition(start_date="2026-01-01"))
     def invoices() -> None:
-        """Partitioned otherwise, so that no run could hold both."""
+        """An asset with other partitions, which cannot be in the same run."""
 
     merged = dg.Definitions.merge(build_definitions(NEW_YORK), dg.Definitions(assets=[invoices]))
     assert dg.AssetKey("calls") in selected(merged, name)
@@ -265,10 +263,10 @@ def test_somebodys_own_asset_stays_out_of_the_jobs_whatever_its_group(name: str)
 
 
 @pytest.mark.parametrize("name", EVERY_NAME)
-def test_the_checks_of_the_assets_come_along(name: str) -> None:
+def test_the_jobs_contain_the_checks_of_their_assets(name: str) -> None:
     @dg.asset_check(asset="calls")
     def plausible() -> dg.AssetCheckResult:
-        """Only that it is there matters."""
+        """A check that always passes."""
         return dg.AssetCheckResult(passed=True)
 
     merged = dg.Definitions.merge(build_definitions(NEW_YORK), dg.Definitions(asset_checks=[plausible]))
@@ -279,7 +277,7 @@ def selected(definitions: dg.Definitions, name: str) -> set[dg.AssetKey]:
     return set(definitions.resolve_job_def(name).asset_layer.executable_asset_keys)
 
 
-def test_a_scheduled_run_materializes_exactly_its_days_and_the_views(pipeline: Pipeline) -> None:
+def test_a_scheduled_run_materializes_its_days_and_the_views(pipeline: Pipeline) -> None:
     settings = replace(pipeline.settings, report_categories=("buyer_id",), lookback_days=3)
     run(pipeline, "look_back", "2024-11-20 04:00-05:00", settings)
     three_days = days_between("2024-11-17", "2024-11-19")
@@ -292,7 +290,7 @@ def test_a_scheduled_run_materializes_exactly_its_days_and_the_views(pipeline: P
     assert len(pipeline.instance.get_runs()) == 1
 
 
-def test_a_run_costs_the_requests_that_its_schedule_says(pipeline: Pipeline) -> None:
+def test_a_run_has_the_requests_of_the_description(pipeline: Pipeline) -> None:
     settings = replace(
         pipeline.settings, report_categories=("buyer_id", "status"), start_date=date(2024, 11, 18)
     )
@@ -308,7 +306,7 @@ def test_a_run_costs_the_requests_that_its_schedule_says(pipeline: Pipeline) -> 
 
 
 def run(pipeline: Pipeline, name: str, instant: str, settings: Settings) -> dg.ExecuteInProcessResult:
-    """The run that a tick asks for, as the daemon would start it."""
+    """Run what a tick requests, as the daemon does."""
     tags = tick(pipeline.instance, name, instant, settings)
     assert not isinstance(tags, str), tags
     result = (
@@ -374,15 +372,15 @@ def test_the_cost_has_no_duration_without_a_rate() -> None:
     assert cost.startswith(f"A run costs up to {REPORT_REQUESTS} requests, {REPORT_REQUESTS} per day. Calls")
 
 
-def test_with_all_three_turned_on_one_run_at_a_time_leaves_the_queue(
+def test_of_all_schedules_one_run_at_a_time_leaves_the_queue(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A run holds the others up as long as it lasts, and not only when it has just begun.
+    # A run blocks the others until it ends, not only at its beginning.
     monkeypatch.setenv("DAGSTER_OP_CONCURRENCY_KEYS_ALLOTTED_FOR_STARTED_RUN_SECONDS", "0")
     definitions = build_definitions(NEW_YORK)
     jobs = [definitions.resolve_job_def(name) for name in EVERY_NAME]
     waiting = {made_run(job, instance, dg.DagsterRunStatus.QUEUED).run_id for job in jobs}
-    # Dagster learns of a pool when it first looks at a queue. Until then only the lock of the executor holds.
+    # Dagster registers a pool when it first reads the queue. Until then only the account lock holds.
     leaving_the_queue(instance)
     while waiting:
         (started,) = leaving_the_queue(instance)
@@ -397,7 +395,7 @@ def report(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEv
 
 
 def leaving_the_queue(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs that the daemon would start next."""
+    """Return the runs that the daemon would start next."""
     return QueuedRunCoordinatorDaemon(interval_seconds=0)._get_runs_to_dequeue(
         instance, instance.get_concurrency_config(), fixed_iteration_time=None
     )

@@ -1,4 +1,4 @@
-"""Several at once: two runs on one day, and an analyst who has trackdrive.duckdb open while it is rebuilt."""
+"""Two runs on one day, and an analyst who has trackdrive.duckdb open while it is rebuilt."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from trackdrive_assets_tests.support.processes import Deployment, Moment, Stop, 
 
 DAY = "2024-03-10"
 IN_THE_MIDDLE = Moment("http.client.send", "created_at_to=2024-03-11", number=2)
-"""The first page of the day was read, and the second is about to be asked for."""
+"""The moment between the first page of the day and the request for the second."""
 
 
 # Two runs
@@ -30,40 +30,38 @@ def deployment(sandbox: Sandbox, tmp_path: Path) -> Deployment:
     return Deployment(sandbox, Lake(tmp_path / "lake"), tmp_path / "home")
 
 
-def test_runs_of_one_home_take_turns_at_the_api(deployment: Deployment) -> None:
+def test_runs_of_one_home_use_the_api_one_after_another(deployment: Deployment) -> None:
     stop = Stop()
-    said = deployment.home / "second"
-    os.mkfifo(said)
+    output = deployment.home / "second"
+    os.mkfifo(output)
     first = deployment.begin("calls", DAY, DAY, at=IN_THE_MIDDLE, do=stop.wait)
     assert stop.reached(first)
-    # The second shows its older way to authorize itself, by which its requests are known.
+    # The second run uses a token, so that its requests can be recognized.
     second = deployment.begin(
         "calls",
         DAY,
         DAY,
-        output=said,
+        output=output,
         TRACKDRIVE_AUTH_TOKEN=deployment.sandbox.auth_token,
         TRACKDRIVE_PUBLIC_KEY="",
         TRACKDRIVE_PRIVATE_KEY="",
     )
-    with said.open() as lines:
-        waits = any("Another run is asking the API" in line for line in lines)
+    with output.open() as lines:
+        waits = any("Another run uses the API" in line for line in lines)
         stop.go_on()
         lines.read()
     first.join()
     second.join()
     assert waits
     assert (first.exitcode, second.exitcode) == (0, 0)
-    asked = [request.authorization for request in deployment.sandbox.requests]
-    assert asked == sorted(asked, key=["basic", "auth_token"].index)
-    assert set(asked) == {"basic", "auth_token"}
+    used = [request.authorization for request in deployment.sandbox.requests]
+    assert used == sorted(used, key=["basic", "auth_token"].index)
+    assert set(used) == {"basic", "auth_token"}
     assert deployment.stored(DAY) == deployment.truth(DAY)
     assert deployment.leftovers() == []
 
 
-def test_of_runs_of_two_homes_on_one_day_the_last_to_end_wins_whole(
-    deployment: Deployment, tmp_path: Path
-) -> None:
+def test_the_last_run_of_two_homes_replaces_the_complete_day(deployment: Deployment, tmp_path: Path) -> None:
     other = Deployment(deployment.sandbox, deployment.lake, tmp_path / "other")
     stop = Stop()
     first_truth = deployment.truth(DAY)
@@ -86,7 +84,7 @@ def test_of_runs_of_two_homes_on_one_day_the_last_to_end_wins_whole(
 
 @dataclass
 class Analyst:
-    """Somebody in another process who has trackdrive.duckdb open."""
+    """A person in another process who has trackdrive.duckdb open."""
 
     connection: Connection
 
@@ -109,7 +107,7 @@ def analyst(path: Path, *, read_only: bool) -> Iterator[Analyst]:
         process.join()
 
 
-def answer(questions: Connection, path: Path, read_only: bool) -> None:  # noqa: FBT001  (of `Process`)
+def answer(questions: Connection, path: Path, read_only: bool) -> None:  # noqa: FBT001  the arguments of a process
     # Until the other end is closed.
     with duckdb.connect(path, read_only=read_only) as connection, suppress(EOFError):
         while True:
@@ -117,27 +115,25 @@ def answer(questions: Connection, path: Path, read_only: bool) -> None:  # noqa:
 
 
 @pytest.mark.parametrize("read_only", [True, False], ids=["for reading", "for writing"])
-def test_an_analyst_neither_holds_up_a_rebuild_nor_is_disturbed_by_it(
-    pipeline: Pipeline, *, read_only: bool
-) -> None:
+def test_an_analyst_and_a_rebuild_do_not_disturb_each_other(pipeline: Pipeline, *, read_only: bool) -> None:
     select = "key:calls or key:views/*"
     pipeline.materialize(select, "2024-03-09")
     file = pipeline.lake.root / FILE
     opened = file.stat().st_ino
-    with analyst(file, read_only=read_only) as somebody:
-        assert somebody.ask("SELECT DISTINCT date FROM daily_summary") == [(date(2024, 3, 9),)]
+    with analyst(file, read_only=read_only) as person:
+        assert person.ask("SELECT DISTINCT date FROM daily_summary") == [(date(2024, 3, 9),)]
         if not read_only:
-            somebody.ask("CREATE TABLE notes AS SELECT 'ask Ann' AS note")
+            person.ask("CREATE TABLE notes AS SELECT 'ask Ann' AS note")
 
         pipeline.materialize(select, "2024-03-10")
 
         assert file.stat().st_ino != opened
         assert pipeline.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]
         assert pipeline.ask("SELECT count(*) FROM duckdb_tables()") == [(0,)]
-        assert somebody.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]
+        assert person.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]
         if not read_only:
-            assert somebody.ask("FROM notes") == [("ask Ann",)]
-            somebody.ask("INSERT INTO notes VALUES ('and Bob')")
+            assert person.ask("FROM notes") == [("ask Ann",)]
+            person.ask("INSERT INTO notes VALUES ('and Bob')")
             assert pipeline.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]
     assert pipeline.ask("SELECT count(*) FROM duckdb_tables()") == [(0,)]
     assert pipeline.ask("SELECT count(DISTINCT date) FROM daily_summary") == [(2,)]

@@ -3,6 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -113,8 +114,7 @@ def test_a_day_begins_while_an_earlier_one_is_stored(sandbox: Sandbox) -> None:
 def test_one_request_at_a_time_fetches_one_day_after_another(sandbox: Sandbox) -> None:
     order: list[str] = []
     days: dict[str, Script] = {
-        f"day {number}": [lambda name=f"{number}{part}": order.append(name) for part in "ab"]  # type: ignore[misc]
-        for number in range(3)
+        f"day {number}": [partial(order.append, f"{number}{part}") for part in "ab"] for number in range(3)
     }
     with client_of(sandbox, 1) as client:
         list(run(client, days))
