@@ -1,7 +1,7 @@
-"""How fast a process may ask: one pace and one limit of requests in flight for each account.
+"""The rate and the number of requests in flight of one account, for all threads of a process.
 
-Pure: what a tempo becomes when the server refuses (`slower`), and when it no longer does (`faster`).
-`RateLimiter` acts on it for all threads together.
+The rate is decreased after a 429 and increased later: `decrease` and `increase` decide by how much. They are
+pure functions. `RateLimiter` applies them.
 """
 
 import heapq
@@ -14,90 +14,90 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 
-# One refusal may be chance: then the pause is enough. Another within so many seconds shows a limit.
-_CHANCE = 60.0
-# Then: a little under what the server let through in the second before.
-_PRUDENT = 0.95
-_STEP_DOWN = 0.9
-_STEP_UP = 1.25
-_FIRST_PATIENCE = 60.0
-_LONGEST_PATIENCE = 600.0
-_PAUSE_WITHOUT_A_WORD = 1.0
+# A single 429 only pauses. A second 429 within so many seconds means that our rate is too high.
+_BURST_WINDOW = 60.0
+# The new rate is a little below what the server allowed in the second before the 429.
+_SAFETY_MARGIN = 0.95
+_DECREASE_FACTOR = 0.9
+_INCREASE_FACTOR = 1.25
+_FIRST_COOLDOWN = 60.0
+_LONGEST_COOLDOWN = 600.0
+# The pause after a 429 without a Retry-After header.
+_DEFAULT_PAUSE = 1.0
 
-# Requests take unequally long to arrive. With a little more between them, no second sees one too many.
-_ON_THE_WAY = 1.03
+# Requests take different times to arrive. With a little more time between them, no second has too many.
+_SPACING_FACTOR = 1.03
 
-# More than are sent in the second that a refusal looks back on.
+# More requests than are sent in the second before a 429.
 _MOST_REMEMBERED = 1_000
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How fast is asked at present.
+    """The current rate of requests.
 
     Attributes:
-        rate: Requests a second; infinite where nothing limits them.
-        patience: Seconds without a refusal until it may be a little faster again. Doubles with each refusal,
-            so that a limit that stays is not run into again and again.
-        since: When the server last refused, or the rate was last raised.
+        per_second: The number of requests per second; infinite without a limit.
+        cooldown: The seconds without a 429 after which the rate is increased. It doubles with each 429, so
+            that a permanent limit is hit less and less often.
+        since: The time of the last 429 or of the last increase.
     """
 
-    rate: float
-    patience: float = _FIRST_PATIENCE
+    per_second: float
+    cooldown: float = _FIRST_COOLDOWN
     since: float = float("-inf")
 
     @property
     def interval(self) -> float:
-        """Seconds between two requests: spread evenly, not all of a second's at once."""
-        return _ON_THE_WAY / self.rate
+        """The seconds between two requests, which are spread evenly over a second."""
+        return _SPACING_FACTOR / self.per_second
 
 
-def slower(tempo: Rate, configured: float, *, sent: int, refused: int, now: float) -> Rate:
-    """The tempo after a refusal.
+def decrease(rate: Rate, configured: float, *, sent: int, refused: int, now: float) -> Rate:
+    """Return the rate after a 429.
 
     Args:
-        tempo: Until now.
-        configured: Requests a second that are allowed to us by the settings.
-        sent: How many requests were sent in the second up to the one that was refused.
-        refused: How many of them were refused.
-        now: In seconds.
+        rate: The rate before.
+        configured: The requests per second of the settings.
+        sent: The number of requests that were sent in the second up to the refused request.
+        refused: The number of them that were refused.
+        now: The time in seconds.
     """
-    if tempo.rate >= configured and now - tempo.since > _CHANCE:
-        return replace(tempo, since=now)
+    if rate.per_second >= configured and now - rate.since > _BURST_WINDOW:
+        return replace(rate, since=now)
     allowed = sent - refused
     if allowed < 1:
-        # Nothing at all was let through, which tells of an outage and of no rate. The pause must do.
-        return replace(tempo, since=now)
+        # The server allowed no request at all. That is an outage and no limit, so the pause is enough.
+        return replace(rate, since=now)
     return Rate(
-        min(tempo.rate * _STEP_DOWN, allowed * _PRUDENT),
-        patience=min(tempo.patience * 2, _LONGEST_PATIENCE),
+        min(rate.per_second * _DECREASE_FACTOR, allowed * _SAFETY_MARGIN),
+        cooldown=min(rate.cooldown * 2, _LONGEST_COOLDOWN),
         since=now,
     )
 
 
-def faster(tempo: Rate, configured: float, now: float) -> Rate:
-    """The tempo after some time without a refusal, never above what is configured."""
-    if tempo.rate >= configured or now - tempo.since < tempo.patience:
-        return tempo
-    rate = tempo.rate * _STEP_UP
-    return replace(tempo, rate=rate, since=now) if rate < configured else Rate(configured, since=now)
+def increase(rate: Rate, configured: float, now: float) -> Rate:
+    """Return the rate after some time without a 429. It is never above the configured one."""
+    if rate.per_second >= configured or now - rate.since < rate.cooldown:
+        return rate
+    per_second = rate.per_second * _INCREASE_FACTOR
+    if per_second >= configured:
+        return Rate(configured, since=now)
+    return replace(rate, per_second=per_second, since=now)
 
 
 class Clock:
-    """The time, and how to wait.
-
-    Waiting ends early once somebody has called `wake`.
-    """
+    """The time, and a way to wait. `wake` ends all waiting early."""
 
     def __init__(self) -> None:
         self._awake = threading.Event()
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Return the time in seconds, from an arbitrary start."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait, unless `wake` was called."""
         self._awake.wait(seconds)
 
     def wake(self) -> None:
@@ -151,82 +151,86 @@ class Slots:
 
 
 class RateLimiter:
-    """Lets requests through one by one.
+    """The limits of one account: requests per second, and requests in flight.
 
     Args:
-        requests_per_second: At most, spread evenly over the second; 0 is unpaced.
-        max_concurrency: Requests in flight at most.
+        requests_per_second: The highest rate, spread evenly over the second; 0 means no limit.
+        max_concurrency: The highest number of requests in flight.
     """
 
     def __init__(self, requests_per_second: float, max_concurrency: int) -> None:
         self._slots = Slots(max_concurrency)
         self._configured = requests_per_second or float("inf")
-        self._changing = threading.Lock()
-        self._tempo = self._before = Rate(self._configured)
-        self._next = self._quiet_until = float("-inf")
-        self._slowings = 0
+        self._lock = threading.Lock()
+        self._rate = self._rate_before = Rate(self._configured)
+        self._next_at = self._paused_until = float("-inf")
+        self._refusal_count = 0
         self._sent: deque[float] = deque(maxlen=_MOST_REMEMBERED)
         self._refused: deque[float] = deque(maxlen=_MOST_REMEMBERED)
 
     @contextmanager
-    def turn(self, clock: Clock, priority: int = 0) -> Iterator[float]:
-        """Wait for a turn; the slot is free again when the block is left.
+    def acquire(self, clock: Clock, priority: int = 0) -> Iterator[float]:
+        """Wait until a request may be sent. Its slot is free again at the end of the block.
 
-        Gives when the request is sent, to name it by in `refused`.
+        Yields the time of sending, which identifies the request in `record_refusal`.
 
         Args:
-            clock: The time.
-            priority: The lowest number gets the next free slot.
+            clock: The clock to wait by.
+            priority: The waiting request with the lowest number gets the next free slot.
         """
         with self._slots.held(priority):
             yield self._wait(clock)
 
-    def refused(self, sent_at: float, retry_after: float | None, now: float) -> None:
-        """Slow everybody down, because the server has refused a request for being one too many.
+    def record_refusal(self, sent_at: float, retry_after: float | None, now: float) -> None:
+        """Pause all threads and, if necessary, decrease the rate, because the server answered 429.
 
         Args:
-            sent_at: When it was sent.
-            retry_after: Seconds for which the server wants to be left alone; None when it did not say.
-            now: By the clock that `sent_at` is by.
+            sent_at: The time of sending of the refused request.
+            retry_after: The seconds for which the server demands a pause; None without a demand.
+            now: The time on the same clock.
         """
-        with self._changing:
+        with self._lock:
             self._refused.append(sent_at)
-            self._quiet_until = max(self._quiet_until, now + (retry_after or _PAUSE_WITHOUT_A_WORD))
-            self._next = self._quiet_until
-            self._slowings += 1
-            if sent_at > self._tempo.since:
-                self._before = self._tempo
-            # One that was on its way when another slowed everybody down is part of the same refusal.
-            self._tempo = slower(
-                self._before,
+            self._paused_until = max(self._paused_until, now + (retry_after or _DEFAULT_PAUSE))
+            self._next_at = self._paused_until
+            self._refusal_count += 1
+            if sent_at > self._rate.since:
+                self._rate_before = self._rate
+            # A request that was in flight at the time of an earlier 429 belongs to the same refusal.
+            self._rate = decrease(
+                self._rate_before,
                 self._configured,
-                sent=_in_the_second_before(sent_at, self._sent),
-                refused=_in_the_second_before(sent_at, self._refused),
+                sent=_count_in_second_before(sent_at, self._sent),
+                refused=_count_in_second_before(sent_at, self._refused),
                 now=now,
             )
 
     def _wait(self, clock: Clock) -> float:
         while True:
-            with self._changing:
+            with self._lock:
                 now = clock.now()
-                self._tempo = faster(self._tempo, self._configured, now)
-                mine = max(now, self._next)
-                self._next = mine + self._tempo.interval
-                slowings = self._slowings
-            if mine > now:
-                clock.sleep(mine - now)
-            with self._changing:
-                # Who was slowed down meanwhile has to wait again.
-                if slowings == self._slowings:
-                    self._sent.append(mine)
-                    return mine
+                self._rate = increase(self._rate, self._configured, now)
+                send_at = max(now, self._next_at)
+                self._next_at = send_at + self._rate.interval
+                refusal_count = self._refusal_count
+            if send_at > now:
+                clock.sleep(send_at - now)
+            with self._lock:
+                # After a refusal in the meantime, the thread has to wait again.
+                if refusal_count == self._refusal_count:
+                    self._sent.append(send_at)
+                    return send_at
 
 
-def _in_the_second_before(moment: float, moments: Iterable[float]) -> int:
-    return sum(moment - 1 < other <= moment for other in moments)
+def _count_in_second_before(end: float, times: Iterable[float]) -> int:
+    return sum(end - 1 < time_ <= end for time_ in times)
 
 
 @cache
-def shared_rate_limiter(base_url: str, requests_per_second: float, max_concurrency: int) -> RateLimiter:  # noqa: ARG001
-    """The pace of this process for one account: clients that are made one after another share it."""
+def shared_rate_limiter(
+    base_url: str,  # noqa: ARG001  part of the cache's key
+    requests_per_second: float,
+    max_concurrency: int,
+) -> RateLimiter:
+    """Return the limiter of this process for one account. All clients of the account share it."""
     return RateLimiter(requests_per_second, max_concurrency)

@@ -148,7 +148,9 @@ class Transport:
         self._retry_budget = options.retry_budget
         self._clock = clock or Clock()
         self._closed = False
-        self._pace = shared_rate_limiter(self.base_url, options.requests_per_second, options.max_concurrency)
+        self._limiter = shared_rate_limiter(
+            self.base_url, options.requests_per_second, options.max_concurrency
+        )
         self._session = requests.Session()
         self._session.auth = credentials.auth
         self._session.headers["User-Agent"] = f"trackdrive-assets/{version('trackdrive-assets')}"
@@ -236,7 +238,7 @@ class Transport:
     ) -> Read:
         asked = f"{method} {ROOT}{path}"
         lost: requests.RequestException | None = None
-        with self._pace.turn(self._clock, group.priority) as sent_at:
+        with self._limiter.acquire(self._clock, group.priority) as sent_at:
             if self._closed:
                 raise RequestFailed(f"{asked} was not sent: the client is closed.", request=asked)
             if group.is_cancelled:
@@ -273,7 +275,7 @@ class Transport:
             # Nobody waits for longer than the budget, and whoever asks next finds out for himself.
             too_many = refused.status == HTTPStatus.TOO_MANY_REQUESTS
             if too_many and (refused.retry_after or 0) <= self._retry_budget:
-                self._pace.refused(sent_at, refused.retry_after, self._clock.now())
+                self._limiter.record_refusal(sent_at, refused.retry_after, self._clock.now())
             raise
 
     def _checked(self, answered: Response) -> bytes:
