@@ -1,7 +1,7 @@
 """The two ways to authenticate, and which parts of the credentials may be shown.
 
-A key pair goes into the Authorization header, as today's documentation says. A token goes into the query
-string, as the legacy documentation says. Proxies log URLs, so the key pair is the better choice.
+A key pair is sent in the Authorization header, the documented way of the current API. A token is sent in the
+query string, that of the legacy API. Proxies log URLs, so the key pair is the better choice.
 """
 
 from base64 import b64encode

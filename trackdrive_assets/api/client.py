@@ -1,7 +1,7 @@
 """The five endpoints as methods.
 
-Not here: what may be asked (`query.py`), how it is sent and asked again (`transport.py`), what comes after a
-page (`paging.py`), how undocumented bodies are read (`responses.py`), and what the rows mean (`tables/`).
+`query.py` has the parameters, `transport.py` sends requests, `pagination.py` finds the next page,
+`responses.py` finds the rows in undocumented bodies, and `tables/` parses their values.
 """
 
 import re
@@ -23,18 +23,18 @@ from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
 from trackdrive_assets.api.transport import ROOT, RawResponse, RequestGroup, Transport, Usage
 
-# With a digit in it, so that it is not the name of another endpoint.
+# An id has a digit, so that it is not the name of another endpoint.
 _CALL_ID = re.compile(r"(?=.*\d)[0-9A-Za-z-]+")
 Rows = TypeVar("Rows")
 
 
 @dataclass(frozen=True)
 class Report:
-    """The rows of a report, one a group.
+    """The rows of a report, one per group.
 
     Attributes:
-        rows: As they came, or with the group under the category's name where it was a key.
-        total_count: How many rows the API counts; None when it does not say.
+        rows: The rows as they came. If the groups are keys, each row has its group under the category's name.
+        total_count: The number of rows that the API counts; None if it does not count.
     """
 
     rows: list[Row]
@@ -82,11 +82,11 @@ class Client:
 
     @property
     def usage(self) -> Usage:
-        """Requests and retries so far."""
+        """The number of requests and retries so far."""
         return self._transport.usage
 
     def calls(self, query: Query = ANY, *, paging: Paging | None = None) -> Iterator[Row]:
-        """Every call that matches, newest first, each once; see `call_pages`."""
+        """Yield every matching call, newest first, each once. `call_pages` describes the arguments."""
         for page in self.call_pages(query, paging=paging):
             yield from page.rows
 
@@ -96,10 +96,9 @@ class Client:
         """Fetch the calls that match, page by page.
 
         Args:
-            query: `page` or `cursor` in it say where to begin.
-            paging: By cursor or by page. By default by cursor, which has no end at page 10; by page where the
-                query needs it: with `page`, with `root=False`, or with an `order` of its own, which a cursor
-                cannot keep.
+            query: The filters. The list begins at its `page` or `cursor`.
+            paging: By cursor or by page. The default is by cursor, which does not end at page 10, and by page
+                if the query needs it: with `page`, with `root=False`, or with another `order`.
             group: The group that the requests are counted in.
 
         Raises:
@@ -119,34 +118,34 @@ class Client:
         )
 
     def calls_csv(self, query: Query = ANY) -> str:
-        """One page of calls as CSV text, as the server writes it.
+        """Return one page of calls as the CSV text of the server.
 
-        CSV carries no count and no cursor, so nothing tells whether it is whole: `calls` does.
+        CSV has no count and no cursor, so it may be incomplete. `calls` is complete.
         """
         return self._transport.text(f"{Endpoint.CALLS}.csv", query.parameters(Endpoint.CALLS))
 
     def reports(self, category: str, query: Query = ANY, *, group: RequestGroup | None = None) -> Report:
-        """Totals of the calls that match, by category.
+        """Return totals of the matching calls by a category.
 
         Args:
-            category: One of `catalog.REPORT_CATEGORIES`, or another that the account knows.
-            query: Which calls; `page` in it asks for that page alone.
+            category: One of `catalog.REPORT_CATEGORIES`, or another one that the account has.
+            query: The filters. With `page`, only that page is requested.
             group: The group that the requests are counted in.
         """
         parameters = _report_parameters(category, query)
         only_page = parameters.pop("page", None)
         number = int(only_page or 1)
-        asked = {"per_page": str(self.options.per_page)} | parameters
+        fixed = {"per_page": str(self.options.per_page)} | parameters
         rows: list[Row] = []
         seen: set[bytes] = set()
         while True:
             envelope = self._transport.json(
-                "GET", Endpoint.REPORTS, asked | {"page": str(number)}, group=group
+                "GET", Endpoint.REPORTS, fixed | {"page": str(number)}, group=group
             )
             found = self._by_shape(
                 Endpoint.REPORTS, envelope, lambda content: responses.report_rows(content, category)
             )
-            # A server that does not page gives the same groups again, with numbers that may have moved on.
+            # A server without pages sends the same groups again, maybe with newer numbers.
             new = [row for row in found if _group_of(row, category) not in seen]
             seen.update(_group_of(row, category) for row in new)
             rows += new
@@ -155,7 +154,7 @@ class Client:
             number += 1
 
     def reports_csv(self, category: str, query: Query = ANY) -> str:
-        """One page of a report as CSV text, as the server writes it."""
+        """Return one page of a report as the CSV text of the server."""
         return self._transport.text(f"{Endpoint.REPORTS}.csv", _report_parameters(category, query))
 
     def stats(
@@ -168,18 +167,18 @@ class Client:
         *,
         group: RequestGroup | None = None,
     ) -> dict[responses.Group, Decimal | None]:
-        """One statistic of the calls of a span of time, by group.
+        """Return one statistic of the calls of a span of time, by group.
 
         Args:
             group_by: One of `catalog.GROUP_BYS`.
             stat: One of `catalog.STATS`.
-            created_at_from: First instant.
-            created_at_to: End of the span.
-            query: Which calls besides.
+            created_at_from: The first instant of the span.
+            created_at_to: The end of the span.
+            query: More filters.
             group: The group that the request is counted in.
 
         Returns:
-            Group to Decimal. The group None holds the calls that have no value there.
+            The number of each group. The group None has the calls without a value.
         """
         closed_choice("group_by", group_by, catalog.GROUP_BYS)
         closed_choice("stat", stat, catalog.STATS)
@@ -191,7 +190,7 @@ class Client:
         )
 
     def call(self, uuid: str | int, *, serializer: str | None = None) -> Row:
-        """One call, by its uuid or by its number.
+        """Return one call, by its uuid or its number.
 
         Raises:
             NotFound: The account has no such call.
@@ -199,21 +198,21 @@ class Client:
         return self._one_call("GET", uuid, serializer)
 
     def hang_up(self, uuid: str | int, *, serializer: str | None = None) -> Row:
-        """Hang up an ongoing call. Never asked twice: a lost answer does not say whether it happened.
+        """Hang up a live call. There is no retry, because a lost response can mean that it was hung up.
 
         Returns:
-            What the server said; empty where it said nothing.
+            The response of the server, which may be empty.
         """
         return self._one_call("DELETE", uuid, serializer)
 
-    def look(self, path: str, parameters: dict[str, str]) -> RawResponse:
-        """Any GET, answered as it came: for whoever examines the API itself, its errors and headers too.
+    def raw_get(self, path: str, parameters: dict[str, str]) -> RawResponse:
+        """Send any GET request, and return the response as it came, also with an error status.
 
         Args:
-            path: What follows `/api/v1/`.
-            parameters: Sent as they are.
+            path: The path after `/api/v1/`.
+            parameters: The query parameters.
         """
-        return self._transport.look(path, parameters)
+        return self._transport.raw_get(path, parameters)
 
     def _one_call(self, method: str, uuid: str | int, serializer: str | None) -> Row:
         if not _CALL_ID.fullmatch(str(uuid)):
@@ -231,28 +230,28 @@ class Client:
         return Page(self._by_shape(Endpoint.CALLS, envelope, responses.call_rows), envelope.metadata)
 
     def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:
-        asked = f"GET {ROOT}{endpoint}"
+        request = f"GET {ROOT}{endpoint}"
         try:
             rows = read(envelope.content)
         except responses.UnknownShape as unknown:
-            raise self._unreadable(asked, envelope.content, str(unknown)) from None
+            raise self._unreadable(request, envelope.content, str(unknown)) from None
         if envelope.errors and not rows:
-            # Nothing but what is wrong: that is no answer without rows.
+            # Only errors and no rows: that is not an empty list.
             raise self._unreadable(
-                asked, {"errors": envelope.errors}, "it looks like an error, with no rows in it"
+                request, {"errors": envelope.errors}, "it looks like an error, with no rows in it"
             )
         return rows
 
-    def _unreadable(self, asked: str, content: object, why: str) -> UnreadableResponse:
+    def _unreadable(self, request: str, content: object, reason: str) -> UnreadableResponse:
         return UnreadableResponse(
-            f"The answer to {asked} has a shape that is not known: {self._transport.redacted(why)}. "
+            f"The answer to {request} has a shape that is not known: {self._transport.redacted(reason)}. "
             f"It begins: {self._transport.excerpt(encode(content))} "
             f"Please report this beginning, without phone numbers, as an issue of trackdrive-assets."
         )
 
 
 def paging_for(query: Query) -> Paging:
-    """How a query has to be walked: by cursor, unless it holds something that a cursor cannot keep."""
+    """Return how to page through a query: by cursor, unless a cursor cannot keep its order."""
     newest_first = query.order in {None, "created_at"} and query.order_dir in {None, "desc"}
     by_page = query.page is not None or query.root is False or not newest_first
     return Paging.PAGE if by_page else Paging.CURSOR

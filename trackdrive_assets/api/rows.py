@@ -1,8 +1,7 @@
-"""The rows of a list, kept as columns, and how they are decoded.
+"""The rows of a list, stored as columns, and their decoder.
 
-A page of calls is wide, and everything that is done with it is done column by column; one object for each
-row would cost more than all of that. Not here: the envelope around the rows (`envelope.py`) and what the
-columns mean (`tables/`).
+A page of calls has many columns and is processed column by column. One object per row would cost more than
+all other steps. `envelope.py` has the envelope around the rows, and `tables/` parses the values.
 """
 
 import re
@@ -15,15 +14,15 @@ from typing import Any, overload
 import msgspec
 
 Row = dict[str, Any]
-"""One JSON object. Whole numbers are int; all others are Decimal, with the digits that were sent."""
+"""One JSON object. Integers are int. Other numbers are Decimal, with the digits of the response."""
 
 ABSENT = msgspec.UNSET
-"""Stands in a column for a key that the row lacks."""
+"""The value of a column in a row that lacks the key."""
 
-# Keys that JSON writes otherwise than they are; the decoder knows keys by how they are written.
+# Keys that JSON escapes. The decoder compares keys in their escaped form.
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
-# Rows that differ in so many keys are none that a decoder could be made for.
+# With more keys, no decoder is created for the rows.
 _MOST_KEYS = 1_000
 
 _any_value = msgspec.json.Decoder(float_hook=Decimal)
@@ -31,11 +30,11 @@ _any_value = msgspec.json.Decoder(float_hook=Decimal)
 
 @dataclass(frozen=True, eq=False)
 class Rows(Sequence[Row]):
-    """Rows with named values. As a sequence, it gives them one by one.
+    """Rows as columns. As a sequence, it has one object per row.
 
     Attributes:
-        columns: By key, its value in each row; `ABSENT` where the row lacks it.
-        length: How many rows there are.
+        columns: The values of each key, one per row; `ABSENT` if the row lacks the key.
+        length: The number of rows.
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -43,7 +42,7 @@ class Rows(Sequence[Row]):
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Rows":
-        """The same rows as columns, in the order in which the keys first appear."""
+        """Return rows as columns, in the order in which the keys appear first."""
         names = dict.fromkeys(chain.from_iterable(rows))
         return cls({name: [row.get(name, ABSENT) for row in rows] for name in names}, len(rows))
 
@@ -66,32 +65,32 @@ class Rows(Sequence[Row]):
         return (self[position] for position in range(self.length))
 
     def column(self, name: str) -> Sequence[Any]:
-        """The values of a key, also of one that no row has."""
+        """Return the values of a key, also of a key that no row has."""
         return self.columns.get(name) or [ABSENT] * self.length
 
     def at(self, positions: Iterable[int]) -> "Rows":
-        """The rows at some positions."""
+        """Return the rows at some positions."""
         chosen = list(positions)
         return Rows({name: [column[n] for n in chosen] for name, column in self.columns.items()}, len(chosen))
 
 
 class RowDecoder:
-    """Decodes arrays of objects that have much the same keys, again and again.
+    """A decoder for arrays of objects with similar keys.
 
-    It learns the keys as they come. With all keys known, an array is decoded straight into columns, in less
-    than half the time that an object for each row takes; one with another key is decoded the longer way once.
+    It remembers the keys. An array with known keys is decoded directly into columns, in less than half the
+    time of one object per row. An array with a new key is decoded in the slower way once.
     """
 
     def __init__(self) -> None:
-        self._swift: tuple[tuple[str, ...], msgspec.json.Decoder[Any]] = ((), _decoder_for(()))
+        self._fast_decoder: tuple[tuple[str, ...], msgspec.json.Decoder[Any]] = ((), _decoder_for(()))
 
     def decode(self, text: msgspec.Raw | bytes) -> Any:
-        """The rows as `Rows`; what is no array of objects, as any JSON value.
+        """Return an array of objects as `Rows`, and any other JSON value as it is.
 
         Raises:
-            msgspec.DecodeError: It is not JSON.
+            msgspec.DecodeError: The text is not JSON.
         """
-        names, decoder = self._swift
+        names, decoder = self._fast_decoder
         try:
             found = decoder.decode(text)
         except msgspec.ValidationError:
@@ -99,19 +98,19 @@ class RowDecoder:
             if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
                 return content
             rows = Rows.of(content)
-            self._learn(rows.columns)
+            self._remember(rows.columns)
             return rows
         columns = zip(*map(msgspec.structs.astuple, found), strict=True)
         return Rows(dict(zip(names, columns, strict=bool(found))), len(found))
 
-    def _learn(self, names: Iterable[str]) -> None:
-        known = tuple(dict.fromkeys([*self._swift[0], *names]))
+    def _remember(self, names: Iterable[str]) -> None:
+        known = tuple(dict.fromkeys([*self._fast_decoder[0], *names]))
         if len(known) <= _MOST_KEYS and not any(map(_ESCAPED.search, known)):
-            self._swift = (known, _decoder_for(known))
+            self._fast_decoder = (known, _decoder_for(known))
 
 
 def _decoder_for(names: Sequence[str]) -> msgspec.json.Decoder[Any]:
-    """A decoder of objects with any of these keys, and no others."""
+    """Return a decoder of objects that have some of these keys, and no others."""
     fields = {f"key_{number}": name for number, name in enumerate(names)}
     row = msgspec.defstruct(
         "Row",
@@ -120,4 +119,4 @@ def _decoder_for(names: Sequence[str]) -> msgspec.json.Decoder[Any]:
         forbid_unknown_fields=True,
         gc=False,
     )
-    return msgspec.json.Decoder(list[row], float_hook=Decimal)  # type: ignore[valid-type]  # made just now
+    return msgspec.json.Decoder(list[row], float_hook=Decimal)  # type: ignore[valid-type]  # a type of run time

@@ -1,7 +1,7 @@
-"""How a request is sent: session, pace, retries, and the error that a bad answer becomes.
+"""Send requests: the session, the rate limit, the retries, and the error for each bad response.
 
-The one place that opens connections. Not here: what the endpoints are (`client.py`), whether to ask again
-(`retry.py`), and how fast (`pace.py`).
+Only this module opens connections. `client.py` has the endpoints, `retry.py` decides about retries, and
+`rate_limit.py` about the rate.
 """
 
 import logging
@@ -41,20 +41,20 @@ _LOGS_OF_URLS = ("urllib3.connection", "urllib3.connectionpool")
 _log = logging.getLogger(__name__)
 Read = TypeVar("Read")
 
-# Python decodes one body at a time anyway. Threads that take turns don't spend their time on fighting for it.
-_DECODING = threading.Lock()
+# Python decodes one body at a time. With a lock, the threads do not compete for it.
+_decoding_lock = threading.Lock()
 
-# Bytes read at once. Ten kilobytes, as requests takes, are hundreds of steps for a page of calls.
+# Bytes per read. The default of requests, ten kilobytes, needs hundreds of reads for a page of calls.
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What has been sent so far.
+    """The number of requests.
 
     Attributes:
-        requests: Requests sent, the retried ones included.
-        retries: How many of them asked again what had failed.
+        requests: The requests that were sent, retries included.
+        retries: The retries among them.
     """
 
     requests: int = 0
@@ -71,53 +71,53 @@ class RequestGroup:
     """Requests that belong together, like all those of one day.
 
     Args:
-        priority: Where requests have to wait for a free slot, the lowest number goes first.
+        priority: The waiting request with the lowest number gets the next free slot.
 
     Attributes:
-        usage: What was sent for the group so far.
-        is_cancelled: Whether nothing more is sent for it.
+        usage: The requests of the group so far.
+        is_cancelled: Whether no more requests of the group are sent.
     """
 
     def __init__(self, priority: int = 0) -> None:
         self.priority = priority
         self.usage = Usage()
         self.is_cancelled = False
-        self._counting = threading.Lock()
+        self._lock = threading.Lock()
 
     def count(self, more: Usage) -> None:
         """Add to the usage."""
-        with self._counting:
+        with self._lock:
             self.usage += more
 
     def cancel(self) -> None:
-        """Send nothing more. Requests in flight are not interrupted."""
+        """Send no more requests. Requests in flight are not interrupted."""
         self.is_cancelled = True
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came back.
+    """A response with its complete body.
 
     Attributes:
-        response: Status and headers.
-        body: All of it.
-        asked: What was asked, for people.
+        http: The status and the headers.
+        body: The complete body.
+        request: The method and the path of the request, for errors.
     """
 
-    response: requests.Response
+    http: requests.Response
     body: bytes
-    asked: str
+    request: str
 
 
 @dataclass(frozen=True)
 class RawResponse:
-    """An answer as it came, whatever it says.
+    """A response of any status, with its body as it came.
 
     Attributes:
-        status: Of HTTP.
-        headers: By name, in any case.
-        body: All of it.
-        seconds: From the request to the first of the answer.
+        status: The HTTP status.
+        headers: The headers by name, in any case.
+        body: The complete body.
+        seconds: The time from the request to the beginning of the response.
     """
 
     status: int
@@ -127,12 +127,12 @@ class RawResponse:
 
     @property
     def is_redirect(self) -> bool:
-        """Whether it only says where to ask instead."""
+        """Whether it redirects to another address."""
         return "Location" in self.headers and self.status < _FIRST_ERROR_STATUS
 
 
 class Transport:
-    """Sends requests to one account. Its arguments are described at `Client`."""
+    """The sender of the requests to one account. `Client` describes its arguments."""
 
     def __init__(
         self,
@@ -143,11 +143,11 @@ class Transport:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.credentials = credentials
-        self._all = RequestGroup()
+        self._total = RequestGroup()
         self._timeout = (options.connect_timeout, options.read_timeout)
         self._retry_budget = options.retry_budget
         self._clock = clock or Clock()
-        self._closed = False
+        self._is_closed = False
         self._limiter = shared_rate_limiter(
             self.base_url, options.requests_per_second, options.max_concurrency
         )
@@ -156,22 +156,22 @@ class Transport:
         self._session.headers["User-Agent"] = f"trackdrive-assets/{version('trackdrive-assets')}"
         self._session.headers["Accept"] = "application/json"
         for name in _LOGS_OF_URLS:
-            # The same function each time, so that it is there once.
+            # Always the same function, so that a logger has it only once.
             logging.getLogger(name).addFilter(_without_token)
         self._session.mount(
             self.base_url, requests.adapters.HTTPAdapter(pool_maxsize=options.max_concurrency)
         )
 
     def close(self) -> None:
-        """Close the connections. Whoever still asks, in another thread, gets an error."""
-        self._closed = True
+        """Close the connections. Requests of other threads fail from now on."""
+        self._is_closed = True
         self._clock.wake()
         self._session.close()
 
     @property
     def usage(self) -> Usage:
-        """What was sent so far, for all groups together."""
-        return self._all.usage
+        """The requests of all groups so far."""
+        return self._total.usage
 
     def json(
         self,
@@ -181,23 +181,23 @@ class Transport:
         read: Callable[[msgspec.Raw | bytes], Any] = any_value,
         group: RequestGroup | None = None,
     ) -> Envelope:
-        """Ask for JSON, and open its envelope; `read` decodes the content."""
+        """Request JSON, and open its envelope. `read` decodes the content."""
         return self._send(method, path, parameters, partial(self._decoded, read=read), group)
 
     def text(self, path: str, parameters: dict[str, str]) -> str:
-        """Ask for text, such as CSV."""
+        """Request text, such as CSV."""
         return self._send("GET", path, parameters, self._checked).decode("utf-8-sig")
 
-    def look(self, path: str, parameters: dict[str, str]) -> RawResponse:
-        """Ask, and give back what comes, errors too; only what passes by itself is asked for again."""
-        return self._send("GET", path, parameters, self._seen)
+    def raw_get(self, path: str, parameters: dict[str, str]) -> RawResponse:
+        """Send a GET request, and return its response, also with an error status. Retry if it is temporary."""
+        return self._send("GET", path, parameters, self._raw)
 
     def redacted(self, text: str) -> str:
-        """`text` without this account's secrets."""
+        """Return a text without the secrets of the account."""
         return redact(text, self.credentials.secrets)
 
     def excerpt(self, body: bytes) -> str:
-        """The beginning of a body, without this account's secrets."""
+        """Return the beginning of a body without the secrets of the account."""
         return excerpt(body, self.credentials.secrets)
 
     def _send(
@@ -208,7 +208,7 @@ class Transport:
         read: Callable[[Response], Read],
         group: RequestGroup | None = None,
     ) -> Read:
-        """Ask, and ask again for as long as that is allowed and can help."""
+        """Send a request, and retry it as long as that is allowed and can help."""
         group = group or RequestGroup()
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: retry.may_retry(method, error)),
@@ -221,14 +221,14 @@ class Transport:
                 )
             ),
             sleep=self._clock.sleep,
-            before_sleep=partial(self._note_retry, group),
+            before_sleep=partial(self._log_retry, group),
             retry_error_callback=self._give_up,
         )
-        # Bound here, because tenacity's own call loses the type.
-        answer: Read = retrying(self._ask, method, path, parameters, read, group)
-        return answer
+        # The variable has the type, which the call of tenacity loses.
+        result: Read = retrying(self._send_once, method, path, parameters, read, group)
+        return result
 
-    def _ask(
+    def _send_once(
         self,
         method: str,
         path: str,
@@ -236,13 +236,13 @@ class Transport:
         read: Callable[[Response], Read],
         group: RequestGroup,
     ) -> Read:
-        asked = f"{method} {ROOT}{path}"
-        lost: requests.RequestException | None = None
+        request = f"{method} {ROOT}{path}"
+        failure: requests.RequestException | None = None
         with self._limiter.acquire(self._clock, group.priority) as sent_at:
-            if self._closed:
-                raise RequestFailed(f"{asked} was not sent: the client is closed.", request=asked)
+            if self._is_closed:
+                raise RequestFailed(f"{request} was not sent: the client is closed.", request=request)
             if group.is_cancelled:
-                raise RequestFailed(f"{asked} was not sent: what it belongs to was cancelled.", request=asked)
+                raise RequestFailed(f"{request} was not sent: its day was cancelled.", request=request)
             self._count(group, Usage(requests=1))
             try:
                 response = self._session.request(
@@ -255,80 +255,79 @@ class Transport:
                 )
                 body = b"".join(response.iter_content(_CHUNK))
             except requests.RequestException as error:
-                lost = error
-        # Raised out here: the original names the URL, and with it the token, wherever its text is shown.
-        if isinstance(lost, ValueError):
+                failure = error
+        # The new error has no context, because the text of the original contains the URL with the token.
+        if isinstance(failure, ValueError):
             raise RequestFailed(
-                f"{asked} was not sent: {self.base_url!r} is no address ({type(lost).__name__}). "
+                f"{request} was not sent: {self.base_url!r} is no address ({type(failure).__name__}). "
                 f"base_url is one like https://acme.trackdrive.com.",
-                request=asked,
+                request=request,
             )
-        if lost is not None:
+        if failure is not None:
             raise Unavailable(
-                f"{asked} was not answered: {self._redacted_cause(lost)}. "
+                f"{request} was not answered: {self._redacted_cause(failure)}. "
                 f"Check the network, and that {self.base_url} is the account's address.",
-                request=asked,
+                request=request,
             )
         try:
-            return read(Response(response, body, asked))
-        except Unavailable as refused:
-            # Nobody waits for longer than the budget, and whoever asks next finds out for himself.
-            too_many = refused.status == HTTPStatus.TOO_MANY_REQUESTS
-            if too_many and (refused.retry_after or 0) <= self._retry_budget:
-                self._limiter.record_refusal(sent_at, refused.retry_after, self._clock.now())
+            return read(Response(response, body, request))
+        except Unavailable as error:
+            # If the server demands a longer pause than the retry budget, other threads do not wait. Their own
+            # requests fail.
+            is_refused = error.status == HTTPStatus.TOO_MANY_REQUESTS
+            if is_refused and (error.retry_after or 0) <= self._retry_budget:
+                self._limiter.record_refusal(sent_at, error.retry_after, self._clock.now())
             raise
 
-    def _checked(self, answered: Response) -> bytes:
-        """The body of an answer whose HTTP status is good."""
-        response = answered.response
-        if response.is_redirect:
-            words = "it redirects, as an account does that is not at this address"
-            raise self._failure(answered, response.status_code, words)
-        if response.status_code >= _FIRST_ERROR_STATUS:
-            raise self._failure(answered, response.status_code, self._words(answered.body))
-        return answered.body
+    def _checked(self, response: Response) -> bytes:
+        """Return the body of a response with a good HTTP status."""
+        status = response.http.status_code
+        if response.http.is_redirect:
+            message = "it redirects, as an account does that is not at this address"
+            raise self._error(response, status, message)
+        if status >= _FIRST_ERROR_STATUS:
+            raise self._error(response, status, self._server_message(response.body))
+        return response.body
 
-    def _seen(self, answered: Response) -> RawResponse:
-        response = answered.response
-        if is_transient(response.status_code):
-            raise self._failure(answered, response.status_code, self._words(answered.body))
-        seconds = response.elapsed.total_seconds()
-        return RawResponse(response.status_code, response.headers, answered.body, seconds)
+    def _raw(self, response: Response) -> RawResponse:
+        status = response.http.status_code
+        if is_transient(status):
+            raise self._error(response, status, self._server_message(response.body))
+        seconds = response.http.elapsed.total_seconds()
+        return RawResponse(status, response.http.headers, response.body, seconds)
 
-    def _failure(self, answered: Response, status: int, words: str) -> RequestFailed:
+    def _error(self, response: Response, status: int, server_message: str) -> RequestFailed:
         return error_for(
-            request=answered.asked,
+            request=response.request,
             status=status,
-            server_message=words,
+            server_message=server_message,
             credentials=str(self.credentials),
-            retry_after=retry.parse_retry_after(
-                answered.response.headers.get("Retry-After"), datetime.now(UTC)
-            ),
+            retry_after=retry.parse_retry_after(response.http.headers.get("Retry-After"), datetime.now(UTC)),
         )
 
-    def _decoded(self, answered: Response, read: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:
-        body = self._checked(answered)
-        if not body.strip() and answered.response.request.method == "DELETE":
-            # To hang up there is nothing to say; to a question an empty body is a broken answer.
+    def _decoded(self, response: Response, read: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:
+        body = self._checked(response)
+        if not body.strip() and response.http.request.method == "DELETE":
+            # A DELETE may have an empty response. For a GET, an empty body is a broken response.
             body = b"{}"
         try:
-            with _DECODING:
+            with _decoding_lock:
                 envelope = open_envelope(body, read)
-        except NotJson as broken:
-            why = str(broken)
+        except NotJson as error:
+            reason = str(error)
         else:
             if envelope.status is not None and envelope.status >= _FIRST_ERROR_STATUS:
-                raise self._failure(answered, envelope.status, self._words(body))
+                raise self._error(response, envelope.status, self._server_message(body))
             return envelope
         raise Unavailable(
-            f"{answered.asked} was answered with something that is not JSON ({why}). "
+            f"{response.request} was answered with something that is not JSON ({reason}). "
             f"It begins: {self.excerpt(body)}",
-            request=answered.asked,
-            status=answered.response.status_code,
+            request=response.request,
+            status=response.http.status_code,
         )
 
-    def _words(self, body: bytes) -> str:
-        """What the server says is wrong: its `errors`, else the beginning of the body."""
+    def _server_message(self, body: bytes) -> str:
+        """Return the error message of the server: its `errors`, or else the beginning of the body."""
         try:
             errors = open_envelope(body).errors
         except NotJson:
@@ -345,16 +344,16 @@ class Transport:
             return f"nothing was sent for {self._timeout[1]:g} s ({kind})"
         return f"the connection failed ({kind})"
 
-    def _note_retry(self, group: RequestGroup, state: tenacity.RetryCallState) -> None:
+    def _log_retry(self, group: RequestGroup, state: tenacity.RetryCallState) -> None:
         self._count(group, Usage(retries=1))
         _log.warning("Asking again in %.1f s: %s", state.upcoming_sleep, _error_of(state))
 
     def _give_up(self, state: tenacity.RetryCallState) -> NoReturn:
         error = _error_of(state)
         if isinstance(error, Unavailable):
-            tries = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
+            attempts = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
             raise Unavailable(
-                f"{error} Asked {tries}; to wait another {state.upcoming_sleep:.0f} s would be over the "
+                f"{error} Asked {attempts}; to wait another {state.upcoming_sleep:.0f} s would be over the "
                 f"budget of {self._retry_budget:.0f} s for one request. Try again later.",
                 request=error.request,
                 status=error.status,
@@ -363,12 +362,12 @@ class Transport:
         raise error
 
     def _count(self, group: RequestGroup, more: Usage) -> None:
-        self._all.count(more)
+        self._total.count(more)
         group.count(more)
 
 
 def _without_token(record: logging.LogRecord) -> bool:
-    """Takes the token out of a URL that is about to be logged."""
+    """Remove the token from a URL in a log record. A logging filter returns true to keep the record."""
     if isinstance(record.args, tuple):
         record.args = tuple(redact(part, ()) if isinstance(part, str) else part for part in record.args)
     return True

@@ -84,7 +84,7 @@ def _get_until(client: Client, known: KnownCall, end: datetime) -> Reply:
 def _get(client: Client, path: str, **parameters: object) -> Reply:
     """Return the response, or the error in its place."""
     try:
-        return client.look(path, {name: str(value) for name, value in parameters.items()})
+        return client.raw_get(path, {name: str(value) for name, value in parameters.items()})
     except RequestFailed as error:
         return error
 
