@@ -189,7 +189,7 @@ class Transport:
         return self._send("GET", path, parameters, self._checked).decode("utf-8-sig")
 
     def raw_get(self, path: str, parameters: dict[str, str]) -> RawResponse:
-        """Send a GET request, and return its response, also with an error status. Retry if it is temporary."""
+        """Send a GET request, and return its response, also with an error status. Retry temporary ones."""
         return self._send("GET", path, parameters, self._raw)
 
     def redacted(self, text: str) -> str:

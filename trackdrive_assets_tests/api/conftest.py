@@ -62,7 +62,7 @@ def clock() -> Hurry:
 
 @pytest.fixture
 def client(sandbox: Sandbox, clock: Hurry) -> Iterator[Client]:
-    """Asks the changing sandbox."""
+    """A client of the sandbox that tests change."""
     with Client(
         sandbox.base_url,
         KeyPair(sandbox.public_key, sandbox.private_key),
@@ -74,7 +74,7 @@ def client(sandbox: Sandbox, clock: Hurry) -> Iterator[Client]:
 
 @pytest.fixture
 def reader(still: Sandbox) -> Iterator[Client]:
-    """Asks the sandbox that stands still."""
+    """A client of the sandbox that no test changes."""
     with Client(
         still.base_url, KeyPair(still.public_key, still.private_key), ClientOptions(requests_per_second=0)
     ) as client:

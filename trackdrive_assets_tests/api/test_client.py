@@ -1,4 +1,4 @@
-"""The five endpoints over real HTTP: exact data or the right error, whatever happens on the way."""
+"""The five endpoints over real HTTP: exact data or the right error, under every fault."""
 
 import csv
 import gzip
@@ -48,7 +48,7 @@ START, END = datetime(2024, 3, 15, tzinfo=UTC), datetime(2024, 3, 20, tzinfo=UTC
 SPAN = Query(created_at_from=START, created_at_to=END - timedelta(seconds=1))
 
 
-def asking(
+def client_for(
     base_url: str, credentials: Credentials = PAIR, *, clock: Clock | None = None, **options: Any
 ) -> Client:
     return Client(
@@ -64,12 +64,12 @@ def keys_of(sandbox: Sandbox) -> KeyPair:
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with the numbers of `json`, as the sandbox holds it."""
+    """Return a row with floats, like the rows of the sandbox."""
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
 
 
 def truth(sandbox: Sandbox, start: datetime = START, end: datetime = END) -> list[dict[str, Any]]:
-    """What the sandbox holds, in the order in which it is served."""
+    """Return the calls of the sandbox, in the order of its responses."""
     return sandbox.calls(start, end)[::-1]
 
 
@@ -82,14 +82,12 @@ def test_the_calls_are_the_accounts_own(api_version: str) -> None:
         calls = truth(sandbox)
         assert len(calls) > 100
         for per_page in (7, 250, 1000):
-            with asking(sandbox.base_url, keys_of(sandbox), per_page=per_page) as client:
+            with client_for(sandbox.base_url, keys_of(sandbox), per_page=per_page) as client:
                 for paging in Paging:
                     assert [plain(row) for row in client.calls(SPAN, paging=paging)] == calls
 
 
-def test_a_list_is_walked_by_cursor_unless_something_in_the_query_forbids_it(
-    reader: Client, still: Sandbox
-) -> None:
+def test_a_list_is_paged_by_cursor_unless_the_query_forbids_it(reader: Client, still: Sandbox) -> None:
     before = len(still.requests)
     list(reader.calls(SPAN))
     list(reader.calls(Query(page=1, columns="uuid")))
@@ -108,25 +106,25 @@ def test_a_list_is_walked_by_cursor_unless_something_in_the_query_forbids_it(
         (Query(root=True), Paging.CURSOR),
     ],
 )
-def test_what_a_cursor_cannot_keep_is_walked_by_page(query: Query, paging: Paging) -> None:
+def test_a_query_that_a_cursor_cannot_keep_is_paged_by_number(query: Query, paging: Paging) -> None:
     assert paging_for(query) is paging
 
 
-def test_the_order_asked_for_is_kept(reader: Client, still: Sandbox) -> None:
+def test_the_requested_order_is_kept(reader: Client, still: Sandbox) -> None:
     query = Query(created_at_from=START, created_at_to=END, order="created_at", order_dir="asc")
     assert [row["uuid"] for row in reader.calls(query)] == [call["uuid"] for call in still.calls(START, END)]
 
 
-def test_bare_arrays_are_whole_even_from_a_server_that_grants_less_than_was_asked() -> None:
+def test_bare_arrays_are_complete_from_a_server_with_smaller_pages() -> None:
     with (
         account(per_page_limit=40) as sandbox,
-        asking(sandbox.base_url, keys_of(sandbox), per_page=100) as client,
+        client_for(sandbox.base_url, keys_of(sandbox), per_page=100) as client,
     ):
         query = Query(created_at_from=START, created_at_to=END, root=False)
         assert [plain(row) for row in client.calls(query)] == truth(sandbox)
 
 
-def test_a_walk_begins_at_the_page_or_cursor_of_the_query(reader: Client, still: Sandbox) -> None:
+def test_a_list_begins_at_the_page_or_cursor_of_the_query(reader: Client, still: Sandbox) -> None:
     uuids = [call["uuid"] for call in truth(still, START, NOON)]
     by_page = reader.calls(Query(page=3, per_page=20))
     assert [row["uuid"] for row in by_page] == uuids[40:]
@@ -138,17 +136,17 @@ def test_a_walk_begins_at_the_page_or_cursor_of_the_query(reader: Client, still:
 @pytest.mark.parametrize(
     ("query", "paging"), [(Query(page=2), Paging.CURSOR), (Query(cursor=5), Paging.PAGE)]
 )
-def test_a_page_and_a_cursor_do_not_go_together(reader: Client, query: Query, paging: Paging) -> None:
+def test_a_page_and_a_cursor_cannot_be_combined(reader: Client, query: Query, paging: Paging) -> None:
     with pytest.raises(QueryError, match=f"cannot be combined with paging by {paging}"):
         list(reader.calls(query, paging=paging))
 
 
-def test_pages_past_the_tenth_are_refused_in_the_servers_words(reader: Client) -> None:
+def test_pages_after_the_tenth_fail_with_the_servers_message(reader: Client) -> None:
     with pytest.raises(Rejected, match="cursor must be used instead"):
         list(reader.calls(Query(per_page=5), paging=Paging.PAGE))
 
 
-def test_the_columns_are_those_asked_for(reader: Client) -> None:
+def test_the_columns_are_the_requested_ones(reader: Client) -> None:
     rows = list(reader.calls(Query(columns=("created_at", "uuid", "revenue"))))
     assert {tuple(row) for row in rows} == {("created_at", "uuid", "revenue")}
 
@@ -168,7 +166,7 @@ def test_the_columns_are_those_asked_for(reader: Client) -> None:
         ),
     ],
 )
-def test_filters_filter(reader: Client, still: Sandbox, query: Query, wanted: Any) -> None:
+def test_filters_are_applied(reader: Client, still: Sandbox, query: Query, wanted: Any) -> None:
     found = [row["uuid"] for row in reader.calls(query)]
     assert found == [call["uuid"] for call in truth(still, START, NOON) if wanted(call)]
     assert found
@@ -183,7 +181,7 @@ def test_calls_as_csv_are_a_page_of_the_calls(reader: Client, still: Sandbox) ->
 
 
 def test_calls_of_one_instant_that_the_server_loses_are_missed() -> None:
-    with account(ties_lost=True) as sandbox, asking(sandbox.base_url, keys_of(sandbox)) as client:
+    with account(ties_lost=True) as sandbox, client_for(sandbox.base_url, keys_of(sandbox)) as client:
         for _ in range(4):
             sandbox.add_call(START)
         with pytest.raises(IncompleteResponse, match="are missing"):
@@ -197,7 +195,7 @@ def test_calls_of_one_instant_that_the_server_loses_are_missed() -> None:
 def test_every_report_adds_up_to_the_calls_in_every_shape(shape: str) -> None:
     with (
         account(report_shape=shape) as sandbox,
-        asking(sandbox.base_url, keys_of(sandbox), per_page=20) as client,
+        client_for(sandbox.base_url, keys_of(sandbox), per_page=20) as client,
     ):
         for category in catalog.REPORT_CATEGORIES:
             report = client.reports(category, SPAN)
@@ -214,7 +212,7 @@ def test_a_report_counts_the_calls_of_each_group(reader: Client, still: Sandbox)
     )
 
 
-def test_a_page_of_a_report_is_asked_for_alone(reader: Client, still: Sandbox) -> None:
+def test_a_page_of_a_report_is_requested_alone(reader: Client, still: Sandbox) -> None:
     whole = reader.reports("contact_id").rows
     before = len(still.requests)
     assert reader.reports("contact_id", Query(page=2, per_page=10)).rows == whole[10:20]
@@ -229,19 +227,19 @@ def test_a_report_without_a_category_is_refused_before_any_request(reader: Clien
     assert len(still.requests) == before
 
 
-def test_a_server_that_does_not_page_its_report_does_not_double_it() -> None:
-    with serving(b'[{"buyer_id": 7, "calls": 3}]') as (address, asked), asking(address) as client:
+def test_a_report_without_pages_is_not_doubled() -> None:
+    with serving(b'[{"buyer_id": 7, "calls": 3}]') as (address, asked), client_for(address) as client:
         assert client.reports("buyer_id").rows == [{"buyer_id": 7, "calls": 3}]
         assert len(asked) == 2
 
 
-def test_a_report_whose_numbers_move_while_it_is_not_paged_is_not_doubled_either() -> None:
+def test_a_report_without_pages_and_with_new_numbers_is_not_doubled() -> None:
     moving = (b'[{"buyer_id": 7, "calls": 3}]', b'[{"buyer_id": 7, "calls": 4}]')
-    with serving(*moving) as (address, _), asking(address) as client:
+    with serving(*moving) as (address, _), client_for(address) as client:
         assert client.reports("buyer_id").rows == [{"buyer_id": 7, "calls": 3}]
 
 
-def test_a_category_that_is_not_listed_is_sent_with_a_warning(reader: Client) -> None:
+def test_an_undocumented_category_is_sent_with_a_warning(reader: Client) -> None:
     with (
         pytest.warns(UndocumentedValueWarning, match="category 'moon_phase'"),
         pytest.raises(Rejected, match="Must be one of"),
@@ -249,10 +247,10 @@ def test_a_category_that_is_not_listed_is_sent_with_a_warning(reader: Client) ->
         reader.reports("moon_phase")
 
 
-def test_a_category_that_the_account_refuses_fails_with_the_servers_words() -> None:
+def test_a_refused_category_fails_with_the_servers_message() -> None:
     with (
         account(refused_categories={"contact_id": "Not for you."}) as sandbox,
-        asking(sandbox.base_url, keys_of(sandbox)) as client,
+        client_for(sandbox.base_url, keys_of(sandbox)) as client,
         pytest.raises(Rejected, match="Not for you"),
     ):
         client.reports("contact_id")
@@ -266,9 +264,7 @@ def test_a_report_as_csv_is_the_report(reader: Client) -> None:
 
 
 @pytest.mark.parametrize("shape", ["map", "pairs", "series", "bare_map"])
-def test_statistics_are_those_of_the_calls_in_every_shape(
-    shape: str, sandbox: Sandbox, client: Client
-) -> None:
+def test_statistics_match_the_calls_in_every_shape(shape: str, sandbox: Sandbox, client: Client) -> None:
     sandbox.stats_shape = shape  # type: ignore[assignment]  # one of its literals
     calls, until = truth(sandbox), END - timedelta(seconds=1)
     assert client.stats("status", "count", START, until) == Counter(call["status"] for call in calls)
@@ -288,7 +284,7 @@ def test_statistics_take_the_filters_of_calls(reader: Client) -> None:
 @pytest.mark.parametrize(
     ("group_by", "stat", "named"), [("moon", "count", "group_by"), ("status", "luck", "stat")]
 )
-def test_a_statistic_that_is_not_listed_is_refused_before_any_request(
+def test_an_unknown_statistic_is_refused_before_any_request(
     reader: Client, still: Sandbox, group_by: str, stat: str, named: str
 ) -> None:
     before = len(still.requests)
@@ -306,17 +302,17 @@ def test_a_statistic_that_is_not_listed_is_refused_before_any_request(
         b"[1]",
     ],
 )
-def test_a_shape_that_is_not_known_is_shown_and_asked_to_be_reported(body: bytes) -> None:
-    with serving(body) as (address, _), asking(address) as client:
+def test_an_unknown_shape_is_shown_with_a_request_to_report_it(body: bytes) -> None:
+    with serving(body) as (address, _), client_for(address) as client:
         with pytest.raises(UnreadableResponse, match="shape that is not known") as caught:
             client.stats("status", "count", START, END)
         assert "Please report this beginning" in str(caught.value)
         assert "sesame" not in str(caught.value)
 
 
-def test_what_is_shown_of_a_shape_is_what_could_not_be_recognized() -> None:
+def test_the_error_shows_the_part_that_was_not_recognized() -> None:
     envelope = b'{"status": 200, "metadata": {"root": "rows", "params": {"autth_token": "a"}}, "rows": %s}'
-    with serving(envelope % b'{"finished": "many"}') as (address, _), asking(address) as client:
+    with serving(envelope % b'{"finished": "many"}') as (address, _), client_for(address) as client:
         asks: tuple[Callable[[], object], ...] = (
             lambda: client.reports("status"),
             lambda: client.stats("status", "count", START, END),
@@ -327,52 +323,52 @@ def test_what_is_shown_of_a_shape_is_what_could_not_be_recognized() -> None:
                 ask()
     with (
         serving(envelope % b"5") as (address, _),
-        asking(address) as client,
+        client_for(address) as client,
         pytest.raises(UnreadableResponse, match="It begins: 5 "),
     ):
         client.call(5)
 
 
 @pytest.mark.parametrize("body", [b'{"errors": {"base": "No."}}', b'{"status": 200, "errors": ["No."]}'])
-def test_an_answer_with_nothing_but_errors_is_not_taken_for_no_groups(body: bytes) -> None:
-    with serving(body) as (address, _), asking(address) as client:
+def test_a_response_with_only_errors_is_not_an_empty_report(body: bytes) -> None:
+    with serving(body) as (address, _), client_for(address) as client:
         for ask in (lambda: client.reports("status"), lambda: client.stats("status", "count", START, END)):
             with pytest.raises(UnreadableResponse, match=r"looks like an error.*No\."):
                 ask()
 
 
 @pytest.mark.parametrize("beside", [b"", b', "totals": {"calls": 2}', b', "status": 200, "totals": []'])
-def test_calls_without_metadata_are_a_page_whatever_stands_beside_them(beside: bytes) -> None:
+def test_calls_without_metadata_are_a_page_with_any_other_keys(beside: bytes) -> None:
     body = b'{"calls": [{"uuid": "a-1"}, {"uuid": "a-2"}]%s}' % beside
-    with serving(body) as (address, _), asking(address) as client:
+    with serving(body) as (address, _), client_for(address) as client:
         assert list(client.calls()) == [{"uuid": "a-1"}, {"uuid": "a-2"}]
 
 
 @pytest.mark.parametrize(
     "body", [b"{}", b"5", b'{"metadata": {"root": "calls"}, "calls": {"a": 1}}', b"[1, 2]"]
 )
-def test_calls_that_are_no_list_of_objects_are_not_taken_for_no_calls(body: bytes) -> None:
-    with serving(body) as (address, _), asking(address) as client, pytest.raises(UnreadableResponse):
+def test_calls_that_are_not_objects_are_not_an_empty_page(body: bytes) -> None:
+    with serving(body) as (address, _), client_for(address) as client, pytest.raises(UnreadableResponse):
         list(client.calls())
 
 
 # One call.
 
 
-def test_a_call_is_had_by_its_uuid_or_its_number(reader: Client, still: Sandbox) -> None:
+def test_a_call_is_found_by_its_uuid_or_its_number(reader: Client, still: Sandbox) -> None:
     wanted = truth(still)[0]
     assert plain(reader.call(wanted["uuid"])) == wanted
     assert plain(reader.call(wanted["id"], serializer="call")) == wanted
     assert still.requests[-1].params == {"serializer": "call"}
 
 
-def test_a_call_without_an_envelope_is_whole() -> None:
+def test_a_call_without_an_envelope_is_complete() -> None:
     body = b'{"id": 5, "uuid": "a-1", "status": "finished"}'
-    with serving(body) as (address, _), asking(address) as client:
+    with serving(body) as (address, _), client_for(address) as client:
         assert client.call("a-1") == {"id": 5, "uuid": "a-1", "status": "finished"}
 
 
-def test_a_call_that_is_not_there_is_not_found(reader: Client, still: Sandbox) -> None:
+def test_an_unknown_call_is_not_found(reader: Client, still: Sandbox) -> None:
     before = len(still.requests)
     with pytest.raises(NotFound, match=r"GET /api/v1/calls/77777777-dbe3 returned 404"):
         reader.call("77777777-dbe3")
@@ -380,7 +376,7 @@ def test_a_call_that_is_not_there_is_not_found(reader: Client, still: Sandbox) -
 
 
 @pytest.mark.parametrize("name", ["", "reports", "stats", "../secure", "a/1", "a?1", "+17195550100"])
-def test_a_call_is_not_named_by_anything_else(reader: Client, name: str) -> None:
+def test_any_other_name_of_a_call_is_refused(reader: Client, name: str) -> None:
     for ask in (reader.call, reader.hang_up):
         with pytest.raises(QueryError, match="named by its uuid or its number"):
             ask(name)
@@ -392,14 +388,14 @@ def test_hanging_up_ends_a_live_call(sandbox: Sandbox, client: Client) -> None:
     assert client.call(uuid)["ended_at"]
 
 
-def test_to_hang_up_there_need_be_no_words() -> None:
-    with serving(b"") as (address, asked), asking(address) as client:
+def test_the_response_to_a_hang_up_may_be_empty() -> None:
+    with serving(b"") as (address, asked), client_for(address) as client:
         assert client.hang_up("a-1") == {}
         assert [each.requestline for each in asked] == ["DELETE /api/v1/calls/a-1 HTTP/1.1"]
 
 
 @pytest.mark.parametrize("kind", ["429", "429-bare", "500", "502", "drop", "truncated", "body-422"])
-def test_hanging_up_is_asked_exactly_once_whatever_happens(
+def test_hanging_up_is_requested_once_under_every_fault(
     sandbox: Sandbox, client: Client, clock: Hurry, kind: str
 ) -> None:
     uuid = sandbox.add_call(NOON - timedelta(minutes=1), ended_at=None, status="initiated")
@@ -416,7 +412,7 @@ PASSING = ["429", "429-bare", "500", "502", "html", "empty", "drop", "truncated"
 
 
 @pytest.mark.parametrize("kind", PASSING)
-def test_what_passes_is_waited_for_and_the_calls_are_exact(
+def test_after_temporary_failures_the_calls_are_exact(
     sandbox: Sandbox, client: Client, clock: Hurry, kind: str
 ) -> None:
     sandbox.inject(kind, times=4, every=2)
@@ -438,7 +434,7 @@ def test_a_group_counts_its_own_requests_and_retries(sandbox: Sandbox, client: C
     assert client.usage == calls.usage + totals.usage
 
 
-def test_nothing_is_sent_for_a_group_that_was_cancelled(sandbox: Sandbox, client: Client) -> None:
+def test_no_request_of_a_cancelled_group_is_sent(sandbox: Sandbox, client: Client) -> None:
     group = RequestGroup()
     group.cancel()
     with pytest.raises(RequestFailed, match="was cancelled"):
@@ -448,7 +444,9 @@ def test_nothing_is_sent_for_a_group_that_was_cancelled(sandbox: Sandbox, client
 
 
 @pytest.mark.parametrize("kind", PASSING)
-def test_reports_and_statistics_outlast_it_too(sandbox: Sandbox, client: Client, kind: str) -> None:
+def test_after_temporary_failures_reports_and_statistics_are_exact(
+    sandbox: Sandbox, client: Client, kind: str
+) -> None:
     report = client.reports("status", SPAN)
     stats = client.stats("status", "count", START, END)
     sandbox.inject(kind, path="/api/v1/calls/reports")
@@ -459,21 +457,21 @@ def test_reports_and_statistics_outlast_it_too(sandbox: Sandbox, client: Client,
 
 
 @pytest.mark.parametrize("kind", ["slow", "stall"])
-def test_an_answer_that_does_not_come_is_asked_for_again(sandbox: Sandbox, kind: str) -> None:
+def test_a_response_that_does_not_come_is_requested_again(sandbox: Sandbox, kind: str) -> None:
     sandbox.inject(kind, delay=0.3)
-    with asking(sandbox.base_url, keys_of(sandbox), read_timeout=0.1) as client:
+    with client_for(sandbox.base_url, keys_of(sandbox), read_timeout=0.1) as client:
         assert [plain(row) for row in client.calls(SPAN)] == truth(sandbox)
         assert client.usage.retries == 1
 
 
-def test_a_connection_that_does_not_come_to_stand_is_given_up() -> None:
+def test_a_connection_that_is_not_established_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         # The handshake of https gets no answer; were there no limit, the hanging up would end it.
         hanging_up = threading.Timer(10, mute.close)
         hanging_up.start()
         address = f"https://127.0.0.1:{mute.getsockname()[1]}"
         with (
-            asking(address, connect_timeout=0.05, retry_budget=0.0) as client,
+            client_for(address, connect_timeout=0.05, retry_budget=0.0) as client,
             pytest.raises(Unavailable, match=r"\(\w*Timeout\)"),
         ):
             client.call(5)
@@ -481,7 +479,7 @@ def test_a_connection_that_does_not_come_to_stand_is_given_up() -> None:
 
 
 @pytest.mark.parametrize(("kind", "page"), [("short", 1), ("short", 2), ("repeat-cursor", 2)])
-def test_a_spoiled_page_is_an_incomplete_answer(
+def test_a_faulty_page_is_an_incomplete_response(
     sandbox: Sandbox, client: Client, kind: str, page: int
 ) -> None:
     sandbox.inject(kind, every=page)
@@ -489,20 +487,20 @@ def test_a_spoiled_page_is_an_incomplete_answer(
         list(client.calls(Query(created_at_from=START, created_at_to=END, per_page=40)))
 
 
-def test_a_first_page_that_points_to_itself_costs_nothing(sandbox: Sandbox, client: Client) -> None:
+def test_a_first_page_that_points_to_itself_loses_no_call(sandbox: Sandbox, client: Client) -> None:
     sandbox.inject("repeat-cursor")
     query = Query(created_at_from=START, created_at_to=END, per_page=25)
     assert [plain(row) for row in client.calls(query)] == truth(sandbox)
 
 
-def test_an_error_in_the_body_of_a_good_answer_is_an_error(sandbox: Sandbox, client: Client) -> None:
+def test_an_error_in_the_body_of_a_good_response_is_an_error(sandbox: Sandbox, client: Client) -> None:
     sandbox.inject("body-422", times=None)
     with pytest.raises(Rejected, match=r"returned 422 .*could not be processed"):
         list(client.calls())
     assert len(sandbox.requests) == 1
 
 
-def test_every_fault_of_the_sandbox_is_tried_here() -> None:
+def test_every_fault_of_the_sandbox_is_tested() -> None:
     assert {*PASSING, "slow", "stall", "short", "repeat-cursor", "body-422", "401"} == set(KINDS)
 
 
@@ -510,24 +508,22 @@ def test_every_fault_of_the_sandbox_is_tried_here() -> None:
     ("status", "kind"),
     [(400, Rejected), (401, AccessDenied), (403, AccessDenied), (404, NotFound), (422, Rejected)],
 )
-def test_what_does_not_pass_is_asked_once(status: int, kind: type[TrackdriveError]) -> None:
+def test_a_permanent_error_is_requested_once(status: int, kind: type[TrackdriveError]) -> None:
     body = b'{"status": 422, "errors": {"base": "No."}}'
-    with serving(body, status=status) as (address, asked), asking(address) as client:
+    with serving(body, status=status) as (address, asked), client_for(address) as client:
         with pytest.raises(kind, match=rf'GET /api/v1/calls returned {status} .*"base":"No\."'):
             list(client.calls())
         assert len(asked) == 1
         assert client.usage == Usage(requests=1)
 
 
-def test_a_key_that_is_revoked_is_an_access_denied_that_says_what_to_check(
-    sandbox: Sandbox, client: Client
-) -> None:
+def test_the_error_of_a_revoked_key_names_what_to_check(sandbox: Sandbox, client: Client) -> None:
     sandbox.inject("401")
     with pytest.raises(AccessDenied, match="Check in the Trackdrive profile that this key is active"):
         client.call(5)
 
 
-def test_the_pause_that_the_server_asks_for_is_waited_in_full(
+def test_the_pause_that_the_server_demands_is_observed_in_full(
     sandbox: Sandbox, client: Client, clock: Hurry
 ) -> None:
     sandbox.inject("429", retry_after=120)
@@ -535,22 +531,22 @@ def test_the_pause_that_the_server_asks_for_is_waited_in_full(
     assert clock.pauses == [120]
 
 
-def test_a_pause_until_a_date_is_waited_too() -> None:
+def test_a_pause_until_a_date_is_observed() -> None:
     clock = Hurry()
     later = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)}
     with (
         serving(b"", status=503, headers=later) as (address, asked),
-        asking(address, clock=clock, retry_budget=3600) as client,
+        client_for(address, clock=clock, retry_budget=3600) as client,
         pytest.raises(Unavailable),
     ):
         client.call(5)
-    # How many there are depends on the second in which the date was written; what matters is their length.
+    # Their number depends on the second of the date. Only their length matters.
     assert clock.pauses
     assert all(pause > 3000 for pause in clock.pauses)
     assert len(asked) == len(clock.pauses) + 1
 
 
-def test_a_pause_over_the_budget_is_an_error_that_says_how_long_it_would_have_been(
+def test_a_pause_over_the_budget_is_an_error_with_its_length(
     sandbox: Sandbox, client: Client, clock: Hurry
 ) -> None:
     sandbox.inject("429", retry_after=900)
@@ -561,10 +557,10 @@ def test_a_pause_over_the_budget_is_an_error_that_says_how_long_it_would_have_be
     assert clock.pauses == []
 
 
-def test_a_server_that_stays_down_is_given_up_within_the_budget(sandbox: Sandbox) -> None:
+def test_a_server_that_stays_down_fails_within_the_budget(sandbox: Sandbox) -> None:
     sandbox.inject("502", times=None)
     with (
-        asking(sandbox.base_url, keys_of(sandbox), retry_budget=0.0) as client,
+        client_for(sandbox.base_url, keys_of(sandbox), retry_budget=0.0) as client,
         pytest.raises(Unavailable, match=r"502 Bad Gateway: <html>.*over the budget of 0 s") as caught,
     ):
         client.call(5)
@@ -572,13 +568,13 @@ def test_a_server_that_stays_down_is_given_up_within_the_budget(sandbox: Sandbox
     assert len(sandbox.requests) == 1
 
 
-def test_a_server_that_is_not_there_is_an_error_that_names_its_address() -> None:
+def test_the_error_of_an_unreachable_server_names_its_address() -> None:
     with socket.socket() as taken:
-        # Bound, but nobody listens.
+        # The port is bound, but no server listens.
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with (
-            asking(address, retry_budget=0.0) as client,
+            client_for(address, retry_budget=0.0) as client,
             pytest.raises(Unavailable, match=f"that {address} is the account's address"),
         ):
             client.call(5)
@@ -595,8 +591,8 @@ def test_a_server_that_is_not_there_is_an_error_that_names_its_address() -> None
         "http://a:99999",
     ],
 )
-def test_an_address_that_is_none_is_said_to_be_none_and_not_tried_again(address: str, clock: Hurry) -> None:
-    with asking(address, TOKEN, clock=clock) as client, pytest.raises(RequestFailed) as caught:
+def test_an_invalid_address_is_an_error_without_a_retry(address: str, clock: Hurry) -> None:
+    with client_for(address, TOKEN, clock=clock) as client, pytest.raises(RequestFailed) as caught:
         client.call(5)
     assert f"was not sent: {address.rstrip('/')!r} is no address" in str(caught.value)
     assert "base_url is one like https://acme.trackdrive.com" in str(caught.value)
@@ -604,11 +600,11 @@ def test_an_address_that_is_none_is_said_to_be_none_and_not_tried_again(address:
     assert clock.pauses == []
 
 
-def test_a_server_that_redirects_is_not_followed() -> None:
-    # To itself: were it followed, it would be asked again.
+def test_a_redirect_is_not_followed() -> None:
+    # It redirects to itself. If the client followed, it would send another request.
     with (
         serving(b"", status=302, headers={"Location": "/login"}) as (address, asked),
-        asking(address) as client,
+        client_for(address) as client,
     ):
         with pytest.raises(Rejected, match="302 Found: it redirects, as an account does that is not at this"):
             client.call(5)
@@ -617,12 +613,12 @@ def test_a_server_that_redirects_is_not_followed() -> None:
         assert len(asked) == 2
 
 
-# Who asks.
+# Authorization and connections.
 
 
-def test_a_key_pair_goes_into_the_header_and_a_token_into_the_parameters(still: Sandbox) -> None:
+def test_a_key_pair_is_sent_in_the_header_and_a_token_as_parameter(still: Sandbox) -> None:
     for credentials, way in ((keys_of(still), "basic"), (AuthToken(still.auth_token), "auth_token")):
-        with asking(still.base_url, credentials) as client:
+        with client_for(still.base_url, credentials) as client:
             next(client.calls())
         assert still.requests[-1].authorization == way
         assert ("auth_token" in still.requests[-1].params) == (way == "auth_token")
@@ -630,35 +626,35 @@ def test_a_key_pair_goes_into_the_header_and_a_token_into_the_parameters(still: 
 
 @pytest.mark.parametrize("credentials", [PAIR, TOKEN])
 def test_a_wrong_key_is_refused(still: Sandbox, credentials: Credentials) -> None:
-    with asking(still.base_url, credentials) as client, pytest.raises(AccessDenied):
+    with client_for(still.base_url, credentials) as client, pytest.raises(AccessDenied):
         next(client.calls())
 
 
-def test_a_client_says_which_program_it_is() -> None:
-    with serving(b'{"id": 5}') as (address, asked), asking(address) as client:
+def test_the_user_agent_names_the_program() -> None:
+    with serving(b'{"id": 5}') as (address, asked), client_for(address) as client:
         client.call(5)
         assert asked[0].headers["User-Agent"] == f"trackdrive-assets/{version('trackdrive-assets')}"
 
 
-def test_a_compressed_answer_is_read_and_asked_for() -> None:
+def test_a_compressed_response_is_requested_and_read() -> None:
     with (
         serving(gzip.compress(b'{"id": 5}'), headers={"Content-Encoding": "gzip"}) as (address, asked),
-        asking(address) as client,
+        client_for(address) as client,
     ):
         assert client.call(5) == {"id": 5}
         assert "gzip" in asked[0].headers["Accept-Encoding"]
 
 
 def test_one_connection_serves_many_requests() -> None:
-    with serving(b'{"id": 5}') as (address, asked), asking(address) as client:
+    with serving(b'{"id": 5}') as (address, asked), client_for(address) as client:
         for _ in range(5):
             client.call(5)
         assert len({request.client_address for request in asked}) == 1
 
 
-def test_a_client_that_is_closed_asks_nothing_and_waits_for_nothing() -> None:
+def test_a_closed_client_sends_nothing_and_does_not_wait() -> None:
     with serving(b'{"id": 5}') as (address, asked):
-        client = asking(address, clock=Clock(), retry_budget=300)
+        client = client_for(address, clock=Clock(), retry_budget=300)
         client.close()
         with pytest.raises(RequestFailed, match="the client is closed"):
             client.call(5)
@@ -667,30 +663,30 @@ def test_a_client_that_is_closed_asks_nothing_and_waits_for_nothing() -> None:
 
 def test_no_more_requests_are_in_flight_than_allowed() -> None:
     doorkeeper = Doorkeeper()
-    # Nobody is answered before two have asked; were fewer let through, this would break.
-    two, all_of_them = threading.Barrier(2, timeout=10), threading.Barrier(16, timeout=10)
+    # No request gets a response before two are in flight. With fewer slots, the barrier would break.
+    pair, everyone = threading.Barrier(2, timeout=10), threading.Barrier(16, timeout=10)
 
     def wait_for_another() -> None:
         doorkeeper.enter()
-        two.wait()
+        pair.wait()
         doorkeeper.leave()
 
-    def ask(number: int) -> None:
-        all_of_them.wait()
+    def send(number: int) -> None:
+        everyone.wait()
         client.call(number)
 
     with (
         serving(b'{"id": 5}', meanwhile=wait_for_another) as (address, asked),
-        asking(address, max_concurrency=2) as client,
+        client_for(address, max_concurrency=2) as client,
         ThreadPoolExecutor(16) as threads,
     ):
-        list(threads.map(ask, range(16)))
+        list(threads.map(send, range(16)))
     assert len(asked) == 16
     assert doorkeeper.most == 2
 
 
-def test_a_client_shows_where_it_asks_and_no_secret() -> None:
-    with asking("https://acme.example", PAIR) as client:
+def test_the_repr_of_a_client_has_its_address_and_no_secret() -> None:
+    with client_for("https://acme.example", PAIR) as client:
         assert "https://acme.example" in repr(client)
         assert not [secret for secret in PAIR.secrets if secret in repr(client)]
 
@@ -703,15 +699,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 @pytest.mark.parametrize("credentials", [PAIR, TOKEN, AuthToken("s/e&s=ame +")])
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 422, 500])
-def test_no_secret_is_in_an_error_or_a_log_even_where_the_server_says_it_back(
+def test_no_secret_is_in_an_error_or_log_if_the_server_repeats_it(
     caplog: pytest.LogCaptureFixture, credentials: Credentials, status: int
 ) -> None:
-    said = " ".join(credentials.secrets)
-    with serving(said.encode(), status=status, headers={"Location": f"/?{said}"}) as (address, asked):
+    echo = " ".join(credentials.secrets)
+    with serving(echo.encode(), status=status, headers={"Location": f"/?{echo}"}) as (address, asked):
         shown = _shown(address, credentials, caplog)
     assert "GET /api/v1/calls" in shown
     assert not [secret for secret in credentials.secrets if secret in shown]
-    # Nor as it stands in the URL.
+    # The same in the spelling of a URL.
     assert not [value for value in credentials.parameters.values() if quote_plus(value) in shown]
     assert asked
 
@@ -725,20 +721,23 @@ def test_no_secret_is_in_the_error_of_a_connection_that_fails(
 
 
 def _shown(address: str, credentials: Credentials, caplog: pytest.LogCaptureFixture) -> str:
-    """Everything that somebody may see of a request for a call that fails."""
+    """Return all texts that a failed request shows in errors and logs."""
     caplog.set_level(logging.DEBUG)
-    with asking(address, credentials, retry_budget=2.0) as client, pytest.raises(TrackdriveError) as caught:
+    with (
+        client_for(address, credentials, retry_budget=2.0) as client,
+        pytest.raises(TrackdriveError) as caught,
+    ):
         next(client.calls())
     seen = [*(f"{error} {error!r} {vars(error)}" for error in _chain(caught.value)), *caplog.messages]
     assert any("/api/v1/calls" in message for message in caplog.messages)
     return "\n".join(seen)
 
 
-def test_errors_beside_an_empty_page_are_not_a_day_without_calls() -> None:
+def test_errors_next_to_an_empty_page_are_not_a_day_without_calls() -> None:
     body = b'{"status": 200, "errors": {"base": "Not today."}, "calls": []}'
     with (
         serving(body) as (address, _),
-        asking(address) as client,
+        client_for(address) as client,
         pytest.raises(UnreadableResponse, match="Not today"),
     ):
         list(client.calls())

@@ -26,12 +26,12 @@ from trackdrive_assets.api.envelope import Metadata, NotJson, encode, open_envel
         ("  7 ", "7"),
     ],
 )
-def test_a_cursor_keeps_the_digits_it_was_sent_with(written: str, token: str) -> None:
+def test_a_cursor_keeps_its_digits(written: str, token: str) -> None:
     body = f'{{"metadata": {{"root": "calls", "next_cursor": {written}}}, "calls": []}}'
     assert open_envelope(body.encode()).metadata.next_cursor == token
 
 
-def test_the_captured_envelope_is_understood() -> None:
+def test_the_captured_envelope_is_parsed() -> None:
     envelope = open_envelope(
         b'{"status":200,"metadata":{"in_progress_count":0,"company":"Acme","root":"calls","page":2,'
         b'"total_pages":1155,"per_page":25,"total_count":28833,"next_cursor":32494003,"params":{"page":"2"}},'
@@ -63,7 +63,7 @@ def test_the_rows_are_under_the_root_that_the_metadata_names(root: str) -> None:
         ('{"status": 200, "metadata": null, "calls": []}', []),
     ],
 )
-def test_without_a_named_root_the_content_is_what_is_left(body: str, content: object) -> None:
+def test_without_a_named_root_the_content_is_the_remaining_key(body: str, content: object) -> None:
     envelope = open_envelope(body.encode())
     assert envelope.content == content
     assert envelope.metadata == Metadata()
@@ -93,7 +93,7 @@ def test_a_root_can_be_named_status() -> None:
 
 
 @pytest.mark.parametrize("body", [b'{"stats": {"finished": 3}, "status": 200}', b'{"finished": 3}'])
-def test_a_byte_order_mark_before_the_json_is_no_part_of_it(body: bytes) -> None:
+def test_a_byte_order_mark_is_ignored(body: bytes) -> None:
     assert open_envelope(b"\xef\xbb\xbf" + body).content == {"finished": 3}
     assert open_envelope(b'\xef\xbb\xbf[{"id": 5}]').content == [{"id": 5}]
 
@@ -104,7 +104,7 @@ def test_a_call_without_an_envelope_keeps_its_own_status() -> None:
     assert envelope.status is None
 
 
-def test_the_status_of_the_body_and_its_errors_are_kept_apart_from_the_rows() -> None:
+def test_the_status_and_errors_of_the_body_are_not_rows() -> None:
     envelope = open_envelope(b'{"status": 422, "errors": {"page": "is too high"}}')
     assert envelope.status == 422
     assert envelope.errors == {"page": "is too high"}
@@ -124,13 +124,13 @@ def test_amounts_keep_their_digits() -> None:
     assert encode(row) == body.replace(b" ", b"")[1:-1]
 
 
-def test_a_count_that_is_no_number_is_not_taken_for_one() -> None:
+def test_a_count_that_is_no_number_is_ignored() -> None:
     body = b'{"metadata": {"total_count": true, "total_pages": null, "per_page": "many"}, "calls": []}'
     assert open_envelope(body).metadata == Metadata()
     assert open_envelope(b'{"metadata": {"total_count": 3.0}, "calls": []}').metadata.total_count == 3
 
 
-def test_a_count_that_is_written_as_text_counts() -> None:
+def test_a_count_as_text_is_parsed() -> None:
     body = b'{"metadata": {"total_count": "9", "total_pages": "2", "per_page": "5"}, "calls": []}'
     assert open_envelope(body).metadata == Metadata(None, 9, 2, 5)
 
@@ -138,6 +138,6 @@ def test_a_count_that_is_written_as_text_counts() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"  ", b'{"calls": [{"id"', b"[1,", b"<html></html>", b"{'a': 1}", b"\xff\xfe", b'"\xff"']
 )
-def test_what_is_not_json_is_said_to_be_none(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_an_error(body: bytes) -> None:
     with pytest.raises(NotJson):
         open_envelope(body)

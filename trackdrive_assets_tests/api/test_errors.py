@@ -1,4 +1,4 @@
-"""Errors say what was asked, what came back and what to do, and never a secret."""
+"""The texts of errors: the request, the response and what to do, without secrets."""
 
 import base64
 
@@ -28,8 +28,10 @@ PLAIN_PAIR = KeyPair("front-door", "back-door")
 """Keys without the form of keys."""
 
 
-def answered(status: int, words: str = "because") -> RequestFailed:
-    return error_for(request="GET /api/v1/calls", status=status, server_message=words, credentials=str(PAIR))
+def error_of(status: int, message: str = "because") -> RequestFailed:
+    return error_for(
+        request="GET /api/v1/calls", status=status, server_message=message, credentials=str(PAIR)
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,10 +50,10 @@ def answered(status: int, words: str = "because") -> RequestFailed:
         (599, Unavailable, False),
     ],
 )
-def test_an_error_is_of_the_kind_of_its_status(
+def test_the_status_decides_the_class_of_the_error(
     status: int, kind: type[RequestFailed], permanent: object
 ) -> None:
-    error = answered(status)
+    error = error_of(status)
     assert type(error) is kind
     assert error.is_permanent is permanent
     assert error.status == status
@@ -59,9 +61,9 @@ def test_an_error_is_of_the_kind_of_its_status(
     assert "because" in str(error)
 
 
-def test_an_error_without_words_says_that_there_were_none() -> None:
-    assert "422 Unprocessable" in str(answered(422, words=""))
-    assert "without an explanation" in str(answered(422, words=""))
+def test_an_error_without_a_message_has_a_text_for_that() -> None:
+    assert "422 Unprocessable" in str(error_of(422, message=""))
+    assert "without an explanation" in str(error_of(422, message=""))
 
 
 @pytest.mark.parametrize(
@@ -73,13 +75,13 @@ def test_an_error_without_words_says_that_there_were_none() -> None:
         (422, "Correct the request"),
     ],
 )
-def test_an_error_says_what_to_do(status: int, advice: str) -> None:
-    assert advice in str(answered(status))
+def test_an_error_advises_what_to_do(status: int, advice: str) -> None:
+    assert advice in str(error_of(status))
 
 
-def test_a_refusal_names_the_key_by_its_beginning_alone() -> None:
-    assert "the key pair with the public key tdpube…. Check" in str(answered(401))
-    assert "tdpubex" not in str(answered(401))
+def test_a_refusal_shows_only_the_beginning_of_the_key() -> None:
+    assert "the key pair with the public key tdpube…. Check" in str(error_of(401))
+    assert "tdpubex" not in str(error_of(401))
 
 
 @pytest.mark.parametrize(
@@ -90,11 +92,11 @@ def test_a_refusal_names_the_key_by_its_beginning_alone() -> None:
         ("tdpub0a1b2c", "the key pair"),
     ],
 )
-def test_a_key_is_told_from_others_by_less_than_half_of_it(public: str, shown: str) -> None:
+def test_at_most_half_of_a_key_is_shown(public: str, shown: str) -> None:
     assert str(KeyPair(public, "tdprvexample")) == shown
 
 
-def test_an_incomplete_answer_may_be_whole_the_next_time() -> None:
+def test_an_incomplete_response_is_not_permanent() -> None:
     assert not IncompleteResponse.is_permanent
     assert TrackdriveError.is_permanent
 
@@ -116,16 +118,16 @@ def test_mistakes_of_the_caller_are_value_errors_too(kind: type[Exception]) -> N
         ("nothing to hide", "nothing to hide"),
     ],
 )
-def test_secrets_and_what_has_the_form_of_one_are_redacted(text: str, kept: str) -> None:
+def test_secrets_and_texts_in_the_form_of_keys_are_redacted(text: str, kept: str) -> None:
     assert redact(text, PLAIN_PAIR.secrets) == kept
 
 
 @pytest.mark.parametrize("spelled", ['a/b&"c', "a/b%26%22c", "a%2Fb%26%22c", "a/b&amp;&quot;c", 'a/b&\\"c'])
-def test_a_secret_that_is_spelled_otherwise_is_redacted_too(spelled: str) -> None:
+def test_a_secret_in_another_spelling_is_redacted(spelled: str) -> None:
     assert redact(f"It is {spelled}.", ('a/b&"c',)) == "It is [redacted]."
 
 
-def test_a_secret_that_is_part_of_another_leaves_nothing_of_the_longer_one() -> None:
+def test_a_secret_that_contains_another_is_redacted_completely() -> None:
     assert redact("door and door-key", ("door", "door-key")) == "[redacted] and [redacted]"
 
 
@@ -142,7 +144,7 @@ def test_an_excerpt_does_not_cut_a_secret_in_two() -> None:
     assert "back" not in excerpt(b"x" * (EXCERPT_LENGTH - 4) + b"back-door", PLAIN_PAIR.secrets)
 
 
-def test_credentials_do_not_show_what_they_hold() -> None:
+def test_credentials_do_not_show_their_secrets() -> None:
     for credentials in (PAIR, AuthToken("sesame")):
         for text in (repr(credentials), str(credentials)):
             assert not [secret for secret in credentials.secrets if secret in text]

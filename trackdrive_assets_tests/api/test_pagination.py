@@ -1,4 +1,4 @@
-"""Walking a list: each row once, or an error that says that some are missing. Never fewer without a word."""
+"""Paging through a list: each row once, or an error if rows are missing."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,13 +24,13 @@ class Account:
     """A server with numbered calls, newest first, as the evidence describes it.
 
     Attributes:
-        calls: Their numbers, newest first.
-        largest_page: What a larger page is cut to.
-        exact: Writes the place of a call as a cursor: as an id, or as a float with an exponent.
-        arriving: How many calls come in before each answer but the first.
-        silent: Sends bare arrays.
-        counts: Says how many calls there are.
-        early_zero: The last page with rows says already that it is the last.
+        calls: The numbers of the calls, newest first.
+        largest_page: The largest page that it sends.
+        exact: A function that writes the position of a call as a cursor: an id, or a float with an exponent.
+        arriving: The numbers of calls that come in before each response but the first.
+        silent: Whether it sends bare arrays.
+        counts: Whether it counts the calls.
+        early_zero: Whether the last page with rows has the cursor 0.
     """
 
     calls: list[int]
@@ -108,7 +108,7 @@ def test_every_call_comes_once_and_in_order(account: Account, paging: Paging, pe
     paging=st.sampled_from(Paging),
     per_page=st.integers(1, 40),
 )
-def test_calls_that_come_in_while_paging_cost_no_other(
+def test_calls_that_arrive_between_pages_lose_no_other_call(
     account: Account, arriving: list[int], paging: Paging, per_page: int
 ) -> None:
     there_at_first = names(account.calls)
@@ -128,7 +128,7 @@ def test_calls_that_come_in_while_paging_cost_no_other(
 
 @settings(deadline=None)
 @given(account=accounts, lost=st.integers(1, 59), paging=st.sampled_from(Paging), per_page=st.integers(1, 40))
-def test_a_server_that_loses_rows_is_never_believed(
+def test_a_server_that_loses_rows_is_an_error(
     account: Account, lost: int, paging: Paging, per_page: int
 ) -> None:
     account.counts = True
@@ -152,25 +152,23 @@ def test_a_server_that_loses_rows_is_never_believed(
     account=accounts.map(lambda account: Account(account.calls, account.largest_page, silent=True)),
     per_page=st.integers(1, 40),
 )
-def test_bare_arrays_are_read_to_the_end_even_where_the_server_grants_less_than_was_asked(
-    account: Account, per_page: int
-) -> None:
+def test_bare_arrays_are_complete_from_a_server_with_smaller_pages(account: Account, per_page: int) -> None:
     assert received(account, Paging.PAGE, per_page) == names(account.calls)
 
 
-def test_rows_that_come_again_are_counted_and_left_out() -> None:
+def test_repeated_rows_are_counted_and_dropped() -> None:
     account = Account(newest_first(10), arriving=iter([2]))
     pages = list(paginate(account, paging=Paging.PAGE, per_page=4))
     assert [(len(page.rows), page.repeated) for page in pages] == [(4, 0), (2, 2), (4, 0), (0, 0)]
 
 
-def test_rows_without_a_name_all_count_as_new() -> None:
+def test_rows_without_an_identity_all_count_as_new() -> None:
     page = Page(Rows.of([{"status": "finished"}, {"status": "finished"}]), Metadata("0", 2, 1, 250))
     (walked,) = paginate(lambda _: page, paging=Paging.CURSOR, per_page=250)
     assert len(walked.rows) == 2
 
 
-def test_a_row_is_known_by_its_number_where_it_has_no_uuid() -> None:
+def test_a_row_without_a_uuid_is_identified_by_its_number() -> None:
     pages = iter(
         [
             Page(Rows.of([{"id": 2}, {"id": 1}]), Metadata("2", 2)),
@@ -187,7 +185,7 @@ def test_a_cursor_is_sent_back_digit_for_digit() -> None:
     assert [asked["cursor"] for asked in account.asked] == ["-1", "3.000E+0", "2.000E+0", "1.000E+0"]
 
 
-def test_a_walk_can_begin_in_the_middle() -> None:
+def test_a_list_can_begin_in_the_middle() -> None:
     account = Account(newest_first(9))
     by_cursor = paginate(account, paging=Paging.CURSOR, per_page=2, start="4")
     assert [row["uuid"] for page in by_cursor for row in page.rows] == names([3, 2, 1])
@@ -206,7 +204,7 @@ def test_a_cursor_that_repeats_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("paging", Paging)
-def test_a_page_with_nothing_but_known_rows_is_an_error(paging: Paging) -> None:
+def test_a_page_with_only_known_rows_is_an_error(paging: Paging) -> None:
     pages = iter(
         [_page([2, 1], next_cursor="7", total_pages=9), _page([1, 2], next_cursor="8", total_pages=9)]
     )
@@ -216,7 +214,7 @@ def test_a_page_with_nothing_but_known_rows_is_an_error(paging: Paging) -> None:
         list(paginate(lambda _: next(pages), paging=paging, per_page=2))
 
 
-def test_a_list_that_goes_on_for_far_longer_than_it_is_counted_is_an_error() -> None:
+def test_a_list_that_is_far_longer_than_its_count_is_an_error() -> None:
     numbers = iter(range(1, 100_000))
 
     def more(_: dict[str, str]) -> Page:
@@ -227,13 +225,13 @@ def test_a_list_that_goes_on_for_far_longer_than_it_is_counted_is_an_error() -> 
         list(paginate(more, paging=Paging.CURSOR, per_page=100))
 
 
-def test_an_end_before_the_count_is_an_error_that_says_how_many_are_missing() -> None:
+def test_the_error_of_a_short_list_has_the_missing_number() -> None:
     page = _page([3, 2], next_cursor="0", total_count=5)
     with pytest.raises(IncompleteResponse, match="counted 5 calls but sent 2: 3 are missing"):
         list(paginate(lambda _: page, paging=Paging.CURSOR, per_page=2))
 
 
-def test_a_cursor_that_counts_its_own_row_in_ends_with_the_last_row() -> None:
+def test_a_list_whose_cursor_includes_its_row_ends_with_the_last_row() -> None:
     rows = list(range(9, 0, -1))
 
     def ask(parameters: dict[str, str]) -> Page:
@@ -245,12 +243,12 @@ def test_a_cursor_that_counts_its_own_row_in_ends_with_the_last_row() -> None:
     assert [row["uuid"] for page in pages for row in page.rows] == [f"call {row}" for row in rows]
 
 
-def test_a_page_that_new_calls_have_filled_with_known_rows_is_not_the_end() -> None:
+def test_known_rows_because_of_new_calls_are_not_the_end() -> None:
     account = Account(newest_first(2), arriving=iter([2]))
     with pytest.raises(IncompleteResponse, match="answered page 3 with rows that it had given before"):
         received(account, Paging.PAGE, 1)
 
 
-def test_a_full_page_that_says_nothing_of_what_follows_is_an_error() -> None:
+def test_a_full_page_without_cursor_and_count_is_an_error() -> None:
     with pytest.raises(IncompleteResponse, match="more may follow"):
         list(paginate(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))

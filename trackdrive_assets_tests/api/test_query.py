@@ -59,7 +59,7 @@ NAMES = [row[0] for row in PARAMETERS]
 
 
 @pytest.mark.parametrize(("name", "letters", "value", "text"), PARAMETERS, ids=NAMES)
-def test_a_parameter_is_accepted_parameters_exactly_the_endpoints_that_document_it(
+def test_a_parameter_is_accepted_by_the_endpoints_that_document_it(
     name: str, letters: str, value: object, text: str
 ) -> None:
     query = Query(**{name: value})  # type: ignore[arg-type]  # one name at a time, from the table
@@ -71,11 +71,11 @@ def test_a_parameter_is_accepted_parameters_exactly_the_endpoints_that_document_
                 query.parameters(endpoint)
 
 
-def test_a_query_has_no_parameter_that_nobody_documents() -> None:
+def test_a_query_has_only_documented_parameters() -> None:
     assert sorted(NAMES) == sorted(field.name for field in fields(Query))
 
 
-def test_what_an_endpoint_takes_can_be_asked() -> None:
+def test_the_parameters_of_an_endpoint_can_be_listed() -> None:
     assert accepted_parameters(Endpoint.CALL) == {"serializer"}
     assert accepted_parameters(Endpoint.STATS) == {
         name for name, letters, _, _ in PARAMETERS if "s" in letters
@@ -95,7 +95,7 @@ def test_an_empty_query_sends_nothing() -> None:
         ("created_at_label", catalog.CREATED_AT_LABELS),
     ],
 )
-def test_a_value_outside_of_a_closed_list_is_refused_with_the_choices(
+def test_a_value_outside_a_closed_list_is_refused_with_the_choices(
     name: str, choices: tuple[str, ...]
 ) -> None:
     for choice in choices:
@@ -113,7 +113,7 @@ def test_a_value_outside_of_a_closed_list_is_refused_with_the_choices(
         ("columns", (*catalog.CALL_COLUMNS, *catalog.LEGACY_CALL_COLUMNS)),
     ],
 )
-def test_a_value_outside_of_an_open_list_is_sent_with_a_warning(name: str, choices: tuple[str, ...]) -> None:
+def test_a_value_outside_an_open_list_is_sent_with_a_warning(name: str, choices: tuple[str, ...]) -> None:
     for choice in choices:
         Query(**{name: choice})  # type: ignore[arg-type]  # a warning would be an error here
     with pytest.warns(UndocumentedValueWarning, match=f"{name} 'brand-new'"):
@@ -150,7 +150,7 @@ def test_an_aware_datetime_is_sent_with_its_own_offset() -> None:
     }
 
 
-def test_a_naive_datetime_needs_a_time_zone_beside_it() -> None:
+def test_a_naive_datetime_needs_a_time_zone() -> None:
     naive = datetime(2024, 3, 10, 1, 2, 3)  # noqa: DTZ001  # what is tested
     assert Query(created_at_from=naive, time_zone="EST").parameters(Endpoint.CALLS) == {
         "created_at_from": "2024-03-10 01:02:03",
@@ -208,6 +208,6 @@ def test_columns_as_one_text_lose_only_their_spaces() -> None:
         ("created_at_from", 1718835553),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_refused_by_the_name_of_its_parameter(name: str, value: object) -> None:
+def test_the_error_of_a_wrong_value_names_its_parameter(name: str, value: object) -> None:
     with pytest.raises(QueryError, match=rf"^{name} "):
         Query(**{name: value})  # type: ignore[arg-type]  # what is tested
