@@ -1,4 +1,4 @@
-"""What every test starts from: no account in the environment, a running sandbox, and a pipeline over it."""
+"""The fixtures of all tests: no account in the environment, a running sandbox, and a pipeline on it."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,32 +21,32 @@ from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 
 NOW = datetime(2024, 11, 20, 15, tzinfo=UTC)
-"""The sandbox's clock stands still here."""
+"""The fixed time of the sandbox."""
 
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests that want an account say so."""
+    """Remove the account from the environment."""
     for name in [name for name in os.environ if name.startswith(("TRACKDRIVE_", "DAGSTER_"))]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step that is tried again is tried at once."""
+    """Retry steps without a delay."""
     monkeypatch.setattr(daily, "RETRY_DELAYS", (0,) * len(daily.RETRY_DELAYS))
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Some forty calls a day since March 2024."""
+    """A sandbox with about forty calls a day since March 2024."""
     with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as running:
         yield running
 
 
 @dataclass
 class Clock:
-    """The sandbox's time, for tests to move."""
+    """The time of the sandbox, which tests can change."""
 
     now: datetime
 
@@ -63,7 +63,7 @@ def clock(sandbox: Sandbox) -> Clock:
 
 @dataclass
 class Pipeline:
-    """The definitions on a sandbox, an empty lake and a Dagster instance, with what tests do to them."""
+    """The definitions on a sandbox, an empty lake and a Dagster instance, with methods for tests."""
 
     sandbox: Sandbox
     instance: dg.DagsterInstance
@@ -88,10 +88,7 @@ class Pipeline:
     def run(
         self, selection: dg.AssetSelection, first: str, last: str | None, *, checked: bool = False
     ) -> dg.ExecuteInProcessResult:
-        """Run it, however it ends.
-
-        The checks of the assets are left out, to save their time, unless they are asked for.
-        """
+        """Run a selection, and return the result, also if it failed. Without `checked`, no checks run."""
         ours = build_definitions(self.settings, resources={"trackdrive": self.account})
         definitions = dg.Definitions.merge(ours, dg.Definitions(assets=self.extra))
         keys = selection.resolve(definitions.resolve_asset_graph())
@@ -110,7 +107,7 @@ class Pipeline:
     def launch(
         self, job: str, config: Mapping[str, object], tags: Mapping[str, str] | None = None
     ) -> dg.ExecuteInProcessResult:
-        """Run a job as its launchpad does, with this config of its only step."""
+        """Run a job as its launchpad does, with the config of its only step."""
         definitions = build_definitions(self.settings, resources={"trackdrive": self.account})
         found = definitions.resolve_job_def(job)
         (step,) = [node.name for node in found.nodes]
@@ -139,26 +136,26 @@ class Pipeline:
         return exact_day(date.fromisoformat(partition), ZoneInfo(self.settings.time_zone))
 
     def truth(self, partition: str) -> list[str]:
-        """The uuids of a day, oldest first, as the sandbox itself knows them."""
+        """Return the uuids of a day in the sandbox, oldest first."""
         day = self.day(partition)
         return [str(row["uuid"]) for row in self.sandbox.calls(day.start, day.end)]
 
     def stored(self, partition: str) -> list[str]:
-        """The uuids of a day in the lake, in the order of the file."""
+        """Return the uuids of a day in the lake, in the order of the file."""
         file = self.lake.file("calls", date.fromisoformat(partition))
         return [str(uuid) for uuid in pq.read_table(file).column("uuid").to_pylist()]
 
     def ask(self, sql: str) -> list[tuple[object, ...]]:
-        """An analyst's question to trackdrive.duckdb."""
+        """Return the rows of a query on trackdrive.duckdb."""
         with duckdb.connect(str(self.lake.root / "trackdrive.duckdb"), read_only=True) as connection:
             return connection.sql(sql).fetchall()
 
     def files(self) -> set[str]:
-        """Everything in the lake, by path."""
+        """Return the paths of all files in the lake."""
         return {str(path.relative_to(self.lake.root)) for path in self.lake.root.rglob("*") if path.is_file()}
 
     def materialized(self, key: str) -> dict[str, dict[str, object]]:
-        """The partitions that Dagster counts as materialized, with the metadata that its UI shows."""
+        """Return the materialized partitions, with the metadata that the UI shows."""
         asset_key = dg.AssetKey.from_user_string(key)
         return {
             partition: self._metadata(asset_key, partition)
@@ -175,14 +172,14 @@ class Pipeline:
 
 
 def why(result: dg.ExecuteInProcessResult) -> str:
-    """What the failed steps of a run say, as a person reads it in the UI."""
-    said = []
+    """Return the errors of the failed steps of a run, as the UI shows them."""
+    errors = []
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
-            said.append(failure.user_failure_data.description if failure.user_failure_data else "")
-            said.append(failure.error.to_string() if failure.error else "")
-    return "\n".join(filter(None, said))
+            errors.append(failure.user_failure_data.description if failure.user_failure_data else "")
+            errors.append(failure.error.to_string() if failure.error else "")
+    return "\n".join(filter(None, errors))
 
 
 @pytest.fixture
@@ -205,6 +202,6 @@ def pipeline(sandbox: Sandbox, tmp_path: Path) -> Iterator[Pipeline]:
 
 
 def days_between(first: str, last: str) -> list[str]:
-    """Partition keys, both ends included."""
+    """Return partition keys, both ends included."""
     start, end = date.fromisoformat(first), date.fromisoformat(last)
     return [(start + timedelta(days=n)).isoformat() for n in range((end - start).days + 1)]

@@ -125,7 +125,10 @@ def error_for(
 
 def is_transient(status: int) -> bool:
     """Return whether an HTTP status is temporary."""
-    return status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS} or status >= 500  # noqa: PLR2004 (server errors)
+    return (
+        status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+        or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
 
 
 def excerpt(body: bytes, secrets: Iterable[str]) -> str:

@@ -119,4 +119,5 @@ def _decoder_for(names: Sequence[str]) -> msgspec.json.Decoder[Any]:
         forbid_unknown_fields=True,
         gc=False,
     )
-    return msgspec.json.Decoder(list[row], float_hook=Decimal)  # type: ignore[valid-type]  # a type of run time
+    rows: Any = list[row]  # type: ignore[valid-type]  # a type of run time
+    return msgspec.json.Decoder(rows, float_hook=Decimal)

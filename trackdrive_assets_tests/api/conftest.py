@@ -11,7 +11,7 @@ from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets_tests.support.fake_clock import Hurry
+from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 NOON = datetime(2024, 3, 20, 12, tzinfo=UTC)
 FIRST_DAY = date(2024, 3, 15)
@@ -55,13 +55,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def clock() -> Hurry:
+def clock() -> FakeClock:
     """What the client of this test waits by."""
-    return Hurry()
+    return FakeClock()
 
 
 @pytest.fixture
-def client(sandbox: Sandbox, clock: Hurry) -> Iterator[Client]:
+def client(sandbox: Sandbox, clock: FakeClock) -> Iterator[Client]:
     """A client of the sandbox that tests change."""
     with Client(
         sandbox.base_url,

@@ -39,7 +39,7 @@ from trackdrive_assets.api.transport import RequestGroup, Usage
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.api.conftest import NOON, Doorkeeper, account
-from trackdrive_assets_tests.support.fake_clock import Hurry
+from trackdrive_assets_tests.support.fake_clock import FakeClock
 from trackdrive_assets_tests.support.http_server import serving
 
 PAIR = KeyPair("tdpubopen", "tdprvsesame")
@@ -55,7 +55,7 @@ def client_for(
         base_url,
         credentials,
         ClientOptions(**{"requests_per_second": 0, **options}),
-        clock=clock or Hurry(),
+        clock=clock or FakeClock(),
     )
 
 
@@ -396,7 +396,7 @@ def test_the_response_to_a_hang_up_may_be_empty() -> None:
 
 @pytest.mark.parametrize("kind", ["429", "429-bare", "500", "502", "drop", "truncated", "body-422"])
 def test_hanging_up_is_requested_once_under_every_fault(
-    sandbox: Sandbox, client: Client, clock: Hurry, kind: str
+    sandbox: Sandbox, client: Client, clock: FakeClock, kind: str
 ) -> None:
     uuid = sandbox.add_call(NOON - timedelta(minutes=1), ended_at=None, status="initiated")
     sandbox.inject(kind)
@@ -413,7 +413,7 @@ PASSING = ["429", "429-bare", "500", "502", "html", "empty", "drop", "truncated"
 
 @pytest.mark.parametrize("kind", PASSING)
 def test_after_temporary_failures_the_calls_are_exact(
-    sandbox: Sandbox, client: Client, clock: Hurry, kind: str
+    sandbox: Sandbox, client: Client, clock: FakeClock, kind: str
 ) -> None:
     sandbox.inject(kind, times=4, every=2)
     query = Query(created_at_from=START, created_at_to=END, per_page=25)
@@ -524,7 +524,7 @@ def test_the_error_of_a_revoked_key_names_what_to_check(sandbox: Sandbox, client
 
 
 def test_the_pause_that_the_server_demands_is_observed_in_full(
-    sandbox: Sandbox, client: Client, clock: Hurry
+    sandbox: Sandbox, client: Client, clock: FakeClock
 ) -> None:
     sandbox.inject("429", retry_after=120)
     next(client.calls())
@@ -532,7 +532,7 @@ def test_the_pause_that_the_server_demands_is_observed_in_full(
 
 
 def test_a_pause_until_a_date_is_observed() -> None:
-    clock = Hurry()
+    clock = FakeClock()
     later = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)}
     with (
         serving(b"", status=503, headers=later) as (address, asked),
@@ -547,7 +547,7 @@ def test_a_pause_until_a_date_is_observed() -> None:
 
 
 def test_a_pause_over_the_budget_is_an_error_with_its_length(
-    sandbox: Sandbox, client: Client, clock: Hurry
+    sandbox: Sandbox, client: Client, clock: FakeClock
 ) -> None:
     sandbox.inject("429", retry_after=900)
     with pytest.raises(
@@ -591,7 +591,7 @@ def test_the_error_of_an_unreachable_server_names_its_address() -> None:
         "http://a:99999",
     ],
 )
-def test_an_invalid_address_is_an_error_without_a_retry(address: str, clock: Hurry) -> None:
+def test_an_invalid_address_is_an_error_without_a_retry(address: str, clock: FakeClock) -> None:
     with client_for(address, TOKEN, clock=clock) as client, pytest.raises(RequestFailed) as caught:
         client.call(5)
     assert f"was not sent: {address.rstrip('/')!r} is no address" in str(caught.value)

@@ -15,7 +15,7 @@ from trackdrive_assets.api.rate_limit import (
     shared_rate_limiter,
 )
 from trackdrive_assets_tests.api.conftest import Doorkeeper
-from trackdrive_assets_tests.support.fake_clock import Hurry
+from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 
 @pytest.mark.parametrize("allowed", [1, 2, 4])
@@ -130,7 +130,7 @@ def test_the_cooldown_grows_with_each_refusal() -> None:
 
 
 def test_a_refusal_pauses_all_requests_as_long_as_demanded() -> None:
-    limiter, clock = RateLimiter(0, 4), Hurry()
+    limiter, clock = RateLimiter(0, 4), FakeClock()
     with limiter.acquire(clock) as sent_at:
         limiter.record_refusal(sent_at, 9, clock.now())
     with limiter.acquire(clock) as another:
@@ -140,7 +140,7 @@ def test_a_refusal_pauses_all_requests_as_long_as_demanded() -> None:
 def test_a_waiting_request_waits_again_after_a_refusal() -> None:
     limiter = RateLimiter(1, 4)
 
-    class RefusalDuringSleep(Hurry):
+    class RefusalDuringSleep(FakeClock):
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
             if len(self.pauses) == 1:
@@ -154,7 +154,7 @@ def test_a_waiting_request_waits_again_after_a_refusal() -> None:
 
 
 def test_a_later_shorter_pause_does_not_end_a_longer_one() -> None:
-    limiter, clock = RateLimiter(0, 4), Hurry()
+    limiter, clock = RateLimiter(0, 4), FakeClock()
     for retry_after in (6, None, 0, 1):
         limiter.record_refusal(0.0, retry_after, clock.now())
     with limiter.acquire(clock) as sent_at:
@@ -162,7 +162,7 @@ def test_a_later_shorter_pause_does_not_end_a_longer_one() -> None:
 
 
 def test_an_outage_of_refusals_does_not_decrease_the_rate() -> None:
-    limiter, clock = RateLimiter(CONFIGURED, 4), Hurry()
+    limiter, clock = RateLimiter(CONFIGURED, 4), FakeClock()
     for _ in range(300):
         with limiter.acquire(clock) as sent_at:
             limiter.record_refusal(sent_at, None, clock.now())
@@ -174,7 +174,7 @@ def test_an_outage_of_refusals_does_not_decrease_the_rate() -> None:
 
 
 def test_several_refusals_at_the_same_time_count_as_one() -> None:
-    limiter, clock = RateLimiter(CONFIGURED, 16), Hurry()
+    limiter, clock = RateLimiter(CONFIGURED, 16), FakeClock()
     times = []
     for _ in range(20):
         with limiter.acquire(clock) as sent_at:
@@ -191,7 +191,7 @@ def test_several_refusals_at_the_same_time_count_as_one() -> None:
 
 def test_a_server_with_a_lower_limit_refuses_at_most_twice() -> None:
     """The server has a token bucket of four, filled by four per second. We send 100 requests at five."""
-    limiter, clock = RateLimiter(CONFIGURED, 8), Hurry()
+    limiter, clock = RateLimiter(CONFIGURED, 8), FakeClock()
     tokens, filled, refusals, sent = 4.0, 0.0, 0, 0
     while sent < 100:
         with limiter.acquire(clock) as now:

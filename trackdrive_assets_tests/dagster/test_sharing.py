@@ -107,7 +107,7 @@ def analyst(path: Path, *, read_only: bool) -> Iterator[Analyst]:
         process.join()
 
 
-def answer(questions: Connection, path: Path, read_only: bool) -> None:  # noqa: FBT001  the arguments of a process
+def answer(questions: Connection, path: Path, read_only: bool) -> None:  # noqa: FBT001
     # Until the other end is closed.
     with duckdb.connect(path, read_only=read_only) as connection, suppress(EOFError):
         while True:

@@ -14,7 +14,7 @@ from trackdrive_assets.doctor.probes import findings
 from trackdrive_assets.doctor.requests import send_requests
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
-from trackdrive_assets_tests.support.fake_clock import Hurry
+from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 NOW = datetime(2024, 3, 20, 12, tzinfo=UTC)
 OK, DIFFERS, INCONCLUSIVE, FAILED = Result.OK, Result.DIFFERS, Result.INCONCLUSIVE, Result.FAILED
@@ -34,7 +34,7 @@ def connect(base_url: str, credentials: KeyPair | AuthToken | None = None, **opt
         base_url,
         known,
         ClientOptions(**{"requests_per_second": 0, "retry_budget": 5, **options}),
-        clock=Hurry(),
+        clock=FakeClock(),
     )
 
 

@@ -21,7 +21,7 @@ from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import Exclusion
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.support.fake_clock import Hurry
+from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 
@@ -34,7 +34,7 @@ def client_of(sandbox: Sandbox, max_concurrency: int = 16, per_page: int = 7) ->
         ClientOptions(
             per_page=per_page, requests_per_second=0, max_concurrency=max_concurrency, retry_budget=20
         ),
-        clock=Hurry(),
+        clock=FakeClock(),
     )
 
 

@@ -25,7 +25,7 @@ from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import TABLES
 from trackdrive_assets_tests.conftest import Pipeline
-from trackdrive_assets_tests.support.fake_clock import Hurry
+from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 CALLS, REPORTS, STATS = "/api/v1/calls", "/api/v1/calls/reports", "/api/v1/calls/stats"
 
@@ -58,7 +58,7 @@ class NoSleepResource(TrackdriveResource):
                 read_timeout=READ_TIMEOUT,
                 retry_budget=self.retry_budget,
             ),
-            clock=Hurry(),
+            clock=FakeClock(),
         ) as client:
             yield client
 
