@@ -1,7 +1,7 @@
-"""Exact days and windows of time: first and last instants, and how each is divided. Pure functions.
+"""Exact days and windows of time: their first and last instants, and their division. Pure functions.
 
-A calendar day of a zone is 23, 24 or 25 hours. A list of calls is divided by creation time, because
-a cursor cannot be followed from two ends. Not here: fetching anything.
+A calendar day of a zone has 23, 24 or 25 hours. A list of calls is divided by creation time, because a
+cursor goes in one direction only. Nothing is fetched here.
 """
 
 import math
@@ -11,19 +11,19 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-# Every cut falls on a multiple of this, in every zone: offsets are multiples of 15 minutes.
-_FINEST = timedelta(minutes=5)
+# All intervals start at a multiple of five minutes, in every zone. The offsets of zones are multiples of 15.
+_TICK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class Day:
-    """A calendar day of a zone: 24 hours, or 23 and 25 when the clock is changed.
+    """A calendar day of a zone. It has 24 hours, or 23 or 25 if the clock changes.
 
     Attributes:
-        date: The partition.
-        zone: Where it is that day.
-        start: First instant, in UTC.
-        end: First instant of the next day, in UTC.
+        date: The date of the partition.
+        zone: The time zone of the day.
+        start: The first instant, in UTC.
+        end: The first instant of the next day, in UTC.
     """
 
     date: date
@@ -35,26 +35,29 @@ class Day:
         return self.date.isoformat()
 
     def intervals(self, minutes: int) -> list[tuple[datetime, datetime]]:
-        """The day cut where the wall clock shows a multiple of `minutes`: start and end of each, in UTC.
+        """Divide the day where the wall clock shows a multiple of `minutes`.
 
-        Intervals follow the wall clock. When it is changed, one that is longer than the change is shorter or
-        longer by it: six hours become five or seven; one hour is half an hour longer where the clock moves by
-        half an hour.
+        If the clock changes, an interval longer than the change gets shorter or longer by the change. Six
+        hours become five or seven. One hour becomes half an hour longer in a zone that changes by half an
+        hour.
+
+        Returns:
+            The start and end of each interval, in UTC.
         """
-        ticks = int((self.end - self.start) / _FINEST)
-        instants = (self.start + tick * _FINEST for tick in range(ticks))
-        cuts = [instant for instant in instants if self._on_the_clock(instant, minutes)]
-        if not cuts or cuts[0] != self.start:
-            cuts.insert(0, self.start)
-        return list(zip(cuts, [*cuts[1:], self.end], strict=True)) if ticks else []
+        ticks = int((self.end - self.start) / _TICK)
+        instants = (self.start + tick * _TICK for tick in range(ticks))
+        starts = [instant for instant in instants if self._is_on_grid(instant, minutes)]
+        if not starts or starts[0] != self.start:
+            starts.insert(0, self.start)
+        return list(zip(starts, [*starts[1:], self.end], strict=True)) if ticks else []
 
-    def _on_the_clock(self, instant: datetime, minutes: int) -> bool:
+    def _is_on_grid(self, instant: datetime, minutes: int) -> bool:
         local = instant.astimezone(self.zone)
         return (local.hour * 60 + local.minute) % minutes == 0
 
 
 def exact_day(day: date, zone: ZoneInfo) -> Day:
-    """A calendar day of a zone. Where midnight is skipped, the day starts when the clock has jumped."""
+    """Return a calendar day of a zone. If the clock skips midnight, the day starts after the skipped time."""
     return Day(day, zone, _midnight(day, zone), _midnight(day + timedelta(days=1), zone))
 
 
@@ -63,21 +66,22 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def not_begun(days: Sequence[Day], now: datetime) -> list[Day]:
-    """The days that have not begun: nothing can be known of them."""
+    """Return the days that have not begun, so that they have no data yet."""
     return [day for day in days if day.start > now]
 
 
-# Whether the API counts `created_at_to` in, and what it does with fractions of a second, is not documented.
-# Asking wider on both sides, and in whole seconds, makes it not matter.
-MARGIN = timedelta(seconds=1)
+QUERY_MARGIN = timedelta(seconds=1)
+"""The time by which a query is wider than its window, on both sides. It is not documented whether the API
+includes `created_at_to`, and what it does with fractions of a second. With the margin neither matters."""
+
 _SECOND = timedelta(seconds=1)
 
-LARGEST_PART = 16
-"""The number of pages in a part, about. A window that has more is divided even if no thread is free, so that
-an earlier day ends before a later one has gone far. Each part costs half a page: its last is not full."""
+MAX_PAGES_PER_PART = 16
+"""The number of pages above which a window is divided, even if no thread is free. So an earlier day ends
+before the next day has many pages. Each part costs about half a page, because its last page is not full."""
 
-SMALLEST_PART = 1.5
-"""The least number of pages in a part. In a smaller part, the request that it costs takes what it saves."""
+MIN_PAGES_PER_PART = 1.5
+"""The smallest number of pages of a part. A smaller part costs more in requests than it saves in time."""
 
 
 @dataclass(frozen=True)
@@ -91,28 +95,31 @@ class Window:
         return isinstance(moment, datetime) and self.start <= moment < self.end
 
     @property
-    def asked(self) -> tuple[datetime, datetime]:
-        """What to ask the API for, so that nothing of the window is missing."""
-        first, last = self.start - MARGIN, self.end + MARGIN
+    def query_range(self) -> tuple[datetime, datetime]:
+        """The range to query, in whole seconds. It is wide enough to contain every call of the window."""
+        first, last = self.start - QUERY_MARGIN, self.end + QUERY_MARGIN
         return first.replace(microsecond=0), last.replace(microsecond=0) + _SECOND * bool(last.microsecond)
 
 
-def how_many_parts(pages_left: int, places: int) -> int:
-    """Return into how many parts to divide what is left of a window; 1 if it should stay whole.
+def part_count(pages_left: int, slots: int) -> int:
+    """Return the number of parts to divide the rest of a window into; 1 if it should not be divided.
 
-    Calls are not spread evenly over a day, so there are twice as many parts as requests: while one thread
-    fetches a full part, another fetches two that are not.
+    Calls are not spread evenly over a day, so there are twice as many parts as slots. While one thread
+    fetches a part with many calls, another fetches two parts with few.
 
     Args:
         pages_left: The number of pages that are left.
-        places: The number of requests that may be in flight for them.
+        slots: The number of requests that may be in flight for them.
     """
-    wanted = max(math.ceil(pages_left / LARGEST_PART), 2 * places if places > 1 else 1)
-    return max(1, min(wanted, int(pages_left / SMALLEST_PART)))
+    wanted = max(math.ceil(pages_left / MAX_PAGES_PER_PART), 2 * slots if slots > 1 else 1)
+    return max(1, min(wanted, int(pages_left / MIN_PAGES_PER_PART)))
 
 
-def divided(window: Window, parts: int) -> list[Window]:
-    """Divide into parts of the same length, newest first, at whole seconds; fewer where it is too short."""
+def divide(window: Window, parts: int) -> list[Window]:
+    """Divide a window into parts of the same length, newest first.
+
+    The parts begin and end at whole seconds. A window that is too short has fewer parts.
+    """
     length = (window.end - window.start) / parts
     cuts = [(window.start + number * length).replace(microsecond=0) for number in range(1, parts)]
     inner = [cut for cut in dict.fromkeys(cuts) if window.start < cut < window.end]
@@ -120,14 +127,14 @@ def divided(window: Window, parts: int) -> list[Window]:
     return [Window(start, end) for start, end in pairwise(edges)][::-1]
 
 
-def newest_first(moments: Sequence[datetime]) -> bool:
-    """Whether calls came in the order that lets the last of a page tell what is left."""
-    return all(earlier >= later for earlier, later in pairwise(moments))
+def is_newest_first(moments: Sequence[datetime]) -> bool:
+    """Return whether calls are in descending order of their creation time."""
+    return all(newer >= older for newer, older in pairwise(moments))
 
 
-def below(window: Window, oldest: datetime) -> Window:
-    """What is left of a window when the page is read that ends with the call created at `oldest`.
+def rest_of(window: Window, oldest: datetime) -> Window:
+    """Return the rest of a window after a page whose last call was created at `oldest`.
 
-    Other calls of that very moment may be to come, so it counts as left.
+    The rest includes that instant, because the next page can contain more calls of it.
     """
     return Window(window.start, min(window.end, oldest.astimezone(UTC) + timedelta(microseconds=1)))

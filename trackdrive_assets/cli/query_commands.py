@@ -151,7 +151,7 @@ def _calls_query(
 ) -> Query:
     if window:
         # The query is wider than the days. Calls outside of the days are removed from the response.
-        first, last = window.asked
+        first, last = window.query_range
         parameters |= {"created_at_from": first, "created_at_to": last}
     if columns:
         # The client identifies calls by uuid, and the days are cut by created_at.

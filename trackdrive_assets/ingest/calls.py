@@ -21,7 +21,7 @@ from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.pagination import Page, identities, missing_count
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
-from trackdrive_assets.days import Day, Window, below, divided, how_many_parts, newest_first
+from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, log_next_attempt
 from trackdrive_assets.ingest.changes import RecordedChanges, record_changes
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
@@ -156,7 +156,7 @@ class _DayFetch:
 
     def _pages_of(self, window: Window) -> Iterator[_FetchedPage]:
         """Fetch the pages of a window, one after another."""
-        since, until = window.asked
+        since, until = window.query_range
         query = Query(
             created_at_from=since,
             created_at_to=until,
@@ -176,15 +176,20 @@ def windows_after(first: _FetchedPage, whole: Window, share: int) -> list[Window
         share: The number of requests that the day can have in flight.
 
     Returns:
-        The windows. None if few pages are left, or if the page does not tell what is left.
+        The windows. None if few pages are left, or if the first page does not show what is left.
     """
     moments = [moment for moment in first.moments if moment is not None]
     metadata = first.page.metadata
     left = missing_count(metadata.total_count, len(first.moments))
-    if not left or len(moments) < len(first.moments) or not newest_first(moments) or moments[-1] not in whole:
+    if (
+        not left
+        or len(moments) < len(first.moments)
+        or not is_newest_first(moments)
+        or moments[-1] not in whole
+    ):
         return []
     pages_left = math.ceil(left / (metadata.per_page or len(moments)))
-    windows = divided(below(whole, moments[-1]), how_many_parts(pages_left, share))
+    windows = divide(rest_of(whole, moments[-1]), part_count(pages_left, share))
     return windows if len(windows) > 1 else []
 
 
