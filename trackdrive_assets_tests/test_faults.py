@@ -113,7 +113,7 @@ def test_a_permanent_error_is_requested_once(trial: Trial, path: str, key: str, 
 
 def test_a_pause_over_the_budget_keeps_the_old_day(trial: Trial) -> None:
     trial.sandbox.inject("429", times=None, retry_after=900)
-    assert "Asked once; to wait another 900 s would be" in assert_kept(trial, DAY, keys=("calls",))
+    assert "Sent once. Another pause of 900 s would exceed" in assert_kept(trial, DAY, keys=("calls",))
 
 
 @dataclass

@@ -16,12 +16,14 @@ from trackdrive_assets.api import catalog, responses
 from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.envelope import Envelope, encode
 from trackdrive_assets.api.errors import QueryError, UnreadableResponse
+from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions
 from trackdrive_assets.api.pagination import Page, Paging, paginate, report_ends
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
-from trackdrive_assets.api.transport import ROOT, RawResponse, RequestGroup, Transport, Usage
+from trackdrive_assets.api.transport import ROOT, Transport
+from trackdrive_assets.api.usage import RequestGroup, Usage
 
 # An id has a digit, so that it is not the name of another endpoint.
 _CALL_ID = re.compile(r"(?=.*\d)[0-9A-Za-z-]+")

@@ -1,14 +1,13 @@
 """Send requests: the session, the rate limit, the retries, and the error for each bad response.
 
-Only this module opens connections. `client.py` has the endpoints, `retry.py` decides about retries, and
+Only this module opens connections. `client.py` has the endpoints. `retry.py` decides about retries, and
 `rate_limit.py` about the rate.
 """
 
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -31,12 +30,13 @@ from trackdrive_assets.api.errors import (
     is_transient,
     redact,
 )
+from trackdrive_assets.api.http_responses import FIRST_ERROR_STATUS, RawResponse, Response
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.rate_limit import Clock, shared_rate_limiter
+from trackdrive_assets.api.usage import RequestGroup, Usage
 
 ROOT = "/api/v1/"
 
-_FIRST_ERROR_STATUS = 400
 _LOGS_OF_URLS = ("urllib3.connection", "urllib3.connectionpool")
 _log = logging.getLogger(__name__)
 Read = TypeVar("Read")
@@ -46,89 +46,6 @@ _decoding_lock = threading.Lock()
 
 # Bytes per read. The default of requests, ten kilobytes, needs hundreds of reads for a page of calls.
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Usage:
-    """The number of requests.
-
-    Attributes:
-        requests: The requests that were sent, retries included.
-        retries: The retries among them.
-    """
-
-    requests: int = 0
-    retries: int = 0
-
-    def __add__(self, more: "Usage") -> "Usage":
-        return Usage(self.requests + more.requests, self.retries + more.retries)
-
-    def __sub__(self, earlier: "Usage") -> "Usage":
-        return Usage(self.requests - earlier.requests, self.retries - earlier.retries)
-
-
-class RequestGroup:
-    """Requests that belong together, like all those of one day.
-
-    Args:
-        priority: The waiting request with the lowest number gets the next free slot.
-
-    Attributes:
-        usage: The requests of the group so far.
-        is_cancelled: Whether no more requests of the group are sent.
-    """
-
-    def __init__(self, priority: int = 0) -> None:
-        self.priority = priority
-        self.usage = Usage()
-        self.is_cancelled = False
-        self._lock = threading.Lock()
-
-    def count(self, more: Usage) -> None:
-        """Add to the usage."""
-        with self._lock:
-            self.usage += more
-
-    def cancel(self) -> None:
-        """Send no more requests. Requests in flight are not interrupted."""
-        self.is_cancelled = True
-
-
-@dataclass(frozen=True)
-class Response:
-    """A response with its complete body.
-
-    Attributes:
-        http: The status and the headers.
-        body: The complete body.
-        request: The method and the path of the request, for errors.
-    """
-
-    http: requests.Response
-    body: bytes
-    request: str
-
-
-@dataclass(frozen=True)
-class RawResponse:
-    """A response of any status, with its body as it came.
-
-    Attributes:
-        status: The HTTP status.
-        headers: The headers by name, in any case.
-        body: The complete body.
-        seconds: The time from the request to the beginning of the response.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    seconds: float
-
-    @property
-    def is_redirect(self) -> bool:
-        """Whether it redirects to another address."""
-        return "Location" in self.headers and self.status < _FIRST_ERROR_STATUS
 
 
 class Transport:
@@ -259,14 +176,14 @@ class Transport:
         # The new error has no context, because the text of the original contains the URL with the token.
         if isinstance(failure, ValueError):
             raise RequestFailed(
-                f"{request} was not sent: {self.base_url!r} is no address ({type(failure).__name__}). "
-                f"base_url is one like https://acme.trackdrive.com.",
+                f"{request} was not sent: {self.base_url!r} is not an address ({type(failure).__name__}). "
+                f"Use a base_url such as https://acme.trackdrive.com.",
                 request=request,
             )
         if failure is not None:
             raise Unavailable(
-                f"{request} was not answered: {self._redacted_cause(failure)}. "
-                f"Check the network, and that {self.base_url} is the account's address.",
+                f"{request} got no response: {self._redacted_cause(failure)}. "
+                f"Check the network, and check that {self.base_url} is the account's address.",
                 request=request,
             )
         try:
@@ -283,9 +200,9 @@ class Transport:
         """Return the body of a response with a good HTTP status."""
         status = response.http.status_code
         if response.http.is_redirect:
-            message = "it redirects, as an account does that is not at this address"
+            message = "it redirects, so the account probably has another address"
             raise self._error(response, status, message)
-        if status >= _FIRST_ERROR_STATUS:
+        if status >= FIRST_ERROR_STATUS:
             raise self._error(response, status, self._server_message(response.body))
         return response.body
 
@@ -316,12 +233,11 @@ class Transport:
         except NotJson as error:
             reason = str(error)
         else:
-            if envelope.status is not None and envelope.status >= _FIRST_ERROR_STATUS:
+            if envelope.status is not None and envelope.status >= FIRST_ERROR_STATUS:
                 raise self._error(response, envelope.status, self._server_message(body))
             return envelope
         raise Unavailable(
-            f"{response.request} was answered with something that is not JSON ({reason}). "
-            f"It begins: {self.excerpt(body)}",
+            f"The response to {response.request} is not JSON ({reason}). It begins: {self.excerpt(body)}",
             request=response.request,
             status=response.http.status_code,
         )
@@ -337,24 +253,24 @@ class Transport:
     def _redacted_cause(self, error: requests.RequestException) -> str:
         kind = type(error).__name__
         if isinstance(error, requests.exceptions.SSLError):
-            return f"no safe connection: certificate or protocol is not as https wants it ({kind})"
+            return f"no secure connection: the certificate or the protocol is not valid for https ({kind})"
         if isinstance(error, requests.ConnectTimeout):
             return f"no connection within {self._timeout[0]:g} s ({kind})"
         if isinstance(error, requests.Timeout):
-            return f"nothing was sent for {self._timeout[1]:g} s ({kind})"
+            return f"no data arrived for {self._timeout[1]:g} s ({kind})"
         return f"the connection failed ({kind})"
 
     def _log_retry(self, group: RequestGroup, state: tenacity.RetryCallState) -> None:
         self._count(group, Usage(retries=1))
-        _log.warning("Asking again in %.1f s: %s", state.upcoming_sleep, _error_of(state))
+        _log.warning("Retrying in %.1f s: %s", state.upcoming_sleep, _error_of(state))
 
     def _give_up(self, state: tenacity.RetryCallState) -> NoReturn:
         error = _error_of(state)
         if isinstance(error, Unavailable):
             attempts = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
             raise Unavailable(
-                f"{error} Asked {attempts}; to wait another {state.upcoming_sleep:.0f} s would be over the "
-                f"budget of {self._retry_budget:.0f} s for one request. Try again later.",
+                f"{error} Sent {attempts}. Another pause of {state.upcoming_sleep:.0f} s would exceed the "
+                f"retry budget of {self._retry_budget:.0f} s for one request. Try again later.",
                 request=error.request,
                 status=error.status,
                 retry_after=error.retry_after,

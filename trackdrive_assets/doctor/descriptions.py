@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from trackdrive_assets.api.envelope import any_value
 from trackdrive_assets.api.errors import is_transient
-from trackdrive_assets.api.transport import RawResponse
+from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.doctor.finding import Finding, failed, inconclusive
 from trackdrive_assets.doctor.replies import (
     Replies,

@@ -12,8 +12,8 @@ from typing import Self
 from trackdrive_assets.api import responses
 from trackdrive_assets.api.envelope import Envelope, Metadata, NotJson, any_value, open_envelope
 from trackdrive_assets.api.errors import RequestFailed
+from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.rows import Row
-from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.tables.values import instant
 
 Reply = RawResponse | RequestFailed | None

@@ -9,10 +9,10 @@ from http import HTTPStatus
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import RequestFailed
+from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.pagination import FIRST_CURSOR
 from trackdrive_assets.api.query import Endpoint
 from trackdrive_assets.api.rows import Row
-from trackdrive_assets.api.transport import RawResponse
 from trackdrive_assets.doctor.replies import KnownCall, Replies, Reply, rows_of, status_of
 
 LARGE_PAGE = 1000

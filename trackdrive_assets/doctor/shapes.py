@@ -6,7 +6,7 @@ Not here: the values of the calls (`conversions.py`).
 import re
 
 from trackdrive_assets.api import responses
-from trackdrive_assets.api.transport import RawResponse
+from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.doctor.access import CHECK_THE_ADDRESS
 from trackdrive_assets.doctor.descriptions import failure, no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, failed, inconclusive, ok

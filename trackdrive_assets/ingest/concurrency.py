@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
-from trackdrive_assets.api.transport import Usage
+from trackdrive_assets.api.usage import Usage
 from trackdrive_assets.ingest.fetcher import Cancelled, ConcurrentDays, Fetcher, Progress, Update
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.tables.errors import MalformedRow

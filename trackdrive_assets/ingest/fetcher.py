@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.transport import RequestGroup
+from trackdrive_assets.api.usage import RequestGroup
 
 _MOST_WAITING = 2
 """Items that wait for the thread of the day before the others stop asking for more."""

@@ -35,7 +35,7 @@ from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.pagination import Paging
 from trackdrive_assets.api.query import Query, UndocumentedValueWarning
 from trackdrive_assets.api.rate_limit import Clock
-from trackdrive_assets.api.transport import RequestGroup, Usage
+from trackdrive_assets.api.usage import RequestGroup, Usage
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.api.conftest import NOON, Doorkeeper, account
@@ -551,7 +551,7 @@ def test_a_pause_over_the_budget_is_an_error_with_its_length(
 ) -> None:
     sandbox.inject("429", retry_after=900)
     with pytest.raises(
-        Unavailable, match=r"Asked once; to wait another 900 s would be over the budget of 300 s"
+        Unavailable, match=r"Sent once\. Another pause of 900 s would exceed the retry budget of 300 s"
     ):
         next(client.calls())
     assert clock.pauses == []
@@ -561,7 +561,7 @@ def test_a_server_that_stays_down_fails_within_the_budget(sandbox: Sandbox) -> N
     sandbox.inject("502", times=None)
     with (
         client_for(sandbox.base_url, keys_of(sandbox), retry_budget=0.0) as client,
-        pytest.raises(Unavailable, match=r"502 Bad Gateway: <html>.*over the budget of 0 s") as caught,
+        pytest.raises(Unavailable, match=r"502 Bad Gateway.*exceed the retry budget of 0 s") as caught,
     ):
         client.call(5)
     assert caught.value.status == 502
@@ -594,8 +594,8 @@ def test_the_error_of_an_unreachable_server_names_its_address() -> None:
 def test_an_invalid_address_is_an_error_without_a_retry(address: str, clock: FakeClock) -> None:
     with client_for(address, TOKEN, clock=clock) as client, pytest.raises(RequestFailed) as caught:
         client.call(5)
-    assert f"was not sent: {address.rstrip('/')!r} is no address" in str(caught.value)
-    assert "base_url is one like https://acme.trackdrive.com" in str(caught.value)
+    assert f"was not sent: {address.rstrip('/')!r} is not an address" in str(caught.value)
+    assert "Use a base_url such as https://acme.trackdrive.com" in str(caught.value)
     assert caught.value.is_permanent
     assert clock.pauses == []
 
@@ -606,7 +606,9 @@ def test_a_redirect_is_not_followed() -> None:
         serving(b"", status=302, headers={"Location": "/login"}) as (address, asked),
         client_for(address) as client,
     ):
-        with pytest.raises(Rejected, match="302 Found: it redirects, as an account does that is not at this"):
+        with pytest.raises(
+            Rejected, match="302 Found: it redirects, so the account probably has another address"
+        ):
             client.call(5)
         with pytest.raises(Rejected, match="it redirects"):
             client.calls_csv()

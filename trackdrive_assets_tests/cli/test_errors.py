@@ -70,7 +70,7 @@ def test_a_retry_is_reported_on_stderr(
     sandbox.inject("429", retry_after=0)
     outcome = trackdrive("calls", "--limit", "1", "--columns", "uuid")
     assert outcome.exit_code == 0
-    assert outcome.stderr.startswith("Asking again in")
+    assert outcome.stderr.startswith("Retrying in")
     assert len(outcome.stdout.splitlines()) == 2
 
 

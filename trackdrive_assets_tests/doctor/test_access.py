@@ -62,7 +62,7 @@ def test_an_unreachable_host_is_one_transient_failure(scheme: str) -> None:
     assert probes_with(FAILED, found) == {"host"}
     assert is_transient_failure(found.values())
     assert address in found["host"].description
-    assert ("no safe connection" in found["host"].description) is (scheme == "https")
+    assert ("no secure connection" in found["host"].description) is (scheme == "https")
 
 
 def test_a_silent_server_is_given_up_after_the_read_timeout() -> None:
@@ -70,7 +70,7 @@ def test_a_silent_server_is_given_up_after_the_read_timeout() -> None:
         sandbox.inject("slow", times=None, delay=0.4)
         found = probe_sandbox(sandbox, read_timeout=0.1, retry_budget=0)
     assert found["host"].result is FAILED
-    assert "nothing was sent for 0.1 s" in found["host"].description
+    assert "no data arrived for 0.1 s" in found["host"].description
 
 
 @pytest.mark.parametrize("kind", ["500", "502", "429-bare"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trackdrive_assets.api.transport import RawResponse
+from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.doctor.finding import Finding, Result
 from trackdrive_assets.doctor.probes import findings
 from trackdrive_assets.doctor.replies import KnownCall

@@ -12,7 +12,7 @@ from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import Rejected
 from trackdrive_assets.api.options import ClientOptions
-from trackdrive_assets.api.transport import Usage
+from trackdrive_assets.api.usage import Usage
 from trackdrive_assets.ingest.concurrency import Outcome, run_concurrently
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.errors import LakeError
