@@ -70,10 +70,10 @@ def _parse_subdomain(value: Any) -> str:
 def _parse_base_url(value: Any) -> str:
     try:
         parts = urlsplit(str(value))
-        given = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        is_complete = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        given = False
-    if not given:
+        is_complete = False
+    if not is_complete:
         raise _InvalidValue("use a scheme and a host, such as https://acme.trackdrive.com")
     if parts.username or parts.password:
         raise _InvalidValue("remove the credentials; they have their own variables")
@@ -82,29 +82,22 @@ def _parse_base_url(value: Any) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _parse_webhook(value: Any) -> str:
-    parts = urlsplit(str(value))
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _InvalidValue("use the complete URL of the webhook, such as https://hooks.example.com/…")
-    return str(value)
+def _parse_url(advice: str, *, is_folder: bool = False) -> Parse:
+    def parse(value: Any) -> str:
+        parts = urlsplit(str(value))
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise _InvalidValue(advice)
+        return str(value).rstrip("/") if is_folder else str(value)
 
-
-def _parse_code_url(value: Any) -> str:
-    parts = urlsplit(str(value))
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _InvalidValue(
-            "use the URL of the folder with README.md, such as https://git.example.com/acme/blob/main"
-        )
-    return str(value).rstrip("/")
+    return parse
 
 
 def _parse_time_zone(value: Any) -> str:
     try:
         ZoneInfo(str(value))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise _InvalidValue(
-            "this time zone does not exist; use an IANA name such as America/New_York"
-        ) from None
+        reason = "this time zone does not exist; use an IANA name such as America/New_York"
+        raise _InvalidValue(reason) from None
     return str(value)
 
 
@@ -117,14 +110,11 @@ def _parse_date(value: Any) -> date:
 
 def _parse_integer(lowest: int, highest: int | None = None) -> Parse:
     def parse(value: Any) -> int:
-        span = f"from {lowest} to {highest}" if highest else f"of {lowest} or more"
-        if (
-            not re.fullmatch(r"\d{1,9}", str(value))
-            or int(value) < lowest
-            or (highest and int(value) > highest)
-        ):
+        number = int(value) if re.fullmatch(r"\d{1,9}", str(value)) else -1
+        if number < lowest or (highest and number > highest):
+            span = f"from {lowest} to {highest}" if highest else f"of {lowest} or more"
             raise _InvalidValue(f"use a whole number {span}")
-        return int(value)
+        return number
 
     return parse
 
@@ -155,9 +145,7 @@ def _parse_names(allowed: str, example: str) -> Parse:
         parts = value.split(",") if isinstance(value, str) else value
         names = tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
         if invalid := [name for name in names if not re.fullmatch(allowed, name)]:
-            raise _InvalidValue(
-                f"{invalid[0]!r} is not a name; use names separated by commas, such as {example}"
-            )
+            raise _InvalidValue(f"{invalid[0]!r} is not a name; separate names by commas: {example}")
         return names
 
     return parse
@@ -213,17 +201,19 @@ class Settings:
         "Columns that are never stored, comma-separated. `token-*` means all tags.",
         _parse_names(r"[\w-]+\*?", "caller_number,token-email"),
     )
-
     webhook_url: str | None = _setting(
         None,
         "URL to which the sensor `report_failures` posts failed runs, as JSON.",
-        _parse_webhook,
+        _parse_url("use the complete URL of the webhook, such as https://hooks.example.com/…"),
         is_secret=True,
     )
     code_url: str | None = _setting(
         None,
         "URL of the source code for the links in the UI. Without it they name files.",
-        _parse_code_url,
+        _parse_url(
+            "use the URL of the folder with README.md, such as https://git.example.com/acme/blob/main",
+            is_folder=True,
+        ),
     )
 
     def __post_init__(self) -> None:

@@ -68,9 +68,9 @@ class Table:
         return {column.name: column.description for column in (*self.columns, *self.hive)}
 
 
-def _column(name: str, type_: pa.DataType, description: str) -> Column:
-    """Return a column that the API sends under the same name."""
-    return Column(name, type_, description, sources=(name,))
+def _column(name: str, type_: pa.DataType, description: str, *other_sources: str) -> Column:
+    """Return a column that the API sends under the same name, or else under another one."""
+    return Column(name, type_, description, sources=(name, *other_sources))
 
 
 def _name_column(name: str, description: str) -> Column:
@@ -191,12 +191,7 @@ REPORTS = Table(
     ),
     hive=(Column("category", TEXT, "The category by which the report groups calls."), _DATE),
     columns=(
-        Column(
-            "group_value",
-            TEXT,
-            "The API's identifier of the group.",
-            sources=("group_value", "group", "id", "key", "value"),
-        ),
+        _column("group_value", TEXT, "The API's identifier of the group.", "group", "id", "key", "value"),
         Column(
             "group_name",
             TEXT,
@@ -204,61 +199,47 @@ REPORTS = Table(
             sources=("group_name", "name", "label"),
             is_html_escaped=True,
         ),
-        Column(
-            "calls",
-            COUNT,
-            "The number of calls.",
-            sources=("calls", "count", "total_calls", "calls_count", "total"),
-        ),
-        Column(
+        _column("calls", COUNT, "The number of calls.", "count", "total_calls", "calls_count", "total"),
+        _column(
             "buyer_conversions",
             COUNT,
             "The number of calls that converted for the buyer.",
-            sources=(
-                "buyer_conversions",
-                "buyer_converted",
-                "buyer_converted_count",
-                "conversions",
-                "converted",
-            ),
+            "buyer_converted",
+            "buyer_converted_count",
+            "conversions",
+            "converted",
         ),
-        Column(
+        # The API's filters call the traffic source's conversion `offer_converted`.
+        _column(
             "traffic_source_conversions",
             COUNT,
             "The number of calls that converted for the traffic source.",
-            # The API's filters call the traffic source's conversion `offer_converted`.
-            sources=(
-                "traffic_source_conversions",
-                "traffic_source_converted",
-                "offer_conversions",
-                "offer_converted",
-                "offer_converted_count",
-            ),
+            "traffic_source_converted",
+            "offer_conversions",
+            "offer_converted",
+            "offer_converted_count",
         ),
-        Column(
-            "revenue",
-            MONEY,
-            "What buyers owe, in dollars.",
-            sources=("revenue", "buyer_revenue", "total_revenue"),
-        ),
-        Column(
+        _column("revenue", MONEY, "What buyers owe, in dollars.", "buyer_revenue", "total_revenue"),
+        _column(
             "payout",
             MONEY,
             "What traffic sources are owed, in dollars.",
-            sources=("payout", "traffic_source_payout", "total_payout"),
+            "traffic_source_payout",
+            "total_payout",
         ),
         Column("cost", MONEY, "What the calls cost, in dollars.", sources=("cost", "total_cost")),
-        Column(
+        _column(
             "profit",
             MONEY,
             "Revenue minus payout or cost, as the API computes it, in dollars.",
-            sources=("profit", "total_profit"),
+            "total_profit",
         ),
-        Column(
+        _column(
             "average_duration",
             SECONDS,
             "Mean length of a call, in seconds.",
-            sources=("average_duration", "avg_duration", "average_total_duration"),
+            "avg_duration",
+            "average_total_duration",
         ),
         Column("row", JSON_TEXT, "JSON of the row as the API sent it."),
     ),
@@ -275,15 +256,10 @@ STATS = Table(
         Column("interval_start", INSTANT, "First instant of the interval."),
         Column("interval_end", INSTANT, "First instant after the interval."),
         Column("group_value", TEXT, "The group. Null for calls without a value."),
-        Column("count", COUNT, "The number of calls.", sources=("count",)),
-        Column("revenue", MONEY, "What buyers owe, in dollars.", sources=("revenue",)),
-        Column(
-            "profit",
-            MONEY,
-            "Revenue minus payout or cost, as the API computes it, in dollars.",
-            sources=("profit",),
-        ),
-        Column("cost", MONEY, "What the calls cost, in dollars.", sources=("cost",)),
+        _column("count", COUNT, "The number of calls."),
+        _column("revenue", MONEY, "What buyers owe, in dollars."),
+        _column("profit", MONEY, "Revenue minus payout or cost, as the API computes it, in dollars."),
+        _column("cost", MONEY, "What the calls cost, in dollars."),
     ),
 )
 
