@@ -144,7 +144,10 @@ def read_view(lake: Lake, name: str) -> pa.Table:
         LakeError: The file does not exist, or has no view of this name.
     """
     try:
-        with duckdb.connect(str(lake.root / FILE), read_only=True, config=_OFFLINE) as connection:
+        # Attached, because this process may have the file open with another configuration.
+        with duckdb.connect(config=_OFFLINE) as connection:
+            connection.execute(f"ATTACH {literal(str(lake.root / FILE))} AS trackdrive (READ_ONLY)")
+            connection.execute("USE trackdrive")
             return connection.sql(f"FROM {identifier(name)}").to_arrow_table()
     except duckdb.Error as error:
         raise LakeError(

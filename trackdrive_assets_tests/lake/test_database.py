@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.lake import database as lake_database
-from trackdrive_assets.lake.database import BuildResult, build_database, connect
+from trackdrive_assets.lake.database import BuildResult, build_database, connect, read_view
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import View, views
 from trackdrive_assets.lake.store import Lake
@@ -415,3 +415,17 @@ def test_connect_names_broken_views(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     with pytest.raises(LakeError, match="wrong: "), connect(Lake(tmp_path), SCHEMAS, time_zone="UTC"):
         pass
+
+
+def test_a_view_is_read_while_the_process_has_the_file_open(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    path = build(lake).path
+    with duckdb.connect(str(path), read_only=True):
+        assert read_view(lake, "daily_summary").num_rows == 0
+
+
+def test_a_missing_view_is_an_error_with_advice(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    build(lake)
+    with pytest.raises(LakeError, match=r"weekly_summary.*Materialize views/weekly_summary first"):
+        read_view(lake, "weekly_summary")
