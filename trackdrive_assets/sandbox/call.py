@@ -3,7 +3,6 @@
 Not here: which calls exist (`generator.py`), and which fields a call has at a time (`fields.py`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,17 +25,12 @@ class Call:
     Attributes:
         created: The first ring.
         tick: The tick (0 to 99) within the millisecond of the first ring.
-        caller: The number of the caller, see `fields.py`.
-        repeat: Whether the caller has called before.
+        caller: The number of the caller, see `fields.py`. `repeat` is true if it has called before.
         random_bits: The random bits for every value that has no other cause.
         status: The status after the end.
-        forwarded: The time at which the buyer's phone starts to ring.
-        connected: The time at which the buyer answers.
-        recorded: The time at which the recording is available.
-        converted: The time of the buyer's conversion.
-        reversed: The time at which the buyer's conversion is reversed.
-        paid: The time of the traffic source's conversion.
-        unpaid: The time at which the traffic source's conversion is reversed.
+        forwarded: The time at which the buyer's phone starts to ring. At `connected` the buyer answers.
+        converted: The time of the buyer's conversion. It is reversed at `reversed`.
+        paid: The time of the traffic source's conversion. It is reversed at `unpaid`.
         override: The fields that a test has set. They replace those of the call.
     """
 
@@ -75,9 +69,7 @@ class Call:
     def hung_up(self, at: int) -> "Call":
         """Return the call as it is when it ends at this time. Everything that would happen later does not."""
         connected = _if_before(self.connected, at)
-        override = self.override
-        if override:
-            override = {name: value for name, value in override.items() if name not in _END_FIELDS}
+        kept = {name: value for name, value in (self.override or {}).items() if name not in _END_FIELDS}
         return replace(
             self,
             status="caller-hung-up" if connected is None else "finished",
@@ -87,16 +79,15 @@ class Call:
             recorded=None,
             converted=_if_before(self.converted, at),
             paid=_if_before(self.paid, at),
-            override=override,
+            override=kept,
         )
 
-    def _times(self) -> Iterator[int]:
-        for time in (
+    def _times(self) -> list[int]:
+        times = (
             self.created, self.forwarded, self.connected, self.ended, self.recorded,
             self.converted, self.reversed, self.paid, self.unpaid,
-        ):  # fmt: skip
-            if time is not None:
-                yield time
+        )  # fmt: skip
+        return [time for time in times if time is not None]
 
 
 def _if_before(time: int | None, limit: int) -> int | None:

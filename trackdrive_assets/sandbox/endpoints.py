@@ -25,13 +25,7 @@ FIRST_DAY = date(2024, 1, 1)
 
 @dataclass(frozen=True)
 class EndpointResult:
-    """The result of an endpoint.
-
-    Attributes:
-        status: The HTTP status.
-        body: The body, as a JSON value.
-        rows: The rows of the body as CSV; None if there is no CSV.
-    """
+    """The HTTP status, the body as a JSON value, and its rows for CSV. None if there is no CSV."""
 
     status: int
     body: Any
@@ -41,10 +35,6 @@ class EndpointResult:
 def failure(status: int, **errors: str) -> EndpointResult:
     """Return an error with the body that the API is assumed to send."""
     return EndpointResult(status, {"status": status, "errors": errors})
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -64,15 +54,13 @@ class Endpoints:
         ties_lost: Whether calls of the same millisecond are lost between pages.
         echoes_auth_token: Whether `metadata.params` contains the token. In captured responses it does only if
             the token was sent under a wrong name.
-        report_shape: The shape of the body of reports.
-        stats_shape: The shape of the body of statistics.
         rewrite: A function that changes each call before it is sent; None for no change.
     """
 
     seed: int = 1
     calls_per_day: int = 200
     first_day: date = FIRST_DAY
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     api_version: ApiVersion = "current"
     per_page_limit: int = 250
     inclusive_end: bool = True
@@ -93,6 +81,7 @@ class Endpoints:
         now = self._now()
         criteria = self._criteria(params)
         page = serializers.parse_page(params, self.per_page_limit)
+        columns = serializers.parse_columns(params, self.api_version)
         if page.cursor is None and self.refuse_page_over and page.number > self.refuse_page_over:
             raise InvalidParameter(
                 "page", f"A page > {self.refuse_page_over} is not allowed, cursor must be used instead."
@@ -105,15 +94,14 @@ class Endpoints:
             after=None if page.cursor is None else self._position(page.cursor),
         )
         calls = page.of(matching)
-        columns = serializers.parse_columns(params, self.api_version)
         rows = [self._row(call, now, columns) for call in _shortened(calls, fault)]
         if _is_rootless(params):
             return EndpointResult(200, rows, rows)
         next_cursor = self._next_cursor(calls, page, repeat=fault == "repeat-cursor")
         total = self._search.count(criteria, now)
         live = self._live_count(criteria, now)
-        metadata = {"in_progress_count": live, "active_cc_count": live, "max_cc_count": max(3, live)}
-        metadata |= self._metadata(params, "calls", page, total, next_cursor)
+        counts = {"in_progress_count": live, "active_cc_count": live, "max_cc_count": max(3, live)}
+        metadata = counts | self._metadata(params, "calls", page, total, next_cursor)
         return EndpointResult(200, {"status": 200, "metadata": metadata, "calls": rows}, rows)
 
     def report(self, params: Mapping[str, str], fault: str | None = None) -> EndpointResult:

@@ -48,9 +48,8 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(
-                f"{self.kind!r} is not a fault of the sandbox. Choose one of: {', '.join(KINDS)}."
-            )
+            kinds = ", ".join(KINDS)
+            raise ValueError(f"{self.kind!r} is not a fault of the sandbox. Choose one of: {kinds}.")
         if self.every < 1:
             raise ValueError(f"A fault happens on every request (1) or less often, not every {self.every}.")
 
@@ -67,11 +66,7 @@ class Fault:
 
 
 def parse_fault(text: str) -> Fault:
-    """Return the fault of `KIND` or `KIND:every=N`, without a limit.
-
-    Raises:
-        ValueError: The kind is unknown, or the text has another form.
-    """
+    """Return the fault of `KIND` or `KIND:every=N`, without a limit. Any other text is a `ValueError`."""
     match = re.fullmatch(r"([^:]+)(?::every=([1-9]\d*))?", text)
     if not match:
         raise ValueError(f"{text!r} is not a fault. Use KIND or KIND:every=N, like 429:every=10.")

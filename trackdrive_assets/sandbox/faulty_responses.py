@@ -38,11 +38,10 @@ def replacement(fault: Fault, request: Request) -> Response | None:
     """Return the response in place of the endpoint's; None if the fault leaves that to the endpoint."""
     if fault.kind == "empty":
         return Response(b"", 200, media_type="application/json")
-    if page := _PAGES.get(fault.kind):
-        status, title = page
-        return Response(
-            _HTML.format(title=title, url=html.escape(str(request.url))), status, media_type="text/html"
-        )
+    if fault.kind in _PAGES:
+        status, title = _PAGES[fault.kind]
+        page = _HTML.format(title=title, url=html.escape(str(request.url)))
+        return Response(page, status, media_type="text/html")
     if error := _ERRORS.get(fault.kind):
         return json_response(error, {"Retry-After": str(fault.retry_after)} if fault.kind == "429" else None)
     return None
@@ -53,22 +52,19 @@ async def distorted(response: Response, fault: Fault) -> Response:
     match fault.kind:
         case "slow":
             await asyncio.sleep(fault.delay)
-            return response
         case "stall":
             return _InterruptedResponse(response, fault.delay)
         case "truncated":
             return Response(_first_half(response), response.status_code, media_type=response.media_type)
         case "drop":
             return _InterruptedResponse(response)
-        case _:
-            return response
+    return response
 
 
 class _InterruptedResponse(Response):
     """A response that declares its whole body and sends the first half.
 
-    After `delay` seconds it sends the second half. Without a delay it ends, and the server closes the
-    connection.
+    After `delay` seconds it sends the rest. Without a delay it ends, and the server closes the connection.
     """
 
     def __init__(self, response: Response, delay: float | None = None) -> None:

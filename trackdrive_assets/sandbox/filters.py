@@ -41,13 +41,7 @@ _TEXTS = ("status", "buyer_group_ids", "token_key", "token_value", "fulltext", "
 
 @dataclass(frozen=True)
 class Criteria:
-    """The calls that a request is for, as a value that can be compared and cached.
-
-    Attributes:
-        start: The first time of `created_at`.
-        end: The time after the last.
-        filters: The name and the value of every other filter.
-    """
+    """The range of `created_at` and the other filters of a request, as a key of a cache."""
 
     start: int = 0
     end: int = FOREVER
@@ -59,16 +53,7 @@ class Criteria:
 
 
 def parse_criteria(params: Mapping[str, str], now: datetime, *, inclusive_end: bool) -> Criteria:
-    """Parse the filters of a request.
-
-    Args:
-        params: All its parameters.
-        now: The aware current time, for `created_at_label`, whose ranges are relative.
-        inclusive_end: Whether a range contains its end.
-
-    Raises:
-        InvalidParameter: A date, zone, flag, number or label is not valid.
-    """
+    """Parse the filters of a request. The ranges of `created_at_label` are relative to `now`."""
     zone = parse_zone(params.get("time_zone", "Etc/UTC"))
     start, end = parse_label(params.get("created_at_label"), now.astimezone(zone))
     if "created_at_from" in params:
@@ -149,6 +134,5 @@ def _has_token(record: Record, text: str) -> bool:
 def _has_token_value(record: Record, text: str) -> bool:
     """Return whether any token has the value `CO`, or the token `state` does for `state:CO`."""
     key, colon, value = text.partition(":")
-    if colon and record.get(f"token-{key}") == value:
-        return True
-    return any(record[name] == text for name in record if name.startswith("token-"))
+    has_pair = bool(colon) and record.get(f"token-{key}") == value
+    return has_pair or any(record[name] == text for name in record if name.startswith("token-"))

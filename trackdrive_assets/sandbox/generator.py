@@ -45,13 +45,7 @@ class Change(NamedTuple):
 
 
 class CallGenerator:
-    """All calls since a first day.
-
-    Args:
-        seed: The seed. Another seed gives other calls.
-        calls_per_day: The average number of calls per day of a week. A Monday has twice as many as a Sunday.
-        first_day: The UTC day of the first calls.
-    """
+    """All calls since a first UTC day. A Monday has twice as many calls as a Sunday."""
 
     def __init__(self, seed: int, calls_per_day: int, first_day: date) -> None:
         self.calls_per_day = calls_per_day
@@ -75,8 +69,8 @@ class CallGenerator:
 
     def uuid(self, call_id: int) -> str:
         """Return the uuid of a call. It contains the masked id, so that finding a call needs no index."""
-        top = int.from_bytes(self._hash(f"uuid {call_id}"))
-        mask = self._mask(top)
+        top = self._hash(f"uuid {call_id}")
+        mask = self._hash(f"mask {top}")
         digits = f"{call_id ^ mask:012x}"
         return f"{top >> 16:08x}-{top & 0xFFFF:04x}-4{mask >> 36:03x}-a{mask >> 24 & 0xFFF:03x}-{digits}"
 
@@ -88,7 +82,7 @@ class CallGenerator:
             number = uuids.UUID(key).int
         except ValueError:
             return None
-        call_id = (number & (1 << HASH_BITS) - 1) ^ self._mask(number >> 80)
+        call_id = (number & (1 << HASH_BITS) - 1) ^ self._hash(f"mask {number >> 80}")
         return self._find_id(call_id) if self.uuid(call_id) == key.lower() else None
 
     def count(self, start: int, end: int) -> int:
@@ -109,13 +103,7 @@ class CallGenerator:
             yield from islice(calls, _index(calls, start), _index(calls, end))
 
     def newest_first(self, start: int, end: int, below: int | None = None) -> Iterator[Call]:
-        """Return the calls created in [start, end), newest first.
-
-        Args:
-            start: The first time.
-            end: The time after the last.
-            below: The `position` that all calls are below; None for no limit.
-        """
+        """Return the calls created in [start, end), newest first, and only those with a position `below`."""
         if below is not None:
             end = min(end, below // TICKS + 1)
         for day in reversed(self._days(start, end)):
@@ -140,7 +128,7 @@ class CallGenerator:
         tick = ties[-1].tick + 1 if ties else 0
         if tick >= TICKS:
             raise ValueError(f"{timestamp(created)} has no free tick for another call.")
-        bits = int.from_bytes(self._hash(f"placed {created} {len(ties)}"))
+        bits = self._hash(f"placed {created} {len(ties)}")
         call = Call(
             id=self._first_id(day) + self._ids_per_day - 1 - len(added),
             created=created,
@@ -170,11 +158,8 @@ class CallGenerator:
             if call.next_change(since) > until:
                 continue
             before, after = self.row(call, since), self.row(call, until)
-            changes += [
-                Change(before["uuid"], name, before[name], after[name])
-                for name in before
-                if before[name] != after[name]
-            ]
+            changed = (name for name in before if before[name] != after[name])
+            changes += [Change(before["uuid"], name, before[name], after[name]) for name in changed]
         return changes
 
     def _find_id(self, call_id: int) -> Call | None:
@@ -195,11 +180,8 @@ class CallGenerator:
         first, last = max(self.first_day, day_of(start)), day_of(end - 1)
         return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
-    def _hash(self, subject: str) -> bytes:
+    def _hash(self, subject: str) -> int:
         return seeded_hash(self._seed, subject)
-
-    def _mask(self, top: int) -> int:
-        return int.from_bytes(self._hash(f"mask {top}"))
 
     def _volume(self, day: date) -> int:
         if day not in self._volumes:
@@ -212,17 +194,12 @@ class CallGenerator:
         if calls is not None:
             self._cache.move_to_end(day)
             return calls
+        volume, first_id = self._volume(day), self._first_id(day)
         calls = simulate_day(
-            self._seed,
-            day,
-            calls_per_day=self.calls_per_day,
-            volume=self._volume(day),
-            first_id=self._first_id(day),
+            self._seed, day, calls_per_day=self.calls_per_day, volume=volume, first_id=first_id
         )
         calls = sorted([*calls, *self._added.get(day, ())], key=_position)
-        for index, call in enumerate(calls):
-            if (at := self._hung_up.get(call.id)) is not None:
-                calls[index] = call.hung_up(at)
+        calls = [call.hung_up(self._hung_up[call.id]) if call.id in self._hung_up else call for call in calls]
         self._cache[day] = calls
         count = sum(map(len, self._cache.values()))
         while len(self._cache) > 1 and (count > _MAX_CACHED_CALLS or len(self._cache) > _MAX_CACHED_DAYS):

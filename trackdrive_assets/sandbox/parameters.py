@@ -1,7 +1,7 @@
 """How the values of parameters are parsed: flags, numbers, dates, time zones, and named ranges of dates.
 
-An invalid value is an error, which the server sends as 422. That status and the messages are assumed. Not
-here: which parameter filters what (`filters.py`).
+An invalid value raises `InvalidParameter`, which the server sends as 422. That status and the messages are
+assumed. Not here: which parameter filters what (`filters.py`).
 """
 
 import re
@@ -18,12 +18,7 @@ _DATE = re.compile(r"(.*?\d)\s*(Z|[A-Za-z][A-Za-z/_]+|[+-]\d\d:?\d\d)?")
 
 
 class InvalidParameter(Exception):
-    """A parameter that the server refuses with 422.
-
-    Attributes:
-        parameter: The name of the parameter.
-        message: The message of the server.
-    """
+    """A parameter that the server refuses with 422, and the server's message."""
 
     def __init__(self, parameter: str, message: str) -> None:
         super().__init__(f"{parameter}: {message}")
@@ -32,11 +27,7 @@ class InvalidParameter(Exception):
 
 
 def parse_flag(name: str, text: str) -> bool:
-    """Return the boolean of true/1/yes/on or false/0/no/off.
-
-    Raises:
-        InvalidParameter: The text is anything else.
-    """
+    """Return the boolean of true/1/yes/on or false/0/no/off."""
     if text.lower() in {"1", "true", "yes", "on"}:
         return True
     if text.lower() in {"0", "false", "no", "off"}:
@@ -45,11 +36,7 @@ def parse_flag(name: str, text: str) -> bool:
 
 
 def parse_zone(name: str) -> tzinfo:
-    """Return the time zone of an IANA name, or of a legacy abbreviation, which is a fixed offset.
-
-    Raises:
-        InvalidParameter: No such zone exists.
-    """
+    """Return the time zone of an IANA name, or of a legacy abbreviation, which is a fixed offset."""
     if name in _ABBREVIATIONS:
         return timezone(timedelta(hours=_ABBREVIATIONS[name]), name)
     try:
@@ -59,11 +46,7 @@ def parse_zone(name: str) -> tzinfo:
 
 
 def parse_date(params: Mapping[str, str], name: str, zone: tzinfo) -> int:
-    """Return the time of a date, in any form that known clients send. A date without an offset is in `zone`.
-
-    Raises:
-        InvalidParameter: The text is not a date.
-    """
+    """Return the time of a date in any form of known clients. A date without an offset is in `zone`."""
     try:
         return milliseconds(_parse_datetime(params[name], zone))
     except (ValueError, OverflowError):
@@ -71,11 +54,7 @@ def parse_date(params: Mapping[str, str], name: str, zone: tzinfo) -> int:
 
 
 def parse_label(label: str | None, now: datetime) -> tuple[int, int]:
-    """Return the range of a `created_at_label`, in the zone of `now`.
-
-    Raises:
-        InvalidParameter: No such label exists.
-    """
+    """Return the range of a `created_at_label`, in the zone of `now`."""
     if label in {None, "Lifetime", "Custom Range"}:
         return 0, FOREVER
     if match := re.fullmatch(r"Last (\d+ )?(Min|Hour|Day)s?", str(label)):

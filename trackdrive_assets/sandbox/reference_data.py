@@ -17,12 +17,9 @@ class Buyer:
         price: The dollars that it pays for a converted call.
         minimum_seconds: The talk time at which a call converts; 0 for every answered call.
         daily_share: The daily cap as a share of the day's average calls.
-        opening_hour: The first hour of the UTC day at which it takes calls.
-        open_hours: The number of hours for which it takes calls.
-        answer_rate: The chance that it answers.
+        opening_hour: The first hour of the UTC day at which it takes calls, for `open_hours` hours.
         reports_sales_later: Whether it reports sales days later, instead of paying by talk time.
         reversal_rate: The chance that a conversion is reversed later.
-        rejects_repeat_callers: Whether the call of a repeat caller does not convert.
     """
 
     id: int
@@ -129,24 +126,11 @@ AUTO = Offer(10026786, "Auto &amp; Home", "1001", 501, "Business hours", (NORTHW
 REPAIR = Offer(10026790, "Home Repair", None, None, None, (HARBOR, OVERFLOW))
 SOLAR = Offer(10026801, "Solar Quotes", "solarWest", 502, "Evenings", (SUMMIT, HARBOR))
 
-EXAMPLE_MEDIA = TrafficSource(
-    10455172, "Example Media", "tsUSCA", quality=0.75, payout=9.25, minimum_seconds=None, repeat_rate=0.08
-)
-BRIGHT_CLICKS = TrafficSource(
-    10455180,
-    "Bright Clicks +17195550100",
-    "1071",
-    quality=0.55,
-    payout=12.0,
-    minimum_seconds=None,
-    repeat_rate=0.12,
-)
-RADIO_ROW = TrafficSource(
-    10455196, "Radio Row", None, quality=0.9, payout=15.5, minimum_seconds=None, repeat_rate=0.05
-)
-COUPON_BARN = TrafficSource(
-    10455203, "Coupon Barn", "9", quality=0.2, payout=4.0, minimum_seconds=30, repeat_rate=0.35
-)  # fmt: skip
+# Quality, payout, minimum_seconds and repeat_rate are the last four.
+EXAMPLE_MEDIA = TrafficSource(10455172, "Example Media", "tsUSCA", 0.75, 9.25, None, 0.08)
+BRIGHT_CLICKS = TrafficSource(10455180, "Bright Clicks +17195550100", "1071", 0.55, 12.0, None, 0.12)
+RADIO_ROW = TrafficSource(10455196, "Radio Row", None, 0.9, 15.5, None, 0.05)
+COUPON_BARN = TrafficSource(10455203, "Coupon Barn", "9", 0.2, 4.0, 30, 0.35)
 
 NUMBERS = (
     TrackingNumber(14755793, "+18005550123", EXAMPLE_MEDIA, AUTO, None, 30),
@@ -159,44 +143,24 @@ NUMBERS = (
 )
 
 PLACES = (
-    Place("719", "Colorado Springs", "CO", "80903"),
-    Place("303", "Denver", "CO", "80202"),
-    Place("512", "Austin", "TX", "78701"),
-    Place("713", "Houston", "TX", "77002"),
-    Place("214", "Dallas", "TX", "75201"),
-    Place("210", "San Antonio", "TX", "78205"),
-    Place("213", "Los Angeles", "CA", "90012"),
-    Place("619", "San Diego", "CA", "92101"),
-    Place("415", "San Francisco", "CA", "94103"),
-    Place("916", "Sacramento", "CA", "95814"),
-    Place("602", "Phoenix", "AZ", "85004"),
-    Place("520", "Tucson", "AZ", "85701"),
-    Place("305", "Miami", "FL", "33130"),
-    Place("407", "Orlando", "FL", "32801"),
-    Place("813", "Tampa", "FL", "33602"),
-    Place("904", "Jacksonville", "FL", "32202"),
-    Place("404", "Atlanta", "GA", "30303"),
-    Place("912", "Savannah", "GA", "31401"),
-    Place("212", "New York", "NY", "10007"),
-    Place("716", "Buffalo", "NY", "14202"),
-    Place("312", "Chicago", "IL", "60602"),
-    Place("614", "Columbus", "OH", "43215"),
-    Place("216", "Cleveland", "OH", "44114"),
-    Place("215", "Philadelphia", "PA", "19107"),
-    Place("412", "Pittsburgh", "PA", "15219"),
-    Place("617", "Boston", "MA", "02108"),
-    Place("206", "Seattle", "WA", "98104"),
-    Place("503", "Portland", "OR", "97204"),
-    Place("702", "Las Vegas", "NV", "89101"),
-    Place("801", "Salt Lake City", "UT", "84111"),
-    Place("704", "Charlotte", "NC", "28202"),
-    Place("615", "Nashville", "TN", "37201"),
-    Place("313", "Detroit", "MI", "48226"),
-    Place("612", "Minneapolis", "MN", "55415"),
-    Place("314", "St. Louis", "MO", "63103"),
-    Place("504", "New Orleans", "LA", "70112"),
-    Place("405", "Oklahoma City", "OK", "73102"),
-    Place("505", "Albuquerque", "NM", "87102"),
-    Place("208", "Boise", "ID", "83702"),
-    Place("808", "Honolulu", "HI", "96813"),
-)
+    Place("719", "Colorado Springs", "CO", "80903"), Place("303", "Denver", "CO", "80202"),
+    Place("512", "Austin", "TX", "78701"), Place("713", "Houston", "TX", "77002"),
+    Place("214", "Dallas", "TX", "75201"), Place("210", "San Antonio", "TX", "78205"),
+    Place("213", "Los Angeles", "CA", "90012"), Place("619", "San Diego", "CA", "92101"),
+    Place("415", "San Francisco", "CA", "94103"), Place("916", "Sacramento", "CA", "95814"),
+    Place("602", "Phoenix", "AZ", "85004"), Place("520", "Tucson", "AZ", "85701"),
+    Place("305", "Miami", "FL", "33130"), Place("407", "Orlando", "FL", "32801"),
+    Place("813", "Tampa", "FL", "33602"), Place("904", "Jacksonville", "FL", "32202"),
+    Place("404", "Atlanta", "GA", "30303"), Place("912", "Savannah", "GA", "31401"),
+    Place("212", "New York", "NY", "10007"), Place("716", "Buffalo", "NY", "14202"),
+    Place("312", "Chicago", "IL", "60602"), Place("614", "Columbus", "OH", "43215"),
+    Place("216", "Cleveland", "OH", "44114"), Place("215", "Philadelphia", "PA", "19107"),
+    Place("412", "Pittsburgh", "PA", "15219"), Place("617", "Boston", "MA", "02108"),
+    Place("206", "Seattle", "WA", "98104"), Place("503", "Portland", "OR", "97204"),
+    Place("702", "Las Vegas", "NV", "89101"), Place("801", "Salt Lake City", "UT", "84111"),
+    Place("704", "Charlotte", "NC", "28202"), Place("615", "Nashville", "TN", "37201"),
+    Place("313", "Detroit", "MI", "48226"), Place("612", "Minneapolis", "MN", "55415"),
+    Place("314", "St. Louis", "MO", "63103"), Place("504", "New Orleans", "LA", "70112"),
+    Place("405", "Oklahoma City", "OK", "73102"), Place("505", "Albuquerque", "NM", "87102"),
+    Place("208", "Boise", "ID", "83702"), Place("808", "Honolulu", "HI", "96813"),
+)  # fmt: skip

@@ -7,6 +7,7 @@ looks at every call of the range. Its result is cached for as long as no call of
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
+from operator import attrgetter
 
 from trackdrive_assets.sandbox.call import NEVER, Call, Record
 from trackdrive_assets.sandbox.filters import Criteria
@@ -15,6 +16,7 @@ from trackdrive_assets.sandbox.serializers import sort_key
 from trackdrive_assets.sandbox.times import DAY, TICKS
 
 _MAX_CACHED = 16
+_position = attrgetter("position")
 
 
 class Search:
@@ -48,24 +50,17 @@ class Search:
         order_by: str | None = None,
         after: int | None = None,
     ) -> Iterator[Call]:
-        """Return the calls in an order.
+        """Return the calls sorted by a field; None for `created_at`.
 
-        Args:
-            criteria: The criteria of the request.
-            now: The time of the request.
-            ascending: Whether the smallest is first.
-            order_by: The field to sort by; None for `created_at`.
-            after: The position of a cursor. The result has only calls below it, or above it if ascending by
-                `created_at`. With any other order, calls are lost between pages. The real server's behavior
-                is not known, and a client should not combine the two.
+        `after` is the position of a cursor. The result has only calls below it, or above it if ascending by
+        `created_at`. With any other order, calls are lost between pages. The real server's behavior is not
+        known, and a client should not combine the two.
         """
         if order_by is None:
             return self._by_time(criteria, now, ascending=ascending, after=after)
         calls = list(self._by_time(criteria, now, ascending=False, after=after))
-        calls.sort(
-            key=lambda call: sort_key(self._generator.record(call, now)[order_by]), reverse=not ascending
-        )
-        return iter(calls)
+        keys = {call.id: sort_key(self._generator.record(call, now)[order_by]) for call in calls}
+        return iter(sorted(calls, key=lambda call: keys[call.id], reverse=not ascending))
 
     def _by_time(self, criteria: Criteria, now: int, *, ascending: bool, after: int | None) -> Iterator[Call]:
         if criteria.filters:
@@ -94,10 +89,6 @@ class Search:
         next_call = next(future, None)
         valid_until = min(next_change, next_call.created if next_call else now + DAY)
         self._cache[criteria] = (now, valid_until, matching)
-        while len(self._cache) > _MAX_CACHED:
+        if len(self._cache) > _MAX_CACHED:
             self._cache.popitem(last=False)
         return matching
-
-
-def _position(call: Call) -> int:
-    return call.position

@@ -37,12 +37,9 @@ _ORDER_FIELDS = {
 
 @dataclass(frozen=True)
 class PageRequest:
-    """The page that a request is for.
+    """The page that a request is for: its number from 1, the largest number of rows, and the cursor as sent.
 
-    Attributes:
-        number: The number from 1.
-        size: The largest number of rows.
-        cursor: The cursor exactly as it was sent; None for the first page, or in page mode.
+    The cursor is None for the first page, and in page mode.
     """
 
     number: int
@@ -56,11 +53,7 @@ class PageRequest:
 
 
 def parse_page(params: Mapping[str, str], per_page_limit: int) -> PageRequest:
-    """Parse `page`, `per_page` and `cursor`. A `per_page` above the limit is reduced to it.
-
-    Raises:
-        InvalidParameter: A number is not valid.
-    """
+    """Parse `page`, `per_page` and `cursor`. A `per_page` above the limit is reduced to it."""
     number, size = _number(params, "page", 1), _number(params, "per_page", _DEFAULT_PER_PAGE)
     cursor = params.get("cursor", "").strip()
     return PageRequest(number, min(size, per_page_limit), None if cursor in {"", "-1"} else cursor)

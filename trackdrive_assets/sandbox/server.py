@@ -39,15 +39,7 @@ _Endpoint = Literal["list", "report", "stats", "call"]
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """A request that has a response.
-
-    Attributes:
-        method: `GET` or `DELETE`.
-        path: The path with its suffix.
-        params: The decoded query.
-        status: The status of the response.
-        authorization: The kind of credentials, valid or not.
-    """
+    """A request and the status of its response. `authorization` is the kind of credentials, valid or not."""
 
     method: str
     path: str
@@ -65,8 +57,7 @@ class Sandbox(Endpoints):
 
     Args:
         port: The port; 0 for a free one.
-        public_key: The user name of HTTP Basic.
-        private_key: The password of HTTP Basic.
+        public_key: The user name of HTTP Basic. `private_key` is the password.
         auth_token: The token of the legacy API, a parameter.
         latency_ms: The milliseconds by which every response is late.
         faults: The faults from the start on.
@@ -122,11 +113,9 @@ class Sandbox(Endpoints):
             return self.generator.changes(milliseconds(since), milliseconds(until))
 
     def add_call(self, created_at: datetime, **fields: Any) -> str:
-        """Add a call that was created at an instant, and return its uuid.
+        """Add a call that was created at an aware instant, to the millisecond, and return its uuid.
 
-        Args:
-            created_at: The aware instant, to the millisecond. Several calls may share one.
-            **fields: The values of its fields. Unknown fields are sent too.
+        Several calls may share an instant. Unknown fields are sent too.
         """
         with self._lock:
             call = self.generator.add_call(milliseconds(created_at), fields)
@@ -167,9 +156,7 @@ class Sandbox(Endpoints):
             timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listener]}, name="sandbox", daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
         self._server.ready.wait()
         return self
@@ -204,15 +191,9 @@ class Sandbox(Endpoints):
             if response is None:
                 result = self._authorized_result(endpoint, request, fault.kind if fault else None)
                 response = _response(request, result)
-            self._log.append(
-                LoggedRequest(
-                    request.method,
-                    request.url.path,
-                    dict(request.query_params),
-                    response.status_code,
-                    _authorization(request),
-                )
-            )
+            query, kind = dict(request.query_params), _authorization(request)
+            logged = LoggedRequest(request.method, request.url.path, query, response.status_code, kind)
+            self._log.append(logged)
         return await distorted(response, fault) if fault else response
 
     def _authorized_result(self, endpoint: _Endpoint, request: Request, fault: str | None) -> EndpointResult:

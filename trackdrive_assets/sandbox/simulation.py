@@ -29,37 +29,29 @@ _BLOCKED_OR_HUNG_UP_EARLY = 0.07
 _SOURCE_IS_PAID = 0.92
 
 
-def seeded_hash(seed: int, subject: str) -> bytes:
+def seeded_hash(seed: int, subject: str) -> int:
     """Return 48 bits that depend only on the seed and the subject."""
-    return blake2b(f"{seed} {subject}".encode(), digest_size=HASH_BITS // 8).digest()
+    return int.from_bytes(blake2b(f"{seed} {subject}".encode(), digest_size=HASH_BITS // 8).digest())
 
 
 def daily_volume(seed: int, day: date, calls_per_day: int) -> int:
     """Return the number of calls of a day."""
-    variation = 0.95 + int.from_bytes(seeded_hash(seed, f"volume {day}")) % 1000 / 10_000
+    variation = 0.95 + seeded_hash(seed, f"volume {day}") % 1000 / 10_000
     return round(calls_per_day * _WEEKDAY_WEIGHTS[day.weekday()] * variation)
 
 
 def simulate_day(seed: int, day: date, *, calls_per_day: int, volume: int, first_id: int) -> list[Call]:
     """Return the calls of a day, oldest first.
 
-    Args:
-        seed: The seed.
-        day: The UTC day.
-        calls_per_day: The average volume, which the buyers' daily caps are a share of.
-        volume: The volume of this day.
-        first_id: The id of the first call; the others follow.
+    The buyers' daily caps are a share of the average volume, `calls_per_day`. `volume` is that of this day.
     """
-    draw = Random(int.from_bytes(seeded_hash(seed, f"calls {day}")))  # noqa: S311  # no secret
+    draw = Random(seeded_hash(seed, f"calls {day}"))  # noqa: S311  # no secret
     start = midnight(day)
     hours = draw.choices(range(24), cum_weights=_CUMULATIVE_HOURS, k=volume)
     times = sorted(start + hour * HOUR + int(draw.random() * HOUR) for hour in hours)
     numbers = draw.choices(NUMBERS, cum_weights=_CUMULATIVE_NUMBERS, k=volume)
-    capacity = {
-        buyer.id: max(1, round(buyer.daily_share * calls_per_day))
-        for number in NUMBERS
-        for buyer in number.offer.buyers
-    }
+    buyers = {buyer for number in NUMBERS for buyer in number.offer.buyers}
+    capacity = {buyer.id: max(1, round(buyer.daily_share * calls_per_day)) for buyer in buyers}
     calls: list[Call] = []
     for index, (created, number) in enumerate(zip(times, numbers, strict=True)):
         bits = draw.getrandbits(HASH_BITS)
