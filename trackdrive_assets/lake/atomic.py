@@ -21,12 +21,6 @@ def staging_dir(path: Path) -> Iterator[Path]:
 
     Its name starts with a dot and ends with `.tmp`, so no view and no scan of the lake reads its files.
     Staging folders that dead writers of `path` left are removed first.
-
-    Args:
-        path: The file that is to be replaced.
-
-    Raises:
-        LakeError: The folder can't be created.
     """
     with translate_os_errors("write beside", path):
         remove_stale_staging(path)
@@ -44,20 +38,13 @@ def staging_dir(path: Path) -> Iterator[Path]:
 @contextmanager
 def directory_lock(folder: Path) -> Iterator[None]:
     """Hold the exclusive lock of a folder during the block. Other threads and processes wait for it."""
-    lock = os.open(folder, os.O_RDONLY)
-    try:
+    with _descriptor(folder) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(lock)
 
 
 def atomic_replace(new: Path, path: Path) -> None:
-    """Move `new` to `path` in one step that survives a power cut.
-
-    Raises:
-        LakeError: The operating system reported an error. `path` is unchanged.
-    """
+    """Move `new` to `path` in one step that survives a power cut. After an error, `path` is unchanged."""
     with translate_os_errors("replace", path):
         _flush(new)
         new.replace(path)
@@ -69,15 +56,10 @@ def atomic_replace(new: Path, path: Path) -> None:
 def remove_stale_staging(path: Path) -> None:
     """Remove the staging folders of `path` whose writer is dead."""
     for folder in path.parent.glob(f".{path.name}.*.tmp"):
-        with suppress(FileNotFoundError):
-            lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-            except BlockingIOError:
-                pass  # Its writer is alive.
-            finally:
-                os.close(lock)
+        # Another writer has removed the folder, or its own writer is alive.
+        with suppress(FileNotFoundError, BlockingIOError), _descriptor(folder) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _create_locked_dir(path: Path) -> tuple[Path, int]:
@@ -99,8 +81,14 @@ def _create_locked_dir(path: Path) -> tuple[Path, int]:
 
 
 def _flush(path: Path) -> None:
+    with _descriptor(path) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _descriptor(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -35,13 +35,7 @@ _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 
 @dataclass(frozen=True)
 class ViewColumn:
-    """One column of a view.
-
-    Attributes:
-        name: The name of the column.
-        type: The DuckDB type.
-        description: The comment. Empty if there is none.
-    """
+    """One column of a view: its name, its DuckDB type, and its comment, which may be empty."""
 
     name: str
     type: str
@@ -50,12 +44,7 @@ class ViewColumn:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The new DuckDB file.
-
-    Attributes:
-        path: The file.
-        views: The columns of each view, in order. A view comes after the views that it reads.
-    """
+    """The new DuckDB file, and the columns of each view. A view comes after the views that it reads."""
 
     path: Path
     views: Mapping[str, Sequence[ViewColumn]]
@@ -180,12 +169,7 @@ def _view_statements(
 def _write_database(
     new: Path, lake: Lake, statements: Mapping[str, Sequence[str]]
 ) -> dict[str, list[ViewColumn]]:
-    """Write a new DuckDB file, and return the columns of its views.
-
-    Raises:
-        LakeError: Views failed, and the message lists all of them.
-        duckdb.Error: The file can't be written.
-    """
+    """Write a new DuckDB file, and return the columns of its views."""
     with duckdb.connect(config=_OFFLINE) as connection:
         # Programs with an older DuckDB can't open newer formats.
         connection.execute(f"ATTACH {literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
@@ -212,11 +196,7 @@ def _write_database(
 def _create_views(
     connection: duckdb.DuckDBPyConnection, lake: Lake, statements: Mapping[str, Sequence[str]]
 ) -> None:
-    """Create every view outside of a transaction.
-
-    Raises:
-        LakeError: Views failed, and the message lists all of them.
-    """
+    """Create every view outside of a transaction. A `LakeError` lists all views that failed."""
     failures: list[str] = []
     for name, statements_of_view in statements.items():
         try:

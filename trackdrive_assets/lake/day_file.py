@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import pyarrow as pa
@@ -47,24 +46,13 @@ class FetchInfo:
         """Return this fetch as the successor of an earlier one: later in time, whatever the clock shows."""
         if earlier is None:
             return self
-        return replace(
-            self,
-            fetched_at=max(self.fetched_at, earlier.updated_at + _TICK),
-            first_fetched_at=earlier.first_fetched_at,
-        )
+        fetched_at = max(self.fetched_at, earlier.updated_at + _TICK)
+        return replace(self, fetched_at=fetched_at, first_fetched_at=earlier.first_fetched_at)
 
     def patched(self, at: datetime, *, added: int) -> "FetchInfo":
-        """Return this fetch after a patch.
-
-        Args:
-            at: The time of the patch.
-            added: The number of rows that the file did not contain before.
-        """
-        return replace(
-            self,
-            patched_at=max(at, self.updated_at + _TICK),
-            api_count=None if self.api_count is None else self.api_count + added,
-        )
+        """Return this fetch after a patch. `added` is the number of rows that the file did not contain."""
+        count = None if self.api_count is None else self.api_count + added
+        return replace(self, patched_at=max(at, self.updated_at + _TICK), api_count=count)
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes]) -> "FetchInfo | None":
@@ -96,9 +84,6 @@ class FetchInfo:
 class DayFile:
     """An open day file. Use it as a context manager.
 
-    Args:
-        path: The file.
-
     Raises:
         DamagedFileError: The file is not readable Parquet.
         LakeError: The operating system does not let us read the file.
@@ -125,20 +110,12 @@ class DayFile:
         return FetchInfo.from_metadata(self._parquet.metadata.metadata or {})
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """Return one column of all rows.
-
-        Raises:
-            DamagedFileError: The column is not readable.
-        """
+        """Return one column of all rows. If it is not readable, it raises `DamagedFileError`."""
         with translate_read_errors(self.path):
             return self._parquet.read(columns=[name])[name]
 
     def __enter__(self) -> Self:
-        """Return the open file."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
+    def __exit__(self, *_: object) -> None:
         self._parquet.close()

@@ -34,13 +34,9 @@ _SAVING = threading.Lock()
 
 @dataclass(frozen=True)
 class WriteResult:
-    """The file that replaced a day.
+    """The file that replaced a day: its path, row count and size.
 
-    Attributes:
-        path: The file.
-        rows: The number of its rows.
-        bytes: Its size.
-        api_count: The number of rows that the API counts. None if the API does not count them.
+    `api_count` is the number of rows that the API counts. None if the API does not count them.
     """
 
     path: Path
@@ -52,18 +48,9 @@ class WriteResult:
 class DayWriter:
     """The writer of one day. `Lake.replace` creates and commits it.
 
-    Args:
-        path: The day's file.
-        staging: A temporary folder next to it.
-        schema: The schema of every batch and of the file.
-        sort_by: The column by which the file is sorted. None keeps the order of writing.
-
     Attributes:
         rows: The number of rows that were written so far.
         api_count: The number of rows of the day that the API counts. The caller sets it.
-
-    Raises:
-        LakeError: The temporary file can't be created.
     """
 
     def __init__(self, path: Path, staging: Path, schema: pa.Schema, sort_by: str | None) -> None:
@@ -89,27 +76,13 @@ class DayWriter:
 
     @property
     def result(self) -> WriteResult:
-        """The file that replaced the day.
-
-        Raises:
-            LakeError: The day was not replaced, or not yet.
-        """
+        """The file that replaced the day. Before that, it is a `LakeError`."""
         if self._result is None:
             raise LakeError("The day is not written yet. Leave the block of `replace` first.")
         return self._result
 
     def commit(self, fetched_at: datetime, before_commit: BeforeCommit | None, *, is_patch: bool) -> None:
-        """Replace the day's file by the rows that were written.
-
-        Args:
-            fetched_at: The start of the fetch.
-            before_commit: A function that runs while no other writer can replace the day. If it raises,
-                nothing is replaced.
-            is_patch: Whether only single rows were fetched, and all others are copies.
-
-        Raises:
-            LakeError: The file can't be written. The current file is unchanged.
-        """
+        """Replace the day's file by the rows that were written. `Lake.replace` describes the arguments."""
         with directory_lock(self._path.parent), _open_current(self._path) as current:
             fetch_info = self._fetch_info(current, fetched_at, is_patch=is_patch)
             self._save(fetch_info)
@@ -146,11 +119,7 @@ class DayWriter:
 
 
 def check_complete(file: DayFile, schema: pa.Schema, rows: int) -> None:
-    """Check that a new file contains what was written.
-
-    Raises:
-        LakeError: The file has another number of rows or another schema.
-    """
+    """Check that a new file has the schema and the number of rows that were written."""
     if file.rows != rows or not file.schema.equals(schema):
         raise LakeError(
             f"{file.path} should have {rows} rows and the schema of the table, but has {file.rows} rows. "

@@ -20,13 +20,7 @@ class DamagedFileError(LakeError):
 
 
 def write_error(action: str, path: Path, reason: str) -> LakeError:
-    """Return the error for a file that could not be written.
-
-    Args:
-        action: The verb of what was tried, such as `write` or `replace`.
-        path: The file.
-        reason: The cause, as the operating system or a library reports it.
-    """
+    """Return the error for a file that could not be written. `action` is a verb, such as `replace`."""
     return LakeError(
         f"Can't {action} {path}: {reason}. What was there before is unchanged. "
         "Check that the folder exists, is writable and has free space, then run again."
@@ -35,15 +29,7 @@ def write_error(action: str, path: Path, reason: str) -> LakeError:
 
 @contextmanager
 def translate_os_errors(action: str, path: Path) -> Iterator[None]:
-    """Translate errors of the operating system into a `LakeError`. Keep callers' code out of the block.
-
-    Args:
-        action: The verb of what the block does, such as `write` or `replace`.
-        path: The file that the message names.
-
-    Raises:
-        LakeError: The operating system reported an error.
-    """
+    """Translate errors of the operating system into a `LakeError`. Keep callers' code out of the block."""
     try:
         yield
     except OSError as error:
@@ -52,12 +38,7 @@ def translate_os_errors(action: str, path: Path) -> Iterator[None]:
 
 @contextmanager
 def translate_read_errors(path: Path) -> Iterator[None]:
-    """Translate errors of reading a Parquet file, and distinguish a damaged file from an unreadable one.
-
-    Raises:
-        DamagedFileError: The content is not readable Parquet.
-        LakeError: The operating system does not let us read the file.
-    """
+    """Translate errors of reading a Parquet file: `DamagedFileError` for bad content, else `LakeError`."""
     with translate_os_errors("read", path):
         try:
             yield

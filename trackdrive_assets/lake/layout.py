@@ -14,12 +14,7 @@ ANY_DAY = "????-??-??"
 
 @dataclass(frozen=True)
 class Layout:
-    """The place of a table on disk: `<table>/<key>=<value>/date=2024-06-19/<file>`.
-
-    Attributes:
-        file: The name of a day's file.
-        keys: The hive keys of the folders between the table's folder and the day's.
-    """
+    """The place of a table on disk: `<table>/<key>=<value>/date=2024-06-19/<file>`."""
 
     file: str
     keys: tuple[str, ...] = ()
@@ -34,11 +29,7 @@ LAYOUT = {
 
 
 def group_path(table: str, hive: dict[str, str]) -> Path:
-    """Return the folder that contains the days of a table or of one of its groups, relative to the lake.
-
-    Args:
-        table: A name in `LAYOUT`.
-        hive: The values of the table's hive keys, such as `{"category": "buyer_id"}`.
+    """Return the folder of the days of a table, or of a group like `{"category": "buyer_id"}`, in the lake.
 
     Raises:
         ValueError: The table is unknown, or `hive` has other keys than the table.
@@ -53,11 +44,7 @@ def group_path(table: str, hive: dict[str, str]) -> Path:
 
 
 def day_path(table: str, day: date, hive: dict[str, str]) -> Path:
-    """Return the path of a day's file, relative to the lake. The file may not exist.
-
-    Raises:
-        ValueError: The table is unknown, or `hive` has other keys than the table.
-    """
+    """Return the path of a day's file, relative to the lake. The file may not exist."""
     return group_path(table, hive) / f"date={day.isoformat()}" / LAYOUT[table].file
 
 
@@ -72,12 +59,7 @@ def existing_days(root: Path, table: str, hive: dict[str, str]) -> list[date]:
 
 
 def day_pattern(table: str, day: date | str) -> str:
-    """Return the pattern of a day's files in all groups of a table, relative to the table's folder.
-
-    Args:
-        table: A name in `LAYOUT`.
-        day: A date, or `ANY_DAY`.
-    """
+    """Return the pattern of a day's files in all groups of a table, relative to the table's folder."""
     return "/".join([*(f"{key}=*" for key in LAYOUT[table].keys), f"date={day}", LAYOUT[table].file])
 
 

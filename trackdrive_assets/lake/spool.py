@@ -5,25 +5,14 @@ batch, so that it sorts only batches that overlap.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-
-@dataclass(frozen=True)
-class Span:
-    """The range of a batch in the sorting column.
-
-    Attributes:
-        least: The least value.
-        greatest: The greatest value.
-    """
-
-    least: Any
-    greatest: Any
+Span = tuple[Any, Any]
+"""The least and the greatest value of a batch in the sorting column."""
 
 
 def group_overlapping(spans: Sequence[Span]) -> list[list[int]]:
@@ -34,25 +23,19 @@ def group_overlapping(spans: Sequence[Span]) -> list[list[int]]:
     """
     groups: list[list[int]] = []
     greatest: Any = None
-    for position in sorted(range(len(spans)), key=lambda p: (spans[p].least, spans[p].greatest)):
-        span = spans[position]
-        if groups and span.least < greatest:
+    for position in sorted(range(len(spans)), key=spans.__getitem__):
+        first, last = spans[position]
+        if groups and first < greatest:
             groups[-1].append(position)
-            greatest = max(greatest, span.greatest)
+            greatest = max(greatest, last)
         else:
             groups.append([position])
-            greatest = span.greatest
+            greatest = last
     return groups
 
 
 class Spool:
-    """A temporary file of batches.
-
-    Args:
-        path: The temporary file.
-        schema: The schema of every batch.
-        sort_by: The column that sorts the rows, in ascending order. None keeps the order of writing.
-    """
+    """A temporary file of batches. If `sort_by` is None, the rows keep the order of writing."""
 
     def __init__(self, path: Path, schema: pa.Schema, sort_by: str | None) -> None:
         self._path = path
@@ -75,10 +58,9 @@ class Spool:
             )
         if batch.num_rows == 0:
             return
-        span = self._span(batch)
+        if self._sort_by is not None:
+            self._spans.append(self._span(batch.column(self._sort_by)))
         self._writer.write_batch(batch)
-        if span is not None:
-            self._spans.append(span)
 
     def sorted_tables(self) -> Iterator[pa.Table]:
         """Return all rows in order, as tables of one or a few batches each. Then the spool is read-only."""
@@ -100,13 +82,10 @@ class Spool:
         """Close the file. Its rows may be incomplete."""
         self._sink.close()
 
-    def _span(self, batch: pa.RecordBatch) -> Span | None:
-        if self._sort_by is None:
-            return None
-        values = batch.column(self._sort_by)
+    def _span(self, values: pa.Array) -> Span:
         if values.null_count:
             raise ValueError(
                 f"The day is sorted by {self._sort_by}, but {values.null_count} rows have no value there."
             )
         bounds = pc.min_max(values)
-        return Span(bounds["min"].as_py(), bounds["max"].as_py())
+        return bounds["min"].as_py(), bounds["max"].as_py()

@@ -28,12 +28,11 @@ FILE_METADATA = "${file_metadata}"
 
 @dataclass(frozen=True)
 class Query:
-    """The content of one SQL file.
+    """The content of one SQL file, with placeholders `${…}` for what depends on the lake.
 
     Attributes:
         description: The first lines of the head, without line breaks.
         options: The values in the heads of the query and its parts, except those that replace a placeholder.
-        sql: The query, with placeholders `${…}` for what depends on the lake.
     """
 
     description: str
@@ -46,7 +45,6 @@ class View:
     """A view of trackdrive.duckdb.
 
     Attributes:
-        name: The name of the view.
         description: Two sentences: what a row is, and what it is good for.
         sql: The query, with `${time_zone}` for the account's time zone and `${file_metadata}` for a query
             over the metadata of all files. A column's description follows its expression, after `--:`.

@@ -51,10 +51,7 @@ class Lake:
     def file(self, table: str, day: date, **hive: str) -> Path:
         """Return the path of a day's file. The file may not exist.
 
-        Args:
-            table: A name in `LAYOUT`.
-            day: The date of the partition.
-            **hive: The table's other hive keys, such as `category="buyer_id"`.
+        `table` is a name in `LAYOUT`. `hive` has the table's other keys, such as `category="buyer_id"`.
         """
         return self.root / day_path(table, day, hive)
 
@@ -80,7 +77,7 @@ class Lake:
         Args:
             table: A name in `LAYOUT`.
             schema: The schema of every batch and of the file.
-            day: The date of the partition.
+            day: The partition.
             sort_by: The column by which the file is sorted. None keeps the order of writing.
             fetched_at: The start of the fetch. The default is now.
             before_commit: A function that gets the current and the new file, when the new one is complete.
@@ -136,11 +133,7 @@ class Lake:
     def batches(self, table: str, schema: pa.Schema, day: date, **hive: str) -> Iterator[pa.RecordBatch]:
         """Read a day batch by batch, so that it is never complete in memory.
 
-        Args:
-            table: A name in `LAYOUT`.
-            schema: The schema of the batches. A column that an older file lacks is null.
-            day: The date of the partition.
-            **hive: The table's other hive keys.
+        A column of the schema that an older file lacks is null.
 
         Raises:
             LakeError: The file can't be read.
@@ -162,12 +155,9 @@ def _existing_columns(parquet: pq.ParquetFile, schema: pa.Schema) -> list[str]:
 
 def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the table with the columns and types of a schema. Columns that it lacks are null."""
-    return pa.Table.from_arrays(
-        [
-            table[field.name].cast(field.type)
-            if field.name in table.schema.names
-            else pa.nulls(table.num_rows, field.type)
-            for field in schema
-        ],
-        schema=schema,
-    )
+    present = set(table.schema.names)
+    columns = [
+        table[name].cast(type_) if name in present else pa.nulls(table.num_rows, type_)
+        for name, type_ in zip(schema.names, schema.types, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -36,14 +36,7 @@ def identifier(name: str) -> str:
 def table_sql(root: Path, table: str, schema: pa.Schema, days: Collection[date | str]) -> str:
     """Return a query over the files of a table: its columns in order with their types, then the hive keys.
 
-    Args:
-        root: The lake's folder.
-        table: A name in `LAYOUT`.
-        schema: The columns of the table. A column that a file lacks is null.
-        days: The dates to read, or `ANY_DAY`.
-
-    Raises:
-        LakeError: A file can't be read.
+    A column that a file lacks is null. `days` are dates, or `ANY_DAY`.
     """
     hive = {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
     types = _duckdb_types(schema) | hive
@@ -70,10 +63,6 @@ def file_metadata_sql(root: Path, days: Collection[date | str]) -> str:
 
     Each group of each table has a SELECT of its own with its names as constants. So DuckDB opens only the
     files of the groups that a query selects.
-
-    Args:
-        root: The lake's folder.
-        days: The dates to read, or `ANY_DAY`.
     """
     selects = [
         "SELECT CAST(NULL AS VARCHAR) AS table_name, CAST(NULL AS VARCHAR) AS grouped_by, "
@@ -88,12 +77,10 @@ def file_metadata_sql(root: Path, days: Collection[date | str]) -> str:
         for folder, patterns in groups.items():
             group = literal(unquote(folder.name.partition("=")[2])) if layout.keys else "NULL"
             files = _file_list(folder, patterns)
-            names = f"{literal(table)}, {group}, file_name"
-            pairs = f"parquet_kv_metadata({files})"
-            counts = f"parquet_file_metadata({files})"
+            select = f"SELECT {literal(table)}, {group}, file_name"
             selects += [
-                f"SELECT {names}, decode(key), decode(value), NULL FROM {pairs}",  # noqa: S608  quoted
-                f"SELECT {names}, NULL, NULL, num_rows FROM {counts}",  # noqa: S608  quoted
+                f"{select}, decode(key), decode(value), NULL FROM parquet_kv_metadata({files})",
+                f"{select}, NULL, NULL, num_rows FROM parquet_file_metadata({files})",
             ]
     return " UNION ALL ".join(selects)
 
@@ -113,10 +100,7 @@ def _duckdb_types(schema: pa.Schema) -> dict[str, str]:
 
 
 def _all_have(schema: pa.Schema, files: Iterable[Path]) -> bool:
-    """Return whether every file has all columns of a schema with their types.
-
-    Files of older versions or of other programs may differ.
-    """
+    """Return whether every file has all columns of a schema. Older versions may have written others."""
     schema_metadata = _arrow_metadata(schema)
     return all(schema_metadata in _tail(file) or _has_columns(schema, file) for file in files)
 

@@ -352,9 +352,7 @@ def test_the_error_names_days_without_a_file(tmp_path: Path) -> None:
 
 # Spans of batches
 
-spans = st.lists(
-    st.tuples(st.integers(0, 50), st.integers(0, 20)).map(lambda pair: Span(pair[0], pair[0] + pair[1]))
-)
+spans = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)).map(lambda p: (p[0], p[0] + p[1])))
 
 
 @given(spans)
@@ -366,7 +364,7 @@ def test_every_span_is_in_exactly_one_group(found: Sequence[Span]) -> None:
 def test_every_group_ends_before_the_next_begins(found: Sequence[Span]) -> None:
     groups = group_overlapping(found)
     for earlier, later in pairwise(groups):
-        assert max(found[n].greatest for n in earlier) <= min(found[n].least for n in later)
+        assert max(found[n][1] for n in earlier) <= min(found[n][0] for n in later)
 
 
 @given(spans)
@@ -374,4 +372,4 @@ def test_groups_are_as_small_as_possible(found: Sequence[Span]) -> None:
     for group in group_overlapping(found):
         for split in range(1, len(group)):
             before, after = group[:split], group[split:]
-            assert max(found[n].greatest for n in before) > min(found[n].least for n in after)
+            assert max(found[n][1] for n in before) > min(found[n][0] for n in after)
