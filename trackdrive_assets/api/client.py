@@ -19,6 +19,7 @@ from trackdrive_assets.api.errors import QueryError, UnreadableResponse
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions
 from trackdrive_assets.api.pagination import Page, Paging, paginate, report_ends
+from trackdrive_assets.api.privacy import short_outline
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
@@ -239,16 +240,15 @@ class Client:
             raise self._unreadable(request, envelope.content, str(unknown)) from None
         if envelope.errors and not rows:
             # Only errors and no rows: that is not an empty list.
-            raise self._unreadable(
-                request, {"errors": envelope.errors}, "it looks like an error, with no rows in it"
-            )
+            message = self._transport.excerpt(encode(envelope.errors))
+            raise UnreadableResponse(f"The response to {request} has errors and no rows: {message}")
         return rows
 
     def _unreadable(self, request: str, content: object, reason: str) -> UnreadableResponse:
         return UnreadableResponse(
-            f"The answer to {request} has a shape that is not known: {self._transport.redacted(reason)}. "
-            f"It begins: {self._transport.excerpt(encode(content))} "
-            f"Please report this beginning, without phone numbers, as an issue of trackdrive-assets."
+            f"The response to {request} has an unknown shape: {self._transport.redacted(reason)}. "
+            f"Its outline is {self._transport.redacted(short_outline(content))}. "
+            "Please report this outline as an issue of trackdrive-assets."
         )
 
 

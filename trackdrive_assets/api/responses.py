@@ -85,7 +85,7 @@ def stat_values(content: Any, stat: str, group_by: str) -> dict[Group, Decimal |
     for group, value in found:
         named = _named(group)
         if named in values:
-            raise UnknownShape(f"the group {named!r} is in it twice")
+            raise UnknownShape("a group is in it twice")
         values[named] = value
     return values
 
@@ -184,7 +184,7 @@ def _number(value: Any) -> Decimal | None:
         else:
             if number.is_finite():
                 return number
-    raise UnknownShape(f"{value!r} is not a number")
+    raise UnknownShape(f"{_kind(value)} is in the place of a number")
 
 
 def _named(group: Any) -> Group:

@@ -12,8 +12,8 @@ import click
 from dotenv import dotenv_values
 
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.privacy import mask_phone_numbers
 from trackdrive_assets.api.query import UndocumentedValueWarning
-from trackdrive_assets.doctor.descriptions import mask_phone_numbers
 from trackdrive_assets.settings import Settings
 
 CONNECT_TIMEOUT = 5.0

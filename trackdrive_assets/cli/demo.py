@@ -31,7 +31,7 @@ _EPILOG = """
 \b
 EXAMPLES
   trackdrive demo
-  trackdrive demo --days 30 --folder /tmp/calls
+  trackdrive demo --days 30 --folder other
 """
 
 _QUERIES = {

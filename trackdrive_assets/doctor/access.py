@@ -6,7 +6,8 @@ from http import HTTPStatus
 
 from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.api.http_responses import RawResponse
-from trackdrive_assets.doctor.descriptions import describe_body, mask_phone_numbers, no_calls
+from trackdrive_assets.api.privacy import mask_phone_numbers
+from trackdrive_assets.doctor.descriptions import describe_body, no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, failed, inconclusive, ok
 from trackdrive_assets.doctor.replies import Replies, is_error, is_json, rows_of, status_of
 

@@ -3,12 +3,12 @@
 Not here: what a good response means for runs (the probes).
 """
 
-import re
 from http import HTTPStatus
 
 from trackdrive_assets.api.envelope import any_value
 from trackdrive_assets.api.errors import is_transient
 from trackdrive_assets.api.http_responses import RawResponse
+from trackdrive_assets.api.privacy import mask_phone_numbers, outline
 from trackdrive_assets.doctor.finding import Finding, failed, inconclusive
 from trackdrive_assets.doctor.replies import (
     Replies,
@@ -24,23 +24,6 @@ REPORT_IT = "Please report this line as an issue."
 
 _NOT_SENT = "the request for calls failed."
 _OUTLINE_LENGTH = 200
-# Seven digits or more, with any separators, that are not an IP address.
-_PHONE_NUMBER = re.compile(r"(?<![\d.])(?!\d{1,3}(?:\.\d{1,3}){3}\b)\+?\d(?:[\s().-]*\d){6,}")
-
-
-def mask_phone_numbers(text: str) -> str:
-    """Return a text without anything that could be a phone number."""
-    return _PHONE_NUMBER.sub("[number]", text)
-
-
-def outline(value: object) -> str:
-    """Return the keys and the types of a JSON value, without its values."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}: {outline(member)}" for name, member in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{outline(value[0])}, …]" if value else "[]"
-    types = {str: "text", bool: "boolean", type(None): "null"}
-    return types.get(type(value), "number")
 
 
 def describe_body(response: RawResponse) -> str:

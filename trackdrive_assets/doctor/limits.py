@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from trackdrive_assets.api import catalog
-from trackdrive_assets.doctor.descriptions import mask_phone_numbers, no_calls
+from trackdrive_assets.api.privacy import mask_phone_numbers
+from trackdrive_assets.doctor.descriptions import no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, inconclusive, ok
 from trackdrive_assets.doctor.replies import KnownCall, Replies, metadata_of, rows_of
 from trackdrive_assets.doctor.requests import LARGE_PAGE

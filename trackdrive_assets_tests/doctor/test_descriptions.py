@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from trackdrive_assets.doctor.descriptions import mask_phone_numbers, outline
+from trackdrive_assets.api.privacy import mask_phone_numbers, outline
 from trackdrive_assets_tests.doctor.conftest import (
     NOW,
     account,
