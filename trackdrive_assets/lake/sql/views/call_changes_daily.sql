@@ -3,12 +3,12 @@
 SELECT
     local_date AS detected_at, --: The day on which the changes were detected, in the account's time zone.
     field, --: The column of calls that changed; a tag is token-<name>.
-    count(*) AS changes, --: How many changes of the field were detected.
-    count(DISTINCT uuid) AS calls, --: How many calls had such a change.
+    count(*) AS changes, --: The number of detected changes of the field.
+    count(DISTINCT uuid) AS calls, --: The number of calls with such a change.
     count(*) FILTER (was_empty AND NOT is_empty) AS gained,
-    --: How many changes gave a value where there was none, or replaced false or zero.
+    --: The number of changes that gave a value where there was none, or replaced false or zero.
     count(*) FILTER (is_empty AND NOT was_empty) AS reversed,
-    --: How many changes removed the value, or set it to false or zero.
+    --: The number of changes that removed the value, or set it to false or zero.
     sum(coalesce(new_number, 0) - coalesce(old_number, 0)) FILTER (is_number) AS net_change
     --: The sum of all changes of a number, in dollars or seconds. Null where the field is no number.
 FROM (

@@ -55,9 +55,9 @@ SELECT
     buyer_id,
     arg_max(user_buyer_id, date) FILTER (days IS NULL) AS user_buyer_id,
     arg_max(buyer, date) FILTER (days IS NULL) AS buyer,
-    CAST(sum(calls) AS BIGINT) AS calls, --: How many calls of the buyer are in the lake.
+    CAST(sum(calls) AS BIGINT) AS calls, --: The number of the buyer's calls in the lake.
     CAST(coalesce(sum(calls) FILTER (is_settled), 0) AS BIGINT) AS settled_calls,
-    --: How many of them are of days that were fetched 30 days later. The next columns are about these.
+    --: The number of calls of days that were fetched 30 days later. The next columns are about these.
     sum(revenue) FILTER (is_settled) AS final_revenue,
     --: What the buyer owes for the settled calls, in dollars.
     sum(known) FILTER (days = 0) / nullif(sum(revenue) FILTER (days = 0), 0) AS known_after_0_days,

@@ -8,7 +8,7 @@ SELECT
     CAST(max(value) FILTER (key = 'trackdrive.first_fetched_at') AS TIMESTAMPTZ) AS first_fetched_at,
     --: When the day was first fetched. Null where an older version wrote the file.
     CAST(max(value) FILTER (key = 'trackdrive.api_count') AS BIGINT) AS api_count,
-    --: How many rows the API counted then. Null where it counts none.
-    max(num_rows) AS rows --: How many rows the file has.
+    --: The number of rows that the API counted then. Null where it counts none.
+    max(num_rows) AS rows --: The number of rows of the file.
 FROM (${file_metadata})
 GROUP BY table_name, grouped_by, file_name

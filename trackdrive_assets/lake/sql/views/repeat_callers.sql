@@ -8,24 +8,27 @@ SELECT
     arg_max(user_buyer_id, created_at) AS user_buyer_id,
     arg_max(buyer, created_at) AS buyer,
     count(*) AS calls,
-    --: How many calls of the caller reached this buyer; without a buyer, how many reached none.
+    --: The number of the caller's calls that reached this buyer; without a buyer, how many reached none.
     any_value(calls_of_caller) AS calls_of_caller,
-    --: How many calls the caller made in all. Null where the number is unknown.
+    --: The number of all calls of the caller. Null where the number is unknown.
     CASE
         WHEN count(*) FILTER (connected) > 0 OR count(*) FILTER (answered) = 0
         THEN count(*) FILTER (connected)
     END AS connected,
-    --: How many were put through to the buyer, answered or not. Null where the numbers are not stored.
+    --: The number of calls that were put through to the buyer, answered or not. Null where the numbers are
+    --: not stored.
     CAST(sum(CAST(buyer_converted AS INTEGER)) AS BIGINT) AS converted,
-    --: How many the buyer owes for; above 1, the same person was sold more than once. Null where the account
-    --: doesn't see conversions.
+    --: The number of calls that the buyer owes for; above 1, the same person was sold more than once. Null
+    --: where the account doesn't see conversions.
     CASE
         WHEN count(revenue_owed) > 0 OR converted = 0
         THEN coalesce(sum(revenue_owed), 0)
     END AS revenue, --: What the buyer owes for them, in dollars. Null where the account may not see amounts.
     CAST(sum(CAST(is_repeat AS INTEGER)) AS BIGINT) AS repeat_calls,
-    --: How many the API flags: the buyer or the source had the caller before. Null without these flags.
-    count(DISTINCT traffic_source_key) AS traffic_sources, --: How many traffic sources brought them.
+    --: The number of calls that the API flags: the buyer or the source had the caller before. Null without
+    --: these flags.
+    count(DISTINCT traffic_source_key) AS traffic_sources,
+    --: The number of traffic sources that brought them.
     min(created_at) AS first_call_at, --: When the first of them started.
     max(created_at) AS last_call_at --: When the last of them started.
 FROM call_facts

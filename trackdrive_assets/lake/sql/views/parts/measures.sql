@@ -1,18 +1,20 @@
 -- The numbers of the trade. For the end of the SELECT list of a query on tallies that have a date.
-    calls, --: How many calls.
+    calls, --: The number of calls.
     -- If calls were answered and none has the number of a buyer, these numbers are not stored.
     CASE
         WHEN sum(connected) OVER (PARTITION BY date ORDER BY date) > 0
             OR sum(answered) OVER (PARTITION BY date ORDER BY date) = 0
         THEN connected
     END AS connected,
-    --: How many were put through to a buyer's number, answered or not. Null where the numbers are not stored.
-    converted, --: How many the buyer owes for. Null where the account doesn't see conversions.
+    --: The number of calls that were put through to a buyer's number, answered or not. Null where the
+    --: numbers are not stored.
+    converted,
+    --: The number of calls that the buyer owes for. Null where the account doesn't see conversions.
     converted / calls AS conversion_rate, --: Share of all calls that the buyer owes for, 0 to 1.
     converted / nullif(connected, 0) AS conversion_rate_of_connected,
     --: Share of the connected calls that the buyer owes for. Null without connected calls.
     traffic_source_conversions,
-    --: How many the traffic source is owed for. Null where the account doesn't see it.
+    --: The number of calls that the traffic source is owed for. Null where the account doesn't see it.
     -- A call without an amount brought nothing, unless the account's key may not see amounts at all. Then
     -- calls of the day converted and none has an amount, and the sum stays unknown.
     -- (ORDER BY date changes no result. Without it, DuckDB would read the calls twice and join them.)
@@ -46,7 +48,7 @@
     --: Mean talk time of all calls, in seconds; the length of a call where its talk time is unknown.
     answered_time / answered AS average_handle_time_of_answered,
     --: Mean talk time of the answered calls, in seconds. Null without answered calls.
-    repeat_calls, --: How many came from a caller that the buyer or the traffic source had before.
+    repeat_calls, --: The number of calls from a caller that the buyer or the traffic source had before.
     repeat_calls / calls AS repeat_rate, --: Share of all calls that are repeat calls, 0 to 1.
-    no_buyer, --: How many found no buyer to take them.
+    no_buyer, --: The number of calls without a buyer to take them.
     no_buyer / calls AS no_buyer_rate --: Share of all calls that found no buyer, 0 to 1.

@@ -26,8 +26,8 @@ JOIN (
         period_end - period_start + 1
             - count(*) FILTER (fetched_at >= timezone(${time_zone}, CAST(date + 1 AS TIMESTAMP)))
             AS days_missing
-        --: How many days of the half-month are not in the lake, or were last fetched before they were over.
-        --: Above 0: too early to send.
+        --: The number of days of the half-month that are not in the lake, or were last fetched before they
+        --: were over. Above 0: too early to send.
     FROM (
         SELECT
             date,
