@@ -8,9 +8,8 @@ exactly one window by its `created_at`. Not here: the threads (`fetcher.py`), th
 import math
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -87,39 +86,40 @@ def _replace_day(lake: Lake, day: Day, exclude: Exclusion, fetch: "_DayFetch") -
     def record(before: DayFile | None, after: DayFile) -> None:
         changes.append(record_changes(lake, day, before, after, exclude))
 
-    with fetch.fetcher.fetch([fetch.pages()]) as pages:
-        first = next(pages)
-        received = _ReceivedCalls(fetch.whole, first.page.metadata.total_count)
-        with lake.replace(
+    received = _ReceivedCalls()
+    with (
+        fetch.fetcher.fetch([fetch.pages()]) as pages,
+        lake.replace(
             CALLS.name, CALLS.schema, day.date, sort_by="created_at", before_commit=record
-        ) as writer:
-            for page in chain([first], pages):
-                rows = received.add(page)
-                fetch.fetcher.on_response(received.progress)
-                writer.write(
-                    parse_calls(rows.columns, len(rows), fetched_at=page.fetched_at, exclude=exclude)
-                )
-            received.check_complete()
-            writer.api_count = received.expected_inside
-            fetch.fetcher.finish()
+        ) as writer,
+    ):
+        for page in pages:
+            received.add(page)
+            fetch.fetcher.on_response(received.progress)
+            writer.write(page.calls)
+        received.check_complete()
+        writer.api_count = received.expected_inside
+        fetch.fetcher.finish()
     return IngestedCalls(writer.result, changes[0])
 
 
 @dataclass(frozen=True)
 class _FetchedPage:
-    """One page of calls.
+    """The calls of one page, cut to a window and typed.
 
     Attributes:
-        window: The window that its calls belong to. The page can contain others, which are dropped.
-        page: The page.
-        moments: When each call was created; None where that cannot be parsed.
-        fetched_at: When the page came.
+        window: The window.
+        calls: The calls of the window.
+        hashes: The hashes of their names. A million uuids would take a hundred megabytes.
+        outside: The names of calls outside the day.
+        total_count: The number of calls that the API counts; None if it does not count.
     """
 
     window: Window
-    page: Page
-    moments: Sequence[datetime | None]
-    fetched_at: datetime
+    calls: pa.RecordBatch
+    hashes: Sequence[int]
+    outside: Sequence[object]
+    total_count: int | None
 
 
 @dataclass(frozen=True)
@@ -136,26 +136,26 @@ class _DayFetch:
     fetcher: Fetcher
     attempt: int
 
-    @property
-    def whole(self) -> Window:
-        """The window of the day."""
-        return Window(self.day.start, self.day.end)
-
     def pages(self) -> Iterator[_FetchedPage]:
         """Fetch the first page of the day, and the rest, divided into windows if that is faster."""
-        pages = self._pages_of(self.whole)
+        whole = Window(self.day.start, self.day.end)
+        pages = self._pages_of(whole)
         first = next(pages)
-        windows = windows_after(first, self.whole, self.fetcher.share) if self.attempt == 1 else []
+        windows = windows_after(first, whole, self.fetcher.share) if self.attempt == 1 else []
         if not windows:
-            yield first
-            yield from pages
+            yield self._typed(first, whole)
+            yield from (self._typed(page, whole) for page in pages)
             return
         # More calls of its oldest instant may be on the next page, so that instant belongs to the windows.
-        yield replace(first, window=Window(windows[0].end, self.whole.end))
-        self.fetcher.fetch_too(self._pages_of(window) for window in windows)
+        yield self._typed(first, Window(windows[0].end, whole.end))
+        self.fetcher.fetch_too(self._window(window) for window in windows)
 
-    def _pages_of(self, window: Window) -> Iterator[_FetchedPage]:
-        """Fetch the pages of a window, one after another."""
+    def _window(self, window: Window) -> Iterator[_FetchedPage]:
+        """Fetch a window."""
+        return (self._typed(page, window) for page in self._pages_of(window))
+
+    def _pages_of(self, window: Window) -> Iterator[Page]:
+        """Fetch the pages of a window, one after another. They can contain calls around it."""
         since, until = window.query_range
         query = Query(
             created_at_from=since,
@@ -163,11 +163,27 @@ class _DayFetch:
             columns=asked_columns(self.exclude),
             per_page=max(1, self.client.options.per_page - (self.attempt - 1)),
         )
-        for page in self.client.call_pages(query, group=self.fetcher.group):
-            yield _FetchedPage(window, page, created(page.rows), datetime.now(UTC))
+        return self.client.call_pages(query, group=self.fetcher.group)
+
+    def _typed(self, page: Page, window: Window) -> _FetchedPage:
+        """Cut a page to a window, and type its calls."""
+        fetched_at = datetime.now(UTC)
+        kept, hashes, outside = [], [], []
+        moments = created(page.rows)
+        for position, (name, moment) in enumerate(zip(identities(page.rows), moments, strict=True)):
+            # A created_at that cannot be parsed is left to the typing, whose error names the call.
+            if moment is None or moment in window:
+                kept.append(position)
+                hashes.append(hash(name))
+            elif not self.day.start <= moment < self.day.end:
+                # Two windows can bring the same call. One without a name is counted each time.
+                outside.append(object() if name is None else name)
+        rows = page.rows if len(kept) == len(page.rows) else page.rows.at(kept)
+        calls = parse_calls(rows.columns, len(rows), fetched_at=fetched_at, exclude=self.exclude)
+        return _FetchedPage(window, calls, hashes, outside, page.metadata.total_count)
 
 
-def windows_after(first: _FetchedPage, whole: Window, share: int) -> list[Window]:
+def windows_after(first: Page, whole: Window, share: int) -> list[Window]:
     """Divide what is left of a day after its first page into windows, newest first.
 
     Args:
@@ -178,15 +194,11 @@ def windows_after(first: _FetchedPage, whole: Window, share: int) -> list[Window
     Returns:
         The windows. None if few pages are left, or if the first page does not show what is left.
     """
-    moments = [moment for moment in first.moments if moment is not None]
-    metadata = first.page.metadata
-    left = missing_count(metadata.total_count, len(first.moments))
-    if (
-        not left
-        or len(moments) < len(first.moments)
-        or not is_newest_first(moments)
-        or moments[-1] not in whole
-    ):
+    moments = [moment for moment in created(first.rows) if moment is not None]
+    metadata = first.metadata
+    left = missing_count(metadata.total_count, len(first.rows))
+    is_clear = len(moments) == len(first.rows) and is_newest_first(moments)
+    if not left or not is_clear or moments[-1] not in whole:
         return []
     pages_left = math.ceil(left / (metadata.per_page or len(moments)))
     windows = divide(rest_of(whole, moments[-1]), part_count(pages_left, share))
@@ -196,16 +208,11 @@ def windows_after(first: _FetchedPage, whole: Window, share: int) -> list[Window
 class _ReceivedCalls:
     """The calls that have come of a day, to compare them with the count of the API.
 
-    Args:
-        whole: The day.
-        expected: The number of calls that the API counts; None if it does not count.
+    If two calls ever had the same hash, the day would be fetched again, undivided.
     """
 
-    def __init__(self, whole: Window, expected: int | None) -> None:
-        self._whole = whole
-        self._expected = expected
-        # Hashes, because a million uuids take a hundred megabytes. If two calls ever shared one, the day
-        # would be fetched again, undivided.
+    def __init__(self) -> None:
+        self._expected: int | None = None
         self._hashes = array("q")
         self._windows: set[Window] = set()
         self._outside: set[object] = set()
@@ -220,21 +227,13 @@ class _ReceivedCalls:
         """The number of calls of the day that the API counts; None if it does not count."""
         return None if self._expected is None else self._expected - len(self._outside)
 
-    def add(self, fetched: _FetchedPage) -> Rows:
-        """Count the calls of a page. Return those that belong to the window of the page."""
-        rows = fetched.page.rows
-        names = identities(rows)
-        kept = []
-        for position, (name, moment) in enumerate(zip(names, fetched.moments, strict=True)):
-            # A created_at that cannot be parsed is left to the typing, whose error names the call.
-            if moment is None or moment in fetched.window:
-                kept.append(position)
-            elif moment not in self._whole:
-                # Two windows can bring the same call. One without a name is counted each time.
-                self._outside.add(object() if name is None else name)
-        self._windows.add(fetched.window)
-        self._hashes.extend(hash(names[position]) for position in kept)
-        return rows if len(kept) == len(rows) else rows.at(kept)
+    def add(self, page: _FetchedPage) -> None:
+        """Count the calls of a page. The first page has the count of the API for the day."""
+        if not self._windows:
+            self._expected = page.total_count
+        self._windows.add(page.window)
+        self._hashes.extend(page.hashes)
+        self._outside.update(page.outside)
 
     def check_complete(self) -> None:
         """Compare the calls with the count of the API.
@@ -242,20 +241,15 @@ class _ReceivedCalls:
         Raises:
             IncompleteResponse: Calls are missing, or came in two windows.
         """
-        if repeated := self._repeated_count():
+        hashes = pa.Array.from_buffers(pa.int64(), len(self._hashes), [None, pa.py_buffer(self._hashes)])
+        # Within one window, each call comes once.
+        if len(self._windows) > 1 and (repeated := len(hashes) - pc.count_distinct(hashes).as_py()):
             raise IncompleteResponse(f"The API sent {repeated} calls in two windows of the day.")
         done = self.progress.done
         if missing := missing_count(self._expected, done):
             raise IncompleteResponse(
                 f"The API counted {self._expected} calls but sent {done} in windows: {missing} are missing."
             )
-
-    def _repeated_count(self) -> int:
-        """Return how many calls came in two windows. Within one window, each comes once."""
-        if len(self._windows) == 1:
-            return 0
-        hashes = pa.Array.from_buffers(pa.int64(), len(self._hashes), [None, pa.py_buffer(self._hashes)])
-        return len(hashes) - int(pc.count_distinct(hashes).as_py())
 
 
 def asked_columns(exclude: Exclusion) -> list[str] | None:

@@ -123,7 +123,7 @@ class _DayPool(Generic[Key, Result]):
         self._client = client
         self._coming = enumerate(keys)
         self._ingest = ingest
-        self._days = ConcurrentDays()
+        self._days = ConcurrentDays(client.options.max_concurrency)
         self._running: dict[Fetcher, _RunningDay[Key, Result]] = {}
         self._most_running = client.options.max_concurrency + _MOST_STORED
         self._threads = ThreadPoolExecutor(self._most_running, "day")

@@ -1,10 +1,11 @@
-"""Send the requests of one day from several threads, and hand what they bring to the thread of the day.
+"""Send the requests of days from threads, and hand what they bring to the thread of each day.
 
-The threads may be more than the requests in flight: that limit is the client's (`api/rate_limit.py`), which
-serves the earliest day first. Not here: which requests a day needs (`calls.py`, `reports.py`, `stats.py`),
-and which days are ingested at the same time (`concurrency.py`).
+Not here: which requests a day needs (`calls.py`, `reports.py`, `stats.py`), which days are ingested at the
+same time (`concurrency.py`), and the limit of requests in flight (`api/rate_limit.py`).
 """
 
+import heapq
+import itertools
 import math
 import threading
 from collections import deque
@@ -18,7 +19,7 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.usage import RequestGroup
 
 _MOST_WAITING = 2
-"""Items that wait for the thread of the day before the others stop asking for more."""
+"""Items that wait for the thread of a day before no more are fetched for it."""
 
 Item = TypeVar("Item")
 
@@ -52,21 +53,26 @@ class Update(NamedTuple):
     is_response: bool = False
 
 
-@dataclass(frozen=True)
 class ConcurrentDays:
     """What the days that are ingested at the same time share.
+
+    Args:
+        max_concurrency: The number of threads that send their requests.
 
     Attributes:
         fetching: The fetchers of the days that still send requests.
         updates: What is new about the days.
+        workers: The threads that send the requests.
     """
 
-    fetching: "set[Fetcher]" = field(default_factory=set)
-    updates: "SimpleQueue[Update]" = field(default_factory=SimpleQueue)
+    def __init__(self, max_concurrency: int) -> None:
+        self.fetching: set[Fetcher] = set()
+        self.updates: SimpleQueue[Update] = SimpleQueue()
+        self.workers = _Workers(max_concurrency)
 
 
 class Fetcher:
-    """The requests of one day: sent from several threads, counted together, and cancelled together.
+    """The requests of one day, which are counted together and cancelled together.
 
     Args:
         client: The client that sends the requests.
@@ -82,9 +88,9 @@ class Fetcher:
         self.group = RequestGroup(position)
         self.progress = Progress()
         self._max_concurrency = client.options.max_concurrency
-        self._days = days or ConcurrentDays()
+        self._days = days or ConcurrentDays(self._max_concurrency)
         self._days.fetching.add(self)
-        self._stream: _Stream[Any] | None = None
+        self._stream: _Stream[Any] = _Stream()
 
     @property
     def share(self) -> int:
@@ -93,27 +99,25 @@ class Fetcher:
 
     @contextmanager
     def fetch(self, sources: Iterable[Iterator[Item]]) -> Iterator[Iterator[Item]]:
-        """Consume iterators in threads of their own, and give their items in the order in which they come.
-
-        Args:
-            sources: The iterators. Each is consumed by one thread, the first ones first.
+        """Consume iterators in other threads, and give their items in the order in which they come.
 
         Raises:
             Cancelled: The day is given up. An error of an iterator is raised too.
         """
-        stream: _Stream[Item] = _Stream(self._max_concurrency)
+        stream: _Stream[Item] = _Stream()
         self._stream = stream
         try:
             self._check_not_cancelled()
-            stream.add(sources)
+            self.fetch_too(sources)
             yield iter(stream)
         finally:
             stream.stop()
 
-    def fetch_too(self, sources: Iterable[Iterator[Item]]) -> None:
+    def fetch_too(self, sources: Iterable[Iterator[Any]]) -> None:
         """Consume more iterators. An iterator that is being consumed can call this for what it leaves out."""
-        if self._stream is not None:
-            self._stream.add(sources)
+        iterators = list(sources)
+        self._stream.expect(len(iterators))
+        self._days.workers.add(self.group.priority, self._stream, iterators)
 
     def on_response(self, progress: Progress) -> None:
         """Record how much was fetched when one more response has come."""
@@ -133,8 +137,7 @@ class Fetcher:
     def cancel(self) -> None:
         """Give up the day unless all its requests were answered. Requests in flight are not waited for."""
         self.group.cancel()
-        if self._stream is not None:
-            self._stream.stop(Cancelled())
+        self._stream.stop(Cancelled())
 
     def _check_not_cancelled(self) -> None:
         if self.group.is_cancelled:
@@ -142,33 +145,35 @@ class Fetcher:
 
 
 class _Stream(Generic[Item]):
-    """A bounded queue from the threads that consume iterators to the thread that takes the items.
+    """A bounded queue from the threads that fetch to the thread of a day."""
 
-    Args:
-        most_threads: The largest number of threads.
-    """
-
-    def __init__(self, most_threads: int) -> None:
-        self._most_threads = most_threads
-        self._threads = 0
-        self._sources: deque[Iterator[Item]] = deque()
+    def __init__(self) -> None:
         self._items: deque[Item] = deque()
+        self._source_count = 0
         self._is_stopped = False
         self._error: BaseException | None = None
         self._changed = threading.Condition()
 
-    def add(self, sources: Iterable[Iterator[Item]]) -> None:
-        """Consume these iterators too. Each thread takes the next one when it has consumed its last."""
+    def expect(self, more: int) -> None:
+        """Wait for the end of more iterators."""
         with self._changed:
-            self._sources.extend(sources)
-            more = min(len(self._sources), self._most_threads - self._threads)
-            self._threads += more
-        for _ in range(more):
-            # Daemons, because a process that ends should not wait for the responses to its last requests.
-            threading.Thread(target=self._consume, name="fetch", daemon=True).start()
+            self._source_count += more
+
+    def put_next(self, source: Iterator[Item]) -> bool:
+        """Add the next item of an iterator when there is room. Return whether the iterator may have more."""
+        try:
+            if not self._is_stopped:
+                return self._put(next(source))
+        except StopIteration:
+            with self._changed:
+                self._source_count -= 1
+                self._changed.notify_all()
+        except BaseException as error:  # noqa: BLE001  it is raised where the items are taken
+            self.stop(error)
+        return False
 
     def stop(self, error: BaseException | None = None) -> None:
-        """Stop consuming. The thread that takes the items gets the error."""
+        """Take no more items. The thread of the day gets the error."""
         with self._changed:
             if not self._is_stopped:
                 self._is_stopped, self._error = True, error
@@ -177,7 +182,7 @@ class _Stream(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._items or self._is_stopped or not self._threads)
+                self._changed.wait_for(lambda: self._items or self._is_stopped or not self._source_count)
                 if self._error is not None:
                     raise self._error
                 if self._is_stopped or not self._items:
@@ -186,27 +191,60 @@ class _Stream(Generic[Item]):
                 self._changed.notify_all()
             yield item
 
-    def _consume(self) -> None:
-        try:
-            while (source := self._next_source()) is not None:
-                for item in source:
-                    if not self._put(item):
-                        return
-        except BaseException as error:  # noqa: BLE001  it is raised where the items are taken
-            self.stop(error)
-        finally:
-            with self._changed:
-                self._threads -= 1
-                self._changed.notify_all()
-
-    def _next_source(self) -> Iterator[Item] | None:
-        with self._changed:
-            return self._sources.popleft() if self._sources and not self._is_stopped else None
-
     def _put(self, item: Item) -> bool:
-        """Add an item when there is room for it. Return False if the stream was stopped."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._items) < _MOST_WAITING or self._is_stopped)
             self._items.append(item)
             self._changed.notify_all()
             return not self._is_stopped
+
+
+@dataclass(frozen=True, order=True)
+class _Source:
+    """An iterator that is consumed for a day. The first is that of the earliest day, then the oldest."""
+
+    priority: int
+    number: int
+    stream: _Stream[Any] = field(compare=False)
+    items: Iterator[Any] = field(compare=False)
+
+
+class _Workers:
+    """The threads that fetch for all days. Each takes one item of the first source, then looks again.
+
+    So memory is bounded by the number of threads, whatever the number of days and windows.
+    """
+
+    def __init__(self, most_threads: int) -> None:
+        self._most_threads = most_threads
+        self._threads = 0
+        self._numbers = itertools.count()
+        self._sources: list[_Source] = []
+        self._lock = threading.Lock()
+
+    def add(self, priority: int, stream: _Stream[Any], iterators: Iterable[Iterator[Any]]) -> None:
+        """Consume iterators. The lowest priority number goes first."""
+        with self._lock:
+            for items in iterators:
+                heapq.heappush(self._sources, _Source(priority, next(self._numbers), stream, items))
+            more = min(len(self._sources), self._most_threads - self._threads)
+            self._threads += more
+        for _ in range(more):
+            # Daemons, because a process that ends should not wait for the responses to its last requests.
+            threading.Thread(target=self._work, name="fetch", daemon=True).start()
+
+    def _work(self) -> None:
+        source = self._exchange(None)
+        while source is not None:
+            has_more = source.stream.put_next(source.items)
+            source = self._exchange(source if has_more else None)
+
+    def _exchange(self, unfinished: _Source | None) -> _Source | None:
+        """Return the first source, which may be the unfinished one. None ends the thread."""
+        with self._lock:
+            if unfinished is not None:
+                return heapq.heappushpop(self._sources, unfinished)
+            if self._sources:
+                return heapq.heappop(self._sources)
+            self._threads -= 1
+            return None

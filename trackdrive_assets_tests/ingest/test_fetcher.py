@@ -117,7 +117,7 @@ def test_a_cancelled_day_neither_fetches_nor_finishes(client: Client) -> None:
 
 
 def test_days_share_the_requests_in_flight_until_they_finish(client: Client) -> None:
-    days = ConcurrentDays()
+    days = ConcurrentDays(MAX_CONCURRENCY)
     fetchers = [Fetcher(client, days, position) for position in range(3)]
     shares = [fetchers[0].share]
     for fetcher in fetchers[:0:-1]:
