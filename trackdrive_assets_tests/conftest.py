@@ -12,7 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from trackdrive_assets.dagster.assets import daily
+from trackdrive_assets.dagster.assets import failures
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.definitions import build_definitions
@@ -34,7 +34,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retry steps without a delay."""
-    monkeypatch.setattr(daily, "RETRY_DELAYS", (0,) * len(daily.RETRY_DELAYS))
+    monkeypatch.setattr(failures, "RETRY_DELAYS", (0,) * len(failures.RETRY_DELAYS))
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import get_args
 import click
 import dagster as dg
 
-from trackdrive_assets.dagster.assets import daily
+from trackdrive_assets.dagster.assets import failures
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.faults import KINDS, Fault
 from trackdrive_assets.sandbox.serializers import ApiVersion
@@ -133,7 +133,7 @@ def run(mix: Mix, instance: dg.DagsterInstance, folder: Path) -> list[str]:
 @click.option("--seed", type=int, help="Seed of the first mix. The next mix has the next seed.")
 def soak(minutes: float, seed: int | None) -> None:
     """Run random mixes of faults for some minutes, and print those with a violation."""
-    daily.RETRY_DELAYS = (0, 0)
+    failures.RETRY_DELAYS = (0, 0)
     logging.disable()  # thousands of requests are retried
     end = time.monotonic() + 60 * minutes
     base = random.randrange(10**9) if seed is None else seed  # noqa: S311  as above

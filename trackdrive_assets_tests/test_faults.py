@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from trackdrive_assets.dagster.assets import daily
+from trackdrive_assets.dagster.assets import failures
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
@@ -51,7 +51,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
 @pytest.fixture(autouse=True)
 def no_step_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps are not retried, so that a test sees the result of one attempt."""
-    monkeypatch.setattr(daily, "RETRY_DELAYS", ())
+    monkeypatch.setattr(failures, "RETRY_DELAYS", ())
 
 
 @pytest.fixture(params=[1, 16], ids=["one request at a time", "sixteen"])

@@ -1,7 +1,8 @@
-"""Run a step over its days: fetch each once, record it as soon as it is done, and decide what a failure ends.
+"""Run a step over its days: fetch each once, and record it as soon as it is done.
 
 `DailyAssets` is the base of the three kinds of assets that are fetched from the API. Not here: how a day is
-ingested (`ingest/`), and what Dagster shows of it (`dagster/metadata.py`).
+ingested (`ingest/`), what a failure ends (`failures.py`), and what Dagster shows of a day
+(`dagster/metadata.py`).
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +15,12 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
+from trackdrive_assets.dagster.assets.failures import (
+    concerns_one_asset,
+    is_transient,
+    retry_or_fail,
+    summarize,
+)
 from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.dagster.metadata import Metadata
 from trackdrive_assets.dagster.progress import ProgressLog
@@ -30,13 +36,6 @@ from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
 
 POOL = "trackdrive_api"
-
-RETRY_DELAYS = (60, 180)
-"""The seconds before each retry of a step, for failures that outlast the retries of single requests.
-
-Each failure asks for its retry. A retry policy would also repeat failures that cannot pass, like a missing
-credential.
-"""
 
 DayKey = tuple[Day, dg.AssetKey]
 Result = TypeVar("Result")
@@ -102,8 +101,8 @@ class DailyAssets(ABC, Generic[Result]):
             if refused:
                 # The step fails, so Dagster skips the views of the run. They should show what was stored.
                 _build_views(context, opened, self.settings.time_zone)
-                failure = _summarize(refused, selected_count=len(context.selected_asset_keys))
-                raise _retry_or_fail(context, failure)
+                failure = summarize(refused, selected_count=len(context.selected_asset_keys))
+                raise retry_or_fail(context, failure)
 
         return ingest_days_of_run
 
@@ -186,7 +185,7 @@ class StepRun(Generic[Result]):
         failure = dg.Failure(message, allow_retries=is_transient(error))
         if self._is_fatal(error):
             # The message is enough. A traceback through other packages would hide it.
-            raise _retry_or_fail(self._context, failure) from None
+            raise retry_or_fail(self._context, failure) from None
         self._context.log.error(message)
         self._refused.setdefault(key, failure)
 
@@ -227,19 +226,6 @@ def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> lis
             allow_retries=False,
         )
     return days
-
-
-def concerns_one_asset(error: Exception) -> bool:
-    """Return whether the other assets of a run can still be ingested.
-
-    If a key is refused or the server is down, all assets fail. If the lake cannot be written, so do they.
-    """
-    return not isinstance(error, AccessDenied | Unavailable | LakeError)
-
-
-def is_transient(error: Exception) -> bool:
-    """Return whether a later run can succeed without a change of settings, account or code."""
-    return isinstance(error, TrackdriveError) and not error.is_permanent
 
 
 def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
@@ -291,27 +277,3 @@ def _finished(
             recorded = found.setdefault((materialization.partition, assets.source_key(key)), {})
             recorded[key] = materialization.metadata
     return found
-
-
-def _summarize(refused: Mapping[dg.AssetKey, dg.Failure], selected_count: int) -> dg.Failure:
-    """Return one failure for all assets that failed alone."""
-    messages = [str(failure.description) for failure in refused.values()]
-    return dg.Failure(
-        "\n".join([f"{len(refused)} of {selected_count} failed; the others are stored.", *messages]),
-        allow_retries=any(failure.allow_retries for failure in refused.values()),
-    )
-
-
-def _retry_or_fail(context: dg.AssetExecutionContext, failure: dg.Failure) -> Exception:
-    """Return the failure, or a request to retry the step if that can help and retries are left."""
-    if not failure.allow_retries or context.retry_number >= len(RETRY_DELAYS):
-        return failure
-    delay = RETRY_DELAYS[context.retry_number]
-    context.log.warning(
-        "%s\nRetrying in %d s, %d of %d.",
-        failure.description,
-        delay,
-        context.retry_number + 1,
-        len(RETRY_DELAYS),
-    )
-    return dg.RetryRequested(max_retries=len(RETRY_DELAYS), seconds_to_wait=delay)

@@ -14,7 +14,7 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     UnreadableResponse,
 )
-from trackdrive_assets.dagster.assets.daily import RETRY_DELAYS, concerns_one_asset, is_transient
+from trackdrive_assets.dagster.assets.failures import RETRY_DELAYS, concerns_one_asset, is_transient
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.tables.errors import MalformedRow
