@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import repeat
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -144,15 +145,16 @@ class _DayFetch:
         windows = windows_after(first, whole, self.fetcher.share) if self.attempt == 1 else []
         if not windows:
             yield self._typed(first, whole)
-            yield from (self._typed(page, whole) for page in pages)
+            del first
+            yield from map(self._typed, pages, repeat(whole))
             return
         # More calls of its oldest instant may be on the next page, so that instant belongs to the windows.
         yield self._typed(first, Window(windows[0].end, whole.end))
         self.fetcher.fetch_too(self._window(window) for window in windows)
 
     def _window(self, window: Window) -> Iterator[_FetchedPage]:
-        """Fetch a window."""
-        return (self._typed(page, window) for page in self._pages_of(window))
+        """Fetch a window, and keep no page longer than its typing takes."""
+        return map(self._typed, self._pages_of(window), repeat(window))
 
     def _pages_of(self, window: Window) -> Iterator[Page]:
         """Fetch the pages of a window, one after another. They can contain calls around it."""

@@ -23,6 +23,8 @@ from trackdrive_assets.tables.columns import CALL_CHANGES
 from trackdrive_assets.tables.exclusion import Exclusion
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+"""The fetch time of a file that another program wrote: it is older than any other."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,23 +56,13 @@ def record_changes(
     Raises:
         LakeError: The changes cannot be written; then the calls must not be replaced either.
     """
-    detected_at = _updated_at(after)
+    detected_at = after.fetch_info.updated_at if after.fetch_info else _NEVER
     detected = _detect(before, after, detected_at, exclude)
     kept = _earlier_changes(lake, day, before, exclude)
     with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer:
         for batch in pa.concat_tables([kept, detected]).to_batches():
             writer.write(batch)
     return RecordedChanges(writer.result, detected.num_rows)
-
-
-def _fetched_at(file: DayFile) -> datetime:
-    """Return when a day was fetched. A file without that metadata is older than any other."""
-    return file.fetch_info.fetched_at if file.fetch_info else _NEVER
-
-
-def _updated_at(file: DayFile) -> datetime:
-    """Return up to when the changes of a file are recorded."""
-    return file.fetch_info.updated_at if file.fetch_info else _NEVER
 
 
 def _detect(before: DayFile | None, after: DayFile, detected_at: datetime, exclude: Exclusion) -> pa.Table:
@@ -81,7 +73,7 @@ def _detect(before: DayFile | None, after: DayFile, detected_at: datetime, exclu
                 before.column,
                 after.column,
                 [name for name in after.schema.names if name in before.schema.names],
-                old_fetched_at=_fetched_at(before),
+                old_fetched_at=before.fetch_info.fetched_at if before.fetch_info else _NEVER,
                 detected_at=detected_at,
                 exclude=exclude,
             )
@@ -101,11 +93,9 @@ def _earlier_changes(lake: Lake, day: Day, before: DayFile | None, exclude: Excl
         damaged = file.replace(file.with_name(f"{file.name}.damaged"))
         _log.warning("%s The API does not have its changes, so it is kept as %s.", error, damaged)
         return CALL_CHANGES.schema.empty_table()
-    excluded = [field for field in pc.unique(stored["field"]).to_pylist() if exclude.excludes(field)]
-    kept = stored.filter(pc.invert(pc.is_in(stored["field"], value_set=pa.array(excluded, pa.string()))))
+    kept_fields = [field for field in pc.unique(stored["field"]).to_pylist() if not exclude.excludes(field)]
+    kept = stored.filter(pc.is_in(stored["field"], value_set=pa.array(kept_fields, pa.string())))
     if before is None or before.fetch_info is None:
         # Only the file of calls has the time to compare with. It was removed, or another program wrote it.
         return kept
-    return kept.filter(
-        pc.less_equal(kept["detected_at"], pa.scalar(_updated_at(before), kept["detected_at"].type))
-    )
+    return kept.filter(pc.less_equal(kept["detected_at"], pa.scalar(before.fetch_info.updated_at)))

@@ -4,6 +4,7 @@ Each day runs in a thread of its own from its first request until it is stored. 
 ingested (`calls.py`, `reports.py`, `stats.py`), and the threads of its requests (`fetcher.py`).
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -83,25 +84,25 @@ def run_concurrently(
         The outcomes, in the order in which the days end. Closing the iterator gives up all days.
     """
     pool = _DayPool(client, keys, ingest)
-    failure: tuple[int, Outcome[Key, Result]] | None = None
+    failure: Outcome[Key, Result] | None = None
+    first_failed = math.inf
     try:
         pool.start_days()
         # For its first array, Arrow imports pandas, which takes a third of a second. Better now, while the
         # first responses are on their way, than when they have come.
         pa.array([0])
         while pool.start_days():
-            update = pool.next_update()
-            if update.is_response:
-                on_progress(pool.progress)
-            elif ended := pool.take_ended(update.fetcher):
-                position, outcome = ended
+            fetcher, is_response = pool.days.updates.get()
+            if is_response:
+                on_progress([running.progress for running in pool.running])
+            elif outcome := pool.take_ended(fetcher):
                 if outcome.error is None or not is_fatal(outcome.error):
                     yield outcome
-                elif failure is None or position < failure[0]:
-                    failure = ended
-                    pool.give_up_after(position)
+                elif fetcher.group.priority < first_failed:
+                    first_failed, failure = fetcher.group.priority, outcome
+                    pool.give_up_after(first_failed)
         if failure is not None:
-            yield failure[1]
+            yield failure
     finally:
         pool.close()
 
@@ -111,53 +112,49 @@ class _RunningDay(Generic[Key, Result]):
     """A day that has begun and not ended."""
 
     key: Key
-    position: int
     future: Future[Result]
     began: float
 
 
 class _DayPool(Generic[Key, Result]):
-    """The threads of the days."""
+    """The threads of the days.
+
+    Attributes:
+        days: What the days share.
+        running: The days that have begun and not ended.
+    """
 
     def __init__(self, client: Client, keys: Iterable[Key], ingest: Callable[[Key, Fetcher], Result]) -> None:
+        self.days = ConcurrentDays(client.options.max_concurrency)
+        self.running: dict[Fetcher, _RunningDay[Key, Result]] = {}
         self._client = client
         self._coming = enumerate(keys)
         self._ingest = ingest
-        self._days = ConcurrentDays(client.options.max_concurrency)
-        self._running: dict[Fetcher, _RunningDay[Key, Result]] = {}
-        self._most_running = client.options.max_concurrency + _MOST_STORED
+        self._most_fetching = client.options.max_concurrency
+        self._most_running = self._most_fetching + _MOST_STORED
         self._threads = ThreadPoolExecutor(self._most_running, "day")
         self._accepts_days = True
-
-    @property
-    def progress(self) -> list[Progress]:
-        """The progress of the days that have begun and not ended."""
-        return [fetcher.progress for fetcher in self._running]
 
     def start_days(self) -> bool:
         """Start the days for which there is room. Return whether any day has begun and not ended."""
         while (
             self._accepts_days
-            and len(self._days.fetching) < self._client.options.max_concurrency
-            and len(self._running) < self._most_running
+            and len(self.days.fetching) < self._most_fetching
+            and len(self.running) < self._most_running
         ):
             if (coming := next(self._coming, None)) is None:
                 self._accepts_days = False
             else:
                 self._start(*coming)
-        return bool(self._running)
+        return bool(self.running)
 
-    def next_update(self) -> Update:
-        """Wait for the next response or the next end of a day."""
-        return self._days.updates.get()
-
-    def take_ended(self, fetcher: Fetcher) -> tuple[int, Outcome[Key, Result]] | None:
-        """Return the position and the outcome of a day that has just ended; None if it has not."""
-        day = self._running.get(fetcher)
+    def take_ended(self, fetcher: Fetcher) -> Outcome[Key, Result] | None:
+        """Return the outcome of a day that has just ended; None if it has not, or was given up."""
+        day = self.running.get(fetcher)
         if day is None or not day.future.done():
             return None
-        del self._running[fetcher]
-        self._days.fetching.discard(fetcher)
+        del self.running[fetcher]
+        self.days.fetching.discard(fetcher)
         error = day.future.exception()
         if isinstance(error, Cancelled):
             return None
@@ -165,24 +162,22 @@ class _DayPool(Generic[Key, Result]):
             raise error
         result = day.future.result() if error is None else None
         seconds = round(time.monotonic() - day.began, 3)
-        usage = fetcher.group.usage
-        return day.position, Outcome(day.key, result, error, fetcher.progress, usage, seconds)
+        return Outcome(day.key, result, error, fetcher.progress, fetcher.group.usage, seconds)
 
-    def give_up_after(self, position: int) -> None:
+    def give_up_after(self, position: float) -> None:
         """Start no more days, and give up those that come after a position."""
         self._accepts_days = False
-        for fetcher, day in self._running.items():
-            if day.position > position:
+        for fetcher in self.running:
+            if fetcher.group.priority > position:
                 fetcher.cancel()
 
     def close(self) -> None:
         """Give up all days, and wait until they have removed what they had written."""
-        for fetcher in self._running:
-            fetcher.cancel()
+        self.give_up_after(-1)
         self._threads.shutdown()
 
     def _start(self, position: int, key: Key) -> None:
-        fetcher = Fetcher(self._client, self._days, position)
+        fetcher = Fetcher(self._client, self.days, position)
         future = self._threads.submit(self._ingest, key, fetcher)
-        self._running[fetcher] = _RunningDay(key, position, future, time.monotonic())
-        future.add_done_callback(lambda _: self._days.updates.put(Update(fetcher)))
+        self.running[fetcher] = _RunningDay(key, future, time.monotonic())
+        future.add_done_callback(lambda _: self.days.updates.put(Update(fetcher)))

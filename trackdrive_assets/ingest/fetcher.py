@@ -9,9 +9,9 @@ import itertools
 import math
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -54,21 +54,54 @@ class Update(NamedTuple):
 
 
 class ConcurrentDays:
-    """What the days that are ingested at the same time share.
+    """What the days that are ingested at the same time share, like the threads that send their requests.
+
+    A thread takes one item of the first iterator, then looks again for the first. So memory is bounded by the
+    number of threads, whatever the number of days and windows.
 
     Args:
-        max_concurrency: The number of threads that send their requests.
+        max_concurrency: The number of threads.
 
     Attributes:
         fetching: The fetchers of the days that still send requests.
         updates: What is new about the days.
-        workers: The threads that send the requests.
     """
 
     def __init__(self, max_concurrency: int) -> None:
         self.fetching: set[Fetcher] = set()
         self.updates: SimpleQueue[Update] = SimpleQueue()
-        self.workers = _Workers(max_concurrency)
+        self._most_threads = max_concurrency
+        self._threads = 0
+        self._numbers = itertools.count()
+        self._sources: list[_Source] = []
+        self._lock = threading.Lock()
+
+    def consume(self, iterators: Sequence[Iterator[Any]], stream: "_Stream[Any]", position: int) -> None:
+        """Consume iterators. Those of the day with the lowest position go first, then the oldest."""
+        with self._lock:
+            for items in iterators:
+                heapq.heappush(self._sources, (position, next(self._numbers), stream, items))
+            more = min(len(self._sources), self._most_threads - self._threads)
+            self._threads += more
+        for _ in range(more):
+            # Daemons, because a process that ends should not wait for the responses to its last requests.
+            threading.Thread(target=self._work, name="fetch", daemon=True).start()
+
+    def _work(self) -> None:
+        source = self._exchange(None)
+        while source is not None:
+            _, _, stream, items = source
+            source = self._exchange(source if stream.put_next(items) else None)
+
+    def _exchange(self, unfinished: "_Source | None") -> "_Source | None":
+        """Return the first iterator, which may be the unfinished one. None ends the thread."""
+        with self._lock:
+            if unfinished is not None:
+                return heapq.heappushpop(self._sources, unfinished)
+            if self._sources:
+                return heapq.heappop(self._sources)
+            self._threads -= 1
+            return None
 
 
 class Fetcher:
@@ -117,7 +150,7 @@ class Fetcher:
         """Consume more iterators. An iterator that is being consumed can call this for what it leaves out."""
         iterators = list(sources)
         self._stream.expect(len(iterators))
-        self._days.workers.add(self.group.priority, self._stream, iterators)
+        self._days.consume(iterators, self._stream, self.group.priority)
 
     def on_response(self, progress: Progress) -> None:
         """Record how much was fetched when one more response has come."""
@@ -159,18 +192,25 @@ class _Stream(Generic[Item]):
         with self._changed:
             self._source_count += more
 
-    def put_next(self, source: Iterator[Item]) -> bool:
+    def put_next(self, items: Iterator[Item]) -> bool:
         """Add the next item of an iterator when there is room. Return whether the iterator may have more."""
+        if self._is_stopped:
+            return False
         try:
-            if not self._is_stopped:
-                return self._put(next(source))
+            item = next(items)
         except StopIteration:
             with self._changed:
                 self._source_count -= 1
                 self._changed.notify_all()
+            return False
         except BaseException as error:  # noqa: BLE001  it is raised where the items are taken
             self.stop(error)
-        return False
+            return False
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._items) < _MOST_WAITING or self._is_stopped)
+            self._items.append(item)
+            self._changed.notify_all()
+            return not self._is_stopped
 
     def stop(self, error: BaseException | None = None) -> None:
         """Take no more items. The thread of the day gets the error."""
@@ -191,60 +231,6 @@ class _Stream(Generic[Item]):
                 self._changed.notify_all()
             yield item
 
-    def _put(self, item: Item) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._items) < _MOST_WAITING or self._is_stopped)
-            self._items.append(item)
-            self._changed.notify_all()
-            return not self._is_stopped
 
-
-@dataclass(frozen=True, order=True)
-class _Source:
-    """An iterator that is consumed for a day. The first is that of the earliest day, then the oldest."""
-
-    priority: int
-    number: int
-    stream: _Stream[Any] = field(compare=False)
-    items: Iterator[Any] = field(compare=False)
-
-
-class _Workers:
-    """The threads that fetch for all days. Each takes one item of the first source, then looks again.
-
-    So memory is bounded by the number of threads, whatever the number of days and windows.
-    """
-
-    def __init__(self, most_threads: int) -> None:
-        self._most_threads = most_threads
-        self._threads = 0
-        self._numbers = itertools.count()
-        self._sources: list[_Source] = []
-        self._lock = threading.Lock()
-
-    def add(self, priority: int, stream: _Stream[Any], iterators: Iterable[Iterator[Any]]) -> None:
-        """Consume iterators. The lowest priority number goes first."""
-        with self._lock:
-            for items in iterators:
-                heapq.heappush(self._sources, _Source(priority, next(self._numbers), stream, items))
-            more = min(len(self._sources), self._most_threads - self._threads)
-            self._threads += more
-        for _ in range(more):
-            # Daemons, because a process that ends should not wait for the responses to its last requests.
-            threading.Thread(target=self._work, name="fetch", daemon=True).start()
-
-    def _work(self) -> None:
-        source = self._exchange(None)
-        while source is not None:
-            has_more = source.stream.put_next(source.items)
-            source = self._exchange(source if has_more else None)
-
-    def _exchange(self, unfinished: _Source | None) -> _Source | None:
-        """Return the first source, which may be the unfinished one. None ends the thread."""
-        with self._lock:
-            if unfinished is not None:
-                return heapq.heappushpop(self._sources, unfinished)
-            if self._sources:
-                return heapq.heappop(self._sources)
-            self._threads -= 1
-            return None
+_Source = tuple[int, int, _Stream[Any], Iterator[Any]]
+"""The position of a day, the number of an iterator, where its items go, and the iterator."""

@@ -4,7 +4,7 @@ This is for calls that are known to have changed. The rest of the day stays as i
 whole day (`calls.py`), which also finds changes that are not known yet.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,12 +24,6 @@ from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, TOKEN_PREFIX, Exclusion
-
-_COLLECTED_KEYS: Mapping[str, Callable[[str], bool]] = {
-    "tokens": lambda key: key.startswith(TOKEN_PREFIX),
-    "extra": lambda key: not key.startswith(TOKEN_PREFIX) and key not in CALLS.schema.names,
-}
-"""The columns that collect several keys of a call, each with a test for these keys."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ def refetch_calls(
             refused[uuid] = str(error)
             continue
         if _was_fetched(lake, call.day):
-            # By the uuid of the response: a call can also be requested by its number.
+            # The key is the uuid of the response, because a call can also be requested by its number.
             days.setdefault(call.day, {})[call.uuid] = call
         else:
             refused[uuid] = (
@@ -109,22 +103,19 @@ def fetched_call(
     Raises:
         MalformedRow: A value cannot be parsed, or uuid or created_at is missing.
     """
-    batch = parse_calls(
-        {key: [value] for key, value in row.items()}, 1, fetched_at=fetched_at, exclude=exclude
-    )
-    (values,) = batch.to_pylist()
+    columns = {key: [value] for key, value in row.items()}
+    (values,) = parse_calls(columns, 1, fetched_at=fetched_at, exclude=exclude).to_pylist()
     day = exact_day(values["created_at"].astimezone(zone).date(), zone)
-    return FetchedCall(
-        values["uuid"],
-        day,
-        {name: value for name, value in values.items() if _has(row, name) or exclude.excludes(name)},
-    )
+    known = {name: value for name, value in values.items() if _has(row, name) or exclude.excludes(name)}
+    return FetchedCall(values["uuid"], day, known)
 
 
 def _has(row: Mapping[str, object], column: str) -> bool:
     """Return whether a response has a column. A column that it lacks is unknown, not empty."""
-    if is_collected := _COLLECTED_KEYS.get(column):
-        return any(is_collected(key) for key in row)
+    if column == "tokens":
+        return any(key.startswith(TOKEN_PREFIX) for key in row)
+    if column == "extra":
+        return any(not key.startswith(TOKEN_PREFIX) and key not in CALLS.schema.names for key in row)
     return column in row or column == "fetched_at"
 
 
