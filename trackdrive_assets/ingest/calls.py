@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import repeat
+from itertools import chain, repeat
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -88,19 +88,26 @@ def _replace_day(lake: Lake, day: Day, exclude: Exclusion, fetch: "_DayFetch") -
         changes.append(record_changes(lake, day, before, after, exclude))
 
     received = _ReceivedCalls()
-    with (
-        fetch.fetcher.fetch([fetch.pages()]) as pages,
-        lake.replace(
-            CALLS.name, CALLS.schema, day.date, sort_by="created_at", before_commit=record
-        ) as writer,
-    ):
-        for page in pages:
-            received.add(page)
-            fetch.fetcher.on_response(received.progress)
-            writer.write(page.calls)
-        received.check_complete()
-        writer.api_count = received.expected_inside
-        fetch.fetcher.finish()
+    # Before the first request: calls that are created later are new, and have not changed.
+    fetched_at = datetime.now(UTC)
+    with fetch.fetcher.fetch([fetch.pages()]) as pages:
+        # Nothing is created in the lake before the API has responded.
+        first = next(pages)
+        with lake.replace(
+            CALLS.name,
+            CALLS.schema,
+            day.date,
+            sort_by="created_at",
+            fetched_at=fetched_at,
+            before_commit=record,
+        ) as writer:
+            for page in chain([first], pages):
+                received.add(page)
+                fetch.fetcher.on_response(received.progress)
+                writer.write(page.calls)
+            received.check_complete()
+            writer.api_count = received.expected_inside
+            fetch.fetcher.finish()
     return IngestedCalls(writer.result, changes[0])
 
 

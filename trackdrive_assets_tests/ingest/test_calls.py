@@ -15,6 +15,7 @@ from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS
 from trackdrive_assets.ingest.calls import created, ingest_calls
+from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
@@ -143,6 +144,21 @@ def test_calls_lost_in_one_instant_fail_the_day(client: Client, lake: Lake, sand
 )
 def test_an_unreadable_created_at_is_left_to_the_typing(created_at: object, moment: datetime | None) -> None:
     assert created(Rows.of([{"created_at": created_at}])) == [moment]
+
+
+def test_a_day_is_fetched_at_the_time_before_its_first_request(lake: Lake, sandbox: Sandbox) -> None:
+    served_at: list[datetime] = []
+
+    def note_time(row: dict[str, object]) -> dict[str, object]:
+        served_at.append(datetime.now(UTC))
+        return row
+
+    sandbox.rewrite = note_time
+    with client_of(sandbox) as client:
+        ingest_calls(client, lake, DAY)
+    with DayFile(lake.file(CALLS.name, DAY.date)) as file:
+        assert file.fetch_info is not None
+        assert file.fetch_info.fetched_at < min(served_at)
 
 
 def test_a_call_has_the_time_when_it_was_fetched(client: Client, lake: Lake) -> None:
