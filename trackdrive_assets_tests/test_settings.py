@@ -45,7 +45,7 @@ def read(name: str, text: str) -> Any:
     return getattr(Settings.read({name: text}), field_of(name))
 
 
-def refusal(name: str, text: str) -> str:
+def error_of(name: str, text: str) -> str:
     with pytest.raises(SettingError) as caught:
         read(name, text)
     return str(caught.value)
@@ -56,7 +56,7 @@ def test_every_setting_is_in_this_table() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_setting_has_a_meaning_in_a_sentence(name: str) -> None:
+def test_every_setting_has_a_description(name: str) -> None:
     assert setting_description(field_of(name)).endswith(".")
 
 
@@ -76,7 +76,7 @@ def test_a_variable_is_read(name: str, text: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [(row[0], row[3]) for row in VARIABLES], ids=NAMES)
-def test_a_setting_can_be_given_as_the_value_that_it_is(name: str, value: object) -> None:
+def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
     assert getattr(Settings(**{field_of(name): value}), field_of(name)) == value  # type: ignore[arg-type]
 
 
@@ -121,7 +121,7 @@ def test_a_setting_can_be_given_as_the_value_that_it_is(name: str, value: object
     ],
 )
 def test_an_invalid_value_is_shown_with_its_variable(name: str, text: str, advice: str) -> None:
-    message = refusal(name, text)
+    message = error_of(name, text)
     assert message.startswith(f"{name} is invalid (it is {text!r})")
     assert advice in message
 
@@ -130,23 +130,23 @@ def test_an_invalid_value_is_shown_with_its_variable(name: str, text: str, advic
 @pytest.mark.parametrize("quoted", ['"{}"', "'{}'", "`{}`", "\u201c{}\u201d", "\u2018{}\u2019", '"{}', "{}'"])
 def test_quotes_around_a_value_are_named(name: str, quoted: str) -> None:
     text = quoted.format(next(row[2] for row in VARIABLES if row[0] == name))
-    message = refusal(name, text)
+    message = error_of(name, text)
     assert message.startswith(f"{name} has quotes around its value")
     assert (repr(text) in message) == (name not in SECRETS)
 
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_is_never_shown(name: str) -> None:
-    assert "sesame" not in refusal(name, '"sesame"')
-    assert "sesame" not in refusal(name, "sesame\N{ZERO WIDTH SPACE}sesame")
+    assert "sesame" not in error_of(name, '"sesame"')
+    assert "sesame" not in error_of(name, "sesame\N{ZERO WIDTH SPACE}sesame")
     text = next(row[2] for row in VARIABLES if row[0] == name)
     assert text not in repr(Settings.read({name: text}))
 
 
 @pytest.mark.parametrize("name", KEYS)
 @pytest.mark.parametrize("text", ["open sesame", "sesame\N{EM DASH}", "se\nsame"])
-def test_a_secret_with_a_character_that_no_key_has_is_refused(name: str, text: str) -> None:
-    assert refusal(name, text).startswith(f"{name} is invalid (its value is not shown)")
+def test_a_key_with_an_invalid_character_is_rejected(name: str, text: str) -> None:
+    assert error_of(name, text).startswith(f"{name} is invalid (its value is not shown)")
 
 
 @pytest.mark.parametrize(
@@ -157,12 +157,12 @@ def test_a_secret_with_a_character_that_no_key_has_is_refused(name: str, text: s
         "https://acme.trackdrive.com?auth_token=sesame",
     ],
 )
-def test_a_secret_inside_of_a_url_is_not_shown_either(url: str) -> None:
-    message = refusal("TRACKDRIVE_BASE_URL", url)
+def test_a_secret_in_a_url_is_not_shown(url: str) -> None:
+    message = error_of("TRACKDRIVE_BASE_URL", url)
     assert "TRACKDRIVE_BASE_URL" in message
     assert "[redacted]" in message
     assert "ses" not in message
-    assert "sesame" not in refusal("TRACKDRIVE_BASE_URL", f'"{url}"')
+    assert "sesame" not in error_of("TRACKDRIVE_BASE_URL", f'"{url}"')
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,12 @@ def test_a_secret_inside_of_a_url_is_not_shown_either(url: str) -> None:
         ("subdomain", ""),
     ],
 )
-def test_a_value_given_in_code_is_checked_like_any_other(field: str, value: object) -> None:
+def test_a_value_in_code_is_validated(field: str, value: object) -> None:
     with pytest.raises(SettingError, match=f"^{variable(field)} is invalid"):
         Settings(**{field: value})  # type: ignore[arg-type]  # what is tested
 
 
-def test_names_are_taken_once_each() -> None:
+def test_repeated_names_are_dropped() -> None:
     assert read("TRACKDRIVE_REPORT_CATEGORIES", "status,buyer_id,status") == ("status", "buyer_id")
 
 
@@ -211,7 +211,7 @@ def test_the_key_pair_comes_before_the_token() -> None:
         ("TRACKDRIVE_PRIVATE_KEY", "TRACKDRIVE_PUBLIC_KEY"),
     ],
 )
-def test_half_a_key_pair_is_an_error_even_beside_a_token(given: str, missing: str) -> None:
+def test_half_a_key_pair_is_an_error_even_with_a_token(given: str, missing: str) -> None:
     settings = Settings.read({given: "sesame", "TRACKDRIVE_AUTH_TOKEN": "sesame"})
     with pytest.raises(SettingError, match=f"^{missing} is not set, but {given} is") as caught:
         _ = settings.credentials
@@ -225,8 +225,8 @@ def test_no_credentials_are_an_error_that_names_every_way() -> None:
         assert name in str(caught.value)
 
 
-def test_a_webhook_that_is_no_url_is_refused_without_showing_it() -> None:
-    message = refusal("TRACKDRIVE_WEBHOOK_URL", "hooks.example.com/s3cr3t")
+def test_an_invalid_webhook_is_not_shown() -> None:
+    message = error_of("TRACKDRIVE_WEBHOOK_URL", "hooks.example.com/s3cr3t")
     assert "use the complete URL of the webhook" in message
     assert "s3cr3t" not in message
 

@@ -36,7 +36,7 @@ class Report:
     """The rows of a report, one per group.
 
     Attributes:
-        rows: The rows as they came. If the groups are keys, each row has its group under the category's name.
+        rows: The unchanged rows. If the groups are keys, each row has its group under the category's name.
         total_count: The number of rows that the API counts; None if it does not count.
     """
 
@@ -105,7 +105,7 @@ class Client:
             group: The group that the requests are counted in.
 
         Raises:
-            IncompleteResponse: Fewer calls came than the API counted.
+            IncompleteResponse: The API sent fewer calls than it counted.
         """
         paging = paging or paging_for(query)
         parameters = query.parameters(Endpoint.CALLS)
@@ -209,7 +209,7 @@ class Client:
         return self._one_call("DELETE", uuid, serializer)
 
     def raw_get(self, path: str, parameters: dict[str, str]) -> RawResponse:
-        """Send any GET request, and return the response as it came, also with an error status.
+        """Send any GET request, and return its response unchanged, also with an error status.
 
         Args:
             path: The path after `/api/v1/`.

@@ -25,7 +25,7 @@ class Response:
 
 @dataclass(frozen=True)
 class RawResponse:
-    """A response of any status, with its body as it came.
+    """A response of any status, with its unchanged body.
 
     Attributes:
         status: The HTTP status.

@@ -14,7 +14,9 @@ from trackdrive_assets.api.rows import ABSENT, Rows
 
 FIRST_CURSOR = "-1"
 _TOLERATED_SURPLUS = 1000
-_WHAT_TO_DO = "Ask again; if it comes again, ask by day or by hour, and tell Trackdrive's support."
+_WHAT_TO_DO = (
+    "Try again. If it happens again, request single days or hours, and report it to Trackdrive's support."
+)
 
 
 class Paging(StrEnum):
@@ -49,7 +51,7 @@ class Paginator:
 
     Args:
         paging: The way to walk: by cursor or by page number.
-        per_page: The page size to ask for. The server may grant less.
+        per_page: The page size to request. The server may grant less.
         start: The cursor or page number of the first page; None for the beginning.
 
     Attributes:
@@ -105,7 +107,7 @@ class Paginator:
                 self.next_page_token = None
                 return Page(new, page.metadata, len(page.rows))
             raise IncompleteResponse(
-                f"The API answered {self._paging} {token} with rows that it had given before. {_WHAT_TO_DO}"
+                f"The API returned only rows of earlier pages for {self._paging} {token}. {_WHAT_TO_DO}"
             )
         self.received += len(new)
         if never_ends(self.received, page.metadata):
@@ -193,8 +195,8 @@ def _present(value: object) -> object:
 def is_last(expected: int | None, received: int, row_count: int, metadata: Metadata) -> bool:
     """Return whether a page is the last, so that no empty page has to be fetched after it.
 
-    Both must be true: as many rows came as the server counts, and the page is not full. Alone, either could
-    be a count that is too low, or a page that was cut short.
+    Both must be true: the rows reach the count of the server, and the page is not full. Alone, the first
+    could be a count that is too low, and the second a page that was cut short.
 
     Args:
         expected: The total count; None if the server does not count.
@@ -210,7 +212,7 @@ def next_page_token(paging: Paging, token: str, row_count: int, metadata: Metada
     """Return the cursor or number of the page after the page `token`; None at the end.
 
     A page without rows is the end, whatever its cursor is. A page that is not full is not: the server may
-    grant fewer rows than were asked for, and a bare array does not even tell how many.
+    send fewer rows than requested, and a bare array does not contain the page size.
     """
     if row_count == 0:
         return None

@@ -1,1 +1,1 @@
-"""What the API client promises, layer by layer, and whole against the sandbox."""
+"""Tests of the API client: each layer alone, and all of them against the sandbox."""

@@ -1,4 +1,4 @@
-"""The documentation's lists are whole: as many names as it enumerates, each once."""
+"""The lists of the documentation are complete, and contain each name once."""
 
 import pytest
 

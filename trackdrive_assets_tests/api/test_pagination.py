@@ -117,7 +117,7 @@ def test_calls_that_arrive_between_pages_lose_no_other_call(
         rows = received(account, paging, per_page)
     except IncompleteResponse as refused:
         # Right only where as many calls came in as a page holds, so that a page had nothing new on it.
-        if paging is Paging.CURSOR or "given before" not in str(refused):
+        if paging is Paging.CURSOR or "rows of earlier pages" not in str(refused):
             raise
     else:
         assert len(set(rows)) == len(rows)
@@ -208,9 +208,7 @@ def test_a_page_with_only_known_rows_is_an_error(paging: Paging) -> None:
     pages = iter(
         [_page([2, 1], next_cursor="7", total_pages=9), _page([1, 2], next_cursor="8", total_pages=9)]
     )
-    with pytest.raises(
-        IncompleteResponse, match=f"answered {paging} [27] with rows that it had given before"
-    ):
+    with pytest.raises(IncompleteResponse, match=f"only rows of earlier pages for {paging} [27]"):
         list(paginate(lambda _: next(pages), paging=paging, per_page=2))
 
 
@@ -245,7 +243,7 @@ def test_a_list_whose_cursor_includes_its_row_ends_with_the_last_row() -> None:
 
 def test_known_rows_because_of_new_calls_are_not_the_end() -> None:
     account = Account(newest_first(2), arriving=iter([2]))
-    with pytest.raises(IncompleteResponse, match="answered page 3 with rows that it had given before"):
+    with pytest.raises(IncompleteResponse, match="only rows of earlier pages for page 3"):
         received(account, Paging.PAGE, 1)
 
 

@@ -1,4 +1,4 @@
-"""What may be asked: each parameter on the endpoints that have it, how it is written, and what is refused."""
+"""The parameters of each endpoint: how they are written, and which values are rejected."""
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""Reports and statistics in every shape that they may come in, and the refusal of any other."""
+"""Reports and statistics in every known shape, and the error for an unknown shape."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether to ask again, and after how long."""
+"""Whether a request is retried, and after which pause."""
 
 from datetime import UTC, datetime
 
