@@ -20,27 +20,14 @@ CONNECT_TIMEOUT = 5.0
 
 
 def account_settings() -> Settings:
-    """Return the settings of the environment and of `.env` in this folder. The environment takes precedence.
-
-    Raises:
-        SettingError: A variable is invalid.
-    """
+    """Return the settings of the environment and of `.env` in this folder. The environment has precedence."""
     values = {name: text for name, text in dotenv_values(Path(".env")).items() if text is not None}
     return Settings.read(values | os.environ)
 
 
 @contextmanager
 def account_client(settings: Settings, *, retry_budget: float, read_timeout: float) -> Iterator[Client]:
-    """Open a client whose warnings appear on stderr. Its time limits suit a waiting person.
-
-    Args:
-        settings: The settings of the account.
-        retry_budget: Seconds for one request with all its retries.
-        read_timeout: Seconds to wait for the next bytes of a response.
-
-    Raises:
-        SettingError: The address or the credentials are missing.
-    """
+    """Open a client whose warnings appear on stderr. Its time limits, in seconds, suit a waiting person."""
     options = replace(
         settings.client_options,
         connect_timeout=CONNECT_TIMEOUT,

@@ -48,15 +48,14 @@ _QUERIES = {
 }
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, context_settings={"show_default": True})
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=SANDBOX_FOLDER,
-    show_default=True,
     help="Folder of the lake and the Dagster home.",
 )
-@click.option("--days", type=click.IntRange(min=1), default=7, show_default=True, help="Number of days.")
+@click.option("--days", type=click.IntRange(min=1), default=7, help="Number of days.")
 def demo(*, folder: Path, days: int) -> None:
     """Materialize the last days of the sandbox with Dagster, and show the results."""
     with sandbox_environment(folder) as environment:
@@ -67,12 +66,7 @@ def demo(*, folder: Path, days: int) -> None:
         _materialize(settings, first, last)
     _show_tables(folder / "trackdrive.duckdb")
     page = write_page(
-        Lake(folder),
-        first,
-        last,
-        folder / "page.html",
-        time_zone=settings.time_zone,
-        account="the sandbox",
+        Lake(folder), first, last, folder / "page.html", time_zone=settings.time_zone, account="the sandbox"
     )
     click.echo(
         f"\nThe Parquet files and trackdrive.duckdb are in {folder}/.\n"
@@ -108,11 +102,8 @@ def create_dagster_home(folder: Path) -> Path:
 def _materialize(settings: Settings, first: date, last: date) -> None:
     definitions = build_definitions(settings)
     job = definitions.resolve_implicit_global_asset_job_def()
-    steps = {
-        assets.op.name: assets.keys
-        for assets in definitions.assets or ()
-        if isinstance(assets, dg.AssetsDefinition)
-    }
+    assets = [found for found in definitions.assets or () if isinstance(found, dg.AssetsDefinition)]
+    steps = {found.op.name: found.keys for found in assets}
     with dg.DagsterInstance.get() as instance:
         # The checks compare calls with reports and statistics, so calls are the last of the three.
         for step in ("reports", "stats", "calls", "views"):

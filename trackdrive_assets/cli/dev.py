@@ -16,12 +16,7 @@ import click
 import dagster as dg
 from dotenv import load_dotenv
 
-from trackdrive_assets.cli.demo import (
-    SANDBOX_FOLDER,
-    UI_PORT,
-    create_dagster_home,
-    sandbox_environment,
-)
+from trackdrive_assets.cli.demo import SANDBOX_FOLDER, UI_PORT, create_dagster_home, sandbox_environment
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.settings import PREFIX, Settings, variable
@@ -91,10 +86,7 @@ def _dagster_dev(port: int, environment: Mapping[str, str]) -> int:
     # Dagster looks for dagster.yaml in the current folder, so it runs in its home. It has its own session, so
     # that it gets Ctrl-C only once, from here, and has time to stop its own processes.
     with subprocess.Popen(  # noqa: S603  a fixed command
-        command,
-        env={**os.environ, **environment},
-        cwd=environment["DAGSTER_HOME"],
-        start_new_session=True,
+        command, env={**os.environ, **environment}, cwd=environment["DAGSTER_HOME"], start_new_session=True
     ) as process:
         while process.poll() is None and not stopped.wait(timeout=1):
             pass

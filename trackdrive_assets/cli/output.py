@@ -7,7 +7,7 @@ its columns depend on all rows.
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
@@ -184,25 +184,12 @@ def _json_text(value: object) -> str | None:
     return None if value is None else msgspec.json.encode(value).decode()
 
 
-class ProgressBar:
-    """The progress of a command."""
-
-    def __init__(self, progress: Progress, noun: str) -> None:
-        self._progress = progress
-        self._task = progress.add_task(noun, total=None)
-
-    def update(self, done: int, expected: int | None) -> None:
-        """Show how many are done, and how many are expected."""
-        self._progress.update(self._task, completed=done, total=expected)
-
-
 @contextmanager
-def progress_bar(noun: str, *, is_hidden: bool) -> Iterator[ProgressBar]:
+def progress_bar(noun: str, *, is_hidden: bool) -> Iterator[Callable[[int, int | None], None]]:
     """Show a progress bar on stderr during the block, if stderr is a terminal.
 
-    Args:
-        noun: The noun of what the bar counts.
-        is_hidden: Whether to show no bar in a terminal either.
+    Returns:
+        A function that shows how many are done, and how many are expected.
     """
     with Progress(
         TextColumn(noun),
@@ -213,4 +200,5 @@ def progress_bar(noun: str, *, is_hidden: bool) -> Iterator[ProgressBar]:
         transient=True,
         disable=is_hidden or not sys.stderr.isatty(),
     ) as progress:
-        yield ProgressBar(progress, noun)
+        task = progress.add_task(noun, total=None)
+        yield lambda done, expected: progress.update(task, completed=done, total=expected)

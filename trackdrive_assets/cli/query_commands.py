@@ -76,9 +76,7 @@ EXAMPLES
   trackdrive call 420622705 --format jsonl
 {_OUTPUT}"""
 
-_CATEGORIES = textwrap.fill(
-    ", ".join(catalog.REPORT_CATEGORIES), 80, initial_indent="  ", subsequent_indent="  "
-)
+_CATEGORIES = textwrap.indent(textwrap.fill(", ".join(catalog.REPORT_CATEGORIES), 78), "  ")
 
 _REPORT_EPILOG = f"""
 \b
@@ -118,26 +116,27 @@ def calls(
     format_ = choose_format(format_, output, is_terminal=sys.stdout.isatty())
     with _account() as (settings, client):
         window = requested_window(settings.time_zone, from_day, to_day, parameters)
-        columns = _split(parameters.pop("columns"))
+        requested = parameters.pop("columns")
+        columns = [name.strip() for name in requested.split(",")] if requested else None
         if format_ == "table":
             columns = columns or list(_TABLE_COLUMNS)
             limit = limit or TABLE_ROWS
         query = _calls_query(parameters, window, columns, limit, settings.per_page)
         schema = pa.schema([CALLS.schema.field(name) for name in _table_columns(columns)])
-        batches = _batches(
-            client.call_pages(query), schema, window, limit, Exclusion(settings.exclude_columns)
-        )
+        exclude = Exclusion(settings.exclude_columns)
+        batches = _batches(client.call_pages(query), schema, window, limit, exclude)
         written, matching = 0, None
         is_data_on_terminal = output is None and sys.stdout.isatty() and format_ != "table"
         with (
             open_writer(format_, output, schema) as writer,
-            progress_bar("calls", is_hidden=is_data_on_terminal) as bar,
+            progress_bar("calls", is_hidden=is_data_on_terminal) as show_progress,
         ):
             for batch, total_count in batches:
                 writer.write(batch)
                 written += batch.num_rows
                 matching = total_count if matching is None else matching
-                bar.update(written, matching if limit is None or matching is None else min(limit, matching))
+                expected = matching if limit is None or matching is None else min(limit, matching)
+                show_progress(written, expected)
     if format_ == "table" and matching is not None and written == limit and matching > written:
         echo_err(f"{written:,} of {matching:,} calls. Use --limit for more, or --format csv for all.")
 
@@ -185,10 +184,6 @@ def _inside(batch: pa.RecordBatch, window: Window | None) -> pa.RecordBatch:
         return batch
     created_at = batch.column("created_at")
     return batch.filter(pc.and_(pc.greater_equal(created_at, window.start), pc.less(created_at, window.end)))
-
-
-def _split(columns: str | None) -> list[str] | None:
-    return [name.strip() for name in columns.split(",")] if columns else None
 
 
 def _table_columns(requested: Sequence[str] | None) -> list[str]:
@@ -269,11 +264,9 @@ def stats(
         if window:
             first, last = window.start, window.end
         if first is None or last is None:
-            raise click.UsageError(
-                "The period is missing. Use --from, or --created-at-from and --created-at-to."
-            )
-        query = Query(**parameters)
-        names = stats_ or catalog.STATS
+            missing = "The period is missing. Use --from, or --created-at-from and --created-at-to."
+            raise click.UsageError(missing)
+        query, names = Query(**parameters), stats_ or catalog.STATS
         values = {stat: client.stats(group_by, stat, first, last, query) for stat in names}
     now = datetime.now(UTC)
     batch = parse_stats([IntervalStats(now, now, values)])

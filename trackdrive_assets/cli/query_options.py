@@ -95,19 +95,13 @@ def day_options(command: Command) -> Command:
 def output_options(command: Command) -> Command:
     """Add `--format` and `--output`."""
     command = click.option(
-        "--output",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="File to write instead of stdout.",
+        "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write instead of stdout."
     )(command)
     return click.option("--format", "format_", type=click.Choice(FORMATS), help="See OUTPUT below.")(command)
 
 
 def requested_days(time_zone: str, first: DayOption, last: DayOption) -> tuple[date, date] | None:
-    """Return the first and the last day. None if no days were requested.
-
-    Raises:
-        click.UsageError: The first day is missing, or after the last.
-    """
+    """Return the first and the last day. None if no days were requested."""
     if first is None and last is None:
         return None
     if first is None:
@@ -122,11 +116,7 @@ def requested_days(time_zone: str, first: DayOption, last: DayOption) -> tuple[d
 def requested_window(
     time_zone: str, first: DayOption, last: DayOption, parameters: dict[str, Any]
 ) -> Window | None:
-    """Return the exact window of the requested days. None if no days were requested.
-
-    Raises:
-        click.UsageError: The days are invalid, or the parameters contain instants too.
-    """
+    """Return the exact window of the requested days. None if no days were requested."""
     days = requested_days(time_zone, first, last)
     if days is None:
         return None

@@ -10,6 +10,8 @@ import click
 from trackdrive_assets.sandbox import AUTH_TOKEN, PRIVATE_KEY, PUBLIC_KEY
 from trackdrive_assets.sandbox.faults import KINDS, parse_fault
 
+_POSITIVE, _COUNT = click.IntRange(min=1), click.IntRange(min=0)
+
 _EPILOG = """
 \b
 EXAMPLES
@@ -43,35 +45,18 @@ ASSUMPTIONS
 """
 
 
-@click.command(epilog=_EPILOG)
-@click.option("--port", default=8765, show_default=True, help="Port on 127.0.0.1; 0 for a free port.")
+@click.command(epilog=_EPILOG, context_settings={"show_default": True})
+@click.option("--port", default=8765, help="Port on 127.0.0.1; 0 for a free port.")
 @click.option(
-    "--days",
-    type=click.IntRange(min=1),
-    help="Number of days of calls up to today.  [default: since 2024-01-01]",
+    "--days", type=_POSITIVE, help="Number of days of calls up to today.  [default: since 2024-01-01]"
 )
-@click.option(
-    "--calls-per-day",
-    type=click.IntRange(min=0),
-    default=200,
-    show_default=True,
-    help="Average number of calls per day of a week.",
-)
-@click.option(
-    "--seed", default=1, show_default=True, help="Seed of the calls. Another seed gives other calls."
-)
-@click.option(
-    "--latency-ms",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Delay of every response in milliseconds.",
-)
+@click.option("--calls-per-day", type=_COUNT, default=200, help="Average number of calls per day of a week.")
+@click.option("--seed", default=1, help="Seed of the calls. Another seed gives other calls.")
+@click.option("--latency-ms", type=_COUNT, default=0, help="Delay of every response in milliseconds.")
 @click.option(
     "--api-version",
     type=click.Choice(["current", "legacy"]),
     default="current",
-    show_default=True,
     help="The current API, or the legacy API: 36 columns, no tags, ids as cursors.",
 )
 @click.option(
@@ -83,16 +68,14 @@ ASSUMPTIONS
 )
 @click.option(
     "--per-page-limit",
-    type=click.IntRange(min=1),
+    type=_POSITIVE,
     default=250,
-    show_default=True,
     help="Largest page. A larger per_page is reduced to it.",
 )
 @click.option(
     "--refuse-page-over",
-    type=click.IntRange(min=0),
+    type=_COUNT,
     default=10,
-    show_default=True,
     help="Last page that is served without a cursor; 0 serves every page.",
 )
 @click.option("--exclusive-end", is_flag=True, help="Exclude created_at_to from a range.")
@@ -101,20 +84,18 @@ ASSUMPTIONS
     "--report-shape",
     type=click.Choice(["objects", "map", "bare"]),
     default="objects",
-    show_default=True,
     help="Shape of the body of /calls/reports.",
 )
 @click.option(
     "--stats-shape",
     type=click.Choice(["map", "pairs", "series", "bare_map"]),
     default="map",
-    show_default=True,
     help="Shape of the body of /calls/stats.",
 )
 @click.option("--now", metavar="ISO", help="Fixed time of the clock, like 2024-06-19T12:00:00Z.")
-@click.option("--public-key", default=PUBLIC_KEY, show_default=True, help="User name of HTTP Basic.")
-@click.option("--private-key", default=PRIVATE_KEY, show_default=True, help="Password of HTTP Basic.")
-@click.option("--auth-token", default=AUTH_TOKEN, show_default=True, help="Token of the legacy API.")
+@click.option("--public-key", default=PUBLIC_KEY, help="User name of HTTP Basic.")
+@click.option("--private-key", default=PRIVATE_KEY, help="Password of HTTP Basic.")
+@click.option("--auth-token", default=AUTH_TOKEN, help="Token of the legacy API.")
 def sandbox(
     *,
     days: int | None,

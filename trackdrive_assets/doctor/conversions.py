@@ -36,15 +36,10 @@ def money(replies: Replies) -> Finding:
             unknown.append(name)
         elif all(row.get(column) in {None, ""} for row in paid for column in columns):
             empty.append(name)
-    hidden = [
-        f"{label}: {', '.join(names)}."
-        for label, names in (("Missing", missing), ("Always null", empty))
-        if names
-    ]
+    labels = {"Missing": missing, "Always null": empty}
+    hidden = " ".join(f"{label}: {', '.join(names)}." for label, names in labels.items() if names)
     if hidden:
-        return differs(
-            f"{' '.join(hidden)} The key may lack the permission to see them. The lake contains null."
-        )
+        return differs(f"{hidden} The key may lack the permission to see them. The lake contains null.")
     if unknown:
         return inconclusive(
             f"no converted call for {', '.join(unknown)} in this period. Try a larger --days."

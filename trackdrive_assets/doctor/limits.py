@@ -80,18 +80,11 @@ def created_at_to(replies: Replies) -> Finding:
 
 def rate_limit(replies: Replies) -> Finding:
     """Probe whether the API names its rate limit in a header."""
-    headers = {
-        name: value
-        for response in replies.responses
-        for name, value in response.headers.items()
-        if _LIMIT_HEADER.search(name)
-    }
-    if not headers:
+    headers = dict(header for response in replies.responses for header in response.headers.items())
+    limits = sorted((name, value) for name, value in headers.items() if _LIMIT_HEADER.search(name))
+    if not limits:
         return inconclusive(f"none of {len(replies.responses)} responses has a rate limit header.")
-    shown = [
-        f"{name}: {mask_phone_numbers(value)[:_HEADER_LENGTH]}" for name, value in sorted(headers.items())
-    ]
-    return ok("; ".join(shown))
+    return ok("; ".join(f"{name}: {mask_phone_numbers(value)[:_HEADER_LENGTH]}" for name, value in limits))
 
 
 def cost_of_a_day(replies: Replies, settings: Settings) -> Finding:

@@ -22,12 +22,7 @@ Reply = RawResponse | RequestFailed | None
 
 @dataclass(frozen=True)
 class KnownCall:
-    """A call of the first page, which the later requests are about.
-
-    Attributes:
-        uuid: The uuid.
-        created_at: The aware instant, as the API sent it.
-    """
+    """A call of the first page, which the later requests are about."""
 
     uuid: str
     created_at: datetime

@@ -26,13 +26,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 def send_requests(client: Client, *, days: int, now: datetime) -> Replies:
-    """Send the requests that the probes need, and return the replies.
-
-    Args:
-        client: The client of the account. A short retry budget keeps the command quick when a host is down.
-        days: The number of days before `now` whose calls are requested.
-        now: The aware current time.
-    """
+    """Send the requests that the probes need, about the last `days` days, and return the replies."""
     span = {"created_at_from": _format(now - timedelta(days=days)), "created_at_to": _format(now)}
     page = _get(client, Endpoint.CALLS, per_page=client.options.per_page, cursor=FIRST_CURSOR, **span)
     replies = Replies(per_page=client.options.per_page, days=days, received_at=datetime.now(UTC), page=page)

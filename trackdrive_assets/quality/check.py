@@ -24,7 +24,6 @@ class Check:
     """A check of the calls.
 
     Attributes:
-        name: The name, which is a contract.
         description: The sentence that is true if the check passes.
         severity: `error` if a violation makes the calls wrong, so that no views may be built on them.
             `warning` if a person should look at a violation.
@@ -43,13 +42,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Violation:
-    """All rows of a result with the same violation.
+    """All rows of a result with the same violation, and their days in ascending order.
 
-    Attributes:
-        code: The code of the violation.
-        fails: Whether it makes the check fail. If not, it is only reported.
-        row_count: The number of rows.
-        days: The days of the rows, ascending.
+    `fails` is whether it makes the check fail. If not, it is only reported.
     """
 
     code: str
@@ -92,9 +87,7 @@ class CheckResult:
             )
             for group in groups.to_pylist()
         ]
-        return sorted(
-            violations, key=lambda violation: (not violation.fails, -violation.row_count, violation.code)
-        )
+        return sorted(violations, key=lambda found: (not found.fails, -found.row_count, found.code))
 
 
 def rows_table(rows: Iterable[Row]) -> pa.Table:

@@ -20,11 +20,7 @@ from trackdrive_assets.settings import Settings
 
 def checks() -> Mapping[str, Check]:
     """Return every check by name."""
-    return {
-        SCHEMA_MATCHES.name: SCHEMA_MATCHES,
-        YESTERDAY_LOADED.name: YESTERDAY_LOADED,
-        **sql_checks(),
-    }
+    return {SCHEMA_MATCHES.name: SCHEMA_MATCHES, YESTERDAY_LOADED.name: YESTERDAY_LOADED, **sql_checks()}
 
 
 def run_checks(

@@ -56,11 +56,7 @@ def check_yesterday(lake: Lake, settings: Settings) -> CheckResult:
 
 
 def last_due(now: datetime) -> date:
-    """Return the last day that should be complete in the lake.
-
-    Args:
-        now: The time on the account's clock.
-    """
+    """Return the last day that should be complete in the lake. `now` is on the account's clock."""
     return (now.replace(tzinfo=None) - timedelta(hours=DUE_HOUR)).date() - timedelta(days=1)
 
 

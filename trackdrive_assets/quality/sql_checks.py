@@ -6,7 +6,6 @@ The head of the file has the check's description, its severity, and a sentence f
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cache
 from string import Template
@@ -20,7 +19,7 @@ from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import Query, queries_in, referenced_tables
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.quality.check import Check, CheckResult, Row, Severity, rows_table
+from trackdrive_assets.quality.check import Check, CheckResult, Row, rows_table
 from trackdrive_assets.quality.file_checks import file_problem
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import SCHEMAS
@@ -42,17 +41,12 @@ def check_of(name: str, query: Query) -> Check:
         ValueError: The head has no valid severity.
     """
     messages = dict(query.options)
-    severity: Severity
     match messages.pop("severity", None):
-        case "error":
-            severity = "error"
-        case "warning":
-            severity = "warning"
-        case _:
-            raise ValueError(
-                f"The head of sql/checks/{name}.sql needs `-- severity: error` or `-- severity: warning`."
-            )
-    return Check(name, query.description, severity, messages)
+        case "error" | "warning" as severity:
+            return Check(name, query.description, severity, messages)
+    raise ValueError(
+        f"The head of sql/checks/{name}.sql needs `-- severity: error` or `-- severity: warning`."
+    )
 
 
 def run_sql_checks(
@@ -69,32 +63,16 @@ def run_sql_checks(
     readable = [day for day, problem in problems.items() if problem is None]
     tables = frozenset[str]().union(*(referenced_tables(query.sql) for query in queries.values()))
     try:
-        with _connect(lake, settings, readable, tables) as connection:
+        with connect(lake, SCHEMAS, time_zone=settings.time_zone, days=readable, names=tables) as connection:
+            # Instants in a result are on the account's clock.
+            connection.execute(f"SET TimeZone = {ConstantExpression(settings.time_zone)}")
             for name, query in queries.items():
                 rows = _violations(connection, query, settings, days)
-                yield (
-                    name,
-                    CheckResult(days, pa.concat_tables([problems_of_days, rows], promote_options="default")),
-                )
+                rows = pa.concat_tables([problems_of_days, rows], promote_options="default")
+                yield name, CheckResult(days, rows)
     except LakeError as error:
-        for name in queries:
-            yield (
-                name,
-                CheckResult(
-                    days, problems_of_days if problems_of_days.num_rows else rows_table([_unreadable(error)])
-                ),
-            )
-
-
-@contextmanager
-def _connect(
-    lake: Lake, settings: Settings, days: Sequence[date], tables: Collection[str]
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Connect to some tables and views over the given days."""
-    with connect(lake, SCHEMAS, time_zone=settings.time_zone, days=days, names=tables) as connection:
-        # Instants in a result are on the account's clock.
-        connection.execute(f"SET TimeZone = {ConstantExpression(settings.time_zone)}")
-        yield connection
+        rows = problems_of_days if problems_of_days.num_rows else rows_table([_unreadable(error)])
+        yield from ((name, CheckResult(days, rows)) for name in queries)
 
 
 def _violations(

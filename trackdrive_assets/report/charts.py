@@ -20,12 +20,7 @@ _MAX_COLUMN_WIDTH = 48
 
 @dataclass(frozen=True)
 class Tick:
-    """A label on an axis.
-
-    Attributes:
-        position: The distance from the left, or from the top.
-        label: The text.
-    """
+    """A label on an axis, and its distance from the left or from the top."""
 
     position: float
     label: str
@@ -75,9 +70,8 @@ def column_chart(periods: Sequence[Period]) -> ColumnChart:
     """Return the chart of the volume."""
     step = WIDTH / len(periods)
     width = min(step * 0.76, _MAX_COLUMN_WIDTH)
-    top, scale = _scale(
-        max((period.totals.calls for period in periods if period.totals), default=0), "{:,.0f}"
-    )
+    calls = [period.totals.calls for period in periods if period.totals]
+    top, scale = _scale(max(calls, default=0), "{:,.0f}")
     columns = [
         Column(
             period,
@@ -116,12 +110,8 @@ def _conversion_rate(totals: Totals | None) -> float | None:
 
 def _scale(max_value: float, label: str) -> tuple[float, Sequence[Tick]]:
     """Return the end of an axis, and at most five round numbers from 0 on."""
-    unit = next(
-        unit
-        for power in count()
-        for unit in (10**power, 2 * 10**power, 5 * 10**power)
-        if 4 * unit >= max_value
-    )
+    units = (factor * 10**power for power in count() for factor in (1, 2, 5))
+    unit = next(unit for unit in units if 4 * unit >= max_value)
     numbers = [unit * n for n in range(max(1, ceil(max_value / unit)) + 1)]
     top = numbers[-1]
     return top, [Tick(HEIGHT * (1 - number / top), label.format(number)) for number in numbers]

@@ -28,12 +28,8 @@ LAG_DAYS = 90
 class Lag:
     """The lag of a buyer's revenue in settled calls.
 
-    Attributes:
-        name: The name of the buyer.
-        settled_calls: The number of settled calls.
-        final_revenue: The revenue of these calls.
-        known: The known share of the final revenue, by the number of days after the call. None if the lake
-            did not have the calls by then.
+    `known` has the known share of the final revenue, by the number of days after the call. None if the lake
+    did not have the calls by then.
     """
 
     name: str
@@ -44,13 +40,9 @@ class Lag:
 
 @dataclass(frozen=True)
 class VerdictCounts:
-    """The verdicts on the numbers of one report or series.
+    """The numbers of verdicts on one report or series, or on all if `source` is empty.
 
-    Attributes:
-        source: The report or the series. Empty for all of them.
-        match: The number of matches.
-        mismatch: The number of mismatches.
-        not_compared: The number of other verdicts: not comparable, or unreadable.
+    `not_compared` counts the verdicts `not_comparable` and `unreadable`.
     """
 
     source: str
@@ -77,17 +69,12 @@ class ReportData:
     """Everything that the page shows.
 
     Attributes:
-        first: The first day.
-        last: The last day.
         days: The totals of each day that is in the lake.
         missing: The days that are not in the lake.
         unfinished: The days that were last fetched before their end.
         fetched: The first and the last time of the days' last fetches. None if no file contains the time.
-        buyers: The calls by buyer.
-        sources: The calls by traffic source.
         lag_days: The first and the last day that the lag covers.
         lag: The lag of each buyer. The buyers with the most revenue come first. Empty if no day is settled.
-        verdicts: The verdicts by report and series.
         differences: The largest differences. `verdicts` has their number.
         descriptions: The descriptions of the columns of `daily_summary`.
     """
@@ -109,11 +96,8 @@ class ReportData:
     @property
     def unknown(self) -> Sequence[date]:
         """The days with unknown conversions or amounts. Every sum over such a day is unknown too."""
-        return sorted(
-            day
-            for day, totals in self.days.items()
-            if None in (totals.converted, totals.revenue, totals.payout)
-        )
+        known_by_day = {day: (t.converted, t.revenue, t.payout) for day, t in self.days.items()}
+        return sorted(day for day, known in known_by_day.items() if None in known)
 
     @property
     def total(self) -> Totals:
@@ -188,37 +172,27 @@ def _groups(connection: duckdb.DuckDBPyConnection, party: Literal["buyer", "traf
     rest = [Group(f"No {noun}", group.totals) for group in groups if not group.name]
     if others:
         total = Totals.sum(group.totals for group in others)
-        rest.insert(0, Group(f"{len(others):,} other {noun}s", total))
+        rest = [Group(f"{len(others):,} other {noun}s", total), *rest]
     return Groups(shown=named[:MAX_GROUPS], other_count=len(others), rest=rest)
 
 
 def _lag(row: Mapping[str, Any]) -> Lag:
-    return Lag(
-        row["name"],
-        row["settled_calls"],
-        row["final_revenue"],
-        {days: row[f"known_after_{days}_days"] for days in (0, 1, 2, 7, 30)},
-    )
+    known = {days: row[f"known_after_{days}_days"] for days in (0, 1, 2, 7, 30)}
+    return Lag(row["name"], row["settled_calls"], row["final_revenue"], known)
 
 
 _VIEWS = ("daily_summary", "buyer_performance", "traffic_source_performance", "reconciliation", "fetch_log")
 
-_DAYS = """
-    SELECT date, calls, connected, converted, revenue, payout, profit, cost FROM daily_summary
-"""
+_DAYS = "SELECT date, calls, connected, converted, revenue, payout, profit, cost FROM daily_summary"
 
 # A sum with an unknown part is unknown.
 _SUMS = ", ".join(
     f"CASE WHEN count({name}) = count(*) THEN CAST(sum({name}) AS {kind}) END AS {name}"
-    for name, kind in (
-        ("calls", "BIGINT"),
-        ("connected", "BIGINT"),
-        ("converted", "BIGINT"),
-        ("revenue", "DECIMAL(38, 6)"),
-        ("payout", "DECIMAL(38, 6)"),
-        ("profit", "DECIMAL(38, 6)"),
-        ("cost", "DECIMAL(38, 6)"),
+    for names, kind in (
+        (("calls", "connected", "converted"), "BIGINT"),
+        (("revenue", "payout", "profit", "cost"), "DECIMAL(38, 6)"),
     )
+    for name in names
 )
 
 _GROUPS = """

@@ -59,11 +59,7 @@ def format_days(days: Sequence[date]) -> str:
 
 
 def glossary(descriptions: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the words of the page with their meanings.
-
-    Args:
-        descriptions: The descriptions of the columns of `daily_summary`. Other words have a meaning below.
-    """
+    """Return the words of the page with their meanings: the descriptions of columns, or else those below."""
     words = {
         name.replace("_rate", "").replace("_", " "): descriptions.get(name, meaning)
         for name, meaning in _WORDS.items()

@@ -15,10 +15,7 @@ MAX_PERIODS = 62
 class Period:
     """A day, a week or a month, or the part of it that the page covers.
 
-    Attributes:
-        first: The first day.
-        last: The last day.
-        totals: The sums of those of its days that are in the lake. None if there are none.
+    `totals` has the sums of those of its days that are in the lake. None if there are none.
     """
 
     first: date
@@ -28,33 +25,23 @@ class Period:
 
 @dataclass(frozen=True)
 class Periods:
-    """The days of the page, by period.
-
-    Attributes:
-        unit: `day`, `week` or `month`. A week begins on Monday.
-        rows: The periods in order.
-    """
+    """The periods of the page in order. The unit is `day`, `week` (from Monday on) or `month`."""
 
     unit: str
     rows: Sequence[Period]
 
 
 def periods_between(first: date, last: date, totals: Mapping[date, Totals]) -> Periods:
-    """Return the days from `first` to `last`; their weeks if these are too many, or else their months.
-
-    Args:
-        first: The first day.
-        last: The last day.
-        totals: The sums of each day that is in the lake.
-    """
+    """Return the days from `first` to `last`; their weeks if these are too many, or else their months."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     weeks = [list(group) for _, group in groupby(days, key=_monday)]
+    months = [list(group) for _, group in groupby(days, key=lambda day: day.replace(day=1))]
     if len(days) <= MAX_PERIODS:
         unit, groups = "day", [[day] for day in days]
     elif len(weeks) <= MAX_PERIODS:
         unit, groups = "week", weeks
     else:
-        unit, groups = "month", [list(group) for _, group in groupby(days, key=_first_of_month)]
+        unit, groups = "month", months
     return Periods(unit, [Period(group[0], group[-1], _sum(group, totals)) for group in groups])
 
 
@@ -65,7 +52,3 @@ def _sum(days: Sequence[date], totals: Mapping[date, Totals]) -> Totals | None:
 
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
-
-
-def _first_of_month(day: date) -> date:
-    return day.replace(day=1)

@@ -34,12 +34,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Group:
-    """The calls of a buyer or a traffic source, or of several together.
-
-    Attributes:
-        name: The name on the page.
-        totals: The sums of their calls.
-    """
+    """The calls of a buyer or a traffic source, or of several together, and their name on the page."""
 
     name: str
     totals: Totals

@@ -5,8 +5,7 @@ Pure comparison of two tables. Where changes are stored, and how each is recorde
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -26,6 +25,9 @@ IGNORED_FIELDS = frozenset({"updated_at", "outgoing_webhooks_count", "fetched_at
 
 SIGNED_URLS = frozenset({"recording_url"})
 """URLs that may have a new signature after the `?` in every response. The comparison ignores it."""
+
+# Columns whose values contain several fields of the API.
+_NESTED_COLUMNS = frozenset({"tokens", "extra"})
 
 # Control characters that no tag contains, so that different sets of tags have different texts.
 _NULL, _RECORD_SEPARATOR, _UNIT_SEPARATOR = "\0", "\x1e", "\x1f"
@@ -69,8 +71,8 @@ def call_changes(
             continue
         old_values, new_values = pairs.aligned(old_column, new_column)
         rows, fields, old_texts, new_texts = (
-            _nested_changes(_NESTED_FIELDS[name], old_values, new_values, exclude)
-            if name in _NESTED_FIELDS
+            _nested_changes(name, old_values, new_values, exclude)
+            if name in _NESTED_COLUMNS
             else _changes(name, old_values, new_values)
         )
         detected = pa.repeat(pa.scalar(detected_at, INSTANT), len(rows))
@@ -128,65 +130,45 @@ def _changes(name: str, old: Values, new: Values) -> tuple[Values, Values, Value
     return rows, pa.repeat(name, len(rows)), old.take(rows).cast(TEXT), new.take(rows).cast(TEXT)
 
 
-class NestedField(ABC):
-    """A column whose values contain several fields of the API."""
-
-    @abstractmethod
-    def texts(self, values: Values) -> Values:
-        """Return a text for each value. Texts differ if the fields differ."""
-
-    @abstractmethod
-    def fields(self, value: Any) -> Mapping[str, str | None]:
-        """Return the fields of one value, under the names that the API uses."""
-
-
-class _Tokens(NestedField):
-    def texts(self, values: Values) -> Values:
-        # A call without tags and a call with an empty map of tags both have an empty text.
-        tags = pc.binary_join_element_wise(values.keys, pc.fill_null(values.items, _NULL), _UNIT_SEPARATOR)
-        return pc.binary_join(pa.ListArray.from_arrays(values.offsets, tags), _RECORD_SEPARATOR)
-
-    def fields(self, value: Any) -> Mapping[str, str | None]:
-        return {TOKEN_PREFIX + name: text for name, text in value or ()}
-
-
-class _Extra(NestedField):
-    def texts(self, values: Values) -> Values:
+def _nested_texts(name: str, values: Values) -> Values:
+    """Return a text for each value of a nested column. Texts differ if the fields in them differ."""
+    if name == "extra":
         return values
-
-    def fields(self, value: Any) -> Mapping[str, str | None]:
-        """Return strings as they are, and all other values as JSON."""
-        raw_fields = msgspec.json.decode(value, type=dict[str, msgspec.Raw]) if value else {}
-        texts = {name: bytes(raw).decode() for name, raw in raw_fields.items()}
-        return {
-            name: msgspec.json.decode(text) if text.startswith('"') else None if text == "null" else text
-            for name, text in texts.items()
-            # An older version may have stored keys here that have a column now.
-            if name not in CALLS.schema.names
-        }
+    # A call without tags and a call with an empty map of tags both have an empty text.
+    tags = pc.binary_join_element_wise(values.keys, pc.fill_null(values.items, _NULL), _UNIT_SEPARATOR)
+    return pc.binary_join(pa.ListArray.from_arrays(values.offsets, tags), _RECORD_SEPARATOR)
 
 
-_NESTED_FIELDS: Mapping[str, NestedField] = {"tokens": _Tokens(), "extra": _Extra()}
+def _nested_fields(name: str, value: Any) -> dict[str, str | None]:
+    """Return the fields in a value of a nested column. Strings stay as they are, other values become JSON."""
+    if name == "tokens":
+        return {TOKEN_PREFIX + tag: text for tag, text in value or ()}
+    raw_fields = msgspec.json.decode(value, type=dict[str, msgspec.Raw]) if value else {}
+    texts = {field: bytes(raw).decode() for field, raw in raw_fields.items()}
+    return {
+        field: msgspec.json.decode(text) if text.startswith('"') else None if text == "null" else text
+        for field, text in texts.items()
+        # An older version may have stored keys here that have a column now.
+        if field not in CALLS.schema.names
+    }
 
 
 def _nested_changes(
-    nested: NestedField, old: Values, new: Values, exclude: Exclusion
+    name: str, old: Values, new: Values, exclude: Exclusion
 ) -> tuple[Values, Values, Values, Values]:
-    """Return the same as `_changes` for each field inside of a column."""
-    rows = _differing_rows(nested.texts(old), nested.texts(new))
-    found = [
-        (row, field, old_fields.get(field), new_fields.get(field))
-        for row, old_fields, new_fields in zip(
-            rows.to_pylist(),
-            map(nested.fields, old.take(rows).to_pylist()),
-            map(nested.fields, new.take(rows).to_pylist()),
-            strict=True,
-        )
-        for field in sorted(old_fields.keys() | new_fields.keys())
-        if old_fields.get(field) != new_fields.get(field) and not exclude.excludes(field)
-    ]
-    types = (pa.int64(), TEXT, TEXT, TEXT)
+    """Return the same as `_changes` for each field inside of a nested column."""
+    rows = _differing_rows(_nested_texts(name, old), _nested_texts(name, new))
+    found = []
+    columns = [part.to_pylist() for part in (rows, old.take(rows), new.take(rows))]
+    for row, old_value, new_value in zip(*columns, strict=True):
+        before, after = _nested_fields(name, old_value), _nested_fields(name, new_value)
+        found += [
+            (row, field, before.get(field), after.get(field))
+            for field in sorted(before.keys() | after.keys())
+            if before.get(field) != after.get(field) and not exclude.excludes(field)
+        ]
     positions, fields, old_texts, new_texts = (
-        pa.array([change[n] for change in found], type_) for n, type_ in enumerate(types)
+        pa.array([change[n] for change in found], type_)
+        for n, type_ in enumerate((pa.int64(), TEXT, TEXT, TEXT))
     )
     return positions, fields, old_texts, new_texts

@@ -31,18 +31,13 @@ def parse_report(rows: Rows, *, category: str) -> pa.RecordBatch:
     for position, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise MalformedRow(_name(position), "the row", row, "an object with named fields")
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array([json_text(row) for row in rows], TEXT)
-            if column.name == "row"
-            else _parse_column(column, rows, category)
-            for column in REPORTS.columns
-        ],
-        schema=REPORTS.schema,
-    )
+    arrays = [_parse_column(column, rows, category) for column in REPORTS.columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=REPORTS.schema)
 
 
 def _parse_column(column: Column, rows: Rows, category: str) -> Values:
+    if column.name == "row":
+        return pa.array([json_text(row) for row in rows], TEXT)
     keys = [_key_of(column, row, category, position) for position, row in enumerate(rows)]
     values = [row.get(key) for row, key in zip(rows, keys, strict=True)]
     if column.name == "group_value":

@@ -39,9 +39,8 @@ def parse_stats(intervals: Sequence[IntervalStats]) -> pa.RecordBatch:
         MalformedRow: A value can't be read, or an interval has both a null and an empty group.
     """
     rows = [row for interval in intervals for row in _rows(interval)]
-    return pa.RecordBatch.from_arrays(
-        [_parse_column(column, rows) for column in STATS.columns], schema=STATS.schema
-    )
+    arrays = [_parse_column(column, rows) for column in STATS.columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=STATS.schema)
 
 
 def _parse_column(column: Column, rows: Sequence[Mapping[str, Any]]) -> Values:
@@ -52,33 +51,19 @@ def _parse_column(column: Column, rows: Sequence[Mapping[str, Any]]) -> Values:
         return parse_column(column, values)
     except UnreadableValue as error:
         row = rows[error.position]
-        raise MalformedRow(
-            f"Statistics from {row['interval_start']} of group {row['group_value']!r}",
-            column.name,
-            values[error.position],
-            error.expected,
-        ) from error
+        name = f"Statistics from {row['interval_start']} of group {row['group_value']!r}"
+        raise MalformedRow(name, column.name, values[error.position], error.expected) from error
 
 
 def _rows(interval: IntervalStats) -> list[dict[str, object]]:
     """Return a row for each group, in order of appearance."""
     groups: dict[str | None, dict[str, object]] = {}
+    period = {"interval_start": interval.start, "interval_end": interval.end}
     for stat, values in interval.values.items():
         for group, value in values.items():
-            row = groups.setdefault(
-                group or None,
-                {
-                    "interval_start": interval.start,
-                    "interval_end": interval.end,
-                    "group_value": group or None,
-                },
-            )
+            row = groups.setdefault(group or None, {**period, "group_value": group or None})
             if stat in row:
-                raise MalformedRow(
-                    f"Statistics from {interval.start}",
-                    stat,
-                    dict(values),
-                    "one group without a name, not a null and an empty one",
-                )
+                expected = "one group without a name, not a null and an empty one"
+                raise MalformedRow(f"Statistics from {interval.start}", stat, dict(values), expected)
             row[stat] = value
     return list(groups.values())
