@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import duckdb
+import hypothesis
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,6 +23,12 @@ from trackdrive_assets.settings import Settings
 
 NOW = datetime(2024, 11, 20, 15, tzinfo=UTC)
 """The fixed time of the sandbox."""
+
+# By default a property that takes longer than 200 ms fails, and a busy machine is that slow.
+hypothesis.settings.register_profile(
+    "busy_machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy_machine")
 
 
 @pytest.fixture(autouse=True)

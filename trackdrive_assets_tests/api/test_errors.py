@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackdrive_assets.api.auth import AuthToken, KeyPair
@@ -131,7 +131,6 @@ def test_a_secret_that_contains_another_is_redacted_completely() -> None:
     assert redact("door and door-key", ("door", "door-key")) == "[redacted] and [redacted]"
 
 
-@settings(deadline=None)
 @given(before=st.binary(), after=st.binary())
 def test_an_excerpt_is_one_short_line_without_secrets(before: bytes, after: bytes) -> None:
     shown = excerpt(before + b" back-door " + after, PLAIN_PAIR.secrets)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackdrive_assets.api.envelope import Metadata
@@ -95,13 +95,11 @@ accounts = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(account=accounts, paging=st.sampled_from(Paging), per_page=st.integers(1, 40))
 def test_every_call_comes_once_and_in_order(account: Account, paging: Paging, per_page: int) -> None:
     assert received(account, paging, per_page) == names(account.calls)
 
 
-@settings(deadline=None)
 @given(
     account=accounts,
     arriving=st.lists(st.integers(0, 5)),
@@ -126,7 +124,6 @@ def test_calls_that_arrive_between_pages_lose_no_other_call(
         assert paging is Paging.PAGE or rows == there_at_first
 
 
-@settings(deadline=None)
 @given(account=accounts, lost=st.integers(1, 59), paging=st.sampled_from(Paging), per_page=st.integers(1, 40))
 def test_a_server_that_loses_rows_is_an_error(
     account: Account, lost: int, paging: Paging, per_page: int
@@ -147,7 +144,6 @@ def test_a_server_that_loses_rows_is_an_error(
         assert rows == names(account.calls)
 
 
-@settings(deadline=None)
 @given(
     account=accounts.map(lambda account: Account(account.calls, account.largest_page, silent=True)),
     per_page=st.integers(1, 40),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackdrive_assets.api.errors import (
@@ -50,7 +50,6 @@ def test_what_asking_again_cannot_help_is_not_asked_again(error: Exception) -> N
     assert not may_retry("GET", error)
 
 
-@settings(deadline=None)
 @given(attempt=st.integers(1, 10_000), draw=st.floats(0, 1, exclude_max=True))
 def test_a_pause_is_within_the_span_of_its_attempt(attempt: int, draw: float) -> None:
     span = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(attempt - 1, 10))
@@ -109,7 +108,6 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
     assert parse_retry_after(header, NOW) == seconds
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_retry_after_header_is_an_error(header: str) -> None:
     seconds = parse_retry_after(header, NOW)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackdrive_assets.lake.day_file import DayFile
@@ -138,7 +138,6 @@ def test_pages_that_overlap_are_merged(tmp_path: Path) -> None:
     assert uuids(lake) == [f"call-{n}" for n in (1, 3, 4, 5, 7, 9, 20)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 1000), max_size=4), max_size=8))
 def test_any_order_of_pages_becomes_sorted(pages: list[list[int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trackdrive_assets.tables import values
@@ -87,7 +87,6 @@ PARAMETERS = pytest.mark.parametrize("case", CASES, ids=lambda case: case.column
 
 
 @PARAMETERS
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_column_has_the_values_that_are_parsed_alone(case: ParserCase, data: st.DataObject) -> None:
     sent = data.draw(st.lists(case.values | st.sampled_from([None, ABSENT]), min_size=1, max_size=8))
