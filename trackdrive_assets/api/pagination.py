@@ -1,7 +1,7 @@
 """Walk a list from page to page: which page comes next, where the list ends, and whether rows are missing.
 
-The decisions are pure functions of the metadata of a page. `Paginator` keeps the state of one walk;
-`paginate` is the walk. Not here: dividing a list into windows of time (`days.py`).
+The decisions are pure functions of the metadata of a page. `Paginator` keeps the state of one list;
+`paginate` requests its pages. Not here: dividing a list into windows of time (`days.py`).
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ _WHAT_TO_DO = (
 
 
 class Paging(StrEnum):
-    """The two ways to walk a list. The server refuses page numbers above 10; a cursor has no such limit."""
+    """The two ways to request a list. The server refuses page numbers above 10, but has no limit of cursors."""
 
     CURSOR = "cursor"
     PAGE = "page"
@@ -34,7 +34,7 @@ class Page:
         rows: The rows that no earlier page contained.
         metadata: The metadata of the response.
         repeated: The number of rows that an earlier page contained already. New calls that arrive during the
-            walk push others to the next page.
+            requests push others to the next page.
     """
 
     rows: Rows
@@ -47,16 +47,16 @@ FetchPage = Callable[[dict[str, str]], Page]
 
 
 class Paginator:
-    """The state of one walk over a list, from `start` to its end, with each row once.
+    """The state of one list while its pages are requested, from `start` to its end, with each row once.
 
     Args:
-        paging: The way to walk: by cursor or by page number.
+        paging: By cursor or by page number.
         per_page: The page size to request. The server may grant less.
         start: The cursor or page number of the first page; None for the beginning.
 
     Attributes:
         next_page_token: The cursor or page number of the next page; None at the end.
-        expected: The total count on the first page; None if the server does not count, or if the walk begins
+        expected: The total count on the first page; None if the server does not count, or if the list begins
             in the middle.
         received: The number of rows so far.
     """

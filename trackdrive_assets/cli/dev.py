@@ -35,7 +35,13 @@ The TRACKDRIVE_… variables and the file .env in this folder name the account.
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--port", default=UI_PORT, show_default=True, help="Port of the UI on 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=UI_PORT,
+    show_default=True,
+    help="Port of the UI on 127.0.0.1.",
+)
 @click.pass_context
 def dev(context: click.Context, *, port: int) -> None:
     """Run the Dagster UI on your account, or on the sandbox if none is configured."""

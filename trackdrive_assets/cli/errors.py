@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from enum import IntEnum
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -63,6 +64,9 @@ class ErrorHandlingGroup(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
+        if sys.stdout is None:
+            # The shell closed it (`>&-`). The output is discarded, as with `> /dev/null`.
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # open until the process ends
         try:
             result = super().invoke(context)
             sys.stdout.flush()

@@ -46,7 +46,9 @@ ASSUMPTIONS
 
 
 @click.command(epilog=_EPILOG, context_settings={"show_default": True})
-@click.option("--port", default=8765, help="Port on 127.0.0.1; 0 for a free port.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8765, help="Port on 127.0.0.1; 0 for a free port."
+)
 @click.option(
     "--days", type=_POSITIVE, help="Number of days of calls up to today.  [default: since 2024-01-01]"
 )

@@ -45,6 +45,16 @@ def test_a_full_device_as_stdout_is_an_error_message(sandbox: Sandbox, tmp_path:
     assert process.stderr.startswith("Error: [Errno 28] No space left on device. Check")
 
 
+def test_a_closed_stdout_discards_the_output(sandbox: Sandbox, tmp_path: Path) -> None:
+    for line in ("calls --limit 1", "calls --limit 1 --output calls.csv", "doctor"):
+        process = subprocess.run(
+            ["bash", "-c", f"{COMMAND} {line} >&-"],
+            env=environment(sandbox), cwd=tmp_path, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+        assert (process.returncode, process.stderr) == (0, "")
+    assert (tmp_path / "calls.csv").exists()
+
+
 def test_rows_are_written_before_the_last_page_is_requested(sandbox: Sandbox, tmp_path: Path) -> None:
     seen = threading.Event()
     waited: list[bool] = []

@@ -36,6 +36,7 @@ def test_the_printed_settings_work_and_a_signal_stops_the_sandbox(number: signal
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--port", "99999"], "99999 is not in the range 0<=x<=65535"),
         (["--fault", "flood"], "'flood' is not a fault of the sandbox. Choose one of: 429"),
         (["--now", "noon"], "'noon' is not an instant. Use a text like 2024-06-19T12:00:00Z"),
     ],
