@@ -20,7 +20,7 @@ _WHAT_TO_DO = (
 
 
 class Paging(StrEnum):
-    """The two ways to request a list. The server refuses page numbers above 10, but has no limit of cursors."""
+    """The two ways to request a list. The server refuses page numbers above 10; cursors have no limit."""
 
     CURSOR = "cursor"
     PAGE = "page"
