@@ -92,8 +92,6 @@ def store(lake: Lake, table: Table, rows: int, **hive: str) -> None:
         DAY,
         sort_by=None,
         fetched_at=None,
-        before_commit=None,
-        is_patch=False,
         **hive,
     ) as day:
         day.write(batch)

@@ -23,11 +23,11 @@ from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, log_next_attempt
-from trackdrive_assets.ingest.changes import RecordedChanges, record_changes
+from trackdrive_assets.ingest.changes import RecordedChanges, record_changes, recorded_changes
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
-from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.day_writer import WriteResult
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.store import Lake, is_patched_since, is_superseded
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, TOKEN_PREFIX, Exclusion
@@ -68,6 +68,7 @@ def ingest_calls(
 
     Raises:
         IncompleteResponse: Even the last attempt brought fewer calls than the API counts.
+        PatchedMeanwhile: Single calls were stored during every attempt.
         MalformedRow: A value cannot be parsed; the error names the call and the field.
         LakeError: The file cannot be written.
     """
@@ -75,31 +76,25 @@ def ingest_calls(
     for attempt in range(1, MAX_ATTEMPTS):
         try:
             return _replace_day(lake, day, exclude, _DayFetch(client, day, exclude, fetcher, attempt))
-        except IncompleteResponse as error:
+        except (IncompleteResponse, PatchedMeanwhile) as error:
             log_next_attempt(f"the calls of {day}", attempt, error)
     return _replace_day(lake, day, exclude, _DayFetch(client, day, exclude, fetcher, MAX_ATTEMPTS))
 
 
+class PatchedMeanwhile(LakeError):
+    """A day whose file got single calls of a later fetch, while the whole day was fetched."""
+
+
 def _replace_day(lake: Lake, day: Day, exclude: Exclusion, fetch: "_DayFetch") -> IngestedCalls:
     """Write the calls of one fetch, if it is complete."""
-    changes: list[RecordedChanges] = []
-
-    def record(before: DayFile | None, after: DayFile) -> None:
-        changes.append(record_changes(lake, day, before, after, exclude))
-
     received = _ReceivedCalls()
     # Before the first request: calls that are created later are new, and have not changed.
     fetched_at = datetime.now(UTC)
     with fetch.fetcher.fetch([fetch.pages()]) as pages:
         # Nothing is created in the lake before the API has responded.
         first = next(pages)
-        with lake.replace(
-            CALLS.name,
-            CALLS.schema,
-            day.date,
-            sort_by="created_at",
-            fetched_at=fetched_at,
-            before_commit=record,
+        with lake.stage(
+            CALLS.name, CALLS.schema, day.date, sort_by="created_at", fetched_at=fetched_at
         ) as writer:
             for page in chain([first], pages):
                 received.add(page)
@@ -108,7 +103,28 @@ def _replace_day(lake: Lake, day: Day, exclude: Exclusion, fetch: "_DayFetch") -
             received.check_complete()
             writer.api_count = received.expected_inside
             fetch.fetcher.finish()
-    return IngestedCalls(writer.result, changes[0])
+            return store_calls(lake, day, writer, exclude)
+
+
+def store_calls(lake: Lake, day: Day, writer: DayWriter, exclude: Exclusion) -> IngestedCalls:
+    """Replace the calls of a day by those of a writer, unless the lake has a later fetch of the day.
+
+    Raises:
+        PatchedMeanwhile: Single calls are in the file that were fetched after this fetch began.
+    """
+    with writer.locked() as current:
+        if current and is_superseded(current, writer.fetched_at):
+            writer.keep(current)
+            return IngestedCalls(writer.result, recorded_changes(lake, day))
+        if current and is_patched_since(current, writer.fetched_at):
+            raise PatchedMeanwhile(
+                f"Single calls of {day} were fetched and stored after this fetch of the whole day began. "
+                "Its result would undo them. Run the partition again."
+            )
+        with writer.save(current) as new:
+            changes = record_changes(lake, day, current, new, exclude)
+        writer.commit()
+    return IngestedCalls(writer.result, changes)
 
 
 @dataclass(frozen=True)

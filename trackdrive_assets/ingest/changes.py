@@ -1,29 +1,31 @@
 """Record what has changed in a day of calls, in a file of its own next to the calls.
 
 Two files cannot be replaced in one step. The changes are written first, with the time of the fetch that
-detected them; the file of the calls carries the same time. If the process dies in between, the changes are
-later than the file of the calls. The next fetch drops them, and detects them again. Not here: what counts as
-a change (`tables/changes.py`).
+detected them; the file of the calls carries the same time. If the process dies in between, the two times
+differ. The next fetch drops what that fetch detected, and detects it again. Not here: what counts as a change
+(`tables/changes.py`).
 """
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.days import Day
-from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.lake.day_file import DayFile, FetchInfo
+from trackdrive_assets.lake.day_writer import WriteResult, result_of
 from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.changes import call_changes
-from trackdrive_assets.tables.columns import CALL_CHANGES
+from trackdrive_assets.tables.columns import CALL_CHANGES, INSTANT
 from trackdrive_assets.tables.exclusion import Exclusion
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 """The fetch time of a file that another program wrote: it is older than any other."""
+
+_TICK = timedelta(microseconds=1)
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ def record_changes(
 ) -> RecordedChanges:
     """Add to a day's changes what is different in its new file of calls, before that replaces the current.
 
+    Only the holder of the lock of the day's calls may do so.
+
     Args:
         lake: The lake to write to.
         day: The day of the calls.
@@ -58,11 +62,22 @@ def record_changes(
     """
     detected_at = after.fetch_info.updated_at if after.fetch_info else _NEVER
     detected = _detect(before, after, detected_at, exclude)
-    kept = _earlier_changes(lake, day, before, exclude)
-    with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer:
+    kept = _earlier_changes(lake, day, before, detected_at, exclude)
+    with lake.stage(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer:
         for batch in pa.concat_tables([kept, detected]).to_batches():
             writer.write(batch)
+        with writer.locked() as current, writer.save(current, FetchInfo(detected_at, detected_at)):
+            writer.commit()
     return RecordedChanges(writer.result, detected.num_rows)
+
+
+def recorded_changes(lake: Lake, day: Day) -> RecordedChanges:
+    """Return the changes that a day has already, if a fetch detects none because a later one was stored."""
+    path = lake.file(CALL_CHANGES.name, day.date)
+    if not path.exists():
+        return RecordedChanges(WriteResult(path, rows=0, bytes=0), 0)
+    with DayFile(path) as file:
+        return RecordedChanges(result_of(file), 0)
 
 
 def _detect(before: DayFile | None, after: DayFile, detected_at: datetime, exclude: Exclusion) -> pa.Table:
@@ -73,7 +88,7 @@ def _detect(before: DayFile | None, after: DayFile, detected_at: datetime, exclu
                 before.column,
                 after.column,
                 [name for name in after.schema.names if name in before.schema.names],
-                old_fetched_at=before.fetch_info.fetched_at if before.fetch_info else _NEVER,
+                old_fetched_at=_fetch_time(before, datetime.now(UTC)),
                 detected_at=detected_at,
                 exclude=exclude,
             )
@@ -82,12 +97,32 @@ def _detect(before: DayFile | None, after: DayFile, detected_at: datetime, exclu
     return CALL_CHANGES.schema.empty_table()
 
 
-def _earlier_changes(lake: Lake, day: Day, before: DayFile | None, exclude: Exclusion) -> pa.Table:
-    """Return the changes that the current file of calls has, without those whose file never followed."""
+def _fetch_time(file: DayFile, now: datetime) -> datetime:
+    """Return when a file of calls was fetched. Calls that were created later are new and have not changed.
+
+    If the clock was wrong, that time is unknown. The fetch was then not earlier than its last call.
+    """
+    if file.fetch_info is None:
+        return _NEVER
+    if not file.fetch_info.is_in_future(now):
+        return file.fetch_info.fetched_at
+    last_call: datetime | None = pc.max(file.column("created_at")).as_py()
+    return _NEVER if last_call is None else last_call + _TICK
+
+
+def _earlier_changes(
+    lake: Lake, day: Day, before: DayFile | None, detected_at: datetime, exclude: Exclusion
+) -> pa.Table:
+    """Return the changes that the current file of calls has, without those whose file never followed.
+
+    A change that a wrong clock recorded in the future gets the latest time that is possible.
+    """
     file = lake.file(CALL_CHANGES.name, day.date)
     if not file.exists():
         return CALL_CHANGES.schema.empty_table()
     try:
+        with DayFile(file) as changes:
+            recorded_at = changes.fetch_info.fetched_at if changes.fetch_info else None
         stored = lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, [day.date])
     except DamagedFileError as error:
         damaged = file.replace(file.with_name(f"{file.name}.damaged"))
@@ -95,7 +130,10 @@ def _earlier_changes(lake: Lake, day: Day, before: DayFile | None, exclude: Excl
         return CALL_CHANGES.schema.empty_table()
     kept_fields = [field for field in pc.unique(stored["field"]).to_pylist() if not exclude.excludes(field)]
     kept = stored.filter(pc.is_in(stored["field"], value_set=pa.array(kept_fields, pa.string())))
-    if before is None or before.fetch_info is None:
-        # Only the file of calls has the time to compare with. It was removed, or another program wrote it.
-        return kept
-    return kept.filter(pc.less_equal(kept["detected_at"], pa.scalar(before.fetch_info.updated_at)))
+    # Only a file of calls with a fetch time shows what never followed. Another program may have written it.
+    if recorded_at and before and before.fetch_info and recorded_at != before.fetch_info.updated_at:
+        kept = kept.filter(pc.not_equal(kept["detected_at"], pa.scalar(recorded_at, INSTANT)))
+    moments, latest = kept["detected_at"], pa.scalar(detected_at - _TICK, INSTANT)
+    position = kept.schema.get_field_index("detected_at")
+    known = pc.if_else(pc.greater(moments, latest), latest, moments)
+    return kept.set_column(position, kept.schema.field(position), known)

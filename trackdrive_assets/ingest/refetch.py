@@ -4,9 +4,9 @@ This is for calls that are known to have changed. The rest of the day stays as i
 whole day (`calls.py`), which also finds changes that are not known yet.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,13 +17,15 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import NotFound, QueryError, UnreadableResponse
 from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import IngestedCalls
-from trackdrive_assets.ingest.changes import RecordedChanges, record_changes
-from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.ingest.changes import record_changes
+from trackdrive_assets.lake.day_file import FetchInfo
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, TOKEN_PREFIX, Exclusion
+
+_UUIDS = pa.schema([CALLS.schema.field("uuid")])
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class FetchedCall:
     uuid: str
     day: Day
     values: Mapping[str, Any]
+
+    @property
+    def fetched_at(self) -> datetime:
+        """The start of its fetch."""
+        fetched_at: datetime = self.values["fetched_at"]
+        return fetched_at
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def refetch_calls(
 ) -> Refetched:
     """Fetch calls, put each into the file of its day, and record what that changes.
 
-    No other program may replace these days meanwhile: what it fetched in between would be lost.
+    A day's file is read, compared and replaced under one lock. So no fetch of the day by another run is lost.
 
     Args:
         client: The client of the account.
@@ -76,22 +84,21 @@ def refetch_calls(
     refused: dict[str, str] = {}
     for uuid in dict.fromkeys(uuids):
         try:
-            call = fetched_call(client.call(uuid), zone, datetime.now(UTC), exclude)
+            fetched_at = datetime.now(UTC)
+            call = fetched_call(client.call(uuid), zone, fetched_at, exclude)
         except (NotFound, QueryError, UnreadableResponse, MalformedRow) as error:
             refused[uuid] = str(error)
             continue
-        if _was_fetched(lake, call.day):
-            # The key is the uuid of the response, because a call can also be requested by its number.
+        if call.uuid.lower() == uuid.lower():
             days.setdefault(call.day, {})[call.uuid] = call
         else:
-            refused[uuid] = (
-                f"Its day, {call.day}, has not been fetched yet, and a file of single calls would look like "
-                f"the whole day. Materialize calls of {call.day}: that fetches this call too."
-            )
-    stored = {
-        day: (len(days[day]), _patch_day(lake, day, days[day], exclude))
-        for day in sorted(days, key=lambda day: day.date)
-    }
+            refused[uuid] = "The API returned a call with another uuid. It is not stored."
+    stored: dict[Day, tuple[int, IngestedCalls]] = {}
+    for day in sorted(days, key=lambda day: day.date):
+        ingested, refused_of_day = _patch_day(lake, day, days[day], exclude)
+        refused |= refused_of_day
+        if ingested:
+            stored[day] = (len(days[day]) - len(refused_of_day), ingested)
     return Refetched(stored, refused)
 
 
@@ -119,29 +126,80 @@ def _has(row: Mapping[str, object], column: str) -> bool:
     return column in row or column == "fetched_at"
 
 
-def _was_fetched(lake: Lake, day: Day) -> bool:
-    path = lake.file(CALLS.name, day.date)
-    if not path.exists():
-        return False
-    with DayFile(path) as file:
-        return file.fetch_info is not None
+def _patch_day(
+    lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclusion
+) -> tuple[IngestedCalls | None, dict[str, str]]:
+    """Replace or add the rows of some calls, and record what that changes.
 
-
-def _patch_day(lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclusion) -> IngestedCalls:
-    """Replace or add the rows of some calls, and record what that changes."""
-    changes: list[RecordedChanges] = []
-
-    def record(before: DayFile | None, after: DayFile) -> None:
-        changes.append(record_changes(lake, day, before, after, exclude))
-
-    current: dict[str, Mapping[str, Any]] = {}
-    with lake.replace(
-        CALLS.name, CALLS.schema, day.date, sort_by="created_at", is_patch=True, before_commit=record
-    ) as writer:
+    Returns:
+        The new file, if a call was stored; and for each call that was not, the reason.
+    """
+    if not lake.file(CALLS.name, day.date).exists():
+        return None, dict.fromkeys(calls, _not_fetched(day))
+    fetched_at = max(call.fetched_at for call in calls.values())
+    with (
+        lake.stage(CALLS.name, CALLS.schema, day.date, sort_by="created_at", fetched_at=fetched_at) as writer,
+        writer.locked() as current,
+    ):
+        info = current.fetch_info if current else None
+        if current is None or info is None or info.is_in_future(datetime.now(UTC)):
+            return None, dict.fromkeys(calls, _not_fetched(day))
+        rows: dict[str, Mapping[str, Any]] = {}
         for batch in lake.batches(CALLS.name, CALLS.schema, day.date):
             is_patched = pc.is_in(batch["uuid"], value_set=pa.array(calls, pa.string()))
-            current.update({row["uuid"]: row for row in batch.filter(is_patched).to_pylist()})
+            rows.update({row["uuid"]: row for row in batch.filter(is_patched).to_pylist()})
             writer.write(batch.filter(pc.invert(is_patched)))
-        patched = [{**current.get(uuid, {}), **call.values} for uuid, call in calls.items()]
+        refused = _refused_additions(
+            lake, day, [call for uuid, call in calls.items() if uuid not in rows], info
+        )
+        if len(refused) == len(calls):
+            return None, refused
+        patched = [_newest(rows.get(uuid), call) for uuid, call in calls.items() if uuid not in refused]
         writer.write(pa.RecordBatch.from_pylist(patched, schema=CALLS.schema))
-    return IngestedCalls(writer.result, changes[0])
+        patch = info.patched(fetched_at, added=writer.rows - current.rows)
+        with writer.save(current, patch) as new:
+            changes = record_changes(lake, day, current, new, exclude)
+        writer.commit()
+    return IngestedCalls(writer.result, changes), refused
+
+
+def _newest(stored: Mapping[str, Any] | None, call: FetchedCall) -> Mapping[str, Any]:
+    """Return the row of a call after a response, or the stored row if it was fetched later."""
+    if stored is None:
+        return call.values
+    is_stored_newer = call.fetched_at < stored["fetched_at"] <= datetime.now(UTC)
+    return stored if is_stored_newer else {**stored, **call.values}
+
+
+def _refused_additions(lake: Lake, day: Day, calls: Sequence[FetchedCall], info: FetchInfo) -> dict[str, str]:
+    """Return the reason for each call that must not be added to the file of a day, which lacks it."""
+    elsewhere = _days_with(lake, [call.uuid for call in calls])
+    refused = {}
+    for call in calls:
+        if other := elsewhere.get(call.uuid):
+            refused[call.uuid] = (
+                f"It is stored on {other}, but the API has it on {day} now. Materialize calls of both days."
+            )
+        elif call.fetched_at < info.fetched_at:
+            refused[call.uuid] = f"{day} was fetched by another run meanwhile, and no longer has this call."
+    return refused
+
+
+def _days_with(lake: Lake, uuids: Sequence[str]) -> dict[str, date]:
+    """Return the day of each call that the lake contains. This reads the uuids of every day."""
+    if not uuids:
+        return {}
+    wanted = pa.array(uuids, pa.string())
+    return {
+        uuid: day
+        for day in lake.days(CALLS.name)
+        for batch in lake.batches(CALLS.name, _UUIDS, day)
+        for uuid in batch["uuid"].filter(pc.is_in(batch["uuid"], value_set=wanted)).to_pylist()
+    }
+
+
+def _not_fetched(day: Day) -> str:
+    return (
+        f"Its day, {day}, has not been fetched yet, or its file has no valid time of the fetch. "
+        f"Materialize calls of {day}: that fetches this call too."
+    )

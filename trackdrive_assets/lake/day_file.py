@@ -19,6 +19,10 @@ from trackdrive_assets.lake.errors import translate_read_errors
 _PREFIX = "trackdrive."
 _TICK = timedelta(microseconds=1)
 
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""The time by which the clocks of two machines may differ. A file that is further in the future than this
+was written by a wrong clock."""
+
 
 @dataclass(frozen=True)
 class FetchInfo:
@@ -42,12 +46,33 @@ class FetchInfo:
         """The time of the last fetch, either of the whole day or of single rows."""
         return max(self.fetched_at, self.patched_at or self.fetched_at)
 
-    def successor_of(self, earlier: "FetchInfo | None") -> "FetchInfo":
-        """Return this fetch as the successor of an earlier one: later in time, whatever the clock shows."""
+    def is_in_future(self, now: datetime) -> bool:
+        """Return whether the fetch is later than now, so that the clock of its machine was wrong."""
+        return self.updated_at > now + CLOCK_TOLERANCE
+
+    def is_later_than(self, started_at: datetime, now: datetime) -> bool:
+        """Return whether this fetch of the whole day began after an instant. A wrong clock proves nothing."""
+        return self.fetched_at > started_at and not self.is_in_future(now)
+
+    def was_patched_since(self, started_at: datetime, now: datetime) -> bool:
+        """Return whether single rows were fetched after an instant. A wrong clock proves nothing."""
+        return self.patched_at is not None and self.patched_at > started_at and not self.is_in_future(now)
+
+    def successor_of(self, earlier: "FetchInfo | None", now: datetime) -> "FetchInfo":
+        """Return this fetch as the successor of an earlier one: later in time, unless that is in the future.
+
+        Two fetches never have the same time, because the time of a fetch identifies the changes it detected.
+        """
         if earlier is None:
             return self
-        fetched_at = max(self.fetched_at, earlier.updated_at + _TICK)
-        return replace(self, fetched_at=fetched_at, first_fetched_at=earlier.first_fetched_at)
+        fetched_at = self.fetched_at
+        if not earlier.is_in_future(now):
+            fetched_at = max(fetched_at, earlier.updated_at + _TICK)
+        return replace(
+            self,
+            fetched_at=fetched_at,
+            first_fetched_at=min(fetched_at, earlier.first_fetched_at),
+        )
 
     def patched(self, at: datetime, *, added: int) -> "FetchInfo":
         """Return this fetch after a patch. `added` is the number of rows that the file did not contain."""

@@ -5,10 +5,10 @@ A day is never complete in memory. Where the file is stored is in `layout`; `sto
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,9 +21,6 @@ from trackdrive_assets.lake.spool import Spool
 
 _log = logging.getLogger(__name__)
 
-BeforeCommit = Callable[[DayFile | None, DayFile], None]
-"""A function that gets the current file, if there is one, and the new file before it replaces the current."""
-
 # A row has about a kilobyte. A row group of this size takes about 30 MB of memory, and a usual day has one or
 # two of them. Pages are far smaller, and a row group for each page would slow down every reader.
 _ROW_GROUP = 32_768
@@ -34,26 +31,39 @@ _SAVING = threading.Lock()
 
 @dataclass(frozen=True)
 class WriteResult:
-    """The file that replaced a day: its path, row count and size.
+    """The file of a day after a write.
 
-    `api_count` is the number of rows that the API counts. None if the API does not count them.
+    Attributes:
+        path: The path of the file.
+        rows: The number of rows.
+        bytes: The size of the file.
+        api_count: The number of rows that the API counts; None if the API does not count them.
+        is_superseded: Whether the file is that of a later fetch, so that the result of this one was dropped.
     """
 
     path: Path
     rows: int
     bytes: int
     api_count: int | None = None
+    is_superseded: bool = False
 
 
 class DayWriter:
-    """The writer of one day. `Lake.replace` creates and commits it.
+    """The writer of one day. `Lake.stage` creates it.
+
+    Rows are written without a lock. Then `locked` gives the current file, and `save` and `commit` replace it,
+    or `keep` leaves it.
 
     Attributes:
+        fetched_at: The start of the fetch.
         rows: The number of rows that were written so far.
         api_count: The number of rows of the day that the API counts. The caller sets it.
     """
 
-    def __init__(self, path: Path, staging: Path, schema: pa.Schema, sort_by: str | None) -> None:
+    def __init__(
+        self, path: Path, staging: Path, schema: pa.Schema, sort_by: str | None, fetched_at: datetime
+    ) -> None:
+        self.fetched_at = fetched_at
         self.rows = 0
         self.api_count: int | None = None
         self._path = path
@@ -74,37 +84,69 @@ class DayWriter:
             self._spool.write(batch)
         self.rows += batch.num_rows
 
+    @contextmanager
+    def locked(self) -> Iterator[DayFile | None]:
+        """Hold the lock of the day during the block. Every other writer of the day waits.
+
+        Returns:
+            The current file; None if it does not exist or is damaged.
+        """
+        with directory_lock(self._path.parent), _open_current(self._path) as current:
+            yield current
+
+    @contextmanager
+    def save(self, current: DayFile | None, fetch_info: FetchInfo | None = None) -> Iterator[DayFile]:
+        """Write the new file next to the current one, and open it. Only the holder of the lock may do so.
+
+        Args:
+            current: The current file.
+            fetch_info: The fetch of the day. The default is this fetch, as the successor of the current one.
+        """
+        earlier = current.fetch_info if current else None
+        now = datetime.now(UTC)
+        if earlier and earlier.is_in_future(now):
+            _log.warning(
+                "%s was fetched at %s, by its own metadata. Now it is %s, so a clock was wrong. The time of "
+                "that fetch is ignored.",
+                self._path,
+                f"{earlier.updated_at:%Y-%m-%d %H:%M:%S %Z}",
+                f"{now:%Y-%m-%d %H:%M:%S %Z}",
+            )
+        this_fetch = FetchInfo(self.fetched_at, self.fetched_at, self.api_count)
+        self._save(fetch_info or this_fetch.successor_of(earlier, now))
+        with DayFile(self._new) as new:
+            check_complete(new, self._schema, self.rows)
+            yield new
+
+    def commit(self) -> None:
+        """Replace the current file by the saved one."""
+        with DayFile(self._new) as new:
+            saved = result_of(new)
+        atomic_replace(self._new, self._path)
+        self._result = replace(saved, path=self._path)
+
+    def keep(self, current: DayFile) -> None:
+        """Leave the current file, because it was fetched later. The rows of this writer are dropped."""
+        _log.warning(
+            "%s was fetched by another run meanwhile. The result of this older fetch, which began at %s, is "
+            "dropped.",
+            self._path,
+            f"{self.fetched_at:%Y-%m-%d %H:%M:%S %Z}",
+        )
+        self._result = result_of(current, is_superseded=True)
+
     @property
     def result(self) -> WriteResult:
-        """The file that replaced the day. Before that, it is a `LakeError`."""
+        """The file of the day after `commit` or `keep`. Before that, it is a `LakeError`."""
         if self._result is None:
             raise LakeError("The day is not written yet. Leave the block of `replace` first.")
         return self._result
-
-    def commit(self, fetched_at: datetime, before_commit: BeforeCommit | None, *, is_patch: bool) -> None:
-        """Replace the day's file by the rows that were written. `Lake.replace` describes the arguments."""
-        with directory_lock(self._path.parent), _open_current(self._path) as current:
-            fetch_info = self._fetch_info(current, fetched_at, is_patch=is_patch)
-            self._save(fetch_info)
-            with DayFile(self._new) as new:
-                check_complete(new, self._schema, self.rows)
-                if before_commit:
-                    before_commit(current, new)
-            size = self._new.stat().st_size
-            atomic_replace(self._new, self._path)
-        self._result = WriteResult(self._path, self.rows, size, fetch_info.api_count)
 
     def close(self) -> None:
         """Close the temporary file, and return Arrow's memory to the operating system."""
         self._spool.close()
         # Arrow keeps freed memory for later. After a large day that is as much as everything else.
         pa.default_memory_pool().release_unused()
-
-    def _fetch_info(self, current: DayFile | None, fetched_at: datetime, *, is_patch: bool) -> FetchInfo:
-        current_info = current.fetch_info if current else None
-        if is_patch and current and current_info:
-            return current_info.patched(fetched_at, added=self.rows - current.rows)
-        return FetchInfo(fetched_at, fetched_at, self.api_count).successor_of(current_info)
 
     def _save(self, fetch_info: FetchInfo) -> None:
         with (
@@ -116,6 +158,12 @@ class DayWriter:
                 parquet.write_table(group, row_group_size=_ROW_GROUP)
                 pa.default_memory_pool().release_unused()
             parquet.add_key_value_metadata(fetch_info.to_metadata())
+
+
+def result_of(file: DayFile, *, is_superseded: bool = False) -> WriteResult:
+    """Return what an existing file of a day contains."""
+    api_count = file.fetch_info.api_count if file.fetch_info else None
+    return WriteResult(file.path, file.rows, file.path.stat().st_size, api_count, is_superseded)
 
 
 def check_complete(file: DayFile, schema: pa.Schema, rows: int) -> None:

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.atomic import staging_dir
-from trackdrive_assets.lake.day_writer import BeforeCommit, DayWriter
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.day_writer import DayWriter
 from trackdrive_assets.lake.errors import LakeError, translate_read_errors
 from trackdrive_assets.lake.layout import LAYOUT, day_path, existing_days
 
@@ -68,11 +69,34 @@ class Lake:
         *,
         sort_by: str | None = None,
         fetched_at: datetime | None = None,
-        before_commit: BeforeCommit | None = None,
-        is_patch: bool = False,
         **hive: str,
     ) -> Iterator[DayWriter]:
         """Replace a day as a whole at the end of the block. If the block raises, nothing changes.
+
+        A day that was fetched after `fetched_at` stays, and the rows of this writer are dropped. `stage`
+        describes the arguments and the errors.
+        """
+        with self.stage(table, schema, day, sort_by=sort_by, fetched_at=fetched_at, **hive) as writer:
+            yield writer
+            with writer.locked() as current:
+                if current and is_superseded(current, writer.fetched_at):
+                    writer.keep(current)
+                    return
+                with writer.save(current):
+                    writer.commit()
+
+    @contextmanager
+    def stage(
+        self,
+        table: str,
+        schema: pa.Schema,
+        day: date,
+        *,
+        sort_by: str | None = None,
+        fetched_at: datetime | None = None,
+        **hive: str,
+    ) -> Iterator[DayWriter]:
+        """Open a writer of a day, which replaces nothing until its `commit`. Its temporary files are removed.
 
         Args:
             table: A name in `LAYOUT`.
@@ -80,10 +104,6 @@ class Lake:
             day: The partition.
             sort_by: The column by which the file is sorted. None keeps the order of writing.
             fetched_at: The start of the fetch. The default is now.
-            before_commit: A function that gets the current and the new file, when the new one is complete.
-                No other writer replaces the day until the block ends. If it raises, nothing is replaced.
-            is_patch: Whether only single rows were fetched, and all others are copies from the current file.
-                The current fetch info of the day is then kept, and only its time of the last patch changes.
             **hive: The table's other hive keys.
 
         Raises:
@@ -92,10 +112,9 @@ class Lake:
         path = self.file(table, day, **hive)
         started_at = fetched_at or datetime.now(UTC)
         with staging_dir(path) as staging:
-            writer = DayWriter(path, staging, schema, sort_by)
+            writer = DayWriter(path, staging, schema, sort_by, started_at)
             try:
                 yield writer
-                writer.commit(started_at, before_commit, is_patch=is_patch)
             finally:
                 writer.close()
 
@@ -142,6 +161,18 @@ class Lake:
         with translate_read_errors(file), pq.ParquetFile(file) as parquet:
             for batch in parquet.iter_batches(columns=_existing_columns(parquet, schema)):
                 yield from _conform(pa.Table.from_batches([batch]), schema).to_batches()
+
+
+def is_superseded(current: DayFile, started_at: datetime) -> bool:
+    """Return whether the current file of a day is from a fetch that began after `started_at`."""
+    info = current.fetch_info
+    return info is not None and info.is_later_than(started_at, datetime.now(UTC))
+
+
+def is_patched_since(current: DayFile, started_at: datetime) -> bool:
+    """Return whether the current file of a day has single rows that were fetched after `started_at`."""
+    info = current.fetch_info
+    return info is not None and info.was_patched_since(started_at, datetime.now(UTC))
 
 
 def _read(file: Path, schema: pa.Schema) -> pa.Table:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.days import exact_day
+from trackdrive_assets.ingest.calls import store_calls
 from trackdrive_assets.ingest.changes import record_changes
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import LakeError
@@ -21,6 +23,7 @@ from trackdrive_assets_tests.support.api_calls import batch_of
 DAY = exact_day(date(2024, 6, 19), ZoneInfo("UTC"))
 CREATED = "2024-06-19T12:00:00Z"
 READ = datetime(2024, 6, 20, 3, tzinfo=UTC)
+FUTURE = datetime.now(UTC) + timedelta(days=3000)
 
 Change = tuple[str, str | None, str | None]
 
@@ -49,15 +52,19 @@ def store_fetch(
     **fields: object,
 ) -> None:
     """Store a fetch that brought one call with this revenue."""
-
-    def record(before: DayFile | None, after: DayFile) -> None:
-        record_changes(lake, DAY, before, after, exclude)
-        if killed:
-            raise KilledError
-
     row = {"uuid": "a", "created_at": CREATED, "revenue": revenue, **fields}
-    with lake.replace("calls", CALLS.schema, DAY.date, fetched_at=fetched_at, before_commit=record) as writer:
+    with lake.stage("calls", CALLS.schema, DAY.date, fetched_at=fetched_at) as writer:
         writer.write(batch_of([row], fetched_at=fetched_at, exclude=exclude))
+        if killed:
+            with writer.locked() as current, writer.save(current) as new:
+                record_changes(lake, DAY, current, new, exclude)
+                raise KilledError
+        store_calls(lake, DAY, writer, exclude)
+
+
+def revenues(lake: Lake) -> list[object]:
+    found: list[object] = lake.read("calls", CALLS.schema, [DAY.date])["revenue"].to_pylist()
+    return found
 
 
 def recorded(lake: Lake) -> list[Change]:
@@ -103,11 +110,78 @@ def test_a_change_whose_calls_never_followed_is_dropped(lake: Lake, moments: Ite
     assert recorded(lake) == []
 
 
-def test_changes_are_kept_when_the_clock_goes_back(lake: Lake) -> None:
+def test_a_fetch_that_began_earlier_is_dropped(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
     store_fetch(lake, "5", READ)
-    for hours, revenue in enumerate(("6", "7", "8")):
-        store_fetch(lake, revenue, READ - timedelta(hours=hours))
-    assert [new for _, _, new in recorded(lake)] == ["6.000000", "7.000000", "8.000000"]
+    store_fetch(lake, "99.50", READ + timedelta(hours=2))
+    store_fetch(lake, "1.50", READ + timedelta(hours=1))
+    assert revenues(lake) == [Decimal("99.50")]
+    assert recorded(lake) == [("revenue", "5.000000", "99.500000")]
+    assert "The result of this older fetch" in caplog.text
+
+
+def test_a_dropped_fetch_reports_the_files_that_stay(lake: Lake) -> None:
+    store_fetch(lake, "5", READ)
+    store_fetch(lake, "6", READ + timedelta(hours=2))
+    with lake.stage("calls", CALLS.schema, DAY.date, fetched_at=READ) as writer:
+        stored = store_calls(lake, DAY, writer, NO_EXCLUSIONS)
+    assert (stored.written.is_superseded, stored.written.rows) == (True, 1)
+    assert (stored.changes.new_count, stored.changes.written.rows) == (0, 1)
+
+
+# A clock in the future
+
+
+def test_a_fetch_in_the_future_does_not_keep_later_fetches_out(
+    lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_fetch(lake, "5", FUTURE)
+    store_fetch(lake, "6", datetime.now(UTC))
+    assert revenues(lake) == [6]
+    assert "a clock was wrong" in caplog.text
+
+
+def test_calls_after_a_fetch_in_the_future_are_new_and_no_changes(lake: Lake) -> None:
+    store_fetch(lake, "5", FUTURE)
+    now = datetime.now(UTC)
+    later_calls = [
+        {"uuid": f"b{n}", "created_at": f"2024-06-19T13:{n:02}:00Z", "revenue": "1"} for n in range(60)
+    ]
+    with lake.stage("calls", CALLS.schema, DAY.date, sort_by="created_at", fetched_at=now) as writer:
+        first = {"uuid": "a", "created_at": CREATED, "revenue": "6"}
+        writer.write(batch_of([first, *later_calls], fetched_at=now))
+        store_calls(lake, DAY, writer, NO_EXCLUSIONS)
+    assert recorded(lake) == [("revenue", "5.000000", "6.000000")]
+
+
+def test_the_second_fetch_after_a_wrong_clock_finds_no_changes(lake: Lake) -> None:
+    store_fetch(lake, "5", FUTURE)
+    for _ in range(2):
+        store_fetch(lake, "5", datetime.now(UTC))
+    with DayFile(lake.file("calls", DAY.date)) as file:
+        assert file.fetch_info
+        assert not file.fetch_info.is_in_future(datetime.now(UTC))
+    assert recorded(lake) == []
+
+
+def test_a_change_detected_in_the_future_gets_a_possible_time(lake: Lake) -> None:
+    store_fetch(lake, "5", READ)
+    store_fetch(lake, "6", FUTURE)
+    now = datetime.now(UTC)
+    store_fetch(lake, "7", now)
+    rows = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
+    assert [(row["new_value"], row["detected_at"] <= now) for row in rows] == [
+        ("6.000000", True),
+        ("7.000000", True),
+    ]
+
+
+def test_a_kill_after_a_wrong_clock_neither_loses_nor_doubles_a_change(lake: Lake) -> None:
+    store_fetch(lake, "5", READ)
+    store_fetch(lake, "6", FUTURE)
+    with pytest.raises(KilledError):
+        store_fetch(lake, "7", datetime.now(UTC), killed=True)
+    store_fetch(lake, "7", datetime.now(UTC))
+    assert [new for _, _, new in recorded(lake)] == ["6.000000", "7.000000"]
 
 
 def test_changes_outlive_a_removed_file_of_calls(lake: Lake, moments: Iterator[datetime]) -> None:
@@ -172,7 +246,7 @@ def test_a_file_of_an_older_version_is_compared_too(lake: Lake) -> None:
     store_fetch(lake, "5", READ)
     file = lake.file("calls", DAY.date)
     pq.write_table(pq.read_table(file).drop_columns(["hangup_cause"]), file)
-    store_fetch(lake, "7", READ, hangup_cause="caller")
+    store_fetch(lake, "7", READ + timedelta(hours=1), hangup_cause="caller")
     assert recorded(lake) == [("revenue", "5.000000", "7.000000")]
 
 
@@ -194,5 +268,5 @@ def test_calls_are_not_replaced_if_their_changes_cannot_be_written(lake: Lake) -
     changes.parent.rmdir()
     changes.parent.write_text("in the way")
     with pytest.raises(LakeError, match="call_changes"):
-        store_fetch(lake, "7", READ)
+        store_fetch(lake, "7", READ + timedelta(hours=1))
     assert lake.file("calls", DAY.date).read_bytes() == before

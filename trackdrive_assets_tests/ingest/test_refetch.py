@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
@@ -13,8 +14,9 @@ from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.api.options import ClientOptions
+from trackdrive_assets.api.pagination import Page
 from trackdrive_assets.days import Day, exact_day
-from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.ingest.calls import PatchedMeanwhile, ingest_calls, store_calls
 from trackdrive_assets.ingest.refetch import Refetched, fetched_call, refetch_calls
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.store import Lake
@@ -111,15 +113,122 @@ def test_its_changes_are_recorded_once_even_if_the_day_is_fetched_again(
     assert changes(lake) == [(uuid, "revenue")]
 
 
-def test_a_call_that_is_requested_by_uuid_and_number_is_one_call(
-    sandbox: Sandbox, client: Client, lake: Lake
+def test_another_call_than_the_requested_one_is_refused(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    ingest_calls(client, lake, DAY)
+    asked, other = (str(row["uuid"]) for row in sandbox.calls(DAY.start, DAY.end)[:2])
+    before = lake.file("calls", DAY.date).read_bytes()
+    sandbox.rewrite = lambda row: {**row, "uuid": other, "revenue": "77.70"}
+    assert "another uuid" in refetched(client, lake, asked).refused[asked]
+    assert lake.file("calls", DAY.date).read_bytes() == before
+
+
+def test_a_uuid_in_capitals_is_the_same_call(
+    sandbox: Sandbox, client: Client, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest_calls(client, lake, DAY)
     uuid = changed(sandbox)
-    number = str(client.call(uuid)["id"])
-    done = refetched(client, lake, uuid, number)
-    assert [count for count, _ in done.stored.values()] == [1]
+    one_call = client.call
+    monkeypatch.setattr(client, "call", lambda asked: one_call(asked.lower()))
+    assert not refetched(client, lake, uuid.upper()).refused
     assert changes(lake) == [(uuid, "revenue")]
+
+
+def test_a_call_that_moved_to_another_day_is_refused(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    next_day = exact_day(date(2024, 11, 19), ZONE)
+    for day in (DAY, next_day):
+        ingest_calls(client, lake, day)
+    uuid = changed(sandbox)
+    before = {day: stored(lake, day) for day in (DAY, next_day)}
+    sandbox.rewrite = lambda row: {**row, "created_at": "2024-11-19T12:00:00-05:00"}
+    reason = refetched(client, lake, uuid).refused[uuid]
+    assert reason.startswith("It is stored on 2024-11-18, but the API has it on 2024-11-19 now.")
+    assert {day: stored(lake, day) for day in (DAY, next_day)} == before
+
+
+# Other writers of the same day
+
+
+def test_a_fetch_of_the_whole_day_meanwhile_is_not_undone(
+    sandbox: Sandbox, client: Client, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest_calls(client, lake, DAY)
+    uuid, late = changed(sandbox), []
+    one_call = client.call
+
+    def call_and_fetch_of_the_day(asked: str) -> object:
+        row = one_call(asked)
+        late.append(sandbox.add_call(DAY.start + timedelta(hours=3)))
+        sandbox.rewrite = lambda row: {**row, "revenue": "99.50"} if row["uuid"] == uuid else row
+        ingest_calls(client, lake, DAY)
+        return row
+
+    monkeypatch.setattr(client, "call", call_and_fetch_of_the_day)
+    refetched(client, lake, uuid)
+
+    rows = {row["uuid"]: row for row in stored(lake)}
+    assert late[0] in rows
+    assert rows[uuid]["revenue"] == Decimal("99.50")
+
+
+def test_a_call_that_a_later_fetch_of_the_day_lacks_is_not_added(
+    sandbox: Sandbox, client: Client, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest_calls(client, lake, DAY)
+    uuid = sandbox.add_call(DAY.start)
+    one_call = client.call
+
+    def call_and_fetch_of_the_day(asked: str) -> object:
+        row = one_call(asked)
+        with lake.replace("calls", CALLS.schema, DAY.date):
+            pass
+        return row
+
+    monkeypatch.setattr(client, "call", call_and_fetch_of_the_day)
+    assert "no longer has this call" in refetched(client, lake, uuid).refused[uuid]
+    assert uuid not in [row["uuid"] for row in stored(lake)]
+
+
+def test_a_whole_day_that_began_before_a_refetch_does_not_undo_it(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    ingest_calls(client, lake, DAY)
+    began = datetime.now(UTC)
+    uuid = changed(sandbox)
+    refetched(client, lake, uuid)
+    with (
+        lake.stage("calls", CALLS.schema, DAY.date, fetched_at=began) as writer,
+        pytest.raises(PatchedMeanwhile, match="Run the partition again"),
+    ):
+        store_calls(lake, DAY, writer, NO_EXCLUSIONS)
+    assert [row["revenue"] for row in stored(lake) if row["uuid"] == uuid] == [Decimal("77.70")]
+
+
+def test_a_day_that_was_patched_meanwhile_is_fetched_again(
+    sandbox: Sandbox, client: Client, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest_calls(client, lake, DAY)
+    uuid = changed(sandbox)
+    late: list[str] = []
+    pages = client.call_pages
+
+    def pages_and_a_refetch(*args: Any, **options: Any) -> Iterator[Page]:
+        yield from pages(*args, **options)
+        if not late:
+            late.append(sandbox.add_call(DAY.start))
+            refetched(client, lake, uuid)
+
+    monkeypatch.setattr(client, "call_pages", pages_and_a_refetch)
+    ingest_calls(client, lake, DAY)
+    assert late[0] in [row["uuid"] for row in stored(lake)]
+    assert changes(lake).count((uuid, "revenue")) == 1
+
+
+def test_a_day_with_a_time_in_the_future_is_not_patched(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+    future = datetime.now(UTC) + timedelta(days=3000)
+    with lake.replace("calls", CALLS.schema, DAY.date, fetched_at=future):
+        pass
+    uuid = str(sandbox.calls(DAY.start, DAY.end)[0]["uuid"])
+    assert "no valid time" in refetched(client, lake, uuid).refused[uuid]
 
 
 def test_the_day_does_not_count_as_fetched_again(sandbox: Sandbox, client: Client, lake: Lake) -> None:
@@ -133,12 +242,6 @@ def test_the_day_does_not_count_as_fetched_again(sandbox: Sandbox, client: Clien
         before.first_fetched_at,
         before.api_count,
     )
-
-
-def test_the_next_fetch_is_later_than_the_patch() -> None:
-    moment = datetime(2024, 6, 20, tzinfo=UTC)
-    patched = FetchInfo(moment, moment).patched(moment + timedelta(hours=2), added=0)
-    assert FetchInfo(moment, moment).successor_of(patched).fetched_at > moment + timedelta(hours=2)
 
 
 def test_a_call_that_the_day_lacked_is_added_and_counted(

@@ -179,22 +179,61 @@ def test_small_pages_share_a_row_group_with_statistics(tmp_path: Path) -> None:
     assert column.statistics.has_min_max
 
 
-def test_before_commit_holds_the_lock_of_the_day(tmp_path: Path) -> None:
+def test_the_current_file_is_read_and_replaced_under_one_lock(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     write(lake, page(1))
-    seen = []
-
-    def before_commit(old: DayFile | None, new: DayFile) -> None:
-        seen.append((old and old.rows, new.rows))
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
     folder = os.open(lake.file("calls", DAY).parent, os.O_RDONLY)
-    with lake.replace("calls", SCHEMA, DAY, before_commit=before_commit) as writer:
+    with lake.stage("calls", SCHEMA, DAY) as writer:
         writer.write(page(1, 2))
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(folder, fcntl.LOCK_UN)
+        with writer.locked() as current:
+            assert current
+            with writer.save(current) as new:
+                assert (current.rows, new.rows) == (1, 2)
+            writer.commit()
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(folder)
-    assert seen == [(1, 2)]
+    assert uuids(lake) == ["call-1", "call-2"]
+
+
+def test_a_staged_day_without_a_commit_changes_nothing(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    write(lake, page(1))
+    with lake.stage("calls", SCHEMA, DAY) as writer:
+        writer.write(page(2))
+    assert uuids(lake) == ["call-1"]
+    assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
+
+
+@pytest.mark.parametrize(("table", "hive"), [("reports", {"category": "status"}), ("calls", {})])
+def test_the_result_of_an_older_fetch_is_dropped(
+    tmp_path: Path, table: str, hive: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = Lake(tmp_path)
+    for minute, rows in ((5, page(5)), (4, page(4))):
+        began = datetime(2024, 6, 20, 0, minute, tzinfo=UTC)
+        with lake.replace(table, SCHEMA, DAY, fetched_at=began, **hive) as writer:
+            writer.write(rows)
+    assert lake.read(table, SCHEMA, [DAY], **hive)["uuid"].to_pylist() == ["call-5"]
+    assert (writer.result.is_superseded, writer.result.rows) == (True, 1)
+    assert "is dropped" in caplog.text
+
+
+def test_a_time_in_the_future_is_ignored_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lake = Lake(tmp_path)
+    for began in (datetime.now(UTC) + timedelta(days=3000), datetime.now(UTC)):
+        with lake.replace("calls", SCHEMA, DAY, fetched_at=began) as writer:
+            writer.write(page(began.year % 7))
+    assert uuids(lake) == [f"call-{began.year % 7}"]
+    assert "so a clock was wrong" in caplog.text
+    with DayFile(lake.file("calls", DAY)) as file:
+        assert file.fetch_info
+        assert file.fetch_info.fetched_at == file.fetch_info.first_fetched_at == began
 
 
 def test_an_error_keeps_the_old_day_and_removes_temporary_files(tmp_path: Path) -> None:
