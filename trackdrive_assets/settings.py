@@ -6,17 +6,34 @@ these variables. What a setting does is the subject of the module that uses it.
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trackdrive_assets.api.auth import AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.errors import redact
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions, option_description
+from trackdrive_assets.setting_values import (
+    InvalidValue,
+    Parse,
+    nearest,
+    parse_base_url,
+    parse_choice,
+    parse_date,
+    parse_exclusions,
+    parse_folder,
+    parse_integer,
+    parse_key,
+    parse_names,
+    parse_rate,
+    parse_subdomain,
+    parse_time_zone,
+    parse_url,
+    require_printable,
+)
+from trackdrive_assets.tables.exclusion import Exclusion
 
 PREFIX = "TRACKDRIVE_"
 STATS_INTERVALS = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "6h": 360, "1d": 1440}
@@ -31,14 +48,6 @@ class SettingError(ValueError):
     """A missing or invalid setting. The message names the variable and what to do."""
 
 
-class _InvalidValue(ValueError):
-    """The reason why a value is invalid. The caller adds the name of the variable."""
-
-
-Parse = Callable[[Any], Any]
-"""A function that returns the value of a text or of a value, or raises `_InvalidValue`."""
-
-
 def _setting(default: object, description: str, parse: Parse, *, is_secret: bool = False) -> Any:
     return dataclasses.field(
         default=default,
@@ -51,106 +60,6 @@ def _client_option(name: str, parse: Parse) -> Any:
     return _setting(getattr(DEFAULTS, name), option_description(name), parse)
 
 
-def _parse_text(value: Any) -> str:
-    return str(value)
-
-
-def _parse_key(value: Any) -> str:
-    if not re.fullmatch(r"[!-~]*", str(value)):
-        raise _InvalidValue("it contains a character that keys do not have, such as a space; copy it again")
-    return str(value)
-
-
-def _parse_subdomain(value: Any) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", str(value)):
-        raise _InvalidValue("use only the first part of the host: acme for https://acme.trackdrive.com")
-    return str(value)
-
-
-def _parse_base_url(value: Any) -> str:
-    try:
-        parts = urlsplit(str(value))
-        is_complete = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        is_complete = False
-    if not is_complete:
-        raise _InvalidValue("use a scheme and a host, such as https://acme.trackdrive.com")
-    if parts.username or parts.password:
-        raise _InvalidValue("remove the credentials; they have their own variables")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise _InvalidValue(f"remove everything after {parts.netloc}; the path /api/v1 is added to it")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _parse_url(advice: str, *, is_folder: bool = False) -> Parse:
-    def parse(value: Any) -> str:
-        parts = urlsplit(str(value))
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise _InvalidValue(advice)
-        return str(value).rstrip("/") if is_folder else str(value)
-
-    return parse
-
-
-def _parse_time_zone(value: Any) -> str:
-    try:
-        ZoneInfo(str(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        reason = "this time zone does not exist; use an IANA name such as America/New_York"
-        raise _InvalidValue(reason) from None
-    return str(value)
-
-
-def _parse_date(value: Any) -> date:
-    try:
-        return date.fromisoformat(str(value))
-    except ValueError:
-        raise _InvalidValue("use a date such as 2024-01-01") from None
-
-
-def _parse_integer(lowest: int, highest: int | None = None) -> Parse:
-    def parse(value: Any) -> int:
-        number = int(value) if re.fullmatch(r"\d{1,9}", str(value)) else -1
-        if number < lowest or (highest and number > highest):
-            span = f"from {lowest} to {highest}" if highest else f"of {lowest} or more"
-            raise _InvalidValue(f"use a whole number {span}")
-        return number
-
-    return parse
-
-
-def _parse_rate(value: Any) -> float:
-    try:
-        rate = float(value)
-    except ValueError:
-        rate = -1
-    if not 0 <= rate <= 1000:  # noqa: PLR2004 (one request per millisecond is the highest rate)
-        raise _InvalidValue("use a number from 0 to 1000; 0 means no limit")
-    return rate
-
-
-def _parse_choice(choices: Iterable[object]) -> Parse:
-    by_text = {str(choice): choice for choice in choices}
-
-    def parse(value: Any) -> object:
-        if str(value) not in by_text:
-            raise _InvalidValue(f"use one of {', '.join(by_text)}")
-        return by_text[str(value)]
-
-    return parse
-
-
-def _parse_names(allowed: str, example: str) -> Parse:
-    def parse(value: Any) -> tuple[str, ...]:
-        parts = value.split(",") if isinstance(value, str) else value
-        names = tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
-        if invalid := [name for name in names if not re.fullmatch(allowed, name)]:
-            raise _InvalidValue(f"{invalid[0]!r} is not a name; separate names by commas: {example}")
-        return names
-
-    return parse
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The settings of a deployment. The variable of a field is `TRACKDRIVE_` and its name in capitals.
@@ -159,58 +68,60 @@ class Settings:
         SettingError: A value is invalid.
     """
 
-    subdomain: str | None = _setting(None, "`acme` for https://acme.trackdrive.com.", _parse_subdomain)
+    subdomain: str | None = _setting(None, "`acme` for https://acme.trackdrive.com.", parse_subdomain)
     base_url: str | None = _setting(
-        None, "Scheme and host, if they differ from those of the subdomain. Without a path.", _parse_base_url
+        None, "Scheme and host, if they differ from those of the subdomain. Without a path.", parse_base_url
     )
     public_key: str | None = _setting(
-        None, "Public key of the key pair (HTTP Basic).", _parse_key, is_secret=True
+        None, "Public key of the key pair (HTTP Basic).", parse_key("tdpub"), is_secret=True
     )
     private_key: str | None = _setting(
-        None, "Private key of the key pair (HTTP Basic).", _parse_key, is_secret=True
+        None, "Private key of the key pair (HTTP Basic).", parse_key("tdprv"), is_secret=True
     )
     auth_token: str | None = _setting(
-        None, "The legacy `auth_token` parameter. Used if no key pair is set.", _parse_key, is_secret=True
+        None, "The legacy `auth_token` parameter. Used if no key pair is set.", parse_key(), is_secret=True
     )
-    time_zone: str = _setting("UTC", "IANA name of the time zone of the days.", _parse_time_zone)
-    start_date: date = _setting(date(2024, 1, 1), "The first partition.", _parse_date)
-    lake: str = _setting("data", "Folder of the Parquet files and of trackdrive.duckdb.", _parse_text)
-    per_page: int = _client_option("per_page", _parse_integer(1))
-    max_concurrency: int = _client_option("max_concurrency", _parse_integer(1, 64))
-    requests_per_second: float = _client_option("requests_per_second", _parse_rate)
+    time_zone: str = _setting("UTC", "IANA name of the time zone of the days.", parse_time_zone)
+    start_date: date = _setting(date(2024, 1, 1), "The first partition.", parse_date)
+    lake: str = _setting("data", "Folder of the Parquet files and of trackdrive.duckdb.", parse_folder)
+    per_page: int = _client_option("per_page", parse_integer(1))
+    max_concurrency: int = _client_option("max_concurrency", parse_integer(1, 64))
+    requests_per_second: float = _client_option("requests_per_second", parse_rate)
     report_categories: tuple[str, ...] = _setting(
         REPORT_CATEGORIES,
         "Categories of the reports, comma-separated.",
-        _parse_names(r"\w+", "buyer_id,status"),
+        parse_names(r"\w+", "buyer_id,status"),
     )
     stats_interval: str = _setting(
         "1h",
         f"Length of an interval of the statistics: {', '.join(STATS_INTERVALS)}.",
-        _parse_choice(STATS_INTERVALS),
+        parse_choice(STATS_INTERVALS),
     )
     intraday_minutes: int = _setting(
         15,
         f"Minutes between two intraday runs: {', '.join(map(str, INTRADAY_MINUTES))}.",
-        _parse_choice(INTRADAY_MINUTES),
+        parse_choice(INTRADAY_MINUTES),
     )
     lookback_days: int = _setting(
-        30, "Number of finished days that the look-back schedule fetches again.", _parse_integer(1, 366)
+        30, "Number of finished days that the look-back schedule fetches again.", parse_integer(1, 366)
     )
     exclude_columns: tuple[str, ...] = _setting(
         (),
-        "Columns that are never stored, comma-separated. `token-*` means all tags.",
-        _parse_names(r"[\w-]+\*?", "caller_number,token-email"),
+        "Columns that are never stored, comma-separated, in any case. `tokens` or `token-*` means all tags, "
+        "`token-email` one tag, `extra-ssn` a key that is not documented, `extra` all such keys. Reports by "
+        "an excluded column are not fetched; without `caller_number` there is no report by `contact_id`.",
+        parse_exclusions,
     )
     webhook_url: str | None = _setting(
         None,
         "URL to which the sensor `report_failures` posts failed runs, as JSON.",
-        _parse_url("use the complete URL of the webhook, such as https://hooks.example.com/…"),
+        parse_url("use the complete URL of the webhook, such as https://hooks.example.com/…"),
         is_secret=True,
     )
     code_url: str | None = _setting(
         None,
         "URL of the source code for the links in the UI. Without it they name files.",
-        _parse_url(
+        parse_url(
             "use the URL of the folder with README.md, such as https://git.example.com/acme/blob/main",
             is_folder=True,
         ),
@@ -222,16 +133,38 @@ class Settings:
             value = getattr(self, field.name)
             if value is not None:
                 object.__setattr__(self, field.name, _validated(field, value))
+        if not self.fetched_categories:
+            raise SettingError(
+                f"{variable('report_categories')} leaves no report to fetch. Name at least one category that "
+                f"{variable('exclude_columns')} does not exclude."
+            )
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read the settings of an environment. An empty variable is the same as a missing one."""
+        """Read the settings of an environment. An empty variable is the same as a missing one.
+
+        Raises:
+            SettingError: A value is invalid, or a variable with the prefix is no setting.
+        """
+        given = setting_variables(environ)
         texts: dict[str, Any] = {
-            field.name: text
+            field.name: given[name]
             for field in dataclasses.fields(cls)
-            if (text := environ.get(variable(field.name), "").strip())
+            if (name := variable(field.name)) in given
         }
         return cls(**texts)
+
+    @property
+    def exclusion(self) -> Exclusion:
+        """The columns, tags and keys that are never stored."""
+        return Exclusion(self.exclude_columns)
+
+    @property
+    def fetched_categories(self) -> tuple[str, ...]:
+        """The categories of the reports, without those that are excluded."""
+        return tuple(
+            category for category in self.report_categories if not self.exclusion.excludes_report(category)
+        )
 
     @property
     def address(self) -> str:
@@ -287,6 +220,31 @@ def variable(field_name: str) -> str:
     return PREFIX + field_name.upper()
 
 
+def setting_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of an environment that are set, under their exact names.
+
+    Names are compared without case.
+
+    Raises:
+        SettingError: A variable with the prefix is no setting, or one setting has two values.
+    """
+    names = [variable(field.name) for field in dataclasses.fields(Settings)]
+    given: dict[str, str] = {}
+    for spelling, text in environ.items():
+        name = spelling.upper()
+        if not name.startswith(PREFIX) or not text.strip():
+            continue
+        if name not in names:
+            found = nearest(name, names)
+            advice = f"Did you mean {found}?" if found else f"The settings are {', '.join(names)}."
+            raise SettingError(f"{spelling} is no setting. {advice} Rename or remove the variable.")
+        if given.setdefault(name, text.strip()) != text.strip():
+            raise SettingError(
+                f"{name} is set twice, in capital and in small letters. Remove one of the two."
+            )
+    return given
+
+
 def setting_description(field_name: str) -> str:
     """Return the description of a setting."""
     (found,) = (field for field in dataclasses.fields(Settings) if field.name == field_name)
@@ -303,6 +261,7 @@ def _validated(field: dataclasses.Field[Any], value: object) -> object:
     if isinstance(value, str) and value and (value[0] in _QUOTES or value[-1] in _QUOTES):
         raise SettingError(f"{variable(field.name)} has quotes around its value ({shown}). Remove them.")
     try:
+        require_printable(value)
         return field.metadata["parse"](value)
-    except _InvalidValue as error:
+    except InvalidValue as error:
         raise SettingError(f"{variable(field.name)} is invalid ({shown}): {error}.") from None

@@ -11,7 +11,6 @@ import pytest
 
 import trackdrive_assets
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
-from trackdrive_assets.api.query import UndocumentedValueWarning
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import views
@@ -129,14 +128,13 @@ def test_a_lake_that_can_never_work_is_refused_when_dagster_loads(lake: str) -> 
         build_definitions(Settings(lake=lake))
 
 
-def test_a_required_column_cannot_be_excluded() -> None:
-    with pytest.raises(SettingError, match="TRACKDRIVE_EXCLUDE_COLUMNS cannot be used: uuid"):
-        build_definitions(Settings(exclude_columns=("uuid",)))
-
-
-def test_an_undocumented_excluded_column_is_a_warning() -> None:
-    with pytest.warns(UndocumentedValueWarning, match="caller_nubmer"):
-        build_definitions(Settings(exclude_columns=("caller_nubmer", "caller_number", "token-email")))
+def test_no_asset_is_defined_for_an_excluded_report() -> None:
+    settings = Settings(exclude_columns=("Caller_Number", "buyer_id"))
+    graph = build_definitions(settings).resolve_asset_graph()
+    found = {key.path[-1] for key in graph.get_all_asset_keys() if key.path[0] == "reports"}
+    assert found == set(REPORT_CATEGORIES) - {"contact_id", "buyer_id"}
+    assert "matches_api_report_buyer_id" not in {key.name for key in graph.asset_check_keys}
+    assert not graph.get(dg.AssetKey(["views", "reports"])).parent_keys - graph.get_all_asset_keys()
 
 
 @pytest.mark.parametrize("key", API_KEYS, ids=str)

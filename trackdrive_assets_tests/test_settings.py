@@ -116,7 +116,7 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
         ("TRACKDRIVE_LOOKBACK_DAYS", "a month", "use a whole number from 1 to 366"),
         ("TRACKDRIVE_LOOKBACK_DAYS", "367", "use a whole number from 1 to 366"),
         ("TRACKDRIVE_CODE_URL", "git@example.com:acme", "use the URL of the folder with README.md"),
-        ("TRACKDRIVE_EXCLUDE_COLUMNS", "*", "'*' is not a name"),
+        ("TRACKDRIVE_EXCLUDE_COLUMNS", "*", "uuid can't be excluded"),
         ("TRACKDRIVE_EXCLUDE_COLUMNS", "caller number", "'caller number' is not a name"),
     ],
 )

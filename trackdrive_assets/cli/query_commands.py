@@ -123,8 +123,7 @@ def calls(
             limit = limit or TABLE_ROWS
         query = _calls_query(parameters, window, columns, limit, settings.per_page)
         schema = pa.schema([CALLS.schema.field(name) for name in _table_columns(columns)])
-        exclude = Exclusion(settings.exclude_columns)
-        batches = _batches(client.call_pages(query), schema, window, limit, exclude)
+        batches = _batches(client.call_pages(query), schema, window, limit, settings.exclusion)
         written, matching = 0, None
         is_data_on_terminal = output is None and sys.stdout.isatty() and format_ != "table"
         with (
@@ -203,7 +202,7 @@ def call(*, uuid: str, serializer: str | None, format_: str | None, output: Path
     format_ = choose_format(format_, output, is_terminal=sys.stdout.isatty())
     with _account() as (settings, client):
         row = client.call(uuid, serializer=serializer)
-    batch = _parse(Rows.of([row]), Exclusion(settings.exclude_columns))
+    batch = _parse(Rows.of([row]), settings.exclusion)
     _write(_as_fields(batch) if format_ == "table" else batch, format_, output)
 
 

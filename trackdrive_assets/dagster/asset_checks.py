@@ -40,7 +40,7 @@ def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
 def _is_configured(check: Check, settings: Settings) -> bool:
     """Return whether the lake has what a check compares with: a report may not be among the categories."""
     category = check.name.removeprefix("matches_api_report_")
-    return category == check.name or category in settings.report_categories
+    return category == check.name or category in settings.fetched_categories
 
 
 def _step(

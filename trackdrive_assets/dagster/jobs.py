@@ -14,7 +14,7 @@ from pydantic import Field
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.api.rows import Row
-from trackdrive_assets.dagster.assets.calls import calls_metadata, exclusion_of
+from trackdrive_assets.dagster.assets.calls import calls_metadata
 from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
@@ -172,7 +172,7 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
         try:
             with account_lock(context.instance, context.log), trackdrive.client() as client:
                 done = refetch_calls(
-                    client, lake.open(), uuids, ZoneInfo(settings.time_zone), exclude=exclusion_of(settings)
+                    client, lake.open(), uuids, ZoneInfo(settings.time_zone), exclude=settings.exclusion
                 )
         except (TrackdriveError, LakeError) as error:
             raise _permanent_failure(str(error)) from None

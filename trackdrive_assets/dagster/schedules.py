@@ -83,7 +83,7 @@ def describe_cost(settings: Settings, *, days: int, with_stats: bool) -> str:
         with_stats: Whether the run fetches statistics too.
     """
     stats = len(LEGACY_GROUP_BYS) * len(STATS) * (24 * 60 // STATS_INTERVALS[settings.stats_interval])
-    per_day = len(settings.report_categories) + (stats if with_stats else 0)
+    per_day = len(settings.fetched_categories) + (stats if with_stats else 0)
     requests, rate = days * per_day, settings.requests_per_second
     duration = f". At {rate:g} per second they take {math.ceil(requests / rate / 60)} min" if rate else ""
     return (

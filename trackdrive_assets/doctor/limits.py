@@ -94,7 +94,7 @@ def cost_of_a_day(replies: Replies, settings: Settings) -> Finding:
         return inconclusive("no response contains the number of calls.")
     calls = round(metadata.total_count / replies.days)
     pages = max(1, math.ceil(calls / metadata.per_page))
-    reports = len(settings.report_categories)
+    reports = len(settings.fetched_categories)
     intervals = _MINUTES_PER_DAY // STATS_INTERVALS[settings.stats_interval]
     stats = len(catalog.LEGACY_GROUP_BYS) * len(catalog.STATS) * intervals
     requests, rate = pages + reports + stats, settings.requests_per_second

@@ -30,7 +30,7 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake, is_patched_since, is_superseded
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, TOKEN_PREFIX, Exclusion
+from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets.tables.values import instant
 
 
@@ -284,7 +284,7 @@ def asked_columns(exclude: Exclusion) -> list[str] | None:
     named only if all tags are excluded too. Otherwise excluded columns are dropped after they have come.
     """
     wanted = [name for name in KNOWN_CALL_COLUMNS if not exclude.excludes(name)]
-    return wanted if exclude.excludes(TOKEN_PREFIX) and len(wanted) < len(KNOWN_CALL_COLUMNS) else None
+    return wanted if exclude.excludes_all_tags else None
 
 
 def created(rows: Rows) -> list[datetime | None]:

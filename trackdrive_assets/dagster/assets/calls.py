@@ -3,13 +3,11 @@
 One fetch of a day writes both. If a run selects one of them, both are written and recorded.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.query import UndocumentedValueWarning
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
 from trackdrive_assets.dagster.previews import picture_of_calls
@@ -17,9 +15,8 @@ from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.calls import IngestedCalls, ingest_calls
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.settings import SettingError, Settings, variable
+from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
-from trackdrive_assets.tables.exclusion import Exclusion
 
 CALLS_KEY = dg.AssetKey(CALLS.name)
 CALL_CHANGES_KEY = dg.AssetKey(CALL_CHANGES.name)
@@ -38,7 +35,7 @@ class CallsAssets(DailyAssets[IngestedCalls]):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._exclude = exclusion_of(settings)
+        self._exclude = settings.exclusion
 
     def specs(self) -> Sequence[dg.AssetSpec]:
         """Return the specs of both assets."""
@@ -99,24 +96,3 @@ def calls_metadata(ingested: IngestedCalls, zone: str) -> Mapping[dg.AssetKey, M
         CALLS_KEY: day_metadata(ingested.written, CALLS, {**picture, **found}),
         CALL_CHANGES_KEY: day_metadata(ingested.changes.written, CALL_CHANGES, found),
     }
-
-
-def exclusion_of(settings: Settings) -> Exclusion:
-    """Return what the settings exclude from the lake.
-
-    Raises:
-        SettingError: They exclude a column that every call needs.
-    """
-    name = variable("exclude_columns")
-    try:
-        exclusion = Exclusion(settings.exclude_columns)
-    except ValueError as error:
-        raise SettingError(f"{name} cannot be used: {error}") from None
-    for pattern in exclusion.undocumented:
-        warnings.warn(
-            f"{name} contains {pattern!r}, which is no documented column. It is excluded if it ever comes. "
-            "Check its spelling.",
-            UndocumentedValueWarning,
-            stacklevel=2,
-        )
-    return exclusion

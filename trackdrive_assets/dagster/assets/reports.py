@@ -43,7 +43,7 @@ class ReportsAssets(DailyAssets[WriteResult]):
                     "They can differ from `calls` if a call has changed since."
                 ),
             )
-            for category in self.settings.report_categories
+            for category in self.settings.fetched_categories
         ]
 
     def ingest_day(

@@ -69,7 +69,7 @@ def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
     sources = {
         "calls": [dg.AssetKey("calls")],
         "call_changes": [dg.AssetKey("call_changes")],
-        "reports": [dg.AssetKey(["reports", category]) for category in settings.report_categories],
+        "reports": [dg.AssetKey(["reports", category]) for category in settings.fetched_categories],
         "stats": [dg.AssetKey(["stats", group_by]) for group_by in LEGACY_GROUP_BYS],
     }
     for table in TABLES:
