@@ -36,6 +36,10 @@ class CredentialError(TrackdriveError, ValueError):
     """Missing or incomplete credentials. Nothing was sent."""
 
 
+class AddressError(TrackdriveError, ValueError):
+    """An address that credentials must not be sent to. Nothing was sent."""
+
+
 class RequestFailed(TrackdriveError):
     """A request that got an error response, or none.
 

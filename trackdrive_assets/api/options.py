@@ -19,7 +19,8 @@ class ClientOptions:
         5.0, "Highest number of requests per second of one process. 0 means no limit."
     )
     connect_timeout: float = _option(10.0, "Seconds to wait for a connection.")
-    read_timeout: float = _option(60.0, "Seconds to wait for the next bytes of a response.")
+    # A page of 250 calls takes seconds. The retry budget has room for a second attempt.
+    response_timeout: float = _option(120.0, "Seconds to wait for a complete response.")
     retry_budget: float = _option(300.0, "Seconds for one request with all its retries.")
 
 

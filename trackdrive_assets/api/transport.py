@@ -6,6 +6,7 @@ Only this module opens connections. `client.py` has the endpoints. `retry.py` de
 
 import logging
 import random
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,9 +20,12 @@ import requests
 import tenacity
 
 from trackdrive_assets.api import retry
+from trackdrive_assets.api.addresses import address_fault
 from trackdrive_assets.api.auth import Credentials
+from trackdrive_assets.api.connections import FAILURES, BoundedAdapter, read_body
 from trackdrive_assets.api.envelope import Envelope, NotJson, any_value, encode, open_envelope
 from trackdrive_assets.api.errors import (
+    AddressError,
     RequestFailed,
     TrackdriveError,
     Unavailable,
@@ -31,6 +35,7 @@ from trackdrive_assets.api.errors import (
     redact,
 )
 from trackdrive_assets.api.http_responses import FIRST_ERROR_STATUS, RawResponse, Response
+from trackdrive_assets.api.network_errors import no_response
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.rate_limit import Clock, shared_rate_limiter
 from trackdrive_assets.api.usage import RequestGroup, Usage
@@ -44,9 +49,6 @@ Read = TypeVar("Read")
 # Python decodes one body at a time. With a lock, the threads do not compete for it.
 _decoding_lock = threading.Lock()
 
-# Bytes per read. The default of requests, ten kilobytes, needs hundreds of reads for a page of calls.
-_CHUNK = 1 << 20
-
 
 class Transport:
     """The sender of the requests to one account. `Client` describes its arguments."""
@@ -58,11 +60,13 @@ class Transport:
         options: ClientOptions,
         clock: Clock | None = None,
     ) -> None:
+        if fault := address_fault(base_url):
+            shown = re.sub(r"//[^/]*@", "//[redacted]@", base_url)
+            raise AddressError(f"{shown!r} cannot be the address of an account: {fault}.")
         self.base_url = base_url.rstrip("/")
         self.credentials = credentials
         self._total = RequestGroup()
-        self._timeout = (options.connect_timeout, options.read_timeout)
-        self._retry_budget = options.retry_budget
+        self._options = options
         self._clock = clock or Clock()
         self._is_closed = False
         self._limiter = shared_rate_limiter(
@@ -75,9 +79,9 @@ class Transport:
         for name in _LOGS_OF_URLS:
             # Always the same function, so that a logger has it only once.
             logging.getLogger(name).addFilter(_without_token)
-        self._session.mount(
-            self.base_url, requests.adapters.HTTPAdapter(pool_maxsize=options.max_concurrency)
-        )
+        # requests may spell the host in another way, so the adapter is for all hosts.
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, BoundedAdapter(pool_maxsize=options.max_concurrency))
 
     def close(self) -> None:
         """Close the connections. Requests of other threads fail from now on."""
@@ -134,7 +138,7 @@ class Transport:
                 not retry.fits_budget(
                     max(state.seconds_since_start or 0, state.idle_for),
                     state.upcoming_sleep,
-                    self._retry_budget,
+                    self._options.retry_budget,
                 )
             ),
             sleep=self._clock.sleep,
@@ -154,7 +158,7 @@ class Transport:
         group: RequestGroup,
     ) -> Read:
         request = f"{method} {ROOT}{path}"
-        failure: requests.RequestException | None = None
+        failure: Exception | None = None
         with self._limiter.acquire(self._clock, group.priority) as sent_at:
             if self._is_closed:
                 raise RequestFailed(f"{request} was not sent: the client is closed.", request=request)
@@ -166,33 +170,23 @@ class Transport:
                     method,
                     f"{self.base_url}{ROOT}{path}",
                     params=parameters | self.credentials.parameters,
-                    timeout=self._timeout,
+                    timeout=(self._options.connect_timeout, self._options.response_timeout),
                     allow_redirects=False,
                     stream=True,
                 )
-                body = b"".join(response.iter_content(_CHUNK))
-            except requests.RequestException as error:
+                body = read_body(response)
+            except FAILURES as error:
                 failure = error
         # The new error has no context, because the text of the original contains the URL with the token.
-        if isinstance(failure, ValueError):
-            raise RequestFailed(
-                f"{request} was not sent: {self.base_url!r} is not an address ({type(failure).__name__}). "
-                f"Use a base_url such as https://acme.trackdrive.com.",
-                request=request,
-            )
         if failure is not None:
-            raise Unavailable(
-                f"{request} got no response: {self._redacted_cause(failure)}. "
-                f"Check the network, and check that {self.base_url} is the account's address.",
-                request=request,
-            )
+            raise no_response(failure, request, self.base_url, self._options)
         try:
             return read(Response(response, body, request))
         except Unavailable as error:
             # If the server demands a longer pause than the retry budget, other threads do not wait. Their own
             # requests fail.
             is_refused = error.status == HTTPStatus.TOO_MANY_REQUESTS
-            if is_refused and (error.retry_after or 0) <= self._retry_budget:
+            if is_refused and (error.retry_after or 0) <= self._options.retry_budget:
                 self._limiter.record_refusal(sent_at, error.retry_after, self._clock.now())
             raise
 
@@ -250,16 +244,6 @@ class Transport:
             errors = None
         return self.excerpt(encode(errors) if errors else body)
 
-    def _redacted_cause(self, error: requests.RequestException) -> str:
-        kind = type(error).__name__
-        if isinstance(error, requests.exceptions.SSLError):
-            return f"no secure connection: the certificate or the protocol is not valid for https ({kind})"
-        if isinstance(error, requests.ConnectTimeout):
-            return f"no connection within {self._timeout[0]:g} s ({kind})"
-        if isinstance(error, requests.Timeout):
-            return f"no data arrived for {self._timeout[1]:g} s ({kind})"
-        return f"the connection failed ({kind})"
-
     def _log_retry(self, group: RequestGroup, state: tenacity.RetryCallState) -> None:
         self._count(group, Usage(retries=1))
         _log.warning("Retrying in %.1f s: %s", state.upcoming_sleep, _error_of(state))
@@ -270,7 +254,7 @@ class Transport:
             attempts = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
             raise Unavailable(
                 f"{error} Sent {attempts}. Another pause of {state.upcoming_sleep:.0f} s would exceed the "
-                f"retry budget of {self._retry_budget:.0f} s for one request. Try again later.",
+                f"retry budget of {self._options.retry_budget:.0f} s for one request. Try again later.",
                 request=error.request,
                 status=error.status,
                 retry_after=error.retry_after,

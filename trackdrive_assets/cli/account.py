@@ -26,12 +26,12 @@ def account_settings() -> Settings:
 
 
 @contextmanager
-def account_client(settings: Settings, *, retry_budget: float, read_timeout: float) -> Iterator[Client]:
+def account_client(settings: Settings, *, retry_budget: float, response_timeout: float) -> Iterator[Client]:
     """Open a client whose warnings appear on stderr. Its time limits, in seconds, suit a waiting person."""
     options = replace(
         settings.client_options,
         connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=read_timeout,
+        response_timeout=response_timeout,
         retry_budget=retry_budget,
     )
     with Client(settings.address, settings.credentials, options) as client, _warnings_on_stderr():

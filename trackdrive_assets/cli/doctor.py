@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trackdrive_assets.settings import Settings
 
 RETRY_BUDGET = 5.0
-READ_TIMEOUT = 20.0
+RESPONSE_TIMEOUT = 20.0
 _WIDTH = 76
 
 _EPILOG = """
@@ -67,7 +67,7 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
 
     settings = account_settings()
     now = datetime.now(UTC)
-    with account_client(settings, retry_budget=RETRY_BUDGET, read_timeout=READ_TIMEOUT) as client:
+    with account_client(settings, retry_budget=RETRY_BUDGET, response_timeout=RESPONSE_TIMEOUT) as client:
         replies = send_requests(client, days=days, now=now)
         requests = client.usage.requests
     found = findings(replies, settings)

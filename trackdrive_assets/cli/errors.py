@@ -100,6 +100,7 @@ def exit_code_of(error: Exception) -> ExitCode | None:
     """Return the exit code of an error whose message is for people. None for a bug of this package."""
     # Only a command that failed needs these modules. Without an error, `--help` must not wait for them.
     from trackdrive_assets.api.errors import (  # noqa: PLC0415
+        AddressError,
         CredentialError,
         QueryError,
         TrackdriveError,
@@ -110,7 +111,7 @@ def exit_code_of(error: Exception) -> ExitCode | None:
     from trackdrive_assets.tables.errors import MalformedRow  # noqa: PLC0415
 
     match error:
-        case QueryError() | CredentialError() | SettingError():
+        case QueryError() | CredentialError() | AddressError() | SettingError():
             return ExitCode.WRONG_USE
         case TrackdriveError():
             return ExitCode.REFUSED if error.is_permanent else ExitCode.TEMPORARY

@@ -40,7 +40,7 @@ from trackdrive_assets.tables.reports import parse_report
 from trackdrive_assets.tables.stats import IntervalStats, parse_stats
 
 RETRY_BUDGET = 60.0
-READ_TIMEOUT = 60.0
+RESPONSE_TIMEOUT = 60.0
 TABLE_ROWS = 100
 
 _TABLE_COLUMNS = (
@@ -280,5 +280,5 @@ def _write(batch: pa.RecordBatch, format_: str, output: Path | None) -> None:
 @contextmanager
 def _account() -> Iterator[tuple[Settings, Client]]:
     settings = account_settings()
-    with account_client(settings, retry_budget=RETRY_BUDGET, read_timeout=READ_TIMEOUT) as client:
+    with account_client(settings, retry_budget=RETRY_BUDGET, response_timeout=RESPONSE_TIMEOUT) as client:
         yield settings, client

@@ -50,7 +50,7 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
     max_concurrency: int = _option("max_concurrency")
     requests_per_second: float = _option("requests_per_second")
     connect_timeout: float = _option("connect_timeout")
-    read_timeout: float = _option("read_timeout")
+    response_timeout: float = _option("response_timeout")
     retry_budget: float = _option("retry_budget")
 
     @contextmanager
@@ -73,7 +73,7 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
         options = replace(
             settings.client_options,
             connect_timeout=self.connect_timeout,
-            read_timeout=self.read_timeout,
+            response_timeout=self.response_timeout,
             retry_budget=self.retry_budget,
         )
         with Client(settings.address, settings.credentials, options) as client:

@@ -459,7 +459,7 @@ def test_after_temporary_failures_reports_and_statistics_are_exact(
 @pytest.mark.parametrize("kind", ["slow", "stall"])
 def test_a_response_that_does_not_come_is_requested_again(sandbox: Sandbox, kind: str) -> None:
     sandbox.inject(kind, delay=0.3)
-    with client_for(sandbox.base_url, keys_of(sandbox), read_timeout=0.1) as client:
+    with client_for(sandbox.base_url, keys_of(sandbox), response_timeout=0.1) as client:
         assert [plain(row) for row in client.calls(SPAN)] == truth(sandbox)
         assert client.usage.retries == 1
 
@@ -580,21 +580,13 @@ def test_the_error_of_an_unreachable_server_names_its_address() -> None:
             client.call(5)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "",
-        "acme.trackdrive.com",
-        "http://",
-        "ftp://acme",
-        "http://.acme",
-        "http://a:99999",
-    ],
-)
-def test_an_invalid_address_is_an_error_without_a_retry(address: str, clock: FakeClock) -> None:
-    with client_for(address, TOKEN, clock=clock) as client, pytest.raises(RequestFailed) as caught:
+def test_an_invalid_host_is_an_error_without_a_retry(clock: FakeClock) -> None:
+    with (
+        client_for("https://.acme", TOKEN, clock=clock) as client,
+        pytest.raises(RequestFailed) as caught,
+    ):
         client.call(5)
-    assert f"was not sent: {address.rstrip('/')!r} is not an address" in str(caught.value)
+    assert "was not sent: 'https://.acme' is not an address" in str(caught.value)
     assert "Use a base_url such as https://acme.trackdrive.com" in str(caught.value)
     assert caught.value.is_permanent
     assert clock.pauses == []

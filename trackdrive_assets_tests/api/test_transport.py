@@ -12,13 +12,13 @@ from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.rate_limit import Clock
 
 SECRET = "tdprvsesame"
-OPTIONS = ClientOptions(requests_per_second=0, connect_timeout=7, read_timeout=9, retry_budget=0)
+OPTIONS = ClientOptions(requests_per_second=0, connect_timeout=7, response_timeout=9, retry_budget=0)
 
 
 @pytest.mark.parametrize(
     ("kind", "cause"),
     [
-        (requests.exceptions.SSLError, r"certificate.*\(SSLError\)"),
+        (requests.exceptions.SSLError, r"no secure connection.*\(SSLError\)"),
         (requests.ConnectTimeout, r" 7 s \(ConnectTimeout\)"),
         (requests.ReadTimeout, r" 9 s \(ReadTimeout\)"),
         (requests.ConnectionError, r"connection failed \(ConnectionError\)"),

@@ -73,11 +73,13 @@ def test_a_client_has_the_options_of_its_resource() -> None:
         auth_token="x",
         per_page=7,
         connect_timeout=1,
-        read_timeout=2,
+        response_timeout=2,
         retry_budget=3,
     )
     with resource.client() as client:
-        assert client.options == ClientOptions(per_page=7, connect_timeout=1, read_timeout=2, retry_budget=3)
+        assert client.options == ClientOptions(
+            per_page=7, connect_timeout=1, response_timeout=2, retry_budget=3
+        )
 
 
 def test_the_connections_of_a_client_are_closed_at_the_end(sandbox: Sandbox) -> None:

@@ -65,12 +65,12 @@ def test_an_unreachable_host_is_one_transient_failure(scheme: str) -> None:
     assert ("no secure connection" in found["host"].description) is (scheme == "https")
 
 
-def test_a_silent_server_is_given_up_after_the_read_timeout() -> None:
+def test_a_silent_server_is_given_up_after_the_response_timeout() -> None:
     with account() as sandbox:
         sandbox.inject("slow", times=None, delay=0.4)
-        found = probe_sandbox(sandbox, read_timeout=0.1, retry_budget=0)
+        found = probe_sandbox(sandbox, response_timeout=0.1, retry_budget=0)
     assert found["host"].result is FAILED
-    assert "no data arrived for 0.1 s" in found["host"].description
+    assert "no complete response within 0.1 s" in found["host"].description
 
 
 @pytest.mark.parametrize("kind", ["500", "502", "429-bare"])

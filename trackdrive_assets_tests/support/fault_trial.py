@@ -29,7 +29,7 @@ from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 CALLS, REPORTS, STATS = "/api/v1/calls", "/api/v1/calls/reports", "/api/v1/calls/stats"
 
-READ_TIMEOUT = 0.25
+RESPONSE_TIMEOUT = 0.25
 SLOW_DELAY = 0.4
 """The delay of slow responses, longer than the read timeout."""
 
@@ -55,7 +55,7 @@ class NoSleepResource(TrackdriveResource):
                 per_page=self.per_page,
                 requests_per_second=0,
                 max_concurrency=self.max_concurrency,
-                read_timeout=READ_TIMEOUT,
+                response_timeout=RESPONSE_TIMEOUT,
                 retry_budget=self.retry_budget,
             ),
             clock=FakeClock(),

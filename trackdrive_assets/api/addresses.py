@@ -1,0 +1,33 @@
+"""The addresses that credentials may be sent to: any host over https, and this machine over http."""
+
+from ipaddress import ip_address
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, parse_url
+
+
+def address_fault(url: str) -> str | None:
+    """Return why credentials must not be sent to a URL, and what to do; None if they may be."""
+    parts = _parsed(url)
+    if parts.scheme not in {"http", "https"} or not parts.host:
+        return "use a scheme and a host, such as https://acme.trackdrive.com"
+    if parts.scheme == "http" and not is_loopback(url):
+        return "use https, because every computer on the way can read what http sends"
+    return None
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether the host of a URL is this machine."""
+    host = (_parsed(url).host or "").strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _parsed(url: str) -> Url:
+    """Parse a URL as requests does. Another parser may find another host in the same text."""
+    try:
+        return parse_url(url)
+    except LocationParseError:
+        return Url()
