@@ -154,7 +154,7 @@ def _patch_day(
         )
         if len(refused) == len(calls):
             return None, refused
-        patched = [_newest(rows.get(uuid), call) for uuid, call in calls.items() if uuid not in refused]
+        patched = [newest(rows.get(uuid), call) for uuid, call in calls.items() if uuid not in refused]
         writer.write(pa.RecordBatch.from_pylist(patched, schema=CALLS.schema))
         patch = info.patched(fetched_at, added=writer.rows - current.rows)
         with writer.save(current, patch) as new:
@@ -163,7 +163,7 @@ def _patch_day(
     return IngestedCalls(writer.result, changes), refused
 
 
-def _newest(stored: Mapping[str, Any] | None, call: FetchedCall) -> Mapping[str, Any]:
+def newest(stored: Mapping[str, Any] | None, call: FetchedCall) -> Mapping[str, Any]:
     """Return the row of a call after a response, or the stored row if it was fetched later."""
     if stored is None:
         return call.values

@@ -17,7 +17,7 @@ from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.pagination import Page
 from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import PatchedMeanwhile, ingest_calls, store_calls
-from trackdrive_assets.ingest.refetch import Refetched, fetched_call, refetch_calls
+from trackdrive_assets.ingest.refetch import FetchedCall, Refetched, fetched_call, newest, refetch_calls
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
@@ -344,3 +344,18 @@ def test_the_file_still_has_the_columns_of_the_table(sandbox: Sandbox, client: C
     ingest_calls(client, lake, DAY)
     refetched(client, lake, uuid)
     assert pq.read_schema(lake.file("calls", DAY.date)).equals(CALLS.schema)
+
+
+@pytest.mark.parametrize(
+    ("stored_at", "revenue"),
+    [
+        (NOW - timedelta(hours=1), "2"),
+        (NOW + timedelta(hours=1), "1"),
+        (datetime.now(UTC) + timedelta(days=3000), "2"),
+    ],
+    ids=["earlier", "later", "in the future"],
+)
+def test_the_row_that_was_fetched_last_is_stored(stored_at: datetime, revenue: str) -> None:
+    row = {"uuid": "a", "created_at": NOW, "fetched_at": stored_at, "revenue": "1"}
+    call = FetchedCall("a", DAY, {**row, "fetched_at": NOW, "revenue": "2"})
+    assert newest(row, call)["revenue"] == revenue
