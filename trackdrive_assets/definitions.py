@@ -24,7 +24,7 @@ from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.dagster.schedules import build_schedules
 from trackdrive_assets.dagster.sensors import build_sensors
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.settings import Settings, variable
+from trackdrive_assets.settings import Settings, setting_variables, variable
 
 _SECRETS = ("public_key", "private_key", "auth_token")
 
@@ -81,6 +81,8 @@ def trackdrive_resource(settings: Settings) -> TrackdriveResource:
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the definitions of the environment's account, for `-m trackdrive_assets.definitions`."""
+    # The secrets are resolved by exact names, and the names of settings are compared without case.
+    os.environ.update(setting_variables(os.environ))
     return _cached_definitions(Settings.read(os.environ))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import trackdrive_assets
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
-from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.definitions import build_definitions, defs
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.settings import SettingError, Settings
@@ -126,6 +126,30 @@ def test_a_run_without_credentials_names_the_variables_to_set(tmp_path: Path) ->
 def test_a_lake_that_can_never_work_is_refused_when_dagster_loads(lake: str) -> None:
     with pytest.raises(LakeError, match="TRACKDRIVE_LAKE"):
         build_definitions(Settings(lake=lake))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRACKDRIVE_TIMEZONE", "America/Denver"),
+        ("trackdrive_excluded_columns", "buyer"),
+        ("TRACKDRIVE_EXCLUDE_COLUMNS", "caler_number"),
+        ("TRACKDRIVE_TIME_ZONE", "EST"),
+    ],
+)
+def test_a_wrong_variable_is_refused_when_dagster_loads(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError, match=f"^{name} is "):
+        defs()
+
+
+def test_a_secret_in_a_variable_in_small_letters_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACKDRIVE_PRIVATE_KEY", "")
+    monkeypatch.setenv("trackdrive_private_key", "tdprvexample")
+    defs()
+    assert os.environ["TRACKDRIVE_PRIVATE_KEY"] == "tdprvexample"
 
 
 def test_no_asset_is_defined_for_an_excluded_report() -> None:

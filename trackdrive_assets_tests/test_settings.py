@@ -95,11 +95,53 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
         ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com/api/v1", "remove everything after"),
         ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com?a=b", "remove everything after"),
         ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com#a", "remove everything after"),
+        ("TRACKDRIVE_SUBDOMAIN", "a" * 64, "only the first part of the host"),
+        ("TRACKDRIVE_SUBDOMAIN", "acmé", "only the first part of the host"),
+        ("TRACKDRIVE_BASE_URL", "https://a..b", "its host is not a valid name"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com.", "its host is not a valid name"),
+        ("TRACKDRIVE_BASE_URL", "https://-acme.trackdrive.com", "its host is not a valid name"),
+        ("TRACKDRIVE_BASE_URL", f"https://{'a.' * 127}com", "its host is not a valid name"),
+        ("TRACKDRIVE_BASE_URL", f"https://{'a' * 64}.com", "its host is not a valid name"),
+        ("TRACKDRIVE_BASE_URL", "https://träckdrive.com", "its host is not a valid name"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com:99999", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com:0", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "https://acme .trackdrive.com", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "https://[", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "https://[::g]", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "https://acme.track\ndrive.com", "a character that is not visible"),
+        ("TRACKDRIVE_CODE_URL", "https://a..b/main", "its host is not a valid name"),
+        ("TRACKDRIVE_CODE_URL", "http://[", "use the URL of the folder with README.md"),
+        ("TRACKDRIVE_TIME_ZONE", "EST", "use America/New_York, or America/Panama, which has no daylight"),
+        ("TRACKDRIVE_TIME_ZONE", "MST", "use America/Denver, or America/Phoenix"),
+        ("TRACKDRIVE_TIME_ZONE", "HST", "use Pacific/Honolulu"),
+        ("TRACKDRIVE_TIME_ZONE", "EST5EDT", "use America/New_York."),
+        ("TRACKDRIVE_TIME_ZONE", "est", "use America/New_York"),
+        ("TRACKDRIVE_TIME_ZONE", "PT", "use America/Los_Angeles"),
+        ("TRACKDRIVE_TIME_ZONE", "localtime", "use an IANA name such as America/New_York"),
+        ("TRACKDRIVE_TIME_ZONE", "Factory", "use an IANA name such as America/New_York"),
+        ("TRACKDRIVE_TIME_ZONE", "Zulu", "use UTC"),
+        ("TRACKDRIVE_TIME_ZONE", "posix/America/Denver", "use America/Denver"),
+        ("TRACKDRIVE_TIME_ZONE", "right/America/Denver", "use America/Denver"),
+        ("TRACKDRIVE_TIME_ZONE", "New_York", "use an IANA name such as America/New_York"),
+        ("TRACKDRIVE_TIME_ZONE", "america/los_angelos", "use an IANA name such as America/Los_Angeles"),
+        ("TRACKDRIVE_TIME_ZONE", "UTC+5", "this time zone does not exist"),
         ("TRACKDRIVE_TIME_ZONE", "America/Nowhere", "this time zone does not exist"),
         ("TRACKDRIVE_TIME_ZONE", "America", "this time zone does not exist"),
         ("TRACKDRIVE_TIME_ZONE", "../etc/passwd", "this time zone does not exist"),
         ("TRACKDRIVE_START_DATE", "01/02/2024", "use a date such as 2024-01-01"),
         ("TRACKDRIVE_START_DATE", "2024-02-30", "use a date such as 2024-01-01"),
+        ("TRACKDRIVE_START_DATE", "20240101", "use a date such as 2024-01-01"),
+        ("TRACKDRIVE_START_DATE", "2024-W01-1", "use a date such as 2024-01-01"),
+        ("TRACKDRIVE_START_DATE", "0001-01-01", "use a date of the years 2000 to 2099"),
+        ("TRACKDRIVE_START_DATE", "9999-12-31", "use a date of the years 2000 to 2099"),
+        ("TRACKDRIVE_LAKE", "$HOME/lake", "variables in it are not expanded"),
+        ("TRACKDRIVE_LAKE", "${HOME}/lake", "variables in it are not expanded"),
+        ("TRACKDRIVE_LAKE", "%USERPROFILE%/lake", "variables in it are not expanded"),
+        ("TRACKDRIVE_LAKE", "~no-such-person/lake", "the home folder ~no-such-person does not exist"),
+        ("TRACKDRIVE_LAKE", "la\x00ke", "a character that is not visible"),
+        ("TRACKDRIVE_PER_PAGE", "1_000", "use a whole number of 1 or more"),
+        ("TRACKDRIVE_PER_PAGE", "٣", "use a whole number of 1 or more"),
+        ("TRACKDRIVE_PER_PAGE", "+7", "use a whole number of 1 or more"),
         ("TRACKDRIVE_PER_PAGE", "0", "use a whole number of 1 or more"),
         ("TRACKDRIVE_PER_PAGE", "2.5", "use a whole number of 1 or more"),
         ("TRACKDRIVE_PER_PAGE", "9" * 5000, "use a whole number of 1 or more"),
@@ -108,6 +150,11 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
         ("TRACKDRIVE_REQUESTS_PER_SECOND", "-1", "0 means no limit"),
         ("TRACKDRIVE_REQUESTS_PER_SECOND", "1001", "a number from 0 to 1000"),
         ("TRACKDRIVE_REQUESTS_PER_SECOND", "nan", "a number from 0 to 1000"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "1_0", "a number from 0 to 1000"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "1e2", "a number from 0 to 1000"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "٣", "a number from 0 to 1000"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "0,5", "a number from 0 to 1000"),
+        ("TRACKDRIVE_REQUESTS_PER_SECOND", "inf", "a number from 0 to 1000"),
         ("TRACKDRIVE_REQUESTS_PER_SECOND", "fast", "a number from 0 to 1000"),
         ("TRACKDRIVE_REPORT_CATEGORIES", "buyer_id;status", "'buyer_id;status' is not a name"),
         ("TRACKDRIVE_STATS_INTERVAL", "2h", "use one of 5m, 15m, 30m, 1h, 6h, 1d"),
@@ -117,6 +164,9 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
         ("TRACKDRIVE_LOOKBACK_DAYS", "367", "use a whole number from 1 to 366"),
         ("TRACKDRIVE_CODE_URL", "git@example.com:acme", "use the URL of the folder with README.md"),
         ("TRACKDRIVE_EXCLUDE_COLUMNS", "*", "uuid can't be excluded"),
+        ("TRACKDRIVE_EXCLUDE_COLUMNS", "caller_nubmer", "Did you mean caller_number?"),
+        ("TRACKDRIVE_EXCLUDE_COLUMNS", "token-[a-z]*", "'token-[a-z]*' is not a name"),
+        ("TRACKDRIVE_REPORT_CATEGORIES", "stätus", "'stätus' is not a name"),
         ("TRACKDRIVE_EXCLUDE_COLUMNS", "caller number", "'caller number' is not a name"),
     ],
 )
@@ -182,6 +232,93 @@ def test_a_secret_in_a_url_is_not_shown(url: str) -> None:
 def test_a_value_in_code_is_validated(field: str, value: object) -> None:
     with pytest.raises(SettingError, match=f"^{variable(field)} is invalid"):
         Settings(**{field: value})  # type: ignore[arg-type]  # what is tested
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("TRACKDRIVE_TIMEZONE", "TRACKDRIVE_TIME_ZONE"),
+        ("TRACKDRIVE_EXCLUDED_COLUMNS", "TRACKDRIVE_EXCLUDE_COLUMNS"),
+        ("trackdrive_sub_domain", "TRACKDRIVE_SUBDOMAIN"),
+        ("Trackdrive_Private_Keys", "TRACKDRIVE_PRIVATE_KEY"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_an_error(name: str, nearest: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name} is no setting. Did you mean {nearest}?") as caught:
+        Settings.read({name: "sesame"})
+    assert "sesame" not in str(caught.value)
+
+
+def test_a_name_like_no_setting_is_an_error_with_all_names() -> None:
+    with pytest.raises(SettingError, match=r"X is no setting\. The settings are") as caught:
+        Settings.read({f"TRACKDRIVE_{'X' * 40}": "1"})
+    assert all(name in str(caught.value) for name in NAMES)
+
+
+def test_other_variables_and_empty_ones_are_no_error() -> None:
+    assert Settings.read({"TRACKDRIVEX": "1", "MY_TRACKDRIVE_X": "1", "TRACKDRIVE_X": " "}) == Settings()
+
+
+@pytest.mark.parametrize("name", ["trackdrive_time_zone", "Trackdrive_Time_Zone"])
+def test_names_are_compared_without_case(name: str) -> None:
+    assert Settings.read({name: "America/Denver"}).time_zone == "America/Denver"
+
+
+def test_one_setting_with_two_values_is_an_error() -> None:
+    same = {"TRACKDRIVE_LAKE": "a", "trackdrive_lake": " a"}
+    assert Settings.read(same).lake == "a"
+    with pytest.raises(SettingError, match="TRACKDRIVE_LAKE is set twice"):
+        Settings.read({**same, "Trackdrive_Lake": "b"})
+
+
+@pytest.mark.parametrize("zone", ["UTC", "GMT", "Etc/UTC", "Etc/GMT+5", "US/Eastern", "America/Indiana/Knox"])
+def test_a_place_and_utc_are_time_zones(zone: str) -> None:
+    assert read("TRACKDRIVE_TIME_ZONE", zone) == zone
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("TRACKDRIVE_PUBLIC_KEY", "tdprvsesame", "it begins with tdprv, so it is a private key; exchange"),
+        ("TRACKDRIVE_PRIVATE_KEY", "tdpubsesame", "it begins with tdpub, so it is a public key; exchange"),
+        (
+            "TRACKDRIVE_AUTH_TOKEN",
+            "TDPRVsesame",
+            "so it is a private key; the key pair has its own variables",
+        ),
+    ],
+)
+def test_swapped_halves_of_a_key_pair_are_an_error(name: str, text: str, reason: str) -> None:
+    message = error_of(name, text)
+    assert message.startswith(f"{name} is invalid (its value is not shown): ")
+    assert reason in message
+    assert "sesame" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("HTTPS://ACME.trackdrive.com:443/", "https://acme.trackdrive.com:443"),
+        ("https://acme.trackdrive.com:", "https://acme.trackdrive.com"),
+        ("http://[::1]:8765", "http://[::1]:8765"),
+        ("http://localhost:1", "http://localhost:1"),
+    ],
+)
+def test_an_address_is_written_in_one_way(text: str, value: str) -> None:
+    assert read("TRACKDRIVE_BASE_URL", text) == value
+    assert read("TRACKDRIVE_SUBDOMAIN", "Acme") == "acme"
+
+
+@pytest.mark.parametrize("exclude", ["contact_id", "caller_number"])
+def test_categories_that_are_all_excluded_are_an_error(exclude: str) -> None:
+    with pytest.raises(SettingError, match="TRACKDRIVE_REPORT_CATEGORIES leaves no report to fetch"):
+        Settings(report_categories=("contact_id",), exclude_columns=(exclude,))
+    with pytest.raises(SettingError, match="TRACKDRIVE_REPORT_CATEGORIES leaves no report to fetch"):
+        read("TRACKDRIVE_REPORT_CATEGORIES", ",")
+
+
+def test_a_folder_in_the_home_folder_is_a_lake() -> None:
+    assert read("TRACKDRIVE_LAKE", "~/lake") == "~/lake"
 
 
 def test_repeated_names_are_dropped() -> None:

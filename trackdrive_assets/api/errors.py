@@ -110,7 +110,8 @@ def error_for(
         return AccessDenied(
             f"{summary}. Trackdrive refused {credentials}. Check in the Trackdrive profile that this key is "
             f"active and not paused, that it may be used from this machine's IP address, and that it has "
-            f"the permission for {request}.",
+            f"the permission for {request}. A process reads the key when it starts: after a new key in the "
+            f"environment or in .env, start it again.",
             request=request,
             status=status,
         )

@@ -1,19 +1,17 @@
 """The account of a command: its settings, its client, and the warnings that appear on stderr."""
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import click
-from dotenv import dotenv_values
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.privacy import mask_phone_numbers
 from trackdrive_assets.api.query import UndocumentedValueWarning
+from trackdrive_assets.cli.env_file import settings_environment
 from trackdrive_assets.settings import Settings
 
 CONNECT_TIMEOUT = 5.0
@@ -21,8 +19,7 @@ CONNECT_TIMEOUT = 5.0
 
 def account_settings() -> Settings:
     """Return the settings of the environment and of `.env` in this folder. The environment has precedence."""
-    values = {name: text for name, text in dotenv_values(Path(".env")).items() if text is not None}
-    return Settings.read(values | os.environ)
+    return Settings.read(settings_environment())
 
 
 @contextmanager

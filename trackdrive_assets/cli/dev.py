@@ -14,11 +14,12 @@ from pathlib import Path
 
 import click
 import dagster as dg
-from dotenv import load_dotenv
 
 from trackdrive_assets.cli.demo import SANDBOX_FOLDER, UI_PORT, create_dagster_home, sandbox_environment
+from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.dagster.locks import fail_dead_runs
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import PREFIX, Settings, variable
 
 _ACCOUNT_HOME = Path(".dagster")
@@ -45,7 +46,9 @@ The TRACKDRIVE_… variables and the file .env in this folder name the account.
 @click.pass_context
 def dev(context: click.Context, *, port: int) -> None:
     """Run the Dagster UI on your account, or on the sandbox if none is configured."""
-    load_dotenv(Path(".env"))
+    load_env_file()
+    settings = Settings.read(os.environ)
+    Lake(settings.lake)
     if is_account_missing(os.environ):
         click.echo(
             f"No account is configured ({PREFIX}… variables or .env). "
@@ -53,7 +56,6 @@ def dev(context: click.Context, *, port: int) -> None:
         )
         with sandbox_environment(SANDBOX_FOLDER) as environment:
             context.exit(_dagster_dev(port, environment))
-    settings = Settings.read(os.environ)
     click.echo(f"This is {settings.address} with {settings.credentials}, in {settings.lake}/.")
     context.exit(_dagster_dev(port, account_environment(settings, os.environ)))
 

@@ -105,13 +105,13 @@ def exit_code_of(error: Exception) -> ExitCode | None:
         QueryError,
         TrackdriveError,
     )
-    from trackdrive_assets.lake.errors import LakeError  # noqa: PLC0415
+    from trackdrive_assets.lake.errors import LakeError, UnusableLakeError  # noqa: PLC0415
     from trackdrive_assets.report.page import PageError  # noqa: PLC0415
     from trackdrive_assets.settings import SettingError  # noqa: PLC0415
     from trackdrive_assets.tables.errors import MalformedRow  # noqa: PLC0415
 
     match error:
-        case QueryError() | CredentialError() | AddressError() | SettingError():
+        case QueryError() | CredentialError() | AddressError() | SettingError() | UnusableLakeError():
             return ExitCode.WRONG_USE
         case TrackdriveError():
             return ExitCode.REFUSED if error.is_permanent else ExitCode.TEMPORARY

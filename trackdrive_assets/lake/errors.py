@@ -15,6 +15,10 @@ class LakeError(Exception):
     """A failure to read or write the lake. The message names the file, the reason and what to do."""
 
 
+class UnusableLakeError(LakeError, ValueError):
+    """A place that can never be a lake. Nothing was read or written."""
+
+
 class DamagedFileError(LakeError):
     """A file that exists but is not readable Parquet."""
 

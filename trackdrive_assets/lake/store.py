@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from trackdrive_assets.lake.atomic import staging_dir
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_writer import DayWriter
-from trackdrive_assets.lake.errors import LakeError, translate_read_errors
+from trackdrive_assets.lake.errors import LakeError, UnusableLakeError, translate_read_errors
 from trackdrive_assets.lake.layout import LAYOUT, day_path, existing_days
 
 _MAX_DAYS_SHOWN = 5
@@ -28,24 +28,24 @@ class Lake:
         root: The folder. It is created when the first day is written.
 
     Raises:
-        LakeError: `root` is the URL of an object store, or has a name that DuckDB can't handle.
+        UnusableLakeError: `root` is the URL of an object store, or has a name that DuckDB can't handle.
     """
 
     def __init__(self, root: str | Path) -> None:
         if "://" in str(root):
-            raise LakeError(
+            raise UnusableLakeError(
                 f"TRACKDRIVE_LAKE is {str(root)!r}. Object stores are not supported yet. Set it to a folder."
             )
         self.root = Path(root).expanduser().absolute()
         if "?" in str(self.root):
-            raise LakeError(
+            raise UnusableLakeError(
                 f"TRACKDRIVE_LAKE is {str(root)!r}. DuckDB can't write below a folder with a ? in its name. "
                 "Choose another folder."
             )
         # DuckDB finds hive keys anywhere in a path, and would mistake this one for the partition's key.
         keys = {"date", *(key for layout in LAYOUT.values() for key in layout.keys)}
         if parts := [part for part in self.root.parts if part.partition("=")[0] in keys and "=" in part]:
-            raise LakeError(
+            raise UnusableLakeError(
                 f"TRACKDRIVE_LAKE is {self.root}. Choose a folder without {parts[0]!r} in its path."
             )
 
