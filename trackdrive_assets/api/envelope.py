@@ -9,21 +9,16 @@ import codecs
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from trackdrive_assets.api.decoding import NotAnAnswer, NotJson, any_value, raw_members, repaired
+from trackdrive_assets.numbers import parse_count
+
 _ENVELOPE_KEYS = frozenset({"status", "metadata", "errors", "checksum"})
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError)
 _STATUS_TEXT = re.compile(r"[0-9]{3}")
-_COUNT_TEXT = re.compile(r"[0-9]{1,18}")
-any_value = msgspec.json.Decoder(float_hook=Decimal).decode
-"""Decode JSON of any form. Numbers keep the digits of the response."""
-_raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class NotJson(ValueError):
-    """A body that is truncated, HTML, or not JSON for another reason."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +64,33 @@ def open_envelope(body: bytes, decode_content: Callable[[msgspec.Raw | bytes], A
 
     Raises:
         NotJson: The body is not JSON.
+        NotAnAnswer: The body is JSON that this API does not send.
     """
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        if not body.lstrip().startswith(b"{"):
-            return Envelope(decode_content(body), Metadata())
-        members = _raw_members.decode(body)
-        metadata = _raw_members.decode(members["metadata"]) if _is_object(members.get("metadata")) else {}
-        status = _own_status(members.get("status"))
-        errors = any_value(members["errors"]) if "errors" in members else None
-        return Envelope(
-            content=_content(members, _named_root(metadata), status, decode_content),
-            metadata=_read_metadata(metadata),
-            status=status,
-            errors=errors or None,
-        )
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return _open(body, decode_content)
+        except _NOT_JSON:
+            return _open(repaired(body), decode_content)
+    except _NOT_JSON as error:
         raise NotJson(str(error)) from None
+    except RecursionError:
+        raise NotAnAnswer("its objects or lists are nested too deep") from None
+
+
+def _open(body: bytes, decode_content: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:
+    if not body.lstrip().startswith(b"{"):
+        return Envelope(decode_content(body), Metadata())
+    members = raw_members(body)
+    metadata = raw_members(members["metadata"]) if _is_object(members.get("metadata")) else {}
+    status = _own_status(members.get("status"))
+    errors = any_value(members["errors"]) if "errors" in members else None
+    return Envelope(
+        content=_content(members, _named_root(metadata), status, decode_content),
+        metadata=_read_metadata(metadata),
+        status=status,
+        errors=errors or None,
+    )
 
 
 def encode(value: object) -> bytes:
@@ -133,18 +138,26 @@ def _named_root(metadata: Mapping[str, msgspec.Raw]) -> str | None:
 def _read_metadata(metadata: Mapping[str, msgspec.Raw]) -> Metadata:
     return Metadata(
         next_cursor=_digits(metadata["next_cursor"]) if "next_cursor" in metadata else None,
-        total_count=_count(metadata.get("total_count")),
+        total_count=_total_count(metadata.get("total_count")),
         total_pages=_count(metadata.get("total_pages")),
         per_page=_count(metadata.get("per_page")),
     )
 
 
+def _total_count(raw: msgspec.Raw | None) -> int | None:
+    """Return the count that the rows are compared with. None if the API does not count.
+
+    Raises:
+        NotAnAnswer: The value is neither a count nor empty. Without a count, missing rows go unnoticed.
+    """
+    count = _count(raw)
+    if count is None and raw is not None and any_value(raw):
+        raise NotAnAnswer("its metadata.total_count is not a count")
+    return count
+
+
 def _count(raw: msgspec.Raw | None) -> int | None:
-    """Return a count that is a number or a text of digits. None for any other value."""
-    count = None if raw is None else any_value(raw)
-    if isinstance(count, str) and _COUNT_TEXT.fullmatch(count):
-        return int(count)
-    return int(count) if isinstance(count, int | Decimal) and not isinstance(count, bool) else None
+    return None if raw is None else parse_count(any_value(raw))
 
 
 def _digits(raw: msgspec.Raw) -> str:

@@ -6,11 +6,12 @@ under any root, also under nested roots. An unknown shape is an error and never 
 """
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.rows import Row, Rows
+from trackdrive_assets.numbers import parse_number
 
 _ROOTS = ("reports", "report", "stats", "calls", "data", "rows", "results")
 _GROUP_KEYS = ("group", "group_value", "name", "label", "key", "id")
@@ -178,12 +179,9 @@ def _number(value: Any) -> Decimal | None:
         return None
     if isinstance(value, int | Decimal | str) and not isinstance(value, bool):
         try:
-            number = Decimal(value)
-        except InvalidOperation:
+            return parse_number(value.strip()) if isinstance(value, str) else Decimal(value)
+        except ValueError:
             pass
-        else:
-            if number.is_finite():
-                return number
     raise UnknownShape(f"{_kind(value)} is in the place of a number")
 
 

@@ -1,11 +1,11 @@
 """Whether a request may be retried, and after which pause. Pure decisions; `transport.py` acts on them."""
 
-import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from trackdrive_assets.api.errors import TrackdriveError, Unavailable
+from trackdrive_assets.numbers import parse_number
 
 RETRYABLE_METHODS = frozenset({"GET"})
 """A DELETE hangs up a call. If its response is lost, a person has to find out whether it happened."""
@@ -50,11 +50,11 @@ def parse_retry_after(header: str | None, now: datetime) -> float | None:
     if header is None:
         return None
     try:
-        seconds = float(header)
+        seconds = float(parse_number(header.strip()))
     except ValueError:
         pass
     else:
-        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        return seconds if seconds >= 0 else None
     try:
         until = parsedate_to_datetime(header)
     except (ValueError, OverflowError):

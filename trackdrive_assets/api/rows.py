@@ -7,14 +7,22 @@ all other steps. `envelope.py` has the envelope around the rows, and `tables/` p
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from itertools import chain
 from typing import Any, overload
 
 import msgspec
 
+from trackdrive_assets.api.decoding import NotAnAnswer, any_value
+from trackdrive_assets.numbers import json_number
+
 Row = dict[str, Any]
-"""One JSON object. Integers are int. Other numbers are Decimal, with the digits of the response."""
+"""One JSON object. Integers are int. Other numbers are Decimal, with the digits of the response. A number
+that is too large to compute with is a text.
+"""
+
+MAX_KEYS = 2_000
+"""The most different keys on one page. Every key is a column over all rows of the page. A call has about 70
+documented keys, and an account has some dozens of tags, rarely two hundred.
+"""
 
 ABSENT = msgspec.UNSET
 """The value of a column in a row that lacks the key."""
@@ -24,8 +32,6 @@ _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 # With more keys, no decoder is created for the rows.
 _MOST_KEYS = 1_000
-
-_any_value = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +48,19 @@ class Rows(Sequence[Row]):
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Rows":
-        """Return rows as columns, in the order in which the keys appear first."""
-        names = dict.fromkeys(chain.from_iterable(rows))
+        """Return rows as columns, in the order in which the keys appear first.
+
+        Raises:
+            NotAnAnswer: The rows have too many different keys.
+        """
+        names: dict[str, None] = {}
+        for row in rows:
+            names.update(dict.fromkeys(row))
+            if len(names) > MAX_KEYS:
+                raise NotAnAnswer(
+                    f"its rows have more than {MAX_KEYS:,} different keys. If the account has so many tags, "
+                    "ask for a smaller page: set TRACKDRIVE_PER_PAGE"
+                )
         return cls({name: [row.get(name, ABSENT) for row in rows] for name in names}, len(rows))
 
     def __len__(self) -> int:
@@ -89,12 +106,13 @@ class RowDecoder:
 
         Raises:
             msgspec.DecodeError: The text is not JSON.
+            NotAnAnswer: The rows have too many different keys.
         """
         names, decoder = self._fast_decoder
         try:
             found = decoder.decode(text)
         except msgspec.ValidationError:
-            content = _any_value.decode(text)
+            content = any_value(text)
             if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
                 return content
             rows = Rows.of(content)
@@ -120,4 +138,4 @@ def _decoder_for(names: Sequence[str]) -> msgspec.json.Decoder[Any]:
         gc=False,
     )
     rows: Any = list[row]  # type: ignore[valid-type]  # a type of run time
-    return msgspec.json.Decoder(rows, float_hook=Decimal)
+    return msgspec.json.Decoder(rows, float_hook=json_number)

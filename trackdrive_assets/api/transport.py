@@ -23,12 +23,14 @@ from trackdrive_assets.api import retry
 from trackdrive_assets.api.addresses import address_fault
 from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.connections import FAILURES, BoundedAdapter, read_body
-from trackdrive_assets.api.envelope import Envelope, NotJson, any_value, encode, open_envelope
+from trackdrive_assets.api.decoding import NotAnAnswer, NotJson, UnreadableBody, any_value
+from trackdrive_assets.api.envelope import Envelope, encode, open_envelope
 from trackdrive_assets.api.errors import (
     AddressError,
     RequestFailed,
     TrackdriveError,
     Unavailable,
+    UnreadableResponse,
     error_for,
     excerpt,
     is_transient,
@@ -224,6 +226,10 @@ class Transport:
         try:
             with _decoding_lock:
                 envelope = open_envelope(body, read)
+        except NotAnAnswer as error:
+            raise UnreadableResponse(
+                f"The response to {response.request} is not an answer of this API: {error}."
+            ) from None
         except NotJson as error:
             reason = str(error)
         else:
@@ -240,7 +246,7 @@ class Transport:
         """Return the error message of the server: its `errors`, or else the beginning of the body."""
         try:
             errors = open_envelope(body).errors
-        except NotJson:
+        except UnreadableBody:
             errors = None
         return self.excerpt(encode(errors) if errors else body)
 

@@ -5,7 +5,7 @@ Not here: what a good response means for runs (the probes).
 
 from http import HTTPStatus
 
-from trackdrive_assets.api.envelope import any_value
+from trackdrive_assets.api.decoding import any_value, repaired
 from trackdrive_assets.api.errors import is_transient
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.privacy import mask_phone_numbers, outline
@@ -33,7 +33,7 @@ def describe_body(response: RawResponse) -> str:
     if not is_json(response):
         return f"a body that is not JSON (Content-Type: {response.headers.get('Content-Type', 'missing')})"
     envelope = envelope_of(response)
-    content = any_value(response.body) if envelope is None else envelope.content
+    content = any_value(repaired(response.body)) if envelope is None else envelope.content
     return f"a body like {mask_phone_numbers(outline(content))[:_OUTLINE_LENGTH]}"
 
 

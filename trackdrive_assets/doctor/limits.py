@@ -3,7 +3,7 @@
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.privacy import mask_phone_numbers
@@ -11,6 +11,7 @@ from trackdrive_assets.doctor.descriptions import no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, inconclusive, ok
 from trackdrive_assets.doctor.replies import KnownCall, Replies, metadata_of, rows_of
 from trackdrive_assets.doctor.requests import LARGE_PAGE
+from trackdrive_assets.numbers import parse_number
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 
 _CURSOR_UNITS = 100_000
@@ -40,8 +41,8 @@ def cursor(replies: Replies) -> Finding:
         return no_calls(replies)
     token = metadata.next_cursor
     try:
-        number = Decimal(token or "")
-    except InvalidOperation:
+        number = parse_number(token or "")
+    except ValueError:
         actual = "missing" if token in {None, "", "null"} else "a text"
         return differs(f"The cursor is {actual}, and not a number.")
     if number == 0:

@@ -10,7 +10,8 @@ from http import HTTPStatus
 from typing import Self
 
 from trackdrive_assets.api import responses
-from trackdrive_assets.api.envelope import Envelope, Metadata, NotJson, any_value, open_envelope
+from trackdrive_assets.api.decoding import UnreadableBody
+from trackdrive_assets.api.envelope import Envelope, Metadata, open_envelope
 from trackdrive_assets.api.errors import RequestFailed
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.rows import Row
@@ -92,7 +93,7 @@ def status_of(response: RawResponse) -> int:
     """Return the status of a response: the one in its body if that one is an error, else the one of HTTP."""
     try:
         status = open_envelope(response.body).status
-    except NotJson:
+    except UnreadableBody:
         status = None
     return status if status is not None and is_error(status) else response.status
 
@@ -105,8 +106,8 @@ def is_error(status: int) -> bool:
 def is_json(response: RawResponse) -> bool:
     """Return whether a body is JSON."""
     try:
-        any_value(response.body)
-    except ValueError:
+        open_envelope(response.body)
+    except UnreadableBody:
         return False
     return True
 
@@ -117,7 +118,7 @@ def envelope_of(reply: Reply) -> Envelope | None:
         return None
     try:
         return open_envelope(reply.body)
-    except NotJson:
+    except UnreadableBody:
         return None
 
 

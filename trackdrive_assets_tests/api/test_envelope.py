@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from trackdrive_assets.api.envelope import Metadata, NotJson, encode, open_envelope
+from trackdrive_assets.api.decoding import NotAnAnswer, NotJson
+from trackdrive_assets.api.envelope import Metadata, encode, open_envelope
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_amounts_keep_their_digits() -> None:
 
 
 def test_a_count_that_is_no_number_is_ignored() -> None:
-    body = b'{"metadata": {"total_count": true, "total_pages": null, "per_page": "many"}, "calls": []}'
+    body = b'{"metadata": {"total_count": null, "total_pages": null, "per_page": "many"}, "calls": []}'
     assert open_envelope(body).metadata == Metadata()
     assert open_envelope(b'{"metadata": {"total_count": 3.0}, "calls": []}').metadata.total_count == 3
 
@@ -136,8 +137,75 @@ def test_a_count_as_text_is_parsed() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"  ", b'{"calls": [{"id"', b"[1,", b"<html></html>", b"{'a': 1}", b"\xff\xfe", b'"\xff"']
+    "body",
+    [
+        b"",
+        b"  ",
+        b'{"calls": [{"id"',
+        b"[1,",
+        b"<html></html>",
+        b"{'a': 1}",
+        b"\xff\xfe",
+        b'"\xff"',
+        b'{"a": "x}',
+        b'{"a": "}',
+        b'{"a": NaN',
+        b'[{"a": "\\ud800',
+        b'{"a": "b\\"}',
+        b"Internal Server Error",
+    ],
 )
 def test_a_body_that_is_not_json_is_an_error(body: bytes) -> None:
     with pytest.raises(NotJson):
         open_envelope(body)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (rb'"a\ud800b"', "a\ufffdb"),
+        (rb'"\udc00\ud83d"', "\ufffd\ufffd"),
+        (rb'"\ud83d\ude00"', "\N{GRINNING FACE}"),
+        (rb'"\\ud800"', r"\ud800"),
+        (b'"caf\xe9"', "caf\ufffd"),
+        (b'"a\tb\x00\x1f"', "a\tb\0\x1f"),
+        (rb'"a\qb\u12"', r"a\qb\u12"),
+        (b"NaN", "NaN"),
+        (b"-Infinity", "-Infinity"),
+        (b"1_000", "1_000"),
+        (b"+5", "+5"),
+        (b"0123", "0123"),
+        (b"1" * 5000, "1" * 5000),
+        (b"1e500000000", "1e500000000"),
+        (b"1e-999999999", "1e-999999999"),
+    ],
+)
+def test_a_value_that_is_not_quite_json_is_kept(written: bytes, value: str) -> None:
+    body = b'{"calls": [{"uuid": "u", "n": 1.50, "odd": ' + written + b', "ok": true}]}'
+    assert open_envelope(body).content == {
+        "calls": [{"uuid": "u", "n": Decimal("1.50"), "odd": value, "ok": True}]
+    }
+
+
+def test_a_repaired_body_keeps_the_digits_of_its_cursor() -> None:
+    body = b'{"metadata": {"root": "calls", "next_cursor": 1.50E+14}, "calls": [{"x": NaN}]}'
+    assert open_envelope(body).metadata.next_cursor == "1.50E+14"
+
+
+@pytest.mark.parametrize("depth", [5_000, 200_000])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_deeply_nested_json_is_no_answer(depth: int, opening: bytes, closing: bytes) -> None:
+    with pytest.raises(NotAnAnswer, match="nested too deep"):
+        open_envelope(opening * depth + b"1" + closing * depth)
+
+
+@pytest.mark.parametrize("count", ["1e3000000", "-1", "2.5", "1e16", '"1,000"', '"many"', "NaN", "[1]"])
+def test_a_total_count_that_is_no_count_is_no_answer(count: str) -> None:
+    with pytest.raises(NotAnAnswer, match="total_count is not a count"):
+        open_envelope(f'{{"metadata": {{"total_count": {count}}}, "calls": []}}'.encode())
+
+
+@pytest.mark.parametrize("count", ["null", "false", '""'])
+def test_an_empty_total_count_is_unknown(count: str) -> None:
+    body = f'{{"metadata": {{"total_count": {count}}}, "calls": []}}'
+    assert open_envelope(body.encode()).metadata.total_count is None

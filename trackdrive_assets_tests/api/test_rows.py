@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackdrive_assets.api.envelope import any_value, encode
-from trackdrive_assets.api.rows import ABSENT, Row, RowDecoder, Rows
+from trackdrive_assets.api.decoding import NotAnAnswer, any_value
+from trackdrive_assets.api.envelope import encode
+from trackdrive_assets.api.rows import ABSENT, MAX_KEYS, Row, RowDecoder, Rows
 
 values = st.one_of(st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.integers()))
 rows_of_any_keys = st.lists(
@@ -63,3 +64,11 @@ def test_rows_are_a_sequence() -> None:
     for nowhere in (5, -6):
         with pytest.raises(IndexError):
             rows[nowhere]
+
+
+def test_rows_with_too_many_different_keys_are_refused() -> None:
+    rows = [{f"token-{row}-{n}": n for n in range(5_000)} for row in range(250)]
+    with pytest.raises(NotAnAnswer, match="more than 2,000 different keys"):
+        RowDecoder().decode(encode(rows))
+    most = [{f"token-{n}": n for n in range(MAX_KEYS)}]
+    assert list(RowDecoder().decode(encode(most))) == most

@@ -1,0 +1,52 @@
+"""What a number is in the texts and the JSON of the API, and up to which size it is computed with.
+
+`1e3000000` is nine characters, and more memory than a machine has once it is written out. So a number is
+checked as text, before any arithmetic. Not here: what the type of a column allows (`tables/values.py`).
+"""
+
+import re
+from decimal import Decimal
+
+# No sign `+`, no `_`, no thousands separators, no spaces, no digits of other scripts, no `nan` and no `inf`.
+# 38 digits are the most that Arrow and DuckDB have. A double has an exponent of up to three digits, but no
+# amount, duration or id of a call needs more than two.
+_NUMBER = re.compile(r"-?[0-9]{1,38}(?:\.[0-9]{1,38})?(?:[eE][+-]?[0-9]{1,2})?")
+
+# Up to this length, a number without an exponent is within the bounds.
+_SHORT = 38
+
+
+def parse_number(text: str) -> Decimal:
+    """Return the value of a number.
+
+    Raises:
+        ValueError: The text is not a number, or a number that is too long or too large to compute with.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("The text is not a number, or one that is too large.")
+    return Decimal(text)
+
+
+def json_number(text: str) -> Decimal | str:
+    """Return the value of a JSON number. A number that is too large to compute with stays a text."""
+    if len(text) <= _SHORT and "e" not in text and "E" not in text:
+        return Decimal(text)
+    try:
+        return parse_number(text)
+    except ValueError:
+        return text
+
+
+def parse_count(value: object) -> int | None:
+    """Return a count from a JSON value: a whole number, or a text of one. None if the value is no count."""
+    if isinstance(value, str):
+        try:
+            value = parse_number(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    return int(value) if 0 <= value < _MOST_COUNTED and value == int(value) else None
+
+
+_MOST_COUNTED = 10**15
