@@ -12,6 +12,11 @@ from decimal import Decimal
 # amount, duration or id of a call needs more than two.
 _NUMBER = re.compile(r"-?[0-9]{1,38}(?:\.[0-9]{1,38})?(?:[eE][+-]?[0-9]{1,2})?")
 
+LARGEST_EXPONENT = 38 + 99
+"""The largest power of ten in a number within the bounds."""
+
+_MOST_COUNTED = 10**15
+
 # Up to this length, a number without an exponent is within the bounds.
 _SHORT = 38
 
@@ -47,6 +52,3 @@ def parse_count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
     return int(value) if 0 <= value < _MOST_COUNTED and value == int(value) else None
-
-
-_MOST_COUNTED = 10**15

@@ -2,9 +2,9 @@
 
 from trackdrive_assets.api.privacy import outline
 from trackdrive_assets.doctor.descriptions import REPORT_IT, no_calls
-from trackdrive_assets.doctor.finding import Finding, Result, differs, failed, inconclusive, ok
+from trackdrive_assets.doctor.finding import Finding, Result, differs, inconclusive, ok
 from trackdrive_assets.doctor.replies import Replies, rows_of
-from trackdrive_assets.tables.values import boolean
+from trackdrive_assets.tables.values import boolean, is_known_flag
 
 _MONEY_COLUMNS = {
     "revenue": ("revenue", "buyer_revenue"),
@@ -31,7 +31,7 @@ def money(replies: Replies) -> Finding:
             missing.append(name)
             continue
         conversion = _CONVERSION_OF.get(name)
-        paid = rows if conversion is None else [row for row in rows if _boolean(row.get(conversion))]
+        paid = rows if conversion is None else [row for row in rows if boolean(row.get(conversion))]
         if not paid:
             unknown.append(name)
         elif all(row.get(column) in {None, ""} for row in paid for column in columns):
@@ -53,22 +53,16 @@ def not_converted(replies: Replies) -> Finding:
     if not rows:
         return no_calls(replies)
     values = [row[column] for row in rows for column in _CONVERSION_OF.values() if column in row]
-    unreadable = {_literal(value) for value in values if _boolean(value) is None}
-    if unreadable:
-        return failed(f"Not understood: {', '.join(sorted(unreadable))}. It fails every run. {REPORT_IT}")
-    literals = {_literal(value) for value in values if not _boolean(value)}
+    unknown = {_literal(value) for value in values if not is_known_flag(value)}
+    if unknown:
+        return differs(
+            f"Unknown: {', '.join(sorted(unknown))}. The lake has null, and the word in `extra`. {REPORT_IT}"
+        )
+    literals = {_literal(value) for value in values if not boolean(value)}
     if not literals:
         return inconclusive("no unconverted call in this period. Try a larger --days.")
     result = Result.OK if literals == {"null"} else Result.DIFFERS
     return Finding(result, f"Written as {' and '.join(sorted(literals))}.")
-
-
-def _boolean(value: object) -> bool | None:
-    """Return the boolean of a conversion column; None if runs cannot read it."""
-    try:
-        return bool(boolean(value))
-    except ValueError:
-        return None
 
 
 def _literal(value: object) -> str:

@@ -6,13 +6,16 @@ from itertools import accumulate, chain, compress, pairwise
 
 import pyarrow as pa
 
-from trackdrive_assets.tables.columns import CALL_KEYS, CALLS, INSTANT, TEXT, TOKENS, Column
+from trackdrive_assets.tables.columns import BOOLEAN, CALL_KEYS, CALLS, INSTANT, TEXT, TOKENS, Column
 from trackdrive_assets.tables.errors import MalformedRow, UnreadableValue
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, REQUIRED_COLUMNS, TOKEN_PREFIX, Exclusion
-from trackdrive_assets.tables.values import ABSENT, Values, json_text, parse_column, text
+from trackdrive_assets.tables.values import ABSENT, Values, is_known_flag, json_text, parse_column, text
 
 Keys = Mapping[str, Sequence[object]]
 """The values of each key in all calls, as decoded from JSON. `ABSENT` where a call lacks the key."""
+
+_FLAGS = tuple(column.name for column in CALLS.columns if column.type == BOOLEAN)
+_TEXT_OR_ABSENT = frozenset({str, type(ABSENT)})
 
 
 def parse_calls(
@@ -45,12 +48,10 @@ def parse_calls(
 def _parse_column(column: Column, keys: Keys, kept: Keys, length: int, fetched_at: datetime) -> Values:
     match column.name:
         case "tokens":
-            return _tokens({key: kept[key] for key in kept if key.startswith(TOKEN_PREFIX)}, length)
+            return _tokens(keys, {key: kept[key] for key in kept if key.startswith(TOKEN_PREFIX)}, length)
         case "extra":
-            undocumented = kept.keys() - CALL_KEYS
-            return _extra(
-                {key: kept[key] for key in undocumented if not key.startswith(TOKEN_PREFIX)}, length
-            )
+            undocumented = [key for key in kept.keys() - CALL_KEYS if not key.startswith(TOKEN_PREFIX)]
+            return _extra(keys, {**{key: kept[key] for key in undocumented}, **_unknown_words(kept)}, length)
         case "fetched_at":
             return pa.repeat(pa.scalar(fetched_at, INSTANT), length)
     if column.name not in keys and column.name not in REQUIRED_COLUMNS:
@@ -61,7 +62,9 @@ def _parse_column(column: Column, keys: Keys, kept: Keys, length: int, fetched_a
             _require_values(column, values)
         return parse_column(column, values)
     except UnreadableValue as error:
-        raise _malformed_call(keys, column, values, error) from error
+        raise _malformed_call(
+            keys, column.name, error.position, values[error.position], error.expected
+        ) from error
 
 
 def _require_values(column: Column, values: Sequence[object]) -> None:
@@ -70,47 +73,68 @@ def _require_values(column: Column, values: Sequence[object]) -> None:
             raise UnreadableValue(position, f"a value, because every call has a {column.name}")
 
 
-def _malformed_call(
-    keys: Keys, column: Column, values: Sequence[object], error: UnreadableValue
-) -> MalformedRow:
-    uuid = keys["uuid"][error.position] if "uuid" in keys else None
+def _malformed_call(keys: Keys, field: str, position: int, value: object, expected: str) -> MalformedRow:
+    uuid = keys["uuid"][position] if "uuid" in keys else None
     is_named = isinstance(uuid, str) and uuid != ""
     return MalformedRow(
-        f"Call {uuid}" if is_named else f"Call {error.position + 1} of the page",
-        column.name,
-        values[error.position],
-        error.expected,
+        f"Call {uuid}" if is_named else f"Call {position + 1} of the page",
+        field,
+        value,
+        expected,
         uuid=str(uuid) if is_named else None,
     )
 
 
-def _tokens(tags: Keys, length: int) -> Values:
+def _unknown_words(kept: Keys) -> Keys:
+    """Return the words of the boolean columns that mean neither true nor false, such as `Duplicate`."""
+    flags = [name for name in _FLAGS if name in kept]
+    words = {name: [ABSENT if is_known_flag(value) else value for value in kept[name]] for name in flags}
+    return {name: values for name, values in words.items() if any(value is not ABSENT for value in values)}
+
+
+def _tokens(keys: Keys, tags: Keys, length: int) -> Values:
     """Return the tags of each call as a map, in order of name. A call without tags has null."""
     if not tags:
         return pa.nulls(length, TOKENS)
-    keys = sorted(tags)
-    names = [key.removeprefix(TOKEN_PREFIX) for key in keys] * length
-    rows = list(zip(*(tags[key] for key in keys), strict=True))
+    tag_keys = sorted(tags)
+    names = [key.removeprefix(TOKEN_PREFIX) for key in tag_keys] * length
+    rows = list(zip(*(_tag_texts(keys, key, tags[key]) for key in tag_keys), strict=True))
     values = list(chain.from_iterable(rows))
     is_present = [value is not ABSENT for value in values]
-    ends = list(accumulate((len(keys) - row.count(ABSENT) for row in rows), initial=0))
+    ends = list(accumulate((len(tag_keys) - row.count(ABSENT) for row in rows), initial=0))
     # Arrow represents a null map by a null offset.
     offsets = [None if end == following else end for end, following in pairwise([*ends, -1])]
-    present = compress(values, is_present)
     return pa.MapArray.from_arrays(
         pa.array(offsets, pa.int32()),
         pa.array(list(compress(names, is_present)), TEXT),
-        pa.array([value if type(value) is str else text(value) for value in present], TEXT),
+        pa.array(list(compress(values, is_present)), TEXT),
     )
 
 
-def _extra(undocumented: Keys, length: int) -> Values:
+def _tag_texts(keys: Keys, key: str, values: Sequence[object]) -> Sequence[object]:
+    """Return the values of one tag as texts. `ABSENT` stays."""
+    if set(map(type, values)) <= _TEXT_OR_ABSENT:
+        return values
+    texts: list[object] = []
+    for position, value in enumerate(values):
+        try:
+            texts.append(ABSENT if value is ABSENT else text(value))
+        except ValueError as error:
+            raise _malformed_call(keys, key, position, value, "a text") from error
+    return texts
+
+
+def _extra(keys: Keys, undocumented: Keys, length: int) -> Values:
     """Return the keys without a column as JSON text. A call without such keys has null."""
     if not undocumented:
         return pa.nulls(length, TEXT)
-    keys = sorted(undocumented)
-    rows = (
-        {key: value for key, value in zip(keys, row, strict=True) if value is not ABSENT}
-        for row in zip(*(undocumented[key] for key in keys), strict=True)
-    )
-    return pa.array([json_text(row) if row else None for row in rows], TEXT)
+    names = sorted(undocumented)
+    texts: list[str | None] = []
+    for position, row in enumerate(zip(*(undocumented[name] for name in names), strict=True)):
+        fields = {name: value for name, value in zip(names, row, strict=True) if value is not ABSENT}
+        try:
+            texts.append(json_text(fields) if fields else None)
+        except ValueError as error:
+            expected = "values that are not nested so deep"
+            raise _malformed_call(keys, "extra", position, fields, expected) from error
+    return pa.array(texts, TEXT)

@@ -178,7 +178,12 @@ CALLS = Table(
         _column("hangup_cause", TEXT, "Technical reason why the call ended."),
         _column("hangup_reason", TEXT, "Who hung up. The legacy API's counterpart of hangup_cause."),
         Column("tokens", TOKENS, "The call's tags by name. Null if it has none."),
-        Column("extra", JSON_TEXT, "JSON of all keys that have no column here. Null if there are none."),
+        Column(
+            "extra",
+            JSON_TEXT,
+            "JSON of all keys that have no column here, and of words in a boolean column that mean neither "
+            "true nor false. Null if there are none.",
+        ),
         Column("fetched_at", INSTANT, "When the call was fetched from the API."),
     ),
 )

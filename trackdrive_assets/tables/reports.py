@@ -37,7 +37,7 @@ def parse_report(rows: Rows, *, category: str) -> pa.RecordBatch:
 
 def _parse_column(column: Column, rows: Rows, category: str) -> Values:
     if column.name == "row":
-        return pa.array([json_text(row) for row in rows], TEXT)
+        return pa.array([_row_text(row, position) for position, row in enumerate(rows)], TEXT)
     keys = [_key_of(column, row, category, position) for position, row in enumerate(rows)]
     values = [row.get(key) for row, key in zip(rows, keys, strict=True)]
     if column.name == "group_value":
@@ -47,6 +47,13 @@ def _parse_column(column: Column, rows: Rows, category: str) -> Values:
     except UnreadableValue as error:
         position = error.position
         raise MalformedRow(_name(position), keys[position], values[position], error.expected) from error
+
+
+def _row_text(row: Mapping[str, object], position: int) -> str:
+    try:
+        return json_text(row)
+    except ValueError as error:
+        raise MalformedRow(_name(position), "the row", row, "an object that is not nested so deep") from error
 
 
 def _key_of(column: Column, row: Mapping[str, object], category: str, position: int) -> str:

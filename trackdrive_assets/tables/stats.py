@@ -51,7 +51,7 @@ def _parse_column(column: Column, rows: Sequence[Mapping[str, Any]]) -> Values:
         return parse_column(column, values)
     except UnreadableValue as error:
         row = rows[error.position]
-        name = f"Statistics from {row['interval_start']} of group {row['group_value']!r}"
+        name = f"Row {error.position + 1} of the statistics, from {row['interval_start']}"
         raise MalformedRow(name, column.name, values[error.position], error.expected) from error
 
 

@@ -6,10 +6,9 @@ usual forms, else value by value. Which columns exist is in `columns`.
 
 from __future__ import annotations
 
-import html
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, ClassVar, TypeAlias
@@ -18,6 +17,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trackdrive_assets.numbers import LARGEST_EXPONENT, parse_number
 from trackdrive_assets.tables.columns import BOOLEAN, COUNT, INSTANT, MONEY, SECONDS, TEXT, Column
 from trackdrive_assets.tables.errors import UnreadableValue
 
@@ -44,8 +44,14 @@ _SMALLEST_AMOUNT = Decimal("0.000001")
 _MONEY_CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _MONEY_LIMIT = Decimal(10) ** (MONEY.precision - MONEY.scale)
 _INTEGER_LIMIT = 2**63
+_MAX_DEPTH = 100
+_LONGEST_INSTANT = 64
 _SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)")
 _UTC_NAME = re.compile(r"\s*(?:UTC|GMT)$")
+
+# What Rails writes for these characters. Other entities are part of a text, like `&region` in a URL.
+_ENTITY = re.compile("&(?:amp|lt|gt|quot|#39);")
+_CHARACTERS = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'"}
 
 # Arrow has years that Python's datetime lacks. Such a value could be stored but not read back.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,19 +63,19 @@ _LAST_INSTANT = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microse
 
 
 def number(value: object) -> Decimal | None:
-    """Parse a finite number from a number or a numeric text. An empty text is null."""
+    """Parse a number, or a text of a number. An empty text is null."""
     if value is None or value is ABSENT:
         return None
     if isinstance(value, str):
-        if not (value := value.strip()):
-            return None
-    elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return parse_number(stripped) if (stripped := value.strip()) else None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError(value)
-    # The text of a float is the decimal that the API sent. Its binary value is only close to it.
-    parsed = Decimal(value if isinstance(value, int | Decimal) else str(value))
-    if not parsed.is_finite():
-        raise ValueError(value)
-    return parsed
+    if isinstance(value, float):
+        # The text of a float is the decimal that the API sent. Its binary value is only close to it.
+        return parse_number(str(value))
+    if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) <= LARGEST_EXPONENT):
+        raise ValueError("The number is too large to compute with.")
+    return Decimal(value)
 
 
 def money(value: object) -> Decimal | None:
@@ -105,12 +111,22 @@ def integer(value: object) -> int | None:
 
 
 def boolean(value: object) -> bool | None:
-    """Parse true or false. The API sends null for false, so the result is null only for an absent key."""
+    """Parse true or false. The API sends null for false.
+
+    The result is null for an absent key, and for a word that is not known.
+    """
+    return _BOOLEANS.get(_spelling(value))
+
+
+def is_known_flag(value: object) -> bool:
+    """Return whether a value means true, false or nothing."""
+    return _spelling(value) in _BOOLEANS
+
+
+def _spelling(value: object) -> Hashable:
     if isinstance(value, str):
-        value = value.strip().lower()
-    if isinstance(value, dict | list) or value not in _BOOLEANS:
-        raise ValueError(value)
-    return _BOOLEANS[value]
+        return value.strip().lower()
+    return value if isinstance(value, Hashable) else str(value)
 
 
 def instant(value: object) -> datetime | None:
@@ -119,6 +135,8 @@ def instant(value: object) -> datetime | None:
         return None
     if not isinstance(value, str):
         raise TypeError(value)
+    if len(value) > _LONGEST_INSTANT:
+        raise ValueError("A date and time is shorter.")
     if not (stripped := value.strip()):
         return None
     try:
@@ -145,8 +163,28 @@ def text(value: object) -> str | None:
 
 
 def json_text(value: object) -> str:
-    """Return a value as JSON, with the digits of its decimals and its keys in order."""
-    return _JSON.encode(value).decode()
+    """Return a value as JSON, with the digits of its decimals and its keys in order.
+
+    Raises:
+        ValueError: Objects or lists are nested so deep that programs can't read the text.
+    """
+    level: list[object] = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [member for inside in level for member in _members(inside)]
+        if not level:
+            return _JSON.encode(value).decode()
+    raise ValueError(f"More than {_MAX_DEPTH} levels.")
+
+
+def _members(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def unescape(value: str) -> str:
+    """Replace the five entities that Rails writes, once: `&amp;lt;` becomes `&lt;`."""
+    return _ENTITY.sub(lambda found: _CHARACTERS[found[0]], value)
 
 
 # One column
@@ -194,44 +232,43 @@ class _IntegerParser(TypeParser):
         return pa.array(values, COUNT)
 
 
+def _usual_number(value: int | Decimal | str | None) -> int | Decimal | None:
+    if isinstance(value, str):
+        return parse_number(value) if value else None
+    return value
+
+
 class _MoneyParser(TypeParser):
-    expected = "an amount of money below a trillion"
+    expected = "an amount below a trillion, like 10.50"
     fast_types = frozenset({int, Decimal, str})
 
     def scalar(self, value: object) -> Decimal | None:
         return money(value)
 
     def vectorized(self, values: Sequence[Any]) -> Values:
-        amounts = [value if type(value) is not str else Decimal(value) if value else None for value in values]
-        try:
-            return pa.array(amounts, MONEY)
-        except pa.ArrowInvalid:
-            # Arrow refuses an amount with more than six decimals. It also refuses the rounded amounts if one
-            # is not finite or too large, and `scalar` finds out which.
-            rounded = [
-                None if value is None else Decimal(value).quantize(_SMALLEST_AMOUNT, context=_MONEY_CONTEXT)
-                for value in amounts
-            ]
-            return pa.array(rounded, MONEY)
+        # Arrow misreads some amounts with more than 38 decimals, so all are rounded first.
+        amounts = [
+            None if sent is None else Decimal(sent).quantize(_SMALLEST_AMOUNT, context=_MONEY_CONTEXT)
+            for sent in map(_usual_number, values)
+        ]
+        return pa.array(amounts, MONEY)
 
 
 class _SecondsParser(TypeParser):
     expected = "a number of seconds"
-    fast_types = frozenset({int, float, Decimal, str})
+    fast_types = frozenset({int, Decimal, str})
 
     def scalar(self, value: object) -> float | None:
         return seconds(value)
 
     def vectorized(self, values: Sequence[Any]) -> Values | None:
-        numbers = [
-            None if value is None or (type(value) is str and not value) else float(value) for value in values
-        ]
+        numbers = [None if sent is None else float(sent) for sent in map(_usual_number, values)]
         column = pa.array(numbers, SECONDS)
         return column if pc.all(pc.is_finite(column)).as_py() is not False else None
 
 
 class _BooleanParser(TypeParser):
-    expected = "Converted, Repeat, true, false or nothing"
+    expected = "any value"
     fast_types = frozenset({str, bool, int, type(ABSENT)})
 
     def scalar(self, value: object) -> bool | None:
@@ -270,7 +307,8 @@ def parse_column(column: Column, values: Sequence[object]) -> Values:
 
     Args:
         column: The column, whose type decides how its values are parsed.
-        values: The values as decoded from JSON. `ABSENT` is the value of a key that a row lacks.
+        values: The values as decoded from JSON, with the numbers of `json_number`. `ABSENT` is the value of a
+            key that a row lacks.
 
     Raises:
         UnreadableValue: A value can't be parsed. The first such value is named.
@@ -307,5 +345,5 @@ def _unescape(column: Values) -> Values:
         return column
     # Many rows share few names, so each name is unescaped once.
     names = column.dictionary_encode()
-    unescaped = [None if name is None else html.unescape(name) for name in names.dictionary.to_pylist()]
+    unescaped = [None if name is None else unescape(name) for name in names.dictionary.to_pylist()]
     return pa.array(unescaped, TEXT).take(names.indices)

@@ -1,5 +1,6 @@
 """Parsing a whole column at once and parsing value by value give the same result."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trackdrive_assets.numbers import json_number
 from trackdrive_assets.tables import values
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.values import ABSENT, parse_column
 
 COLUMNS = {column.name: column for column in CALLS.columns}
+IS_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 AMOUNTS = st.decimals(min_value=-(10**11), max_value=10**11, places=8)
 INSTANTS = st.datetimes(timezones=st.just(UTC))
 
@@ -67,8 +70,10 @@ CASES = [
     ParserCase(
         "hold_duration",
         values.seconds,
-        st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False) | AMOUNTS.map(str),
-        [98, 3.25, Decimal("4.5"), "74.0", ""],
+        st.integers(-(10**9), 10**9)
+        | st.floats(-1e9, 1e9).map(lambda value: round(value, 9))
+        | AMOUNTS.map(str),
+        [98, Decimal("4.5"), "74.0", ""],
     ),
     ParserCase(
         "buyer_converted",
@@ -106,3 +111,46 @@ def test_usual_values_are_parsed_at_once(case: ParserCase, monkeypatch: pytest.M
 def test_a_column_of_absent_keys_is_null(case: ParserCase) -> None:
     parsed = parse_column(COLUMNS[case.column], [ABSENT, ABSENT])
     assert (parsed.type, parsed.null_count) == (COLUMNS[case.column].type, 2)
+
+
+# Texts and numbers as `json_number` and msgspec give them, with those that attack a parser.
+EXPONENTS = st.sampled_from([0, 1, 37, 38, 39, 99, 100, 308, 999_999_999])
+ODD_NUMBERS = st.builds(
+    lambda sign, digits, fraction, e, exponent: f"{sign}{digits}{fraction}{e}{exponent}",
+    st.sampled_from(["", "-", "+"]),
+    st.integers(0, 10**45).map(str) | st.sampled_from(["1_000", "1,000", "\u0661", "007", ""]),
+    st.sampled_from(["", ".", ".5", "." + "0" * 50 + "1", ".123456789012345678901234567890"]),
+    st.sampled_from(["e", "E+", "e-"]),
+    EXPONENTS,
+)
+ODD_TEXTS = st.sampled_from(
+    ["nan", "NaN", "inf", "-Infinity", "0x10", " 5 ", "", "1e5", "Duplicate", "\0", " "]
+)
+JSON_VALUES = (
+    ODD_NUMBERS
+    | ODD_TEXTS
+    | st.text(max_size=5)
+    | ODD_NUMBERS.filter(IS_JSON_NUMBER.fullmatch).map(json_number)
+    | st.decimals(allow_nan=False, allow_infinity=False).map(str).map(json_number)
+    | st.integers(-(10**400), 10**400)
+    | INSTANT_TEXTS
+    | st.sampled_from([None, ABSENT, True, False, [], {}, [1], {"a": Decimal("1.5")}])
+)
+
+
+def outcome(parse: Callable[[], object]) -> object:
+    """Return the result, or that the value can't be read."""
+    try:
+        return parse()
+    except (ValueError, TypeError, ArithmeticError):
+        return "unreadable"
+
+
+@PARAMETERS
+@given(value=JSON_VALUES)
+def test_an_odd_value_is_parsed_alike_alone_and_in_a_column(case: ParserCase, value: object) -> None:
+    alone = outcome(lambda: case.function(value))
+    assert outcome(lambda: parse_column(COLUMNS[case.column], [value]).to_pylist()[0]) == alone
+    beside = [value, *case.usual]
+    expected = alone if alone == "unreadable" else [alone, *map(case.function, case.usual)]
+    assert outcome(lambda: parse_column(COLUMNS[case.column], beside).to_pylist()) == expected

@@ -1,5 +1,6 @@
 """How values of the API become typed values."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -8,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trackdrive_assets.api.envelope import encode
 from trackdrive_assets.tables.errors import MalformedRow
+from trackdrive_assets.tables.exclusion import Exclusion
+from trackdrive_assets.tables.reports import parse_report
 from trackdrive_assets_tests.support.api_calls import api_call, parsed, parsed_field
+
+NO_NUMBERS = [
+    "1_000", "1,000", "1 000", "+1", "nan", "NaN", "inf", "-Infinity", "0x1F", ".5", "5.", "1e", "--1", "$1",
+    "\u0661\u0662", "1e3000000", "1e-999999999", "9" * 39, "0." + "0" * 39,
+]  # fmt: skip
+"""Texts that are not numbers, or too large to compute with."""
 
 
 @pytest.mark.parametrize(
@@ -31,15 +41,29 @@ def test_a_boolean_without_a_key_is_null() -> None:
     assert parsed(api_call())[0]["buyer_converted"] is None
 
 
-@pytest.mark.parametrize("value", ["maybe", 2, ["Converted"], {}])
-def test_an_unknown_boolean_is_malformed(value: object) -> None:
-    with pytest.raises(MalformedRow, match=r"buyer_converted is .*expected Converted, Repeat"):
-        parsed_field("buyer_converted", value)
+@pytest.mark.parametrize("value", ["Duplicate", 2, Decimal("0.5"), ["Converted"], {"a": "b"}])
+@pytest.mark.parametrize("field", ["buyer_converted", "traffic_source_repeat_caller"])
+def test_an_unknown_word_of_a_flag_is_null_and_kept_in_extra(field: str, value: object) -> None:
+    known, unknown = parsed(api_call(**{field: "Converted"}), api_call(mood="2", **{field: value}))
+    assert (known[field], known["extra"]) == (True, None)
+    assert (unknown[field], json.loads(unknown["extra"])) == (
+        None,
+        json.loads(encode({"mood": "2", field: value})),
+    )
+
+
+def test_the_word_of_an_excluded_flag_is_not_kept() -> None:
+    (call,) = parsed(api_call(buyer_converted="Duplicate"), exclude=Exclusion.of("buyer_converted"))
+    assert (call["buyer_converted"], call["extra"]) == (None, None)
 
 
 @pytest.mark.parametrize(
     ("value", "amount"),
     [
+        ("1e-2", "0.010000"),
+        ("0.105E2", "10.500000"),
+        (Decimal("1e-99"), "0.000000"),
+        (Decimal("1.23456789E-37"), "0.000000"),
         (Decimal("0.07500000000000001"), "0.075000"),
         (0.07500000000000001, "0.075000"),
         (0.1, "0.100000"),
@@ -64,7 +88,16 @@ def test_missing_money_is_null_and_not_zero(value: object) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["NaN", "Infinity", float("nan"), float("inf"), Decimal("sNaN"), Decimal(10) ** 12, "ten", True, [1]],
+    [
+        *NO_NUMBERS,
+        float("nan"),
+        float("inf"),
+        Decimal("sNaN"),
+        Decimal(10) ** 12,
+        "ten",
+        True,
+        [1],
+    ],
 )
 def test_a_value_that_is_not_an_amount_is_malformed(value: object) -> None:
     with pytest.raises(MalformedRow, match="revenue"):
@@ -90,7 +123,7 @@ def test_an_id_may_have_64_bits(value: int, sent: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [1.5, "1.5", "tsUSCA", True, 2**63, -(2**63) - 1, Decimal("1e400"), {"id": 1}]
+    "value", [*NO_NUMBERS, 1.5, "1.5", "tsUSCA", True, 2**63, -(2**63) - 1, Decimal("1e400"), {"id": 1}]
 )
 def test_an_id_must_be_a_whole_number_of_64_bits(value: object) -> None:
     with pytest.raises(MalformedRow, match="expected a whole number"):
@@ -106,7 +139,7 @@ def test_a_duration_is_seconds(value: object, duration: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), "NaN", "-1e999", Decimal("1e999"), True, "long"]
+    "value", [*NO_NUMBERS, float("nan"), float("inf"), "-1e999", Decimal("1e999"), 10**400, True, "long"]
 )
 def test_a_value_that_is_not_a_duration_is_malformed(value: object) -> None:
     with pytest.raises(MalformedRow, match="expected a number of seconds"):
@@ -138,6 +171,7 @@ def test_an_instant_is_parsed_with_its_offset(value: object, expected: datetime 
         "0001-01-01T00:00:00+05:00",
         "9999-12-31T23:59:59-05:00",
         "yesterday",
+        "2024-03-28T15:16:49" + " " * 100_000 + "x",
         1719610895,
     ],
 )
@@ -163,6 +197,8 @@ def test_an_instant_is_equal_in_every_zone_and_form(moment: datetime, minutes: i
     [
         (1070, "1070"),
         (Decimal("1.50"), "1.50"),
+        ("1e500000000", "1e500000000"),
+        (10**30, "1" + "0" * 30),
         (True, "true"),
         (False, "false"),
         ("", ""),
@@ -179,6 +215,24 @@ def test_text_keeps_every_value(value: object, text: str | None) -> None:
 )
 def test_display_names_are_unescaped(name: str) -> None:
     assert parsed_field(name, "Auto &amp; Home") == "Auto & Home"
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("&amp;&lt;&gt;&quot;&#39;", "&<>\"'"),
+        ("&amp;lt;", "&lt;"),
+        ("&amp;amp;lt;", "&amp;lt;"),
+        ("geo=1&region=us", "geo=1&region=us"),
+        ("a&copy=1&not=2&lt=5&amp=6", "a&copy=1&not=2&lt=5&amp=6"),
+        ("&copy;&eacute;&#x27;&#34;&nbsp;&AMP;", "&copy;&eacute;&#x27;&#34;&nbsp;&AMP;"),
+    ],
+)
+def test_only_the_five_entities_of_rails_are_decoded_once(sent: str, name: str) -> None:
+    assert parsed_field("buyer", sent) == name
+    assert parse_report([{"name": sent, "id": 1, "calls": 2}], category="buyer_id")[
+        "group_name"
+    ].to_pylist() == [name]
 
 
 def test_other_texts_stay_escaped() -> None:
