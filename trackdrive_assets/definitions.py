@@ -71,6 +71,7 @@ def trackdrive_resource(settings: Settings) -> TrackdriveResource:
     return TrackdriveResource(
         subdomain=settings.subdomain,
         base_url=settings.base_url,
+        auth_token_in=settings.auth_token_in,
         per_page=settings.per_page,
         max_concurrency=settings.max_concurrency,
         requests_per_second=settings.requests_per_second,

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from trackdrive_assets.api.addresses import address_fault
 from trackdrive_assets.tables.exclusion import Exclusion
 
 YEARS = range(2000, 2100)
@@ -113,6 +114,7 @@ def parse_base_url(value: Any) -> str:
         raise InvalidValue("remove the credentials; they have their own variables")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise InvalidValue(f"remove everything after {parts.netloc}; the path /api/v1 is added to it")
+    _require_safe(str(value))
     return f"{parts.scheme}://{parts.netloc.lower().removesuffix(':')}"
 
 
@@ -124,6 +126,18 @@ def parse_url(advice: str, *, is_folder: bool = False) -> Parse:
         return str(value).rstrip("/") if is_folder else str(value)
 
     return parse
+
+
+def parse_webhook_url(value: Any) -> str:
+    """Return a complete URL that may contain a secret."""
+    _url_parts(value, "use the complete URL of the webhook, such as https://hooks.example.com/…")
+    _require_safe(str(value))
+    return str(value)
+
+
+def _require_safe(url: str) -> None:
+    if fault := address_fault(url):
+        raise InvalidValue(fault)
 
 
 def _url_parts(value: Any, advice: str) -> SplitResult:

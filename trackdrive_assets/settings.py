@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
-from trackdrive_assets.api.auth import AuthToken, Credentials, KeyPair
+from trackdrive_assets.api.auth import TOKEN_PLACES, AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.errors import redact
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions, option_description
@@ -31,6 +31,7 @@ from trackdrive_assets.setting_values import (
     parse_subdomain,
     parse_time_zone,
     parse_url,
+    parse_webhook_url,
     require_printable,
 )
 from trackdrive_assets.tables.exclusion import Exclusion
@@ -81,6 +82,11 @@ class Settings:
     auth_token: str | None = _setting(
         None, "The legacy `auth_token` parameter. Used if no key pair is set.", parse_key(), is_secret=True
     )
+    auth_token_in: Literal["query", "header"] = _setting(
+        "query",
+        "Where the token is sent: `query`, the documented way, or `header`, as `Authorization: Token …`.",
+        parse_choice(TOKEN_PLACES),
+    )
     time_zone: str = _setting("UTC", "IANA name of the time zone of the days.", parse_time_zone)
     start_date: date = _setting(date(2024, 1, 1), "The first partition.", parse_date)
     lake: str = _setting("data", "Folder of the Parquet files and of trackdrive.duckdb.", parse_folder)
@@ -115,7 +121,7 @@ class Settings:
     webhook_url: str | None = _setting(
         None,
         "URL to which the sensor `report_failures` posts failed runs, as JSON.",
-        parse_url("use the complete URL of the webhook, such as https://hooks.example.com/…"),
+        parse_webhook_url,
         is_secret=True,
     )
     code_url: str | None = _setting(
@@ -208,7 +214,7 @@ class Settings:
                 f"{variable(missing[0])} is not set, but {variable(other)} is. A key pair needs both."
             )
         if self.auth_token:
-            return AuthToken(self.auth_token)
+            return AuthToken(self.auth_token, self.auth_token_in)
         raise SettingError(
             f"No credentials: set {variable('public_key')} and {variable('private_key')} (a Company Access "
             f"Token in the Trackdrive profile), or the legacy {variable('auth_token')}."

@@ -18,6 +18,7 @@ VARIABLES: list[tuple[str, Any, str, Any]] = [
     ("TRACKDRIVE_PUBLIC_KEY", None, "tdpubexample", "tdpubexample"),
     ("TRACKDRIVE_PRIVATE_KEY", None, "tdprvexample", "tdprvexample"),
     ("TRACKDRIVE_AUTH_TOKEN", None, "sesame", "sesame"),
+    ("TRACKDRIVE_AUTH_TOKEN_IN", "query", "header", "header"),
     ("TRACKDRIVE_TIME_ZONE", "UTC", "America/New_York", "America/New_York"),
     ("TRACKDRIVE_START_DATE", date(2024, 1, 1), "2023-02-28", date(2023, 2, 28)),
     ("TRACKDRIVE_LAKE", "data", "s3://bucket/lake", "s3://bucket/lake"),
@@ -92,6 +93,7 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
         ("TRACKDRIVE_BASE_URL", "https://", "use a scheme and a host"),
         ("TRACKDRIVE_BASE_URL", "http://[::1", "use a scheme and a host"),
         ("TRACKDRIVE_BASE_URL", "http://acme.example:port", "use a scheme and a host"),
+        ("TRACKDRIVE_BASE_URL", "http://acme.trackdrive.com", "use https, because"),
         ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com/api/v1", "remove everything after"),
         ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com?a=b", "remove everything after"),
         ("TRACKDRIVE_BASE_URL", "https://acme.trackdrive.com#a", "remove everything after"),
@@ -125,6 +127,7 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
         ("TRACKDRIVE_TIME_ZONE", "New_York", "use an IANA name such as America/New_York"),
         ("TRACKDRIVE_TIME_ZONE", "america/los_angelos", "use an IANA name such as America/Los_Angeles"),
         ("TRACKDRIVE_TIME_ZONE", "UTC+5", "this time zone does not exist"),
+        ("TRACKDRIVE_AUTH_TOKEN_IN", "body", "use one of query, header"),
         ("TRACKDRIVE_TIME_ZONE", "America/Nowhere", "this time zone does not exist"),
         ("TRACKDRIVE_TIME_ZONE", "America", "this time zone does not exist"),
         ("TRACKDRIVE_TIME_ZONE", "../etc/passwd", "this time zone does not exist"),
@@ -339,6 +342,7 @@ def test_the_key_pair_comes_before_the_token() -> None:
     pair = Settings(public_key="tdpubexample", private_key="tdprvexample", auth_token="sesame")
     assert pair.credentials == KeyPair("tdpubexample", "tdprvexample")
     assert Settings(auth_token="sesame").credentials == AuthToken("sesame")
+    assert Settings(auth_token="sesame", auth_token_in="header").credentials == AuthToken("sesame", "header")
 
 
 @pytest.mark.parametrize(
@@ -365,6 +369,12 @@ def test_no_credentials_are_an_error_that_names_every_way() -> None:
 def test_an_invalid_webhook_is_not_shown() -> None:
     message = error_of("TRACKDRIVE_WEBHOOK_URL", "hooks.example.com/s3cr3t")
     assert "use the complete URL of the webhook" in message
+
+
+def test_a_webhook_over_http_is_only_for_this_machine() -> None:
+    assert read("TRACKDRIVE_WEBHOOK_URL", "http://127.0.0.1:9093/a") == "http://127.0.0.1:9093/a"
+    message = error_of("TRACKDRIVE_WEBHOOK_URL", "http://hooks.example.com/s3cr3t")
+    assert "use https, because" in message
     assert "s3cr3t" not in message
 
 

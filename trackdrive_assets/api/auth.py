@@ -1,16 +1,22 @@
 """The two ways to authenticate, and which parts of the credentials may be shown.
 
 A key pair is sent in the Authorization header, the documented way of the current API. A token is sent in the
-query string, that of the legacy API. Proxies log URLs, so the key pair is the better choice.
+query string, that of the legacy API, or in the header. Proxies log URLs, so the header is the better choice.
 """
 
+import re
 from base64 import b64encode
 from dataclasses import dataclass, field
+from typing import Literal
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from trackdrive_assets.api.errors import CredentialError
+
+TokenPlace = Literal["query", "header"]
+TOKEN_PLACES: tuple[TokenPlace, ...] = ("query", "header")
+"""Where a token can be sent."""
 
 _SHOWN_LENGTH = 9
 _MIN_LENGTH_TO_SHOW = 12
@@ -62,30 +68,40 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class AuthToken:
-    """The `auth_token` parameter of the legacy API.
+    """The `auth_token` of the legacy API, or the token of a developer.
+
+    Attributes:
+        token: The token.
+        sent_in: One of `TOKEN_PLACES`.
 
     Raises:
-        CredentialError: The token is empty.
+        CredentialError: The token is empty, or cannot be in a header.
     """
 
     token: str = field(repr=False)
+    sent_in: TokenPlace = "query"
 
     def __post_init__(self) -> None:
         if not self.token:
             raise CredentialError("The auth token is empty. Set it, or a key pair.")
+        if self.sent_in == "header" and not re.fullmatch(r"[!-~]+", self.token):
+            raise CredentialError(
+                "The auth token contains a character that a header cannot have, such as a space or a line "
+                "break. Copy it again."
+            )
 
     def __str__(self) -> str:
-        return "the auth token"
+        return f"the auth token in the {self.sent_in} (TRACKDRIVE_AUTH_TOKEN_IN)"
 
     @property
     def auth(self) -> AuthBase:
-        """An empty authentication. It keeps requests from reading a .netrc file."""
-        return _NoHeader()
+        """The Authorization header, or none. Both keep requests from reading a .netrc file."""
+        return _AuthorizationHeader(f"Token {self.token}") if self.sent_in == "header" else _NoHeader()
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The query parameter with the token."""
-        return {"auth_token": self.token}
+        """The query parameter with the token, unless the header has it."""
+        return {} if self.sent_in == "header" else {"auth_token": self.token}
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from urllib.parse import quote, quote_plus
 
 EXCERPT_LENGTH = 300
+PROXY_CREDENTIALS = "Write its user and password into HTTPS_PROXY: http://user:password@host:port"
 # The base64 text of "tdpub" ends with I before a digit, and with J before a letter.
 _SECRET_SHAPES = re.compile(
     r"tdp(?:ub|rv)[0-9A-Za-z_-]+|dGRwdW[IJ][0-9A-Za-z+/=]*|(?<=auth_token=)[^&\s\"']+"
@@ -55,7 +56,7 @@ class RequestFailed(TrackdriveError):
 
 
 class AccessDenied(RequestFailed):
-    """401 or 403. The key is wrong, paused, not allowed from this address, or lacks a permission."""
+    """401, 403 or 407. The key is wrong, paused, not allowed from this address, or lacks a permission."""
 
 
 class NotFound(RequestFailed):
@@ -93,7 +94,13 @@ class IncompleteResponse(TrackdriveError):
 
 
 def error_for(
-    *, request: str, status: int, server_message: str, credentials: str, retry_after: float | None = None
+    *,
+    request: str,
+    status: int,
+    server_message: str,
+    credentials: str,
+    retry_after: float | None = None,
+    proxy: str | None = None,
 ) -> RequestFailed:
     """Return the error for an error response.
 
@@ -103,6 +110,7 @@ def error_for(
         server_message: The server's own message, redacted.
         credentials: A description of the key, without its secret.
         retry_after: The seconds of the Retry-After header.
+        proxy: The host and port of the proxy that the request went through; None without one.
     """
     explanation = f": {server_message}" if server_message else ", without an explanation"
     summary = f"{request} returned {status}{_phrase(status)}{explanation}"
@@ -111,7 +119,13 @@ def error_for(
             f"{summary}. Trackdrive refused {credentials}. Check in the Trackdrive profile that this key is "
             f"active and not paused, that it may be used from this machine's IP address, and that it has "
             f"the permission for {request}. A process reads the key when it starts: after a new key in the "
-            f"environment or in .env, start it again.",
+            f"environment or in .env, start it again.{_doubt_of(proxy)}",
+            request=request,
+            status=status,
+        )
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return AccessDenied(
+            f"{summary}. The proxy {proxy or 'on the way'} needs credentials. {PROXY_CREDENTIALS}.",
             request=request,
             status=status,
         )
@@ -126,6 +140,10 @@ def error_for(
     return Rejected(
         f"{summary}. Correct the request. A retry would fail again.", request=request, status=status
     )
+
+
+def _doubt_of(proxy: str | None) -> str:
+    return f" The request went through the proxy {proxy}, which may be what refused it." if proxy else ""
 
 
 def is_transient(status: int) -> bool:

@@ -16,7 +16,7 @@ from requests.utils import get_environ_proxies, select_proxy
 
 from trackdrive_assets.api.addresses import is_loopback
 from trackdrive_assets.api.connections import LARGEST_RESPONSE, ResponseOverdue, ResponseTooLarge
-from trackdrive_assets.api.errors import RequestFailed, Unavailable, is_transient
+from trackdrive_assets.api.errors import PROXY_CREDENTIALS, RequestFailed, Unavailable, is_transient
 from trackdrive_assets.api.options import ClientOptions
 
 # requests reads them in this order.
@@ -120,7 +120,7 @@ def _refused_by_proxy(
             request=request,
         )
     advice = (
-        "Write its user and password into HTTPS_PROXY: http://user:password@host:port"
+        PROXY_CREDENTIALS
         if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
         else "Ask its operator to allow the address, or add the address to NO_PROXY"
     )

@@ -37,7 +37,7 @@ from trackdrive_assets.api.errors import (
     redact,
 )
 from trackdrive_assets.api.http_responses import FIRST_ERROR_STATUS, RawResponse, Response
-from trackdrive_assets.api.network_errors import no_response
+from trackdrive_assets.api.network_errors import no_response, proxy_of
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.rate_limit import Clock, shared_rate_limiter
 from trackdrive_assets.api.usage import RequestGroup, Usage
@@ -216,6 +216,7 @@ class Transport:
             server_message=server_message,
             credentials=str(self.credentials),
             retry_after=retry.parse_retry_after(response.http.headers.get("Retry-After"), datetime.now(UTC)),
+            proxy=proxy_of(self.base_url),
         )
 
     def _decoded(self, response: Response, read: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:

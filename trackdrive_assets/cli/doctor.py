@@ -89,7 +89,7 @@ def _header(settings: Settings, now: datetime, requests: int) -> dict[str, str |
 
     return {
         "account": settings.address,
-        "credentials": "key pair" if isinstance(settings.credentials, KeyPair) else "auth_token",
+        "credentials": "key pair" if isinstance(settings.credentials, KeyPair) else str(settings.credentials),
         "time zone": settings.time_zone,
         "probed at": now.isoformat(timespec="seconds"),
         "requests": requests,

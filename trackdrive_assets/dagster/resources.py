@@ -46,6 +46,9 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
     public_key: str | None = _secret("public_key")
     private_key: str | None = _secret("private_key")
     auth_token: str | None = _secret("auth_token")
+    auth_token_in: str = Field(
+        default=Settings.auth_token_in, description=setting_description("auth_token_in")
+    )
     per_page: int = _option("per_page")
     max_concurrency: int = _option("max_concurrency")
     requests_per_second: float = _option("requests_per_second")
@@ -66,6 +69,7 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
             public_key=self.public_key,
             private_key=self.private_key,
             auth_token=self.auth_token,
+            auth_token_in=self.auth_token_in,  # type: ignore[arg-type]  # the settings validate it
             per_page=self.per_page,
             max_concurrency=self.max_concurrency,
             requests_per_second=self.requests_per_second,

@@ -34,6 +34,9 @@ _HOST = "127.0.0.1"
 _ROOT = "/api/v1/calls"
 _MAX_LOGGED_REQUESTS = 100_000
 
+Authorization = Literal["basic", "token", "auth_token", "other", "none"]
+"""The kind of credentials: a key pair, a token in the header or in the query, anything else, or none."""
+
 _Endpoint = Literal["list", "report", "stats", "call"]
 
 
@@ -45,7 +48,7 @@ class LoggedRequest:
     path: str
     params: dict[str, str]
     status: int
-    authorization: Literal["basic", "auth_token", "other", "none"]
+    authorization: Authorization
 
 
 class PortTakenError(Exception):
@@ -58,7 +61,7 @@ class Sandbox(Endpoints):
     Args:
         port: The port; 0 for a free one.
         public_key: The user name of HTTP Basic. `private_key` is the password.
-        auth_token: The token of the legacy API, a parameter.
+        auth_token: The token of the legacy API, a parameter or in the header.
         latency_ms: The milliseconds by which every response is late.
         faults: The faults from the start on.
         **account: The arguments of `Endpoints`.
@@ -221,6 +224,9 @@ class Sandbox(Endpoints):
             case "basic":
                 pair = base64.b64encode(f"{self.public_key}:{self.private_key}".encode())
                 return secrets.compare_digest(request.headers["authorization"].encode(), b"Basic " + pair)
+            case "token":
+                token = request.headers["authorization"].removeprefix("Token ")
+                return secrets.compare_digest(token.encode(), self.auth_token.encode())
             case "auth_token":
                 token = request.query_params["auth_token"]
                 return secrets.compare_digest(token.encode(), self.auth_token.encode())
@@ -257,10 +263,11 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _authorization(request: Request) -> Literal["basic", "auth_token", "other", "none"]:
+def _authorization(request: Request) -> Authorization:
     header = request.headers.get("authorization")
     if header:
-        return "basic" if header.startswith("Basic ") else "other"
+        kinds: dict[str, Authorization] = {"Basic": "basic", "Token": "token"}
+        return kinds.get(header.partition(" ")[0], "other")
     return "auth_token" if "auth_token" in request.query_params else "none"
 
 

@@ -610,15 +610,20 @@ def test_a_redirect_is_not_followed() -> None:
 # Authorization and connections.
 
 
-def test_a_key_pair_is_sent_in_the_header_and_a_token_as_parameter(still: Sandbox) -> None:
-    for credentials, way in ((keys_of(still), "basic"), (AuthToken(still.auth_token), "auth_token")):
+def test_credentials_are_sent_in_the_header_or_as_a_parameter(still: Sandbox) -> None:
+    ways: list[tuple[Credentials, str]] = [
+        (keys_of(still), "basic"),
+        (AuthToken(still.auth_token), "auth_token"),
+        (AuthToken(still.auth_token, "header"), "token"),
+    ]
+    for credentials, way in ways:
         with client_for(still.base_url, credentials) as client:
             next(client.calls())
         assert still.requests[-1].authorization == way
         assert ("auth_token" in still.requests[-1].params) == (way == "auth_token")
 
 
-@pytest.mark.parametrize("credentials", [PAIR, TOKEN])
+@pytest.mark.parametrize("credentials", [PAIR, TOKEN, AuthToken("open-sesame", "header")])
 def test_a_wrong_key_is_refused(still: Sandbox, credentials: Credentials) -> None:
     with client_for(still.base_url, credentials) as client, pytest.raises(AccessDenied):
         next(client.calls())
@@ -691,7 +696,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-@pytest.mark.parametrize("credentials", [PAIR, TOKEN, AuthToken("s/e&s=ame +")])
+@pytest.mark.parametrize(
+    "credentials", [PAIR, TOKEN, AuthToken("s/e&s=ame +"), AuthToken("s/e&s=ame", "header")]
+)
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 422, 500])
 def test_no_secret_is_in_an_error_or_log_if_the_server_repeats_it(
     caplog: pytest.LogCaptureFixture, credentials: Credentials, status: int
@@ -702,7 +709,7 @@ def test_no_secret_is_in_an_error_or_log_if_the_server_repeats_it(
     assert "GET /api/v1/calls" in shown
     assert not [secret for secret in credentials.secrets if secret in shown]
     # The same in the spelling of a URL.
-    assert not [value for value in credentials.parameters.values() if quote_plus(value) in shown]
+    assert not [secret for secret in credentials.secrets if quote_plus(secret) in shown]
     assert asked
 
 

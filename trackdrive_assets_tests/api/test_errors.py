@@ -39,6 +39,7 @@ def error_of(status: int, message: str = "because") -> RequestFailed:
     [
         (401, AccessDenied, True),
         (403, AccessDenied, True),
+        (407, AccessDenied, True),
         (404, NotFound, True),
         (400, Rejected, True),
         (422, Rejected, True),
@@ -77,6 +78,19 @@ def test_an_error_without_a_message_has_a_text_for_that() -> None:
 )
 def test_an_error_advises_what_to_do(status: int, advice: str) -> None:
     assert advice in str(error_of(status))
+
+
+@pytest.mark.parametrize(("status", "words"), [(403, "through the proxy p:1"), (407, "The proxy p:1 needs")])
+def test_a_refusal_names_the_proxy(status: int, words: str) -> None:
+    error = error_for(
+        request="GET /api/v1/calls", status=status, server_message="", credentials=str(PAIR), proxy="p:1"
+    )
+    assert words in str(error)
+    assert type(error) is AccessDenied
+
+
+def test_a_refusal_without_a_proxy_names_none() -> None:
+    assert "proxy" not in str(error_of(403))
 
 
 def test_a_refusal_shows_only_the_beginning_of_the_key() -> None:
@@ -144,7 +158,7 @@ def test_an_excerpt_does_not_cut_a_secret_in_two() -> None:
 
 
 def test_credentials_do_not_show_their_secrets() -> None:
-    for credentials in (PAIR, AuthToken("sesame")):
+    for credentials in (PAIR, AuthToken("sesame"), AuthToken("sesame", "header")):
         for text in (repr(credentials), str(credentials)):
             assert not [secret for secret in credentials.secrets if secret in text]
 
@@ -158,3 +172,11 @@ def test_half_a_key_pair_is_refused(public: str, private: str, named: str) -> No
 def test_an_empty_token_is_refused() -> None:
     with pytest.raises(CredentialError, match="token is empty"):
         AuthToken("")
+
+
+@pytest.mark.parametrize("token", ["sesame\n", "ses ame", "sésame"])
+def test_a_token_that_a_header_cannot_have_is_refused(token: str) -> None:
+    assert AuthToken(token).parameters == {"auth_token": token}
+    with pytest.raises(CredentialError, match="Copy it again") as caught:
+        AuthToken(token, "header")
+    assert token not in str(caught.value)
