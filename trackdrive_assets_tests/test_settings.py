@@ -111,6 +111,7 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
         ("TRACKDRIVE_BASE_URL", "https://[", "use a scheme and a host"),
         ("TRACKDRIVE_BASE_URL", "https://[::g]", "use a scheme and a host"),
         ("TRACKDRIVE_BASE_URL", "https://acme.track\ndrive.com", "a character that is not visible"),
+        ("TRACKDRIVE_BASE_URL", "http://127.0.0.1.example.com", "use https"),
         ("TRACKDRIVE_CODE_URL", "https://a..b/main", "its host is not a valid name"),
         ("TRACKDRIVE_CODE_URL", "http://[", "use the URL of the folder with README.md"),
         ("TRACKDRIVE_TIME_ZONE", "EST", "use America/New_York, or America/Panama, which has no daylight"),

@@ -4,7 +4,6 @@ CSV, JSON lines and Parquet are written batch by batch. A table is written at th
 its columns depend on all rows.
 """
 
-import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -17,14 +16,15 @@ from typing import BinaryIO
 import click
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trackdrive_assets.lake.atomic import atomic_replace
-from trackdrive_assets.lake.errors import write_error
+from trackdrive_assets.lake.atomic import open_replacement
 
+_FORMULA = r"\A([=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}])"
 FORMATS = ("table", "csv", "jsonl", "parquet")
 
 
@@ -59,7 +59,7 @@ def open_writer(format_: str, output: Path | None, schema: pa.Schema) -> Iterato
     Raises:
         LakeError: The file cannot be written.
     """
-    with nullcontext(sys.stdout.buffer) if output is None else _replace(output) as stream:
+    with nullcontext(sys.stdout.buffer) if output is None else open_replacement(output) as stream:
         writer = _writer(format_, stream, schema)
         yield writer
         writer.close()
@@ -78,24 +78,6 @@ def _writer(format_: str, stream: BinaryIO, schema: pa.Schema) -> Writer:
             return _TableWriter(stream, schema)
 
 
-@contextmanager
-def _replace(path: Path) -> Iterator[BinaryIO]:
-    # A device or a named pipe can be written, but not replaced.
-    is_replaceable = path.is_file() or not path.exists()
-    new = path.absolute().with_name(f".{path.name}.{os.getpid()}.tmp") if is_replaceable else path
-    try:
-        with new.open("wb") as stream:
-            yield stream
-    except OSError as error:
-        raise write_error("write", path, error.strerror or str(error)) from error
-    else:
-        if is_replaceable:
-            atomic_replace(new, path.absolute())
-    finally:
-        if is_replaceable:
-            new.unlink(missing_ok=True)
-
-
 class _CsvWriter(Writer):
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
         self._schema = pa.schema(
@@ -104,16 +86,25 @@ class _CsvWriter(Writer):
         self._writer = csv.CSVWriter(stream, self._schema)
 
     def write(self, batch: pa.RecordBatch) -> None:
-        columns = [
-            pa.array(map(_json_text, column.to_pylist(maps_as_pydicts="strict")), pa.string())
-            if pa.types.is_map(column.type)
-            else column
-            for column in batch.columns
-        ]
+        columns = [_csv_column(column) for column in batch.columns]
         self._writer.write(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _csv_column(column: pa.Array) -> pa.Array:
+    """Return a column of CSV. A map is JSON, and a text that a spreadsheet would run is escaped.
+
+    Spreadsheets run a cell that begins with one of some characters as a formula. A quote in front of it makes
+    it text. A phone number is no formula, and a column of numbers has no text.
+    """
+    if pa.types.is_map(column.type):
+        return pa.array(map(_json_text, column.to_pylist(maps_as_pydicts="strict")), pa.string())
+    if not pa.types.is_string(column.type):
+        return column
+    is_phone_number = pc.match_substring_regex(column, r"^\+[0-9]{5,15}$")
+    return pc.if_else(is_phone_number, column, pc.replace_substring_regex(column, _FORMULA, r"'\1"))
 
 
 class _JsonLinesWriter(Writer):

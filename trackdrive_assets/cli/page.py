@@ -36,4 +36,5 @@ def page(*, from_day: DayOption, to_day: DayOption, output: Path | None) -> None
         raise click.UsageError("--from is missing: the first day of the page.")
     account = urlsplit(settings.address).netloc if settings.subdomain or settings.base_url else None
     lake = Lake(settings.lake)
-    click.echo(write_page(lake, *days, output, time_zone=settings.time_zone, account=account))
+    written = write_page(lake, *days, output, time_zone=settings.time_zone, account=account)
+    click.echo(click.format_filename(written))

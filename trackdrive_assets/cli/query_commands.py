@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from trackdrive_assets.cli.query_options import (
     requested_window,
 )
 from trackdrive_assets.days import Window
-from trackdrive_assets.settings import Settings
+from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import Exclusion
@@ -126,16 +127,16 @@ def calls(
         batches = _batches(client.call_pages(query), schema, window, limit, settings.exclusion)
         written, matching = 0, None
         is_data_on_terminal = output is None and sys.stdout.isatty() and format_ != "table"
-        with (
-            open_writer(format_, output, schema) as writer,
-            progress_bar("calls", is_hidden=is_data_on_terminal) as show_progress,
-        ):
-            for batch, total_count in batches:
-                writer.write(batch)
-                written += batch.num_rows
-                matching = total_count if matching is None else matching
-                expected = matching if limit is None or matching is None else min(limit, matching)
-                show_progress(written, expected)
+        with progress_bar("calls", is_hidden=is_data_on_terminal) as show_progress:
+            # A request that fails leaves nothing on stdout, not even the head of a table.
+            first = list(islice(batches, 1))
+            with open_writer(format_, output, schema) as writer:
+                for batch, total_count in chain(first, batches):
+                    writer.write(batch)
+                    written += batch.num_rows
+                    matching = total_count if matching is None else matching
+                    expected = matching if limit is None or matching is None else min(limit, matching)
+                    show_progress(written, expected)
     if format_ == "table" and matching is not None and written == limit and matching > written:
         echo_err(f"{written:,} of {matching:,} calls. Use --limit for more, or --format csv for all.")
 
@@ -230,6 +231,11 @@ def report(
     """Print the account's totals by CATEGORY."""
     format_ = choose_format(format_, output, is_terminal=sys.stdout.isatty())
     with _account() as (settings, client):
+        if settings.exclusion.excludes_report(category):
+            raise click.UsageError(
+                f"The report by {category} is not shown, because {variable('exclude_columns')} is "
+                f"{','.join(settings.exclude_columns)}. Choose another category."
+            )
         if window := requested_window(settings.time_zone, from_day, to_day, parameters):
             parameters |= {"created_at_from": window.start, "created_at_to": window.end}
         rows = client.reports(category, Query(**parameters)).rows

@@ -16,6 +16,7 @@ import click
 from trackdrive_assets.api.query import Endpoint, Query
 from trackdrive_assets.cli.output import FORMATS
 from trackdrive_assets.days import Window, exact_day
+from trackdrive_assets.setting_values import YEARS, InvalidValue, parse_date
 
 Command = Callable[..., None]
 
@@ -49,9 +50,14 @@ class DayType(click.ParamType):  # type: ignore[type-arg]  # generic only in lat
         if value in {"today", "yesterday"}:
             return timedelta(days=-1 if value == "yesterday" else 0)
         try:
-            return date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a date. Use YYYY-MM-DD, today or yesterday.", parameter, context)
+            return parse_date(value)
+        except InvalidValue:
+            years = f"{YEARS[0]} to {YEARS[-1]}"
+            self.fail(
+                f"{value!r} is not a date. Use YYYY-MM-DD of the years {years}, today or yesterday.",
+                parameter,
+                context,
+            )
 
 
 def parameter_options(endpoint: Endpoint) -> Callable[[Command], Command]:

@@ -6,13 +6,18 @@ removes what the dead writer left. The content of the files is not decided here.
 
 import fcntl
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from trackdrive_assets.lake.errors import translate_os_errors
+from trackdrive_assets.lake.errors import translate_os_errors, write_error
+
+_SHOWN_LENGTH = 50
 
 
 @contextmanager
@@ -51,6 +56,47 @@ def atomic_replace(new: Path, path: Path) -> None:
         _flush(path.parent)
         # The folder of the day may be new as well.
         _flush(path.parent.parent)
+
+
+@contextmanager
+def open_replacement(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that replaces `path` at the end of the block. If the block raises, `path` is unchanged.
+
+    A link stays, and its target is replaced. The file keeps its mode; a new one gets that of the umask. The
+    new content is first in a file with a random name, which cannot be a link that another person made. A
+    device or a named pipe cannot be replaced, so it is written.
+
+    Raises:
+        LakeError: The file cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.exists() and not target.is_file():
+            with target.open("wb") as stream:
+                yield stream
+            return
+        new = target.with_name(f".{target.name[:_SHOWN_LENGTH]}.{secrets.token_hex(8)}.tmp")
+        descriptor = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                if target.exists():
+                    _copy_owner_and_mode(target, stream.fileno())
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            new.replace(target)
+        finally:
+            new.unlink(missing_ok=True)
+    except OSError as error:
+        raise write_error("write", path, error.strerror or str(error)) from error
+
+
+def _copy_owner_and_mode(path: Path, descriptor: int) -> None:
+    status = path.stat()
+    # Only root may give a file to another owner.
+    with suppress(PermissionError):
+        os.fchown(descriptor, status.st_uid, status.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
 
 
 def remove_stale_staging(path: Path) -> None:

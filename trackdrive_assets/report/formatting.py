@@ -1,5 +1,6 @@
 """Numbers, days and times as text for people. An unknown number is "unknown", never 0."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -7,6 +8,10 @@ from zoneinfo import ZoneInfo
 
 UNKNOWN = "unknown"
 NO_RATIO = "\N{EN DASH}"
+
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
 
 Number = int | float | Decimal
 
@@ -56,6 +61,14 @@ def format_days(days: Sequence[date]) -> str:
         else:
             runs.append([day])
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+
+
+def without_controls(value: object) -> object:
+    """Return a value of the page, a text without control characters.
+
+    Browsers and XML refuse some of them, and those that turn the direction of a text can forge a line.
+    """
+    return _CONTROLS.sub("", value) if type(value) is str else value
 
 
 def glossary(descriptions: Mapping[str, str]) -> Mapping[str, str]:

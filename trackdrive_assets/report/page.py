@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from trackdrive_assets.lake.atomic import open_replacement
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report import formatting
@@ -66,12 +67,12 @@ def write_page(
             "Run the partitions of a damaged file again."
         ) from error
     path = path or default_path(first, last)
+    text = render(data, time_zone=time_zone, account=account)
     try:
-        path.write_text(render(data, time_zone=time_zone, account=account), "utf-8")
-    except OSError as error:
-        raise PageError(
-            f"The report can't be written to {path}: {error.strerror}. Give another file."
-        ) from error
+        with open_replacement(path) as stream:
+            stream.write(text.encode())
+    except LakeError as error:
+        raise PageError(str(error)) from error
     return path
 
 
@@ -81,6 +82,7 @@ def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
         loader=PackageLoader("trackdrive_assets.report", ""),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=formatting.without_controls,
         trim_blocks=True,
         lstrip_blocks=True,
     )

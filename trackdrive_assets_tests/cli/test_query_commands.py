@@ -267,3 +267,36 @@ def test_a_full_disk_is_an_error_message(trackdrive: Trackdrive) -> None:
 def test_parquet_is_refused_in_a_terminal() -> None:
     with pytest.raises(click.UsageError, match="terminal can't show Parquet"):
         choose_format("parquet", None, is_terminal=True)
+
+
+@pytest.mark.parametrize(
+    ("category", "excluded"),
+    [
+        ("contact_id", "contact_id"),
+        ("CONTACT-ID", "Caller_Number"),
+        ("caller_number", "caller_number"),
+        ("contact_country", "caller_*"),
+    ],
+)
+def test_an_excluded_report_is_not_shown(
+    trackdrive: Trackdrive, sandbox: Sandbox, category: str, excluded: str
+) -> None:
+    outcome = trackdrive("report", category, TRACKDRIVE_EXCLUDE_COLUMNS=excluded)
+    assert outcome.exit_code == 2
+    assert f"because TRACKDRIVE_EXCLUDE_COLUMNS is {excluded}" in outcome.stderr
+    assert not sandbox.requests
+
+
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet", "table"])
+def test_excluded_columns_are_in_no_format(trackdrive: Trackdrive, sandbox: Sandbox, format_: str) -> None:
+    number = "+17195550199"
+    sandbox.rewrite = lambda row: row | {
+        "caller_number": number, "name": number, "token-caller_id": number, "ssn": number,
+        "token_values": f"caller_id:{number}", "contact_id": number,
+    }  # fmt: skip
+    exclude = {"TRACKDRIVE_EXCLUDE_COLUMNS": "Caller-Number,extra-SSN"}
+    for command in (["calls", "--limit", "9"], ["call", every_uuid(sandbox)[0]]):
+        outcome = trackdrive(*command, "--format", format_, **exclude)
+        assert outcome.exit_code == 0
+        assert number.encode() not in outcome.stdout_bytes
+        assert number.encode() in trackdrive(*command, "--format", "jsonl").stdout_bytes

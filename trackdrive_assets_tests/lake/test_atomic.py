@@ -1,10 +1,13 @@
 """Atomic replacement of a file: what readers see, and what errors and dead writers leave."""
 
+import os
+import secrets
+import stat
 from pathlib import Path
 
 import pytest
 
-from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
+from trackdrive_assets.lake.atomic import atomic_replace, open_replacement, staging_dir
 from trackdrive_assets.lake.errors import LakeError
 
 
@@ -87,3 +90,72 @@ def test_no_file_descriptor_stays_open(tmp_path: Path) -> None:
         with staging_dir(tmp_path / "calls.parquet"):
             pass
     assert next_descriptor() == before
+
+
+def replace_by(path: Path, content: bytes) -> None:
+    with open_replacement(path) as stream:
+        stream.write(content)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_replaced_file_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("old")
+    path.chmod(mode)
+    replace_by(path, b"new")
+    assert (path.read_text(), mode_of(path)) == ("new", mode)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        replace_by(tmp_path / "calls.csv", b"new")
+    finally:
+        os.umask(before)
+    assert mode_of(tmp_path / "calls.csv") == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path, *, exists: bool) -> None:
+    target, link = tmp_path / "there" / "target.csv", tmp_path / "link.csv"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    if exists:
+        target.write_text("old")
+        target.chmod(0o600)
+    replace_by(link, b"new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert not exists or mode_of(target) == 0o600
+    assert {path.name for path in tmp_path.rglob("*")} == {"there", "target.csv", "link.csv"}
+
+
+def test_a_link_laid_beside_a_file_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "calls.csv"
+    victim.write_text("precious")
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "guessed")
+    path.with_name(".calls.csv.guessed.tmp").symlink_to(victim)
+    with pytest.raises(LakeError, match="File exists"):
+        replace_by(path, b"new")
+    assert victim.read_text() == "precious"
+    assert not path.exists()
+
+
+def test_an_error_keeps_the_replaced_file(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text("old")
+    with pytest.raises(TypeError):
+        replace_by(path, "half")  # type: ignore[arg-type]  # what fails
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_with_the_longest_name_can_be_replaced(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 255)
+    replace_by(path, b"new")
+    assert path.read_text() == "new"

@@ -1,6 +1,7 @@
 """The numbers of the page, compared with sums of its calls that are computed by hand. It is parsed as XML."""
 
 import re
+import stat
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -362,7 +363,29 @@ def test_a_damaged_file_is_an_error_that_names_it(lake: Lake) -> None:
 def test_a_path_that_cannot_be_written_is_an_error_that_names_it(lake: Lake) -> None:
     two_days(lake)
     path = lake.root / "nowhere" / "page.html"
-    assert error_of(lake, DAY, NEXT, path).startswith(f"The report can't be written to {path}: No such file")
+    assert error_of(lake, DAY, NEXT, path).startswith(f"Can't write {path}: No such file")
+
+
+def test_the_file_keeps_its_mode_and_the_target_of_a_link(lake: Lake) -> None:
+    two_days(lake)
+    target, link = lake.root / "target.html", lake.root / "page.html"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    page(lake, DAY, NEXT)
+    assert link.is_symlink()
+    assert target.read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+def test_control_characters_are_left_out(lake: Lake) -> None:
+    name = "A\x00\x08\x0b\x1b[31mB\x7f\x85C\u202eD\u2028E\ufffe\uffffF <b>"
+    store(lake, DAY, [a_sale("1", "1", buyer_id=1, buyer=name, traffic_source_id=9, traffic_source=name)])
+    parsed = page(lake, DAY, DAY, account="ac\x1bme\u202e.example")
+    assert "A[31mBCDEF <b>" in table(parsed, "buyer")
+    text = (lake.root / "page.html").read_text("utf-8")
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert "acme.example" in text
 
 
 def test_the_default_path_is_in_the_current_folder(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
