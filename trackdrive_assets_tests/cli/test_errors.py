@@ -52,7 +52,7 @@ def test_a_malformed_value_is_exit_code_1(trackdrive: Trackdrive, sandbox: Sandb
     sandbox.rewrite = lambda row: row | {"revenue": "a lot"}
     outcome = trackdrive("calls")
     assert outcome.exit_code == 1
-    assert "revenue is 'a lot'" in outcome.stderr
+    assert "revenue is a text of 5 characters" in outcome.stderr
 
 
 def test_a_bug_is_shown_with_its_traceback(trackdrive: Trackdrive, monkeypatch: pytest.MonkeyPatch) -> None:
