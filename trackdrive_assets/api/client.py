@@ -19,15 +19,16 @@ from trackdrive_assets.api.errors import QueryError, UnreadableResponse
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions
 from trackdrive_assets.api.pagination import Page, Paging, paginate, report_ends
-from trackdrive_assets.api.privacy import short_outline
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import Row, RowDecoder
 from trackdrive_assets.api.transport import ROOT, Transport
 from trackdrive_assets.api.usage import RequestGroup, Usage
+from trackdrive_assets.privacy import outline
 
 # An id has a digit, so that it is not the name of another endpoint.
 _CALL_ID = re.compile(r"(?=.*\d)[0-9A-Za-z-]+")
+_NAMES_OF_CALL = frozenset({"uuid", "id"})
 Rows = TypeVar("Rows")
 
 
@@ -224,9 +225,12 @@ class Client:
         content = self._transport.json(method, f"calls/{uuid}", parameters).content
         if isinstance(content, dict):
             inside = content.get("call", content)
-            if isinstance(inside, dict):
+            # A GET without an id of a call is a message. The response to a DELETE may be empty.
+            if isinstance(inside, dict) and (method == "DELETE" or not _NAMES_OF_CALL.isdisjoint(inside)):
                 return inside
-        raise self._unreadable(f"{method} {ROOT}calls/{uuid}", content, "one call is an object")
+        raise self._unreadable(
+            f"{method} {ROOT}calls/{uuid}", content, "one call is an object with a uuid or an id"
+        )
 
     def _page_of_calls(self, parameters: dict[str, str], group: RequestGroup | None) -> Page:
         envelope = self._transport.json("GET", Endpoint.CALLS, parameters, self._calls.decode, group)
@@ -235,19 +239,14 @@ class Client:
     def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:
         request = f"GET {ROOT}{endpoint}"
         try:
-            rows = read(envelope.content)
+            return read(envelope.content)
         except responses.UnknownShape as unknown:
             raise self._unreadable(request, envelope.content, str(unknown)) from None
-        if envelope.errors and not rows:
-            # Only errors and no rows: that is not an empty list.
-            message = self._transport.excerpt(encode(envelope.errors))
-            raise UnreadableResponse(f"The response to {request} has errors and no rows: {message}")
-        return rows
 
     def _unreadable(self, request: str, content: object, reason: str) -> UnreadableResponse:
         return UnreadableResponse(
             f"The response to {request} has an unknown shape: {self._transport.redacted(reason)}. "
-            f"Its outline is {self._transport.redacted(short_outline(content))}. "
+            f"Its outline is {self._transport.redacted(outline(content))}. "
             "Please report this outline as an issue of trackdrive-assets."
         )
 

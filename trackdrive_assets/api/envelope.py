@@ -1,12 +1,12 @@
 """The envelope of a response: from the bytes of a body to its rows and its metadata.
 
-The rows are under the key that `metadata.root` names. Servers also return a bare array (`root=false`), and
-a `status` of 400 or more inside of HTTP 200. A `status` of any other form is content, such as the status of
-a call. `responses.py` reads the shapes of reports and statistics, and `pagination.py` the order of pages.
+The rows are under the key that `metadata.root` names. Servers also return a bare array (`root=false`).
+A `status` that is a number belongs to the envelope. Any other is content, such as the status of a call.
+`failures.py` decides whether a body states a failure, `responses.py` reads the shapes of reports and
+statistics, and `pagination.py` the order of pages.
 """
 
 import codecs
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +14,18 @@ from typing import Any
 import msgspec
 
 from trackdrive_assets.api.decoding import NotAnAnswer, NotJson, any_value, raw_members, repaired
+from trackdrive_assets.api.failures import (
+    STATEMENT_KEYS,
+    Failure,
+    failure_of_rows,
+    stated_failure,
+    status_number,
+)
+from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.numbers import parse_count
 
 _ENVELOPE_KEYS = frozenset({"status", "metadata", "errors", "checksum"})
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError)
-_STATUS_TEXT = re.compile(r"[0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -45,22 +52,26 @@ class Envelope:
     Attributes:
         content: The value of the root key: rows or aggregates. The whole body if there is no envelope.
         metadata: The metadata of the page.
-        status: The body's own `status`, if it has one.
-        errors: The body's own `errors`, if it has any.
+        failure: The failure that the body states. Its content is then no data.
     """
 
     content: Any
     metadata: Metadata
-    status: int | None = None
-    errors: Any = None
+    failure: Failure | None = None
 
 
-def open_envelope(body: bytes, decode_content: Callable[[msgspec.Raw | bytes], Any] = any_value) -> Envelope:
+def open_envelope(
+    body: bytes,
+    decode_content: Callable[[msgspec.Raw | bytes], Any] = any_value,
+    *,
+    method: str = "GET",
+) -> Envelope:
     """Decode a body.
 
     Args:
         body: The body of the response.
         decode_content: The decoder of the content, if the envelope names its root.
+        method: The method of the request.
 
     Raises:
         NotJson: The body is not JSON.
@@ -69,28 +80,28 @@ def open_envelope(body: bytes, decode_content: Callable[[msgspec.Raw | bytes], A
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
         try:
-            return _open(body, decode_content)
+            return _open(body, decode_content, method)
         except _NOT_JSON:
-            return _open(repaired(body), decode_content)
+            return _open(repaired(body), decode_content, method)
     except _NOT_JSON as error:
         raise NotJson(str(error)) from None
     except RecursionError:
         raise NotAnAnswer("its objects or lists are nested too deep") from None
 
 
-def _open(body: bytes, decode_content: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:
+def _open(body: bytes, decode_content: Callable[[msgspec.Raw | bytes], Any], method: str) -> Envelope:
     if not body.lstrip().startswith(b"{"):
-        return Envelope(decode_content(body), Metadata())
+        content = decode_content(body)
+        return Envelope(content, Metadata(), _failure_inside(content, method))
     members = raw_members(body)
     metadata = raw_members(members["metadata"]) if _is_object(members.get("metadata")) else {}
-    status = _own_status(members.get("status"))
-    errors = any_value(members["errors"]) if "errors" in members else None
-    return Envelope(
-        content=_content(members, _named_root(metadata), status, decode_content),
-        metadata=_read_metadata(metadata),
-        status=status,
-        errors=errors or None,
+    content = _content(members, _named_root(metadata), decode_content)
+    failure = (
+        stated_failure(_statements(members), members.keys(), method)
+        or stated_failure(_statements(metadata), metadata.keys() | {"id"}, method)
+        or _failure_inside(content, method)
     )
+    return Envelope(content, _read_metadata(metadata), failure)
 
 
 def encode(value: object) -> bytes:
@@ -101,15 +112,15 @@ def encode(value: object) -> bytes:
 def _content(
     members: Mapping[str, msgspec.Raw],
     root: str | None,
-    status: int | None,
     decode_content: Callable[[msgspec.Raw | bytes], Any],
 ) -> Any:
     if root is not None and root in members:
         return decode_content(members[root])
+    has_status = "status" in members and status_number(any_value(members["status"])) is not None
     content = {
         name: any_value(raw)
         for name, raw in members.items()
-        if name not in _ENVELOPE_KEYS or (name == "status" and status is None)
+        if name not in _ENVELOPE_KEYS or (name == "status" and not has_status)
     }
     has_envelope = len(content) < len(members)
     if has_envelope and len(content) == 1:
@@ -118,16 +129,22 @@ def _content(
     return content
 
 
+def _statements(members: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
+    """Return the members that can state a failure, decoded."""
+    return {name: any_value(members[name]) for name in STATEMENT_KEYS & members.keys()}
+
+
+def _failure_inside(content: Any, method: str) -> Failure | None:
+    """Return the failure that a body states in the place of its rows or of its only object."""
+    if isinstance(content, dict):
+        return stated_failure(content, content.keys() | {"id"}, method)
+    if isinstance(content, Rows):
+        return None if STATEMENT_KEYS.isdisjoint(content.columns) else failure_of_rows(content)
+    return failure_of_rows(content) if isinstance(content, list) else None
+
+
 def _is_object(raw: msgspec.Raw | None) -> bool:
     return raw is not None and bytes(raw).lstrip().startswith(b"{")
-
-
-def _own_status(raw: msgspec.Raw | None) -> int | None:
-    """Return the status of the envelope. None without one, or if `status` is content."""
-    status = None if raw is None else any_value(raw)
-    if isinstance(status, str) and _STATUS_TEXT.fullmatch(status):
-        return int(status)
-    return status if isinstance(status, int) and not isinstance(status, bool) else None
 
 
 def _named_root(metadata: Mapping[str, msgspec.Raw]) -> str | None:

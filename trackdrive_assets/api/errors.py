@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from urllib.parse import quote, quote_plus
 
-EXCERPT_LENGTH = 300
 PROXY_CREDENTIALS = "Write its user and password into HTTPS_PROXY: http://user:password@host:port"
 # The base64 text of "tdpub" ends with I before a digit, and with J before a letter.
 _SECRET_SHAPES = re.compile(
@@ -107,7 +106,7 @@ def error_for(
     Args:
         request: The method and the path.
         status: The HTTP status, or the body's own.
-        server_message: The server's own message, redacted.
+        server_message: The structure of the body, redacted.
         credentials: A description of the key, without its secret.
         retry_after: The seconds of the Retry-After header.
         proxy: The host and port of the proxy that the request went through; None without one.
@@ -147,17 +146,12 @@ def _doubt_of(proxy: str | None) -> str:
 
 
 def is_transient(status: int) -> bool:
-    """Return whether an HTTP status is temporary."""
+    """Return whether an HTTP status is temporary. A partial answer is, and one that is not ready."""
     return (
         status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+        or HTTPStatus.OK < status < HTTPStatus.MULTIPLE_CHOICES
         or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     )
-
-
-def excerpt(body: bytes, secrets: Iterable[str]) -> str:
-    """Return the beginning of a body on one line, redacted."""
-    text = " ".join(redact(body.decode("utf-8", "replace"), secrets).split())
-    return text if len(text) <= EXCERPT_LENGTH else f"{text[:EXCERPT_LENGTH]}…"
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

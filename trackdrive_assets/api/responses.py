@@ -12,6 +12,7 @@ from typing import Any
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.rows import Row, Rows
 from trackdrive_assets.numbers import parse_number
+from trackdrive_assets.privacy import field_name
 
 _ROOTS = ("reports", "report", "stats", "calls", "data", "rows", "results")
 _GROUP_KEYS = ("group", "group_value", "name", "label", "key", "id")
@@ -153,7 +154,7 @@ def _amount_of_object(value: Mapping[str, Any], stat: str) -> Decimal | None:
             return _amount(value[key], stat)
     points = _points(value)
     if points is None:
-        raise UnknownShape(f"it has no number {stat!r}, only {', '.join(map(repr, value))}")
+        raise UnknownShape(f"it has no number {stat}, only {', '.join(map(field_name, value))}")
     return _sum(points)
 
 

@@ -24,7 +24,7 @@ from trackdrive_assets.api.addresses import address_fault
 from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.connections import FAILURES, BoundedAdapter, read_body
 from trackdrive_assets.api.decoding import NotAnAnswer, NotJson, UnreadableBody, any_value
-from trackdrive_assets.api.envelope import Envelope, encode, open_envelope
+from trackdrive_assets.api.envelope import Envelope, open_envelope
 from trackdrive_assets.api.errors import (
     AddressError,
     RequestFailed,
@@ -32,15 +32,16 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     UnreadableResponse,
     error_for,
-    excerpt,
     is_transient,
     redact,
 )
-from trackdrive_assets.api.http_responses import FIRST_ERROR_STATUS, RawResponse, Response
+from trackdrive_assets.api.failures import Failure, failure_of_csv, is_accepted
+from trackdrive_assets.api.http_responses import RawResponse, Response
 from trackdrive_assets.api.network_errors import no_response, proxy_of
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.rate_limit import Clock, shared_rate_limiter
 from trackdrive_assets.api.usage import RequestGroup, Usage
+from trackdrive_assets.privacy import excerpt
 
 ROOT = "/api/v1/"
 
@@ -108,8 +109,8 @@ class Transport:
         return self._send(method, path, parameters, partial(self._decoded, read=read), group)
 
     def text(self, path: str, parameters: dict[str, str]) -> str:
-        """Request text, such as CSV."""
-        return self._send("GET", path, parameters, self._checked).decode("utf-8-sig")
+        """Request CSV."""
+        return self._send("GET", path, parameters, self._csv)
 
     def raw_get(self, path: str, parameters: dict[str, str]) -> RawResponse:
         """Send a GET request, and return its response, also with an error status. Retry temporary ones."""
@@ -118,10 +119,6 @@ class Transport:
     def redacted(self, text: str) -> str:
         """Return a text without the secrets of the account."""
         return redact(text, self.credentials.secrets)
-
-    def excerpt(self, body: bytes) -> str:
-        """Return the beginning of a body without the secrets of the account."""
-        return excerpt(body, self.credentials.secrets)
 
     def _send(
         self,
@@ -193,14 +190,20 @@ class Transport:
             raise
 
     def _checked(self, response: Response) -> bytes:
-        """Return the body of a response with a good HTTP status."""
+        """Return the body of a response whose HTTP status promises a full answer."""
         status = response.http.status_code
         if response.http.is_redirect:
             message = "it redirects, so the account probably has another address"
             raise self._error(response, status, message)
-        if status >= FIRST_ERROR_STATUS:
+        if not is_accepted(str(response.http.request.method), status):
             raise self._error(response, status, self._server_message(response.body))
         return response.body
+
+    def _csv(self, response: Response) -> str:
+        text = self._checked(response).decode("utf-8-sig", "replace")
+        if failure := failure_of_csv(text):
+            raise self._stated(response, failure, self._server_message(response.body))
+        return text
 
     def _raw(self, response: Response) -> RawResponse:
         status = response.http.status_code
@@ -219,14 +222,25 @@ class Transport:
             proxy=proxy_of(self.base_url),
         )
 
+    def _stated(self, response: Response, failure: Failure, statement: str) -> RequestFailed:
+        """Return the error for a body that states a failure. Without a status, a retry may help."""
+        if failure.status is not None:
+            return self._error(response, failure.status, statement)
+        status = response.http.status_code
+        return Unavailable(
+            f"{response.request} returned {status}, but its body states a failure: {statement}.",
+            request=response.request,
+            status=status,
+        )
+
     def _decoded(self, response: Response, read: Callable[[msgspec.Raw | bytes], Any]) -> Envelope:
-        body = self._checked(response)
-        if not body.strip() and response.http.request.method == "DELETE":
+        body, method = self._checked(response), str(response.http.request.method)
+        if not body.strip() and method == "DELETE":
             # A DELETE may have an empty response. For a GET, an empty body is a broken response.
             body = b"{}"
         try:
             with _decoding_lock:
-                envelope = open_envelope(body, read)
+                envelope = open_envelope(body, read, method=method)
         except NotAnAnswer as error:
             raise UnreadableResponse(
                 f"The response to {response.request} is not an answer of this API: {error}."
@@ -234,22 +248,23 @@ class Transport:
         except NotJson as error:
             reason = str(error)
         else:
-            if envelope.status is not None and envelope.status >= FIRST_ERROR_STATUS:
-                raise self._error(response, envelope.status, self._server_message(body))
+            if envelope.failure:
+                raise self._stated(response, envelope.failure, self.redacted(envelope.failure.statement))
             return envelope
         raise Unavailable(
-            f"The response to {response.request} is not JSON ({reason}). It begins: {self.excerpt(body)}",
+            f"The response to {response.request} is not JSON ({reason}). "
+            f"It is {self.redacted(excerpt(body))}.",
             request=response.request,
             status=response.http.status_code,
         )
 
     def _server_message(self, body: bytes) -> str:
-        """Return the error message of the server: its `errors`, or else the beginning of the body."""
+        """Return the structure of an error body: of its own statement, or else of the whole body."""
         try:
-            errors = open_envelope(body).errors
+            failure = open_envelope(body).failure
         except UnreadableBody:
-            errors = None
-        return self.excerpt(encode(errors) if errors else body)
+            failure = None
+        return self.redacted(failure.statement if failure else excerpt(body))
 
     def _log_retry(self, group: RequestGroup, state: tenacity.RetryCallState) -> None:
         self._count(group, Usage(retries=1))

@@ -9,9 +9,9 @@ from dataclasses import replace
 import click
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.privacy import mask_phone_numbers
 from trackdrive_assets.api.query import UndocumentedValueWarning
 from trackdrive_assets.cli.env_file import settings_environment
+from trackdrive_assets.privacy import mask_phone_numbers
 from trackdrive_assets.settings import Settings
 
 CONNECT_TIMEOUT = 5.0

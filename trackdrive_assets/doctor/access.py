@@ -6,10 +6,10 @@ from http import HTTPStatus
 
 from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.api.http_responses import RawResponse
-from trackdrive_assets.api.privacy import mask_phone_numbers
 from trackdrive_assets.doctor.descriptions import describe_body, no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, failed, inconclusive, ok
 from trackdrive_assets.doctor.replies import Replies, is_error, is_json, rows_of, status_of
+from trackdrive_assets.privacy import mask_phone_numbers
 
 CHECK_THE_ADDRESS = "Check TRACKDRIVE_SUBDOMAIN or TRACKDRIVE_BASE_URL."
 

@@ -1,9 +1,9 @@
 """Probes of the values that people are paid by: money, and whether a call converted."""
 
-from trackdrive_assets.api.privacy import outline
 from trackdrive_assets.doctor.descriptions import REPORT_IT, no_calls
 from trackdrive_assets.doctor.finding import Finding, Result, differs, inconclusive, ok
 from trackdrive_assets.doctor.replies import Replies, rows_of
+from trackdrive_assets.privacy import outline
 from trackdrive_assets.tables.values import boolean, is_known_flag
 
 _MONEY_COLUMNS = {

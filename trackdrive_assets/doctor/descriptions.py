@@ -8,7 +8,6 @@ from http import HTTPStatus
 from trackdrive_assets.api.decoding import any_value, repaired
 from trackdrive_assets.api.errors import is_transient
 from trackdrive_assets.api.http_responses import RawResponse
-from trackdrive_assets.api.privacy import mask_phone_numbers, outline
 from trackdrive_assets.doctor.finding import Finding, failed, inconclusive
 from trackdrive_assets.doctor.replies import (
     Replies,
@@ -19,6 +18,7 @@ from trackdrive_assets.doctor.replies import (
     rows_of,
     status_of,
 )
+from trackdrive_assets.privacy import mask_phone_numbers, outline
 
 REPORT_IT = "Please report this line as an issue."
 

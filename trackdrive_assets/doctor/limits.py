@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from trackdrive_assets.api import catalog
-from trackdrive_assets.api.privacy import mask_phone_numbers
 from trackdrive_assets.doctor.descriptions import no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, inconclusive, ok
 from trackdrive_assets.doctor.replies import KnownCall, Replies, metadata_of, rows_of
 from trackdrive_assets.doctor.requests import LARGE_PAGE
 from trackdrive_assets.numbers import parse_number
+from trackdrive_assets.privacy import mask_phone_numbers
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 
 _CURSOR_UNITS = 100_000

@@ -90,12 +90,12 @@ class Replies:
 
 
 def status_of(response: RawResponse) -> int:
-    """Return the status of a response: the one in its body if that one is an error, else the one of HTTP."""
+    """Return the status of a response: that of a failure in its body, else that of HTTP."""
     try:
-        status = open_envelope(response.body).status
+        failure = open_envelope(response.body).failure
     except UnreadableBody:
-        status = None
-    return status if status is not None and is_error(status) else response.status
+        failure = None
+    return failure.status if failure and failure.status else response.status
 
 
 def is_error(status: int) -> bool:
@@ -117,9 +117,10 @@ def envelope_of(reply: Reply) -> Envelope | None:
     if not isinstance(reply, RawResponse) or is_error(status_of(reply)) or reply.is_redirect:
         return None
     try:
-        return open_envelope(reply.body)
+        envelope = open_envelope(reply.body)
     except UnreadableBody:
         return None
+    return None if envelope.failure else envelope
 
 
 def metadata_of(reply: Reply) -> Metadata | None:
@@ -131,7 +132,7 @@ def metadata_of(reply: Reply) -> Metadata | None:
 def rows_of(reply: Reply) -> list[Row] | None:
     """Return the calls of a page; None if it is not a page of calls."""
     envelope = envelope_of(reply)
-    if envelope is None or (envelope.errors and not envelope.content):
+    if envelope is None:
         return None
     try:
         return list(responses.call_rows(envelope.content))

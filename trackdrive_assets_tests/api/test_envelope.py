@@ -39,8 +39,7 @@ def test_the_captured_envelope_is_parsed() -> None:
         b'"calls":[{"uuid":"a"}]}'
     )
     assert envelope.content == [{"uuid": "a"}]
-    assert envelope.status == 200
-    assert envelope.errors is None
+    assert envelope.failure is None
     assert envelope.metadata == Metadata("32494003", 28833, 1155, 25)
 
 
@@ -75,7 +74,7 @@ def test_without_a_named_root_the_content_is_the_remaining_key(body: str, conten
 )
 def test_a_status_that_is_a_number_belongs_to_the_envelope(written: str, status: int) -> None:
     envelope = open_envelope(f'{{"status": {written}, "stats": {{"finished": 3}}}}'.encode())
-    assert envelope.status == status
+    assert (envelope.failure and envelope.failure.status) == (None if status == 200 else status)
     assert envelope.content == {"finished": 3}
 
 
@@ -84,7 +83,7 @@ def test_a_status_that_is_a_number_belongs_to_the_envelope(written: str, status:
 )
 def test_any_other_status_is_content(status: object) -> None:
     envelope = open_envelope(encode({"status": status, "id": 5}))
-    assert envelope.status is None
+    assert envelope.failure is None
     assert envelope.content == {"status": status, "id": 5}
 
 
@@ -102,13 +101,13 @@ def test_a_byte_order_mark_is_ignored(body: bytes) -> None:
 def test_a_call_without_an_envelope_keeps_its_own_status() -> None:
     envelope = open_envelope(b'{"id": 1, "status": "finished", "buyer": null}')
     assert envelope.content == {"id": 1, "status": "finished", "buyer": None}
-    assert envelope.status is None
+    assert envelope.failure is None
 
 
 def test_the_status_and_errors_of_the_body_are_not_rows() -> None:
     envelope = open_envelope(b'{"status": 422, "errors": {"page": "is too high"}}')
-    assert envelope.status == 422
-    assert envelope.errors == {"page": "is too high"}
+    assert envelope.failure is not None
+    assert envelope.failure.status == 422
     assert envelope.content == {}
 
 

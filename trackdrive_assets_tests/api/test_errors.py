@@ -3,12 +3,9 @@
 import base64
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from trackdrive_assets.api.auth import AuthToken, KeyPair
 from trackdrive_assets.api.errors import (
-    EXCERPT_LENGTH,
     AccessDenied,
     CredentialError,
     IncompleteResponse,
@@ -19,7 +16,6 @@ from trackdrive_assets.api.errors import (
     TrackdriveError,
     Unavailable,
     error_for,
-    excerpt,
     redact,
 )
 
@@ -143,18 +139,6 @@ def test_a_secret_in_another_spelling_is_redacted(spelled: str) -> None:
 
 def test_a_secret_that_contains_another_is_redacted_completely() -> None:
     assert redact("door and door-key", ("door", "door-key")) == "[redacted] and [redacted]"
-
-
-@given(before=st.binary(), after=st.binary())
-def test_an_excerpt_is_one_short_line_without_secrets(before: bytes, after: bytes) -> None:
-    shown = excerpt(before + b" back-door " + after, PLAIN_PAIR.secrets)
-    assert "back-door" not in shown
-    assert len(shown.splitlines()) <= 1
-    assert len(shown) <= EXCERPT_LENGTH + 1
-
-
-def test_an_excerpt_does_not_cut_a_secret_in_two() -> None:
-    assert "back" not in excerpt(b"x" * (EXCERPT_LENGTH - 4) + b"back-door", PLAIN_PAIR.secrets)
 
 
 def test_credentials_do_not_show_their_secrets() -> None:

@@ -175,7 +175,7 @@ def test_statistics_of_another_shape_are_an_error(content: Any) -> None:
     [{"finished": {"count": 3, "revenue": 2}}, [{"status": "finished", "count": 3, "revenue": 2}]],
 )
 def test_another_statistic_is_an_error(content: Any) -> None:
-    with pytest.raises(UnknownShape, match="it has no number 'profit'"):
+    with pytest.raises(UnknownShape, match="it has no number profit, only"):
         stat_values(content, "profit", "status")
 
 

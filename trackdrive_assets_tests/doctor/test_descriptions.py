@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from trackdrive_assets.api.privacy import mask_phone_numbers, outline
+from trackdrive_assets.privacy import mask_phone_numbers
 from trackdrive_assets_tests.doctor.conftest import (
     NOW,
     account,
@@ -39,9 +39,3 @@ def test_a_phone_number_is_masked_in_every_spelling(text: str) -> None:
 
 def test_an_ip_address_is_not_masked() -> None:
     assert mask_phone_numbers("Check http://127.0.0.1:8765.") == "Check http://127.0.0.1:8765."
-
-
-def test_an_outline_has_keys_and_types_but_no_values() -> None:
-    assert outline({"errors": {"id": "secret"}, "rows": [1, 2], "ok": True, "no": None}) == (
-        "{errors: {id: text}, rows: [number, …], ok: boolean, no: null}"
-    )

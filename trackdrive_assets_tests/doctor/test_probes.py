@@ -83,7 +83,7 @@ def test_an_unknown_shape_is_shown_without_its_values(field: str, code: str) -> 
     changed: Any = {field: RawResponse(status=200, headers={}, body=body, seconds=0.1)}
     finding = findings(replace(replies, **changed), SETTINGS)[code]
     assert finding == Finding(
-        FAILED, "Not understood: 200, a body like text. Please report this line as an issue."
+        FAILED, "Not understood: 200, a body like text(8). Please report this line as an issue."
     )
 
 
