@@ -20,7 +20,7 @@ from trackdrive_assets.dagster.executor import in_process_executor
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY, LakeIOManager
 from trackdrive_assets.dagster.jobs import build_jobs
 from trackdrive_assets.dagster.partitions import daily_partitions
-from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
+from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource, without_launch_config
 from trackdrive_assets.dagster.schedules import build_schedules
 from trackdrive_assets.dagster.sensors import build_sensors
 from trackdrive_assets.lake.store import Lake
@@ -42,6 +42,12 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
     # Raises for an unsupported lake before the first run.
     Lake(settings.lake)
     partitions = daily_partitions(settings)
+    configured: dict[str, object] = {
+        "trackdrive": trackdrive_resource(settings),
+        "lake": LakeResource(path=settings.lake),
+        IO_MANAGER_KEY: LakeIOManager(path=settings.lake),
+        **(resources or {}),
+    }
     return dg.Definitions(
         assets=[
             build_calls(settings, partitions),
@@ -53,12 +59,7 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
         jobs=build_jobs(settings),
         schedules=build_schedules(settings),
         sensors=build_sensors(settings),
-        resources={
-            "trackdrive": trackdrive_resource(settings),
-            "lake": LakeResource(path=settings.lake),
-            IO_MANAGER_KEY: LakeIOManager(path=settings.lake),
-            **(resources or {}),
-        },
+        resources={key: without_launch_config(resource) for key, resource in configured.items()},
         executor=in_process_executor,
     )
 

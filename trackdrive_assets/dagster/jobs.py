@@ -4,12 +4,12 @@ No schedule and no sensor launches them. The jobs of the schedules are in `sched
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from pydantic import Field
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
@@ -45,6 +45,10 @@ RESULT_KEYS = ("success", "message", "error", "errors")
 PLACEHOLDER = "write the uuid of a call here"
 """The text in place of a uuid when the launchpad opens. It is ignored."""
 
+CONFIRMATION_PLACEHOLDER = "write hang up 1 call here"
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
 _AUTOMATIONS = {"dagster/schedule_name": "schedule", "dagster/sensor_name": "sensor"}
 """The tags of runs that an automation launched."""
 
@@ -62,24 +66,6 @@ def _refresh_range() -> Any:
             "Fetches all tables of a range of days again, and ends with fresh views. Click “Materialize all” "
             "and select the days in the dialog. The range is one run, which records each finished day."
         ),
-    )
-
-
-class CallsToHangUp(dg.Config):
-    """The calls to hang up."""
-
-    uuids: list[str] = Field(
-        description="The uuids of the calls, as in Trackdrive and in the view `unfinished_calls`. Calls in "
-        "progress are hung up immediately, which cannot be undone."
-    )
-
-
-class CallsToRefetch(dg.Config):
-    """The calls to fetch again."""
-
-    uuids: list[str] = Field(
-        description="The uuids of the calls. Each is fetched by itself and stored in the file of its day, "
-        "which must exist. Changes are recorded in `call_changes`."
     )
 
 
@@ -104,16 +90,32 @@ def launching_automation(tags: Mapping[str, str]) -> str | None:
     return next((f"the {kind} {tags[tag]}" for tag, kind in _AUTOMATIONS.items() if tag in tags), None)
 
 
+# The config of both ops is plain text. A `dg.Config` would replace `{env: NAME}` by the variable's value.
+def _uuids_field(description: str) -> dg.Field:
+    return dg.Field([str], description=f"The uuids of the calls. {description}")
+
+
 def _hang_up_calls() -> dg.JobDefinition:
-    @dg.op(description="Logs each call, hangs it up if it is in progress, and records the server's response.")
-    def hang_up(
-        context: dg.OpExecutionContext, config: CallsToHangUp, trackdrive: TrackdriveResource
-    ) -> None:
+    @dg.op(
+        description="Logs each call, hangs it up if it is in progress, and records the server's response.",
+        config_schema={
+            "uuids": _uuids_field(
+                "As in Trackdrive and in the view `unfinished_calls`. Calls in progress are hung up "
+                "immediately, which cannot be undone."
+            ),
+            "confirmation": dg.Field(str, description="“hang up 1 call”, with the number of the calls."),
+        },
+    )
+    def hang_up(context: dg.OpExecutionContext, trackdrive: TrackdriveResource) -> None:
         if automation := launching_automation(context.run.tags):
             raise _permanent_failure(
                 f"This run was launched by {automation}. Only a person may hang up calls, in the UI."
             )
-        uuids = _requested_uuids(config.uuids)
+        uuids = requested_uuids(context.op_config["uuids"])
+        if context.op_config["confirmation"].strip() != (expected := confirmation(len(uuids))):
+            raise _permanent_failure(
+                f"No call was hung up. Write “{expected}” into `confirmation` in the launchpad to confirm it."
+            )
         with trackdrive.client() as client:
             outcomes = [_hang_up_one(client, uuid, context.log) for uuid in uuids]
         if any(outcome["outcome"] != "hung_up" for outcome in outcomes):
@@ -123,10 +125,10 @@ def _hang_up_calls() -> dg.JobDefinition:
     @dg.job(
         name="hang_up_calls",
         description=(
-            "Hangs up calls in progress. Write their uuids into the launchpad. A call that has ended is "
-            "refused, and the others are hung up. Only a person can launch this job."
+            "Hangs up calls in progress. Write their uuids into the launchpad, and confirm the number. A "
+            "call that has ended is refused, and the others are hung up. Only a person can launch this job."
         ),
-        config=dg.RunConfig(ops={"hang_up": CallsToHangUp(uuids=[PLACEHOLDER])}),
+        config=_default_config("hang_up", uuids=[PLACEHOLDER], confirmation=CONFIRMATION_PLACEHOLDER),
         # If the process dies, nothing records which calls it had hung up. So a retry needs a person.
         tags={"dagster/max_retries": "0"},
     )
@@ -161,14 +163,19 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
     @dg.op(
         description="Fetches each call by itself, stores it in the file of its day, and records its changes.",
         pool=POOL,
+        config_schema={
+            "uuids": _uuids_field(
+                "Each is fetched by itself and stored in the file of its day, which must exist. Changes are "
+                "recorded in `call_changes`."
+            )
+        },
     )
     def refetch(
         context: dg.OpExecutionContext,
-        config: CallsToRefetch,
         trackdrive: TrackdriveResource,
         lake: LakeResource,
     ) -> None:
-        uuids = _requested_uuids(config.uuids)
+        uuids = requested_uuids(context.op_config["uuids"])
         try:
             with account_lock(context.instance, context.log), trackdrive.client() as client:
                 done = refetch_calls(
@@ -198,7 +205,7 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
             "Fetches single calls again and stores them in the files of their days. Write their uuids into "
             "the launchpad. Use refresh_range for whole days, because it also finds new calls."
         ),
-        config=dg.RunConfig(ops={"refetch": CallsToRefetch(uuids=[PLACEHOLDER])}),
+        config=_default_config("refetch", uuids=[PLACEHOLDER]),
     )
     def refetch_calls_job() -> None:
         refetch()
@@ -206,12 +213,42 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
     return refetch_calls_job
 
 
-def _requested_uuids(uuids: Sequence[str]) -> list[str]:
-    """Return the uuids that a person wrote, each once."""
-    requested = [uuid for uuid in dict.fromkeys(map(str.strip, uuids)) if uuid not in {"", PLACEHOLDER}]
-    if not requested:
+def requested_uuids(texts: Sequence[str]) -> list[str]:
+    """Return the uuids that a person wrote, each once.
+
+    Raises:
+        dg.Failure: There is none, or a text is not a uuid. The error does not repeat the text, which can be a
+            secret or a phone number.
+    """
+    written = {
+        position: text.strip().lower()
+        for position, text in enumerate(texts, start=1)
+        if text.strip() not in {"", PLACEHOLDER}
+    }
+    if not written:
         raise _permanent_failure("The uuids are missing. Write at least one into `uuids` in the launchpad.")
-    return requested
+    for position, text in written.items():
+        if not _UUID.fullmatch(text):
+            raise _permanent_failure(
+                f"The {_ordinal(position)} uuid is not a uuid, so nothing was done. Copy it from Trackdrive "
+                "or from a view. It has 36 characters, such as 0f8fad5b-d9cb-469f-a165-70867728950e."
+            )
+    return list(dict.fromkeys(written.values()))
+
+
+def confirmation(count: int) -> str:
+    """Return what a person writes to confirm that calls are hung up."""
+    return f"hang up {count} {'call' if count == 1 else 'calls'}"
+
+
+def _ordinal(number: int) -> str:
+    is_teen = number // 10 % 10 == 1
+    return f"{number}{'th' if is_teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def _default_config(step: str, **fields: object) -> dict[str, Any]:
+    """Return the config with which the launchpad opens."""
+    return {"ops": {step: {"config": fields}}}
 
 
 def _partial_failure(success: str, outcomes: Sequence[Mapping[str, str]]) -> dg.Failure:

@@ -92,3 +92,20 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # a reso
     def open(self) -> Lake:
         """Return the lake. Its folder is created when the first day is written."""
         return Lake(self.path)
+
+
+def without_launch_config(resource: object) -> object:
+    """Return a resource that works like the given one, and that no run config can change.
+
+    The launchpad offers each field of a configurable resource, and puts any environment variable into it. So
+    a page that launches a run could send the keys to a server of its own.
+    """
+    if not isinstance(resource, dg.ConfigurableResource | dg.ConfigurableIOManager):
+        return resource
+    definition = resource.get_resource_definition()
+
+    def values(_launch_config: object) -> object:
+        """Return the values of the resource. Dagster resolves its variables in the run."""
+        return definition.config_schema.default_value
+
+    return definition.configured(values, config_schema={})

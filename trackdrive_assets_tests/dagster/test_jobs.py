@@ -8,7 +8,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from trackdrive_assets.dagster.jobs import PLACEHOLDER, describe_end, launching_automation, loggable_fields
+from trackdrive_assets.dagster.jobs import (
+    CONFIRMATION_PLACEHOLDER,
+    PLACEHOLDER,
+    confirmation,
+    describe_end,
+    launching_automation,
+    loggable_fields,
+    requested_uuids,
+)
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
@@ -24,6 +32,12 @@ def live_call(pipeline: Pipeline) -> str:
 
 def ended_call(pipeline: Pipeline) -> str:
     return pipeline.sandbox.add_call(NOW - timedelta(days=1))
+
+
+def hang_up(pipeline: Pipeline, *uuids: str, **tags: str) -> dg.ExecuteInProcessResult:
+    """Launch `hang_up_calls` with the confirmation that it asks for."""
+    config = {"uuids": list(uuids), "confirmation": confirmation(len(uuids))}
+    return pipeline.launch("hang_up_calls", config, tags=tags)
 
 
 def hung_up(pipeline: Pipeline) -> list[str]:
@@ -78,7 +92,7 @@ def test_a_call_is_shown_without_personal_data() -> None:
 
 def test_a_live_call_is_hung_up_and_the_response_is_recorded(pipeline: Pipeline) -> None:
     uuid = live_call(pipeline)
-    result = pipeline.launch("hang_up_calls", {"uuids": [uuid]})
+    result = hang_up(pipeline, uuid)
     assert result.success
     assert hung_up(pipeline) == [uuid]
     (row,) = shown(result)
@@ -90,7 +104,7 @@ def test_a_live_call_is_hung_up_and_the_response_is_recorded(pipeline: Pipeline)
 
 def test_a_call_that_has_ended_is_refused_without_a_request(pipeline: Pipeline) -> None:
     uuid = ended_call(pipeline)
-    result = pipeline.launch("hang_up_calls", {"uuids": [uuid]})
+    result = hang_up(pipeline, uuid)
     assert not result.success
     assert hung_up(pipeline) == []
     assert f"{uuid}: The call ended at 2024-11-19T" in why(result)
@@ -99,23 +113,95 @@ def test_a_call_that_has_ended_is_refused_without_a_request(pipeline: Pipeline) 
 def test_live_calls_are_hung_up_and_the_others_are_named(pipeline: Pipeline) -> None:
     ended, live = ended_call(pipeline), live_call(pipeline)
     unknown = "00000000-0000-4000-8000-000000000000"
-    result = pipeline.launch("hang_up_calls", {"uuids": [ended, unknown, live]})
+    result = hang_up(pipeline, ended, unknown, live)
     assert not result.success
     assert hung_up(pipeline) == [live]
     assert [row["outcome"] for row in shown(result)] == ["refused", "failed", "hung_up"]
     assert "2 of 3 calls were not hung up." in why(result)
 
 
+def test_a_job_without_calls_fails_and_names_the_field(pipeline: Pipeline) -> None:
+    assert "Write at least one into `uuids`" in why(hang_up(pipeline, " ", PLACEHOLDER))
+    assert "Write at least one into `uuids`" in why(pipeline.launch("refetch_calls", {"uuids": []}))
+
+
+UUID, OTHER = "0f8fad5b-d9cb-469f-a165-70867728950e", "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+
+
+def test_each_requested_uuid_is_used_once_in_its_usual_spelling() -> None:
+    assert requested_uuids([PLACEHOLDER, f" {UUID.upper()} ", OTHER, UUID]) == [UUID, OTHER]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tdprv-s3cr3t",
+        "+1 719 555 0100",
+        "1234567890",  # the number of a call
+        UUID.replace("-", ""),
+        f"{{{UUID}}}",
+        f"{UUID}/../../reports",
+        f"{UUID}?auth_token=x",
+        f"{UUID}\n",
+        UUID.replace("0", "\uff10"),  # digits that are not ASCII
+        "{'env': 'TRACKDRIVE_PRIVATE_KEY'}",
+    ],
+)
+def test_a_text_that_is_no_uuid_is_named_by_its_position_and_not_repeated(text: str) -> None:
+    if text.strip() == UUID:
+        assert requested_uuids([text]) == [UUID]
+        return
+    with pytest.raises(dg.Failure, match="The 2nd uuid is not a uuid") as refused:
+        requested_uuids([UUID, text])
+    assert text not in str(refused.value.description)
+
+
+@pytest.mark.parametrize(
+    ("position", "ordinal"),
+    [(1, "1st"), (3, "3rd"), (11, "11th"), (13, "13th"), (22, "22nd"), (111, "111th")],
+)
+def test_a_position_is_an_ordinal_number(position: int, ordinal: str) -> None:
+    with pytest.raises(dg.Failure, match=f"The {ordinal} uuid"):
+        requested_uuids([UUID] * (position - 1) + ["x"])
+
+
 @pytest.mark.parametrize("job", ["hang_up_calls", "refetch_calls"])
-def test_a_job_without_calls_fails_and_names_the_field(pipeline: Pipeline, job: str) -> None:
-    result = pipeline.launch(job, {"uuids": [" ", PLACEHOLDER]})
-    assert "Write at least one into `uuids`" in why(result)
+def test_a_text_that_is_no_uuid_reaches_no_log_and_no_server(pipeline: Pipeline, job: str) -> None:
+    config: dict[str, object] = {"uuids": [live_call(pipeline), "tdprv-s3cr3t"]}
+    if job == "hang_up_calls":
+        config["confirmation"] = confirmation(2)
+    result = pipeline.launch(job, config)
+    assert "The 2nd uuid is not a uuid" in why(result)
+    assert pipeline.sandbox.requests == []
+    assert "s3cr3t" not in why(result) + logged(pipeline, result)
+
+
+def test_the_number_of_a_call_does_not_hang_it_up(pipeline: Pipeline) -> None:
+    assert "is not a uuid" in why(hang_up(pipeline, "1234567890"))
+    assert pipeline.sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    "written", ["", CONFIRMATION_PLACEHOLDER, "yes", "hang up 1 call", "hang up 2 call", "Hang up 2 calls"]
+)
+def test_hanging_up_needs_the_number_of_calls_in_words(pipeline: Pipeline, written: str) -> None:
+    config = {"uuids": [live_call(pipeline), OTHER], "confirmation": written}
+    result = pipeline.launch("hang_up_calls", config)
+    assert "No call was hung up. Write “hang up 2 calls” into `confirmation`" in why(result)
+    assert pipeline.sandbox.requests == []
+
+
+def test_a_uuid_that_is_written_twice_is_one_call_to_confirm(pipeline: Pipeline) -> None:
+    uuid = live_call(pipeline)
+    config = {"uuids": [uuid, uuid], "confirmation": "hang up 1 call"}
+    assert pipeline.launch("hang_up_calls", config).success
+    assert hung_up(pipeline) == [uuid]
 
 
 @pytest.mark.parametrize("tag", ["dagster/schedule_name", "dagster/sensor_name"])
 def test_only_a_person_can_hang_up(pipeline: Pipeline, tag: str) -> None:
     uuid = live_call(pipeline)
-    result = pipeline.launch("hang_up_calls", {"uuids": [uuid]}, tags={tag: "every_minute"})
+    result = hang_up(pipeline, uuid, **{tag: "every_minute"})
     assert not result.success
     assert hung_up(pipeline) == []
     assert "every_minute" in why(result)
@@ -137,10 +223,16 @@ def test_a_dead_run_of_hang_up_calls_is_not_retried() -> None:
     assert build_definitions(Settings()).resolve_job_def("hang_up_calls").tags["dagster/max_retries"] == "0"
 
 
-@pytest.mark.parametrize(("job", "step"), [("hang_up_calls", "hang_up"), ("refetch_calls", "refetch")])
-def test_the_launchpad_opens_with_a_placeholder(job: str, step: str) -> None:
+@pytest.mark.parametrize(
+    ("job", "step", "fields"),
+    [
+        ("hang_up_calls", "hang_up", {"uuids": [PLACEHOLDER], "confirmation": CONFIRMATION_PLACEHOLDER}),
+        ("refetch_calls", "refetch", {"uuids": [PLACEHOLDER]}),
+    ],
+)
+def test_the_launchpad_opens_with_a_placeholder(job: str, step: str, fields: dict[str, object]) -> None:
     found = build_definitions(Settings()).resolve_job_def(job)
-    assert (found.run_config or {})["ops"] == {step: {"config": {"uuids": [PLACEHOLDER]}}}
+    assert (found.run_config or {})["ops"] == {step: {"config": fields}}
     assert found.description
 
 
