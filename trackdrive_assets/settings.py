@@ -124,6 +124,11 @@ class Settings:
         parse_webhook_url,
         is_secret=True,
     )
+    ui_url: str | None = _setting(
+        None,
+        "URL at which people open the Dagster UI. Messages link to it, and the UI accepts its host.",
+        parse_url("use the complete URL, such as https://dagster.example.com", is_folder=True),
+    )
     code_url: str | None = _setting(
         None,
         "URL of the source code for the links in the UI. Without it they name files.",

@@ -24,6 +24,8 @@ GUIDE = (PROJECT / "docs" / "deploying.md").read_text("utf-8")
 VARIABLES = {variable(field.name) for field in dataclasses.fields(Settings)}
 BIN = Path(sys.executable).parent
 INSTALLED = "/opt/trackdrive"
+UI = ["-m", "trackdrive_assets.dagster.ui"]
+"""The module of the guarded UI, which has the options of dagster-webserver."""
 
 
 def service(unit: Path) -> configparser.SectionProxy:
@@ -45,6 +47,11 @@ def container_commands() -> list[list[str]]:
     return [*exact, *by_shell, daemon["healthcheck"]["test"][1:]]
 
 
+def test_the_ui_has_a_guard_wherever_it_is_served() -> None:
+    uis = [command for command in [*unit_commands(), *container_commands()] if "--port" in command]
+    assert [command[1:3] for command in uis] == [UI, UI]
+
+
 def test_there_is_a_unit_for_the_ui_and_one_for_the_daemon() -> None:
     assert [unit.name for unit in UNITS] == [
         "trackdrive-dagster-daemon.service",
@@ -64,6 +71,8 @@ def test_every_command_and_file_exists(command: list[str]) -> None:
 @pytest.mark.parametrize("command", [*unit_commands(), *container_commands()], ids=" ".join)
 def test_every_option_of_a_command_exists(command: list[str]) -> None:
     program, *arguments = command
+    if arguments[:2] == UI:
+        program, *arguments = "dagster-webserver", *arguments[2:]
     options = [argument for argument in arguments if argument.startswith("-") and "dagster" in program]
     if not options:
         return

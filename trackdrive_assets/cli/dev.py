@@ -1,6 +1,6 @@
 """`trackdrive dev`: the Dagster UI with its daemon, on the configured account or on the sandbox.
 
-For a person's own machine. Deployments start Dagster's own commands, see `deploy/`.
+For a person's own machine. Deployments start both processes by themselves, see `deploy/`.
 """
 
 import os
@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import PREFIX, Settings, variable
 
 _ACCOUNT_HOME = Path(".dagster")
+_SECONDS_TO_STOP = 10
 _ACCOUNT_FIELDS = ("subdomain", "base_url", "public_key", "private_key", "auth_token")
 
 _EPILOG = """
@@ -55,9 +57,9 @@ def dev(context: click.Context, *, port: int) -> None:
             f"This is the sandbox, in {SANDBOX_FOLDER}/."
         )
         with sandbox_environment(SANDBOX_FOLDER) as environment:
-            context.exit(_dagster_dev(port, environment))
+            context.exit(_run_dagster(port, environment))
     click.echo(f"This is {settings.address} with {settings.credentials}, in {settings.lake}/.")
-    context.exit(_dagster_dev(port, account_environment(settings, os.environ)))
+    context.exit(_run_dagster(port, account_environment(settings, os.environ)))
 
 
 def is_account_missing(environ: Mapping[str, str]) -> bool:
@@ -73,34 +75,56 @@ def account_environment(settings: Settings, environ: Mapping[str, str]) -> dict[
     }
 
 
-def _dagster_dev(port: int, environment: Mapping[str, str]) -> int:
-    """Run `dagster dev` until Ctrl-C, and return its exit code."""
+def _run_dagster(port: int, environment: Mapping[str, str]) -> int:
+    """Run the UI and the daemon until Ctrl-C, and return the exit code.
+
+    Not with `dagster dev`, whose UI has no guard.
+    """
     if _is_port_in_use(port):
         raise CliError(
             f"Port {port} is in use. Stop the program that uses it, or use another --port.", ExitCode.REFUSED
         )
     workspace = Path("workspace.yaml").resolve()
     target = ["-w", str(workspace)] if workspace.exists() else ["-m", "trackdrive_assets.definitions"]
-    # Without Dagster's warning that a newer command exists.
-    dagster = [sys.executable, "-W", "ignore:Function", "-m", "dagster"]
-    command = [*dagster, "dev", *target, "--host", "127.0.0.1", "--port", str(port)]
-    click.echo(f"Open http://127.0.0.1:{port} in a browser. Ctrl-C stops it.")
+    ui = [sys.executable, "-m", "trackdrive_assets.dagster.ui", *target]
+    daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *target]
+    url = f"http://127.0.0.1:{port}"
+    click.echo(f"Open {url} in a browser. Ctrl-C stops it.")
     with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
         # Runs that died with an earlier session would block the queue.
         fail_dead_runs(instance)
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
-    # Dagster looks for dagster.yaml in the current folder, so it runs in its home. It has its own session, so
-    # that it gets Ctrl-C only once, from here, and has time to stop its own processes.
-    with subprocess.Popen(  # noqa: S603  a fixed command
-        command, env={**os.environ, **environment}, cwd=environment["DAGSTER_HOME"], start_new_session=True
-    ) as process:
-        while process.poll() is None and not stopped.wait(timeout=1):
+    environment = {variable("ui_url"): url, **os.environ, **environment}
+    with (
+        _service([*ui, "--host", "127.0.0.1", "--port", str(port)], environment) as ui_process,
+        _service(daemon, environment) as daemon_process,
+    ):
+        while ui_process.poll() is None and daemon_process.poll() is None and not stopped.wait(timeout=1):
             pass
-        if stopped.is_set():
+    return 0 if stopped.is_set() else int(ExitCode.REFUSED)
+
+
+@contextmanager
+def _service(command: list[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process of Dagster during the block, and end it and all processes that it started.
+
+    Dagster looks for dagster.yaml in the current folder, so it runs in its home. It has its own session, so
+    that it gets Ctrl-C only once, from here, and has time to stop its own processes.
+    """
+    with subprocess.Popen(  # noqa: S603  a fixed command
+        command, env=environment, cwd=environment["DAGSTER_HOME"], start_new_session=True
+    ) as process:
+        try:
+            yield process
+        finally:
             process.send_signal(signal.SIGINT)
-    return 0 if stopped.is_set() else process.returncode
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_SECONDS_TO_STOP)
+            # A run that does not end by itself is marked as failed by the next start.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _is_port_in_use(port: int) -> bool:
