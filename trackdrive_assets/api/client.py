@@ -14,14 +14,14 @@ from typing import Any, Self, TypeVar
 
 from trackdrive_assets.api import catalog, responses
 from trackdrive_assets.api.auth import Credentials
-from trackdrive_assets.api.envelope import Envelope, encode
+from trackdrive_assets.api.envelope import Envelope
 from trackdrive_assets.api.errors import QueryError, UnreadableResponse
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions
-from trackdrive_assets.api.pagination import Page, Paging, paginate, report_ends
+from trackdrive_assets.api.pagination import Page, Paginator, Paging, paginate
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
-from trackdrive_assets.api.rows import Row, RowDecoder
+from trackdrive_assets.api.rows import Row, RowDecoder, Rows
 from trackdrive_assets.api.transport import ROOT, Transport
 from trackdrive_assets.api.usage import RequestGroup, Usage
 from trackdrive_assets.privacy import outline
@@ -29,7 +29,7 @@ from trackdrive_assets.privacy import outline
 # An id has a digit, so that it is not the name of another endpoint.
 _CALL_ID = re.compile(r"(?=.*\d)[0-9A-Za-z-]+")
 _NAMES_OF_CALL = frozenset({"uuid", "id"})
-Rows = TypeVar("Rows")
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ class Client:
             paging=paging,
             per_page=per_page,
             start=start,
+            seconds=_seconds_of(query),
         )
 
     def calls_csv(self, query: Query = ANY) -> str:
@@ -138,24 +139,27 @@ class Client:
         """
         parameters = _report_parameters(category, query)
         only_page = parameters.pop("page", None)
-        number = int(only_page or 1)
-        fixed = {"per_page": str(self.options.per_page)} | parameters
-        rows: list[Row] = []
-        seen: set[bytes] = set()
-        while True:
+        per_page = int(parameters.pop("per_page", self.options.per_page))
+        paginator = Paginator(
+            paging=Paging.PAGE, per_page=per_page, start=only_page, seconds=_seconds_of(query)
+        )
+        rows: dict[str, Row] = {}
+        total_count: int | None = None
+        while paginator.next_page_token is not None:
             envelope = self._transport.json(
-                "GET", Endpoint.REPORTS, fixed | {"page": str(number)}, group=group
+                "GET", Endpoint.REPORTS, parameters | paginator.parameters, group=group
             )
             found = self._by_shape(
                 Endpoint.REPORTS, envelope, lambda content: responses.report_rows(content, category)
             )
+            names = _distinct_groups(found, category)
             # A server without pages sends the same groups again, maybe with newer numbers.
-            new = [row for row in found if _group_of(row, category) not in seen]
-            seen.update(_group_of(row, category) for row in new)
-            rows += new
-            if only_page or report_ends(number, len(new), len(rows), envelope.metadata):
-                return Report(rows, envelope.metadata.total_count)
-            number += 1
+            rows = {**rows, **{name: row for name, row in zip(names, found, strict=True) if name not in rows}}
+            paginator.advance(Page(Rows({"id": names}, len(names)), envelope.metadata))
+            total_count = paginator.expected if only_page is None else envelope.metadata.total_count
+            if only_page:
+                break
+        return Report(list(rows.values()), total_count)
 
     def reports_csv(self, category: str, query: Query = ANY) -> str:
         """Return one page of a report as the CSV text of the server."""
@@ -236,7 +240,7 @@ class Client:
         envelope = self._transport.json("GET", Endpoint.CALLS, parameters, self._calls.decode, group)
         return Page(self._by_shape(Endpoint.CALLS, envelope, responses.call_rows), envelope.metadata)
 
-    def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Rows]) -> Rows:
+    def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Content]) -> Content:
         request = f"GET {ROOT}{endpoint}"
         try:
             return read(envelope.content)
@@ -258,8 +262,29 @@ def paging_for(query: Query) -> Paging:
     return Paging.PAGE if by_page else Paging.CURSOR
 
 
-def _group_of(row: Row, category: str) -> bytes:
-    return encode(row.get(category, row))
+def _seconds_of(query: Query) -> float | None:
+    """Return the length of the range of a query; None if it has no start or no end."""
+    start, end = query.created_at_from, query.created_at_to
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        return max(0.0, (end - start).total_seconds())
+    return None
+
+
+def _distinct_groups(rows: list[Row], category: str) -> list[str]:
+    """Return the group of each row of a page of a report.
+
+    Raises:
+        UnreadableResponse: Two rows have the same group, so that its totals are ambiguous.
+    """
+    groups = [responses.group_of(row, category) for row in rows]
+    first: dict[str, int] = {}
+    for position, group in enumerate(groups, 1):
+        if (earlier := first.setdefault(group, position)) != position:
+            raise UnreadableResponse(
+                f"The report {category} has one group twice, in rows {earlier} and {position} of a page. "
+                f"Its totals are ambiguous. Please report this to Trackdrive's support."
+            )
+    return groups
 
 
 def _report_parameters(category: str, query: Query) -> dict[str, str]:

@@ -13,7 +13,19 @@ from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.rows import ABSENT, Rows
 
 FIRST_CURSOR = "-1"
+
+MOST_CALLS_PER_SECOND = 25
+"""The number of calls per second of the requested range above which a list counts as endless. That is two
+million calls in a day, twice as many as this package is made for."""
+
+_MOST_CALLS_OF_ANY_RANGE = 10_000
+"""The number of calls that even the shortest range may have. A call center can be called all at once."""
+
+_MOST_CALLS_WITHOUT_RANGE = 10_000_000
+_ROUND_COUNT = 1000
 _TOLERATED_SURPLUS = 1000
+_MOST_SPARSE_PAGES = 100
+_SPARSE = 25
 _WHAT_TO_DO = (
     "Try again. If it happens again, request single days or hours, and report it to Trackdrive's support."
 )
@@ -53,18 +65,24 @@ class Paginator:
         paging: By cursor or by page number.
         per_page: The page size to request. The server may grant less.
         start: The cursor or page number of the first page; None for the beginning.
+        seconds: The length of the requested range; None for one without a start or an end.
 
     Attributes:
         next_page_token: The cursor or page number of the next page; None at the end.
         expected: The total count on the first page; None if the server does not count, or if the list begins
             in the middle.
         received: The number of rows so far.
+        page_count: The number of pages so far.
     """
 
-    def __init__(self, *, paging: Paging, per_page: int, start: str | None = None) -> None:
+    def __init__(
+        self, *, paging: Paging, per_page: int, start: str | None = None, seconds: float | None = None
+    ) -> None:
         self.next_page_token: str | None = start or (FIRST_CURSOR if paging is Paging.CURSOR else "1")
         self.expected: int | None = None
         self.received = 0
+        self.page_count = 0
+        self._seconds = seconds
         self._paging = paging
         self._per_page = per_page
         self._from_the_start = start is None
@@ -98,27 +116,28 @@ class Paginator:
         """
         token = str(self.next_page_token)
         self._seen_tokens.add(token)
+        self.page_count += 1
         if self._from_the_start and self.expected is None:
             self.expected = page.metadata.total_count
         new = self._new(page.rows)
-        if len(page.rows) and not len(new):
-            if self._paging is Paging.CURSOR and self.expected is not None and self._missing_count == 0:
-                # This server's cursor includes its own row: the last page is the last row once more.
-                self.next_page_token = None
-                return Page(new, page.metadata, len(page.rows))
-            raise IncompleteResponse(
-                f"The API returned only rows of earlier pages for {self._paging} {token}. {_WHAT_TO_DO}"
-            )
         self.received += len(new)
-        if never_ends(self.received, page.metadata):
-            raise IncompleteResponse(
-                f"The API counts {page.metadata.total_count} calls but has sent {self.received} and goes on. "
-                f"{_WHAT_TO_DO}"
-            )
+        size = page.metadata.per_page or self._per_page
+        if never_ends(self.received, self.page_count, size, self.expected, self._seconds):
+            raise IncompleteResponse(self._endless())
+        if len(page.rows) and not len(new):
+            self._end_at_repetition(token, len(page.rows), page.metadata)
+            return Page(new, page.metadata, len(page.rows))
         if is_last(self.expected, self.received, len(page.rows), page.metadata):
             self.next_page_token = None
         else:
-            self.next_page_token = next_page_token(self._paging, token, len(page.rows), page.metadata)
+            self.next_page_token = next_page_token(
+                self._paging,
+                token,
+                len(page.rows),
+                page.metadata,
+                per_page=self._per_page,
+                may_have_more=self.received != self.expected,
+            )
             if self.next_page_token is None and is_truncated(
                 self._paging, len(page.rows), page.metadata, self._per_page
             ):
@@ -126,6 +145,28 @@ class Paginator:
                     f"The API sent a full page without a cursor or a count, so more may follow. {_WHAT_TO_DO}"
                 )
         return Page(new, page.metadata, len(page.rows) - len(new))
+
+    def _end_at_repetition(self, token: str, row_count: int, metadata: Metadata) -> None:
+        """End the list at a page with only rows of earlier pages, if that proves that it is complete."""
+        is_full = row_count == (metadata.per_page or self._per_page)
+        has_all = self.expected is not None and self._missing_count == 0
+        # The cursor of some servers includes its own row: the last page is the last row once more.
+        is_over = has_all and (self._paging is Paging.CURSOR or not is_full)
+        # A server without pages sends the whole list again. A full page could be its first page only.
+        ignores_pages = self._paging is Paging.PAGE and row_count == self.received and not is_full
+        if not is_over and not ignores_pages:
+            raise IncompleteResponse(
+                f"The API returned only rows of earlier pages for {self._paging} {token}. {_WHAT_TO_DO}"
+            )
+        self.next_page_token = None
+
+    def _endless(self) -> str:
+        count = "without a count" if self.expected is None else f"with a count of {self.expected}"
+        span = "" if self._seconds is None else f" for a range of {self._seconds:.0f} s"
+        return (
+            f"The API sent {self.received} rows on {self.page_count} pages{span}, {count}, and goes on. "
+            f"No account has so many. {_WHAT_TO_DO}"
+        )
 
     def check_complete(self) -> None:
         """Compare a list that has ended with the count on its first page.
@@ -161,7 +202,12 @@ class Paginator:
 
 
 def paginate(
-    fetch_page: FetchPage, *, paging: Paging, per_page: int, start: str | None = None
+    fetch_page: FetchPage,
+    *,
+    paging: Paging,
+    per_page: int,
+    start: str | None = None,
+    seconds: float | None = None,
 ) -> Iterator[Page]:
     """Fetch every page of a list, one after another. The other arguments are those of `Paginator`.
 
@@ -169,7 +215,7 @@ def paginate(
         IncompleteResponse: The API sent fewer rows than the first page counted, or a cursor repeats, or the
             list never ends.
     """
-    paginator = Paginator(paging=paging, per_page=per_page, start=start)
+    paginator = Paginator(paging=paging, per_page=per_page, start=start, seconds=seconds)
     while paginator.next_page_token is not None:
         page = paginator.advance(fetch_page(paginator.parameters))
         if len(page.rows) or not page.repeated:
@@ -195,8 +241,9 @@ def _present(value: object) -> object:
 def is_last(expected: int | None, received: int, row_count: int, metadata: Metadata) -> bool:
     """Return whether a page is the last, so that no empty page has to be fetched after it.
 
-    Both must be true: the rows reach the count of the server, and the page is not full. Alone, the first
-    could be a count that is too low, and the second a page that was cut short.
+    Both must be true: the rows reach the count of the server exactly, and the page is not full. Alone, the
+    first could be a count that is too low, and the second a page that was cut short. More rows than the count
+    show that it is too low.
 
     Args:
         expected: The total count; None if the server does not count.
@@ -204,24 +251,40 @@ def is_last(expected: int | None, received: int, row_count: int, metadata: Metad
         row_count: The number of rows on this page.
         metadata: The metadata of this page.
     """
-    has_all = expected is not None and received >= expected
+    has_all = expected is not None and received == expected
     return has_all and metadata.per_page is not None and row_count < metadata.per_page
 
 
-def next_page_token(paging: Paging, token: str, row_count: int, metadata: Metadata) -> str | None:
+def next_page_token(
+    paging: Paging, token: str, row_count: int, metadata: Metadata, *, per_page: int, may_have_more: bool
+) -> str | None:
     """Return the cursor or number of the page after the page `token`; None at the end.
 
-    A page without rows is the end, whatever its cursor is. A page that is not full is not: the server may
-    send fewer rows than requested, and a bare array does not contain the page size.
+    A page that is not full is not the end: the server may send fewer rows than requested, and a bare array
+    does not contain the page size. A page without rows is the end if the rows reach the count, or if nothing
+    leads on from it.
+
+    Args:
+        paging: By cursor or by page number.
+        token: The cursor or number of this page.
+        row_count: The number of rows on this page.
+        metadata: The metadata of this page.
+        per_page: The page size that was requested.
+        may_have_more: Whether the rows so far differ from the count, or there is no count.
     """
-    if row_count == 0:
+    if row_count == 0 and not may_have_more:
         return None
     if paging is Paging.CURSOR:
-        return next_cursor(metadata)
+        following = next_cursor(metadata)
+        return None if row_count == 0 and following == token else following
     number = int(token)
-    if metadata.total_pages is not None:
-        return str(number + 1) if number < metadata.total_pages else None
-    return str(number + 1) if metadata.per_page is None or row_count >= metadata.per_page else None
+    has_more_pages = metadata.total_pages is not None and number < metadata.total_pages
+    if row_count == 0:
+        return str(number + 1) if has_more_pages and metadata.total_count is not None else None
+    # A full page is followed, also if the server's own numbers are those of the page.
+    is_full = row_count >= (metadata.per_page or per_page)
+    is_unclear = metadata.per_page is None and metadata.total_pages is None
+    return str(number + 1) if is_full or is_unclear or has_more_pages else None
 
 
 def next_cursor(metadata: Metadata) -> str | None:
@@ -252,16 +315,30 @@ def is_truncated(paging: Paging, row_count: int, metadata: Metadata, per_page: i
     return paging is Paging.CURSOR and has_neither and row_count >= per_page
 
 
-def never_ends(received: int, metadata: Metadata) -> bool:
-    """Return whether a list has far more rows than the server counts."""
-    return metadata.total_count is not None and received > 2 * metadata.total_count + _TOLERATED_SURPLUS
+def never_ends(
+    received: int, page_count: int, page_size: int, expected: int | None, seconds: float | None
+) -> bool:
+    """Return whether a list has more rows or more pages than any real one.
 
-
-def report_ends(number: int, new: int, gathered: int, metadata: Metadata) -> bool:
-    """Return whether page `number` of a report was its last.
-
-    The paging of reports is not documented. The end is a page without new groups, or the server's own count.
+    Args:
+        received: The number of rows so far, each counted once.
+        page_count: The number of pages so far, with those that are empty or repeat.
+        page_size: The number of rows on a full page.
+        expected: The count of the server; None without one.
+        seconds: The length of the requested range; None for one without a start or an end.
     """
-    counted = metadata.total_count is not None and gathered >= metadata.total_count
-    numbered = metadata.total_pages is not None and number >= metadata.total_pages
-    return new == 0 or counted or numbered
+    is_sparse = page_count > _MOST_SPARSE_PAGES + _SPARSE * received / page_size
+    return is_sparse or received > most_rows(expected, seconds)
+
+
+def most_rows(expected: int | None, seconds: float | None) -> int:
+    """Return the highest number of rows that a list can have.
+
+    A count leaves room for calls that arrive meanwhile. A round count may be the highest that the server
+    counts to, so then, and without a count, the length of the range decides.
+    """
+    if expected is not None and (expected == 0 or expected % _ROUND_COUNT):
+        return 2 * expected + _TOLERATED_SURPLUS
+    if seconds is None:
+        return _MOST_CALLS_WITHOUT_RANGE
+    return max(_MOST_CALLS_OF_ANY_RANGE, 2 * (expected or 0)) + int(MOST_CALLS_PER_SECOND * seconds)

@@ -10,12 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 from trackdrive_assets.api import catalog
+from trackdrive_assets.api.envelope import encode
 from trackdrive_assets.api.rows import Row, Rows
 from trackdrive_assets.numbers import parse_number
 from trackdrive_assets.privacy import field_name
 
 _ROOTS = ("reports", "report", "stats", "calls", "data", "rows", "results")
 _GROUP_KEYS = ("group", "group_value", "name", "label", "key", "id")
+_REPORT_GROUP_KEYS = ("group_value", "group", "id", "key", "value", "group_name", "name", "label")
 _NUMBER_KEYS = ("value", "total", "data", "y")
 _MEASURES = frozenset({"calls", "payout", *catalog.STATS})
 _ERROR_KEYS = frozenset({"error", "errors", "error_code", "message"})
@@ -63,6 +65,30 @@ def report_rows(content: Any, category: str) -> list[Row]:
     if isinstance(content, dict):
         return [_grouped(group, value, category) for group, value in content.items()]
     raise UnknownShape(f"a report is a list or a map; this is {_kind(content)}")
+
+
+def group_of(row: Row, category: str) -> str:
+    """Return the group of a row of a report, as text that is different for each group.
+
+    It is under the category or another usual key. Otherwise the row's texts that are no numbers name it.
+    """
+    for key in (category, *_REPORT_GROUP_KEYS):
+        if key in row:
+            return _group_text(row[key])
+    return _group_text([value for value in row.values() if isinstance(value, str) and not _is_numeric(value)])
+
+
+def _group_text(group: Any) -> str:
+    # The number 7 and the text "7" are one group. So are null and an empty text.
+    text = str(group) if isinstance(group, int | Decimal) and not isinstance(group, bool) else group
+    return encode(text or None).decode()
+
+
+def _is_numeric(text: str) -> bool:
+    try:
+        return parse_number(text) is not None
+    except ValueError:
+        return False
 
 
 def stat_values(content: Any, stat: str, group_by: str) -> dict[Group, Decimal | None]:

@@ -20,6 +20,7 @@ import pytest
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.auth import AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.client import Client, paging_for
+from trackdrive_assets.api.envelope import encode
 from trackdrive_assets.api.errors import (
     AccessDenied,
     IncompleteResponse,
@@ -237,6 +238,47 @@ def test_a_report_without_pages_and_with_new_numbers_is_not_doubled() -> None:
     moving = (b'[{"buyer_id": 7, "calls": 3}]', b'[{"buyer_id": 7, "calls": 4}]')
     with serving(*moving) as (address, _), client_for(address) as client:
         assert client.reports("buyer_id").rows == [{"buyer_id": 7, "calls": 3}]
+
+
+def _report_page(*rows: dict[str, Any], **metadata: Any) -> bytes:
+    return encode({"status": 200, "metadata": {"root": "reports", **metadata}, "reports": list(rows)})
+
+
+def test_groups_with_a_name_only_are_counted_once_if_their_numbers_move() -> None:
+    pages = [_report_page(*({"name": f"Buyer {n}", "calls": n + k} for n in range(4))) for k in range(3)]
+    with serving(*pages) as (address, asked), client_for(address) as client:
+        assert [row["calls"] for row in client.reports("buyer_id").rows] == [0, 1, 2, 3]
+        assert len(asked) == 2
+
+
+@pytest.mark.parametrize("pages", [{"total_pages": 1}, {"total_pages": 2}, {}])
+def test_a_report_whose_count_is_that_of_the_page_is_complete(pages: dict[str, int]) -> None:
+    groups: list[dict[str, Any]] = [{"contact_id": n, "calls": 1} for n in range(75)]
+    chunks = [groups[:25], groups[25:50], groups[50:], []]
+    bodies = [_report_page(*rows, total_count=len(rows), per_page=25, **pages) for rows in chunks]
+    with serving(*bodies) as (address, _), client_for(address) as client:
+        report = client.reports("contact_id")
+    assert report.rows == groups
+    assert report.total_count == 25
+
+
+@pytest.mark.parametrize("group", [(7, 7), (7, "7"), (None, "")])
+def test_one_group_twice_on_a_page_is_an_error(group: tuple[Any, Any]) -> None:
+    rows = [{"buyer_id": 1, "calls": 1}, *({"buyer_id": each, "calls": 3} for each in group)]
+    with (
+        serving(_report_page(*rows)) as (address, _),
+        client_for(address) as client,
+        pytest.raises(UnreadableResponse, match="The report buyer_id has one group twice, in rows 2 and 3"),
+    ):
+        client.reports("buyer_id")
+
+
+def test_a_report_with_a_new_group_on_every_page_ends() -> None:
+    bodies = [_report_page({"contact_id": n, "calls": 1}) for n in range(200)]
+    with serving(*bodies) as (address, asked), client_for(address) as client:
+        with pytest.raises(IncompleteResponse, match="goes on"):
+            client.reports("contact_id")
+        assert len(asked) < 120
 
 
 def test_an_undocumented_category_is_sent_with_a_warning(reader: Client) -> None:

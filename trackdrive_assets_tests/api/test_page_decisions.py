@@ -12,12 +12,14 @@ from trackdrive_assets.api.pagination import (
     is_last,
     is_truncated,
     missing_count,
+    most_rows,
     never_ends,
     next_cursor,
     next_page_token,
-    report_ends,
 )
 from trackdrive_assets.api.rows import Row, Rows
+
+DAY = 24 * 60 * 60
 
 
 @pytest.mark.parametrize("token", ["0", "0.0", "-0", "0E0", "null", "false", "", FIRST_CURSOR, None])
@@ -30,9 +32,27 @@ def test_any_other_cursor_is_kept_digit_for_digit(token: str) -> None:
     assert next_cursor(Metadata(next_cursor=token)) == token
 
 
-@pytest.mark.parametrize("paging", Paging)
-def test_no_page_follows_a_page_without_rows(paging: Paging) -> None:
-    assert next_page_token(paging, "4", 0, Metadata(next_cursor="7", total_pages=9)) is None
+@pytest.mark.parametrize(
+    ("paging", "metadata", "may_have_more", "following"),
+    [
+        # The count is reached.
+        (Paging.CURSOR, Metadata(next_cursor="7"), False, None),
+        (Paging.PAGE, Metadata(total_count=9, total_pages=9), False, None),
+        # It is not, and the cursor or the number of pages goes on.
+        (Paging.CURSOR, Metadata(next_cursor="7"), True, "7"),
+        (Paging.PAGE, Metadata(total_count=9, total_pages=9), True, "5"),
+        # Nothing leads on.
+        (Paging.CURSOR, Metadata(next_cursor="4"), True, None),
+        (Paging.CURSOR, Metadata(next_cursor="0"), True, None),
+        (Paging.PAGE, Metadata(total_count=9, total_pages=4), True, None),
+        (Paging.PAGE, Metadata(total_pages=9), True, None),
+        (Paging.PAGE, Metadata(), True, None),
+    ],
+)
+def test_a_page_without_rows_is_the_end_if_nothing_is_missing(
+    paging: Paging, metadata: Metadata, following: str | None, *, may_have_more: bool
+) -> None:
+    assert next_page_token(paging, "4", 0, metadata, per_page=250, may_have_more=may_have_more) == following
 
 
 @pytest.mark.parametrize(
@@ -44,18 +64,23 @@ def test_no_page_follows_a_page_without_rows(paging: Paging) -> None:
         (3, Metadata(total_pages=5, per_page=250), "5"),
         (250, Metadata(per_page=250), "5"),
         (249, Metadata(per_page=250), None),
+        # The number of pages may be that of the page alone.
+        (25, Metadata(total_pages=1, per_page=25), "5"),
+        (250, Metadata(total_pages=1), "5"),
         (3, Metadata(), "5"),
     ],
 )
 def test_page_numbers_end_at_the_last_page(row_count: int, metadata: Metadata, following: str | None) -> None:
-    assert next_page_token(Paging.PAGE, "4", row_count, metadata) == following
+    found = next_page_token(Paging.PAGE, "4", row_count, metadata, per_page=250, may_have_more=True)
+    assert found == following
 
 
 @pytest.mark.parametrize(
     ("expected", "received", "row_count", "per_page", "last"),
     [
         (7, 7, 2, 5, True),
-        (7, 8, 3, 5, True),
+        # More rows than the count: it is too low, so it does not show the end.
+        (7, 8, 3, 5, False),
         (7, 6, 1, 5, False),
         (10, 10, 5, 5, False),
         (7, 7, 2, None, False),
@@ -89,11 +114,34 @@ def test_a_full_page_without_cursor_and_count_is_truncated(
     assert is_truncated(paging, row_count, metadata, 5) is truncated
 
 
-def test_a_list_never_ends_if_it_is_far_longer_than_its_count() -> None:
-    # Twice the count and a thousand more may be calls that arrived during the walk.
-    counted = Metadata(total_count=50)
-    assert [never_ends(1100, counted), never_ends(1101, counted)] == [False, True]
-    assert not never_ends(10**9, Metadata())
+@pytest.mark.parametrize(
+    ("expected", "seconds", "most"),
+    [
+        # A count leaves room for as many calls again.
+        (50, DAY, 1_100),
+        (0, DAY, 1_000),
+        (1_234_567, None, 2_470_134),
+        # A million calls in a day are possible, with a count or without one.
+        (None, DAY, 2_170_000),
+        (1_000, DAY, 2_170_000),
+        (10_000, DAY, 2_180_000),
+        (None, 1, 10_025),
+        (1_000_000, DAY, 4_160_000),
+        (None, None, 10_000_000),
+    ],
+)
+def test_the_rows_of_a_list_have_a_limit(expected: int | None, seconds: float | None, most: int) -> None:
+    assert most_rows(expected, seconds) == most
+    assert not never_ends(most, 1, 250, expected, seconds)
+    assert never_ends(most + 1, 1, 250, expected, seconds)
+
+
+@pytest.mark.parametrize(
+    ("received", "page_count", "ends"),
+    [(0, 100, False), (0, 101, True), (1000, 1000, True), (1000, 200, False), (10**6, 10**6 // 25, False)],
+)
+def test_the_pages_of_a_list_have_a_limit(received: int, page_count: int, ends: object) -> None:
+    assert never_ends(received, page_count, 250, None, DAY) is ends
 
 
 def test_a_row_is_identified_by_its_uuid_or_else_its_id() -> None:
@@ -108,21 +156,3 @@ def test_a_list_that_has_ended_has_no_next_page() -> None:
     paginator.advance(Page(Rows.of([]), Metadata()))
     with pytest.raises(ValueError, match="has ended"):
         _ = paginator.parameters
-
-
-@pytest.mark.parametrize(
-    ("new", "gathered", "metadata", "ends"),
-    [
-        (0, 0, Metadata(), True),
-        (1, 1, Metadata(), False),
-        (0, 1, Metadata(), True),
-        (1, 1, Metadata(total_count=1), True),
-        (1, 1, Metadata(total_count=2), False),
-        (1, 1, Metadata(total_pages=1), True),
-        (1, 1, Metadata(total_pages=2), False),
-    ],
-)
-def test_a_report_ends_without_new_groups_or_at_its_count(
-    new: int, gathered: int, metadata: Metadata, ends: object
-) -> None:
-    assert report_ends(1, new, gathered, metadata) is ends

@@ -1,7 +1,7 @@
 """Paging through a list: each row once, or an error if rows are missing."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -215,7 +215,7 @@ def test_a_list_that_is_far_longer_than_its_count_is_an_error() -> None:
         first = next(numbers)
         return _page([first * 1000 + n for n in range(100)], next_cursor=str(first), total_count=50)
 
-    with pytest.raises(IncompleteResponse, match="counts 50 calls but has sent 1200 and goes on"):
+    with pytest.raises(IncompleteResponse, match="sent 1200 rows on 12 pages, with a count of 50"):
         list(paginate(more, paging=Paging.CURSOR, per_page=100))
 
 
@@ -246,3 +246,66 @@ def test_known_rows_because_of_new_calls_are_not_the_end() -> None:
 def test_a_full_page_without_cursor_and_count_is_an_error() -> None:
     with pytest.raises(IncompleteResponse, match="more may follow"):
         list(paginate(lambda _: _page([2, 1]), paging=Paging.CURSOR, per_page=2))
+
+
+def test_a_list_that_grows_for_ever_ends_by_its_range() -> None:
+    numbers = iter(range(10**9))
+    pages = 0
+
+    def more(_: dict[str, str]) -> Page:
+        nonlocal pages
+        pages += 1
+        return _page([next(numbers) for _ in range(5_000)], next_cursor=str(pages))
+
+    with pytest.raises(IncompleteResponse, match="15000 rows on 3 pages for a range of 60 s"):
+        list(paginate(more, paging=Paging.CURSOR, per_page=5_000, seconds=60))
+    assert pages == 3
+
+
+@pytest.mark.parametrize("rows_on_each", [0, 1])
+def test_a_list_of_nearly_empty_pages_ends(rows_on_each: int) -> None:
+    numbers = iter(range(10**9))
+    cursors = iter(range(1, 10**9))
+
+    def more(_: dict[str, str]) -> Page:
+        return _page([next(numbers) for _ in range(rows_on_each)], next_cursor=str(next(cursors)))
+
+    with pytest.raises(IncompleteResponse, match="and goes on"):
+        list(paginate(more, paging=Paging.CURSOR, per_page=250))
+    assert next(cursors) < 130
+
+
+@pytest.mark.parametrize("count", [4, None])
+def test_an_empty_page_in_the_middle_does_not_end_the_list(count: int | None) -> None:
+    pages = iter(
+        [
+            _page([4, 3], next_cursor="8", total_count=count),
+            _page([], next_cursor="7", total_count=count),
+            _page([2, 1], next_cursor="6", total_count=count),
+            _page([], next_cursor="6", total_count=count),
+        ]
+    )
+    walked = list(paginate(lambda _: next(pages), paging=Paging.CURSOR, per_page=2))
+    assert [row["uuid"] for page in walked for row in page.rows] == names([4, 3, 2, 1])
+
+
+@pytest.mark.parametrize("cap", [5, 3])
+def test_a_list_longer_than_its_count_is_walked_to_its_end(cap: int) -> None:
+    account = Account(newest_first(9), largest_page=2)
+
+    def capped(position: dict[str, str]) -> Page:
+        page = account(position)
+        # A page that is cut short does not end it either.
+        return Page(page.rows, replace(page.metadata, total_count=cap, per_page=4))
+
+    assert received(capped, Paging.CURSOR) == names(account.calls)
+
+
+def test_a_server_that_repeats_a_full_first_page_may_have_more() -> None:
+    with pytest.raises(IncompleteResponse, match="only rows of earlier pages for page 2"):
+        list(paginate(lambda _: _page([2, 1]), paging=Paging.PAGE, per_page=2))
+
+
+def test_a_server_without_pages_sends_its_list_once_more() -> None:
+    pages = list(paginate(lambda _: _page([3, 2, 1]), paging=Paging.PAGE, per_page=250))
+    assert [(len(page.rows), page.repeated) for page in pages] == [(3, 0)]

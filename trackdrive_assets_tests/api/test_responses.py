@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from trackdrive_assets.api.responses import UnknownShape, report_rows, stat_values
+from trackdrive_assets.api.responses import UnknownShape, group_of, report_rows, stat_values
+from trackdrive_assets.api.rows import Row
 
 ROWS = [{"buyer_id": 7, "name": "Acme", "calls": 3}, {"buyer_id": None, "name": None, "calls": 1}]
 
@@ -182,3 +183,32 @@ def test_another_statistic_is_an_error(content: Any) -> None:
 def test_a_group_that_appears_twice_is_an_error() -> None:
     with pytest.raises(UnknownShape, match="a group is in it twice"):
         stat_values([["", 1], [None, 2]], "count", "status")
+
+
+@pytest.mark.parametrize(
+    ("row", "other"),
+    [
+        ({"buyer_id": 7, "calls": 3}, {"buyer_id": "7", "calls": 4}),
+        ({"buyer_id": None, "calls": 3}, {"buyer_id": "", "calls": 4}),
+        ({"name": "Acme", "calls": 3}, {"name": "Acme", "calls": 4}),
+        ({"colour": "red", "calls": 3, "cost": "0.5"}, {"colour": "red", "calls": 4, "cost": "0.6"}),
+        ({"id": 7, "name": "Acme"}, {"id": 7, "name": "Acme Ltd"}),
+    ],
+)
+def test_a_group_is_the_same_with_other_numbers(row: Row, other: Row) -> None:
+    assert group_of(row, "buyer_id") == group_of(other, "buyer_id")
+
+
+@pytest.mark.parametrize(
+    ("row", "other"),
+    [
+        ({"buyer_id": 7, "name": "Acme"}, {"buyer_id": 8, "name": "Acme"}),
+        ({"buyer_id": None}, {"buyer_id": "null"}),
+        ({"id": 7, "name": "Acme"}, {"id": 8, "name": "Acme"}),
+        ({"colour": "red"}, {"colour": "blue"}),
+        ({"in_progress": True}, {"in_progress": False}),
+    ],
+)
+def test_groups_that_differ_are_not_one(row: Row, other: Row) -> None:
+    category = "in_progress" if "in_progress" in row else "buyer_id"
+    assert group_of(row, category) != group_of(other, category)
