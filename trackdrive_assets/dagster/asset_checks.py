@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from trackdrive_assets.dagster.resources import LakeResource
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.check import Check, CheckResult, Violation
 from trackdrive_assets.quality.checks import checks, run_checks
 from trackdrive_assets.settings import Settings
@@ -21,6 +22,8 @@ ASSET = dg.AssetKey(CALLS.name)
 # The step with warnings comes after the reports and statistics of the same run, which it compares with, even
 # if one of them was refused. A dependency would not do: Dagster skips what depends on a failed step.
 _LAST = {"dagster/priority": "-2"}
+
+_COMPARES_WITH_API = "matches_api_"
 
 _SHOWN_ROWS = 50
 _LISTED_DAYS = 5
@@ -39,7 +42,7 @@ def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
 def _is_configured(check: Check, settings: Settings) -> bool:
     """Return whether the lake has what a check compares with: a report may not be among the categories."""
-    category = check.name.removeprefix("matches_api_report_")
+    category = check.name.removeprefix(f"{_COMPARES_WITH_API}report_")
     return category == check.name or category in settings.fetched_categories
 
 
@@ -62,14 +65,46 @@ def _step(
         days = opened.days(CALLS.name)
         # A check that is launched alone has no partition, and checks every day.
         if context.has_partition_key or context.has_partition_key_range:
-            fetched = {date.fromisoformat(key) for key in context.partition_keys}
-            days = sorted(fetched | set(recent_days(days, settings, datetime.now(UTC))))
+            days = _days_to_check(context.partition_keys, days, settings)
         selected = {key.name for key in context.selected_asset_check_keys}
         names = [check.name for check in step_checks if check.name in selected]
         for check_name, result in run_checks(names, opened, settings, days):
             yield _asset_check_result(checks()[check_name], result)
 
     return step
+
+
+def evaluate_without_reports(context: dg.AssetExecutionContext, lake: Lake, settings: Settings) -> None:
+    """Evaluate the checks of a run whose step of the calls fails although it stored days.
+
+    Dagster skips the checks of a failed step. Those that compare with reports and statistics stay skipped,
+    because these come later.
+    """
+    planned = context.instance.all_logs(
+        context.run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+    )
+    names = {entry.get_dagster_event().asset_check_planned_data.check_name for entry in planned}
+    names = {name for name in names & checks().keys() if not name.startswith(_COMPARES_WITH_API)}
+    # A day that was never stored has no file, and its failure is reported by the step.
+    stored = lake.days(CALLS.name)
+    days = [day for day in _days_to_check(context.partition_keys, stored, settings) if day in stored]
+    for check_name, result in run_checks(names, lake, settings, days):
+        found = _asset_check_result(checks()[check_name], result)
+        context.log_event(
+            dg.AssetCheckEvaluation(
+                asset_key=ASSET,
+                check_name=check_name,
+                passed=found.passed,
+                severity=found.severity,
+                description=found.description,
+                metadata=found.metadata,
+            )
+        )
+
+
+def _days_to_check(partition_keys: Sequence[str], stored: Sequence[date], settings: Settings) -> list[date]:
+    fetched = {date.fromisoformat(key) for key in partition_keys}
+    return sorted(fetched | set(recent_days(stored, settings, datetime.now(UTC))))
 
 
 def recent_days(days: Sequence[date], settings: Settings, now: datetime) -> list[date]:

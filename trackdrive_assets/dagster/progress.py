@@ -58,6 +58,7 @@ class ProgressLog:
         self._log = log
         self._unit = unit
         self._parts_left = dict.fromkeys(days, parts)
+        self._failed_days: set[Day] = set()
         self._clock = clock
         self._began = clock()
         self._part_count = len(days) * parts
@@ -87,13 +88,16 @@ class ProgressLog:
             self._rate(self._fetched + done, share / self._part_count),
         )
 
-    def on_end(self, day: Day, fetched: int = 0) -> None:
+    def on_end(self, day: Day, fetched: int = 0, *, failed: bool = False) -> None:
         """Count one more part of a day that has ended, and log when the day is done."""
         self._fetched += fetched
+        if failed:
+            self._failed_days.add(day)
         self._ended_count += 1
         self._parts_left[day] -= 1
         if not self._parts_left[day]:
-            self._log.info("%s is done: day %d of %d.", day, self._days_done, len(self._parts_left))
+            end = "has failed" if day in self._failed_days else "is done"
+            self._log.info("%s %s: day %d of %d.", day, end, self._days_done, len(self._parts_left))
 
     @property
     def _days_done(self) -> int:

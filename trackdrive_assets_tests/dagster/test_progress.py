@@ -78,6 +78,13 @@ def test_a_day_is_done_when_all_its_parts_are(logged: pytest.LogCaptureFixture) 
     assert logged.messages == ["2024-06-18 is done: day 1 of 1."]
 
 
+def test_a_day_with_a_failed_part_has_failed(logged: pytest.LogCaptureFixture) -> None:
+    run = progress_log(days=1, parts=2)
+    run.on_end(DAYS[0], failed=True)
+    run.on_end(DAYS[0])
+    assert logged.messages == ["2024-06-18 has failed: day 1 of 1."]
+
+
 def test_few_responses_log_nothing(logged: pytest.LogCaptureFixture) -> None:
     respond(progress_log(), RESPONSES_PER_LINE - 1, Progress(1, 2))
     assert logged.messages == []

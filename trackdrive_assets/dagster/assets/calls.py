@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.dagster.asset_checks import evaluate_without_reports
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
 from trackdrive_assets.dagster.previews import picture_of_calls
@@ -82,6 +83,11 @@ class CallsAssets(DailyAssets[IngestedCalls]):
     ) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of calls, and of its changes."""
         return calls_metadata(result, self.settings.time_zone)
+
+    def show_stored_days(self, context: dg.AssetExecutionContext, lake: Lake) -> None:
+        """Build the views, and evaluate the checks."""
+        evaluate_without_reports(context, lake, self.settings)
+        super().show_stored_days(context, lake)
 
     def source_key(self, key: dg.AssetKey) -> dg.AssetKey:  # noqa: ARG002  one fetch writes both assets
         """Return `calls`, whose ingest writes both assets."""

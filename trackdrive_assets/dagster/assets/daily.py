@@ -6,6 +6,7 @@ ingested (`ingest/`), what a failure ends (`failures.py`), and what Dagster show
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
@@ -16,10 +17,11 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.assets.failures import (
-    concerns_one_asset,
+    concerns_one_day,
+    describe,
+    is_fatal,
     is_transient,
     retry_or_fail,
-    summarize,
 )
 from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.dagster.metadata import Metadata
@@ -76,6 +78,10 @@ class DailyAssets(ABC, Generic[Result]):
         """Return the asset whose ingest writes this asset: itself, unless two are written together."""
         return key
 
+    def show_stored_days(self, context: dg.AssetExecutionContext, lake: Lake) -> None:
+        """Build the views. The step fails, so Dagster skips those of the run, but days were stored."""
+        _build_views(context, lake, self.settings.time_zone)
+
     def build(self, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
         """Return the assets. A run can select any of them, or all together."""
         due = _due_every_morning(self.settings)
@@ -94,15 +100,19 @@ class DailyAssets(ABC, Generic[Result]):
         ) -> Iterator[dg.MaterializeResult[Any]]:
             opened = lake.open()
             with trackdrive.client() as client:
-                refused = StepRun(context, self, client, opened).ingest_days()
+                step = StepRun(context, self, client, opened)
+                failure = step.ingest_days()
+            ending = retry_or_fail(context, failure) if failure else None
+            if isinstance(ending, dg.RetryRequested):
+                raise ending
             for spec in self.specs():
-                if spec.key in context.selected_asset_keys and self.source_key(spec.key) not in refused:
+                if spec.key in context.selected_asset_keys and step.is_complete(self.source_key(spec.key)):
                     yield dg.MaterializeResult(asset_key=spec.key)
-            if refused:
-                # The step fails, so Dagster skips the views of the run. They should show what was stored.
-                _build_views(context, opened, self.settings.time_zone)
-                failure = summarize(refused, selected_count=len(context.selected_asset_keys))
-                raise retry_or_fail(context, failure)
+            if ending:
+                if step.stored_count:
+                    self.show_stored_days(context, opened)
+                # The message is enough. A traceback through other packages would hide it.
+                raise ending from None
 
         return ingest_days_of_run
 
@@ -115,6 +125,9 @@ class StepRun(Generic[Result]):
         assets: The assets of the step.
         client: The client of the account.
         lake: The lake to write to.
+
+    Attributes:
+        stored_count: The number of days that were stored, of all assets.
 
     Raises:
         dg.Failure: The run has no days, or one that has not begun.
@@ -130,44 +143,54 @@ class StepRun(Generic[Result]):
         self._days = days_of(context.partition_keys, ZoneInfo(assets.settings.time_zone), datetime.now(UTC))
         self._keys = sorted({assets.source_key(key) for key in context.selected_asset_keys})
         self._progress = ProgressLog(context.log, assets.progress_unit, self._days, len(self._keys))
-        self._refused: dict[dg.AssetKey, dg.Failure] = {}
+        self._failures: dict[DayKey, Exception] = {}
+        self._given_up: set[dg.AssetKey] = set()
+        self._done_count: Counter[dg.AssetKey] = Counter()
+        self.stored_count = 0
 
-    def ingest_days(self) -> Mapping[dg.AssetKey, dg.Failure]:
+    def ingest_days(self) -> dg.Failure | None:
         """Ingest the days, and record each as soon as it is done.
 
-        If the account refuses one asset, like a category, only that asset ends.
+        A day whose data are bad fails alone. If the account refuses one asset, like a category, only that
+        asset ends. Days that were not ingested keep their files.
 
         Returns:
-            The assets that failed alone, and why.
-
-        Raises:
-            dg.Failure: A day failed for a reason that concerns all. Days that were not ingested keep their
-                files.
+            The failure of the step; None if all days were ingested.
         """
         with account_lock(self._context.instance, self._context.log):
             for outcome in run_concurrently(
                 self._client,
                 self._remaining(),
                 self._ingest,
-                is_fatal=self._is_fatal,
+                is_fatal=is_fatal,
                 on_progress=self._progress.on_response,
             ):
                 day, key = outcome.key
                 if outcome.error is not None:
-                    self._refuse(day, key, outcome.error)
+                    self._fail(day, key, outcome.error)
                 elif outcome.result is not None:
                     self._record_stored(day, key, outcome.result, _cost(outcome))
-                self._progress.on_end(day, outcome.progress.done)
-        return self._refused
+                self._progress.on_end(day, outcome.progress.done, failed=outcome.error is not None)
+        if not self._failures:
+            return None
+        return dg.Failure(
+            describe([(_name(*day_key), str(error)) for day_key, error in self._failures.items()]),
+            allow_retries=any(map(is_transient, self._failures.values())),
+        )
+
+    def is_complete(self, key: dg.AssetKey) -> bool:
+        """Return whether every day of an asset was ingested."""
+        return self._done_count[key] == len(self._days)
 
     def _remaining(self) -> Iterator[DayKey]:
         """Return the days to ingest, without those that an earlier attempt of the step has recorded."""
         finished = _finished(self._context, self._assets) if self._context.retry_number else {}
         for day, key in product(self._days, self._keys):
             if recorded := finished.get((str(day), key)):
+                self._done_count[key] += 1
                 self._record(day, recorded, at_once=False)
                 self._progress.on_end(day)
-            elif key in self._refused:
+            elif key in self._given_up:
                 self._progress.on_end(day)
             else:
                 yield day, key
@@ -176,24 +199,19 @@ class StepRun(Generic[Result]):
         day, key = day_key
         return self._assets.ingest_day(self._client, self._lake, day, key, fetcher)
 
-    def _is_fatal(self, error: Exception) -> bool:
-        return len(self._keys) == 1 or not concerns_one_asset(error)
-
-    def _refuse(self, day: Day, key: dg.AssetKey, error: Exception) -> None:
-        """Fail an asset, or the step if the error concerns all assets."""
-        message = f"{key.to_user_string()} of {day}: {error}"
-        failure = dg.Failure(message, allow_retries=is_transient(error))
-        if self._is_fatal(error):
-            # The message is enough. A traceback through other packages would hide it.
-            raise retry_or_fail(self._context, failure) from None
-        self._context.log.error(message)
-        self._refused.setdefault(key, failure)
+    def _fail(self, day: Day, key: dg.AssetKey, error: Exception) -> None:
+        self._context.log.error("%s: %s", _name(day, key), error)
+        self._failures[day, key] = error
+        if not concerns_one_day(error):
+            self._given_up.add(key)
 
     def _record_stored(self, day: Day, key: dg.AssetKey, result: Result, cost: Metadata) -> None:
         """Record a day that was stored. A step that writes more than one file records each at once.
 
         So the UI shows progress, and a run that dies or is retried keeps what it finished.
         """
+        self._done_count[key] += 1
+        self.stored_count += 1
         metadata = self._assets.metadata_for(key, result)
         at_once = len(self._days) * len(self._keys) > 1
         self._record(day, {**metadata, key: {**metadata[key], **cost}}, at_once=at_once)
@@ -209,6 +227,10 @@ class StepRun(Generic[Result]):
                 self._context.add_asset_metadata(metadata, asset_key=key, partition_key=str(day))
             if at_once or not is_selected:
                 self._context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=str(day)))
+
+
+def _name(day: Day, key: dg.AssetKey) -> str:
+    return f"{key.to_user_string()} of {day}"
 
 
 def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> list[Day]:
@@ -241,7 +263,7 @@ def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
 
 
 def _build_views(context: dg.AssetExecutionContext, lake: Lake, time_zone: str) -> None:
-    """Build the DuckDB file. Log an error, because the step fails for another reason anyway."""
+    """Build the DuckDB file. Log an error, because the step fails for another reason."""
     try:
         build_database(
             lake,

@@ -1,15 +1,24 @@
-"""Decide what a failed day ends: the asset or the step, and whether the step is retried.
+"""Decide what a failed day ends: the day, its asset or the step, and whether the step is retried.
 
 Not here: which error of a day is a failure (`ingest/concurrency.py`), and the retries of single requests
 (`api/retry.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from itertools import islice
 
 import dagster as dg
 
-from trackdrive_assets.api.errors import AccessDenied, TrackdriveError, Unavailable
-from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.api.errors import (
+    IncompleteResponse,
+    NotFound,
+    QueryError,
+    Rejected,
+    Unavailable,
+    UnreadableResponse,
+)
+from trackdrive_assets.lake.errors import DamagedFileError
+from trackdrive_assets.tables.errors import MalformedRow
 
 RETRY_DELAYS = (60, 180)
 """The seconds before each retry of a step, for failures that outlast the retries of single requests.
@@ -18,27 +27,52 @@ Each failure asks for its retry. A retry policy would also repeat failures that 
 credential.
 """
 
+_EXPLAINED_DAYS = 10
+_LISTED_DAYS = 50
+_LONGEST_REASON = 1_000
 
-def concerns_one_asset(error: Exception) -> bool:
-    """Return whether the other assets of a run can still be ingested.
 
-    If a key is refused or the server is down, all assets fail. If the lake cannot be written, so do they.
+def concerns_one_day(error: Exception) -> bool:
+    """Return whether the other days of the same asset can still be ingested: the data of this day are bad."""
+    return isinstance(error, MalformedRow | UnreadableResponse | IncompleteResponse | DamagedFileError)
+
+
+def is_fatal(error: Exception) -> bool:
+    """Return whether the other assets of a step cannot be ingested either.
+
+    If a key is refused, the server is down, or the lake cannot be written, all assets fail. But the account
+    can refuse a single report.
     """
-    return not isinstance(error, AccessDenied | Unavailable | LakeError)
+    return not (concerns_one_day(error) or isinstance(error, Rejected | NotFound | QueryError))
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether a later run can succeed without a change of settings, account or code."""
-    return isinstance(error, TrackdriveError) and not error.is_permanent
+    """Return whether the same step can succeed some minutes later.
+
+    An incomplete day was fetched three times already. The next run fetches it again.
+    """
+    return isinstance(error, Unavailable)
 
 
-def summarize(refused: Mapping[dg.AssetKey, dg.Failure], selected_count: int) -> dg.Failure:
-    """Return one failure for all assets that failed alone."""
-    messages = [str(failure.description) for failure in refused.values()]
-    return dg.Failure(
-        "\n".join([f"{len(refused)} of {selected_count} failed; the others are stored.", *messages]),
-        allow_retries=any(failure.allow_retries for failure in refused.values()),
-    )
+def describe(failures: Sequence[tuple[str, str]]) -> str:
+    """Return a message about failed days that stays short, however many there are.
+
+    Args:
+        failures: The name and the reason of each. Not empty.
+    """
+    shown = [f"{name}: {_shorten(reason)}" for name, reason in islice(failures, _EXPLAINED_DAYS)]
+    others = [name for name, _ in failures[_EXPLAINED_DAYS:]]
+    if others:
+        unlisted = len(others) - _LISTED_DAYS
+        listed = ", ".join(others[:_LISTED_DAYS]) + (f" and {unlisted} more" if unlisted > 0 else "")
+        shown.append(f"The reasons of the others are in the log: {listed}.")
+    if len(failures) == 1:
+        return shown[0]
+    return "\n".join([f"{len(failures)} failed. Everything else that was fetched is stored.", *shown])
+
+
+def _shorten(reason: str) -> str:
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
 
 
 def retry_or_fail(context: dg.AssetExecutionContext, failure: dg.Failure) -> Exception:

@@ -15,6 +15,8 @@ from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW, Pipeline, days_between, why
 
+BAD_DAYS = ("2024-03-10", "2024-03-11")
+
 
 @pytest.mark.parametrize(
     ("first", "last"),
@@ -122,17 +124,51 @@ def test_a_failure_in_the_middle_of_a_range_keeps_what_is_done(pipeline: Pipelin
     assert pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes() == second
 
 
-def test_days_after_a_failed_one_keep_their_files(pipeline: Pipeline) -> None:
-    # With several requests in flight a later day may be stored before the failure is known.
-    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
-    pipeline.materialize("calls", "2024-03-09", "2024-03-11")
-    third = pipeline.lake.file("calls", date(2024, 3, 11)).read_bytes()
+def test_bad_days_fail_alone_and_the_run_names_them(pipeline: Pipeline) -> None:
+    pipeline.materialize("calls", "2024-03-09", "2024-03-12")
+    old = {day: pipeline.lake.file("calls", date.fromisoformat(day)).read_bytes() for day in BAD_DAYS}
+    bad = [
+        pipeline.sandbox.add_call(pipeline.day(day).start, total_duration="two minutes") for day in BAD_DAYS
+    ]
+    late = pipeline.sandbox.add_call(pipeline.day("2024-03-12").start)
+
+    result = pipeline.materialize("key:calls or key:views/*", "2024-03-09", "2024-03-12", fails=True)
+
+    assert "2 failed. Everything else that was fetched is stored." in why(result)
+    for day, uuid in zip(BAD_DAYS, bad, strict=True):
+        assert f"calls of {day}: Call {uuid}: total_duration is a text of 11 characters" in why(result)
+        assert pipeline.lake.file("calls", date.fromisoformat(day)).read_bytes() == old[day]
+    assert late in pipeline.stored("2024-03-12")
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]
+    # The views of the run were skipped, and show what was stored.
+    assert pipeline.ask(f"SELECT count(*) FROM calls WHERE uuid = '{late}'") == [(1,)]
+
+
+def evaluated_checks(
+    pipeline: Pipeline, result: dg.ExecuteInProcessResult
+) -> dict[str, dg.AssetCheckEvaluation]:
+    evaluated = pipeline.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [entry.get_dagster_event().asset_check_evaluation_data for entry in evaluated]
+    return {check.check_name: check for check in found}
+
+
+def test_the_checks_of_a_run_with_a_bad_day_look_at_the_stored_days(pipeline: Pipeline) -> None:
     pipeline.sandbox.add_call(pipeline.day("2024-03-10").start, total_duration="two minutes")
-    pipeline.sandbox.add_call(pipeline.day("2024-03-11").start)
+    negative = pipeline.sandbox.add_call(pipeline.day("2024-03-11").start, total_duration=-5)
+    result = pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True, checked=True)
+    found = evaluated_checks(pipeline, result)
+    assert found["uuid_unique"].passed
+    assert not found["durations_not_negative"].passed
+    assert negative in str(found["durations_not_negative"].metadata["examples"])
+    assert "2 days (2024-03-09, 2024-03-11)" in str(found["uuid_unique"].description)
+    assert not any(name.startswith("matches_api") for name in found)
 
-    pipeline.materialize("calls", "2024-03-09", "2024-03-11", fails=True)
 
-    assert pipeline.lake.file("calls", date(2024, 3, 11)).read_bytes() == third
+def test_a_run_that_stored_no_day_evaluates_no_check(pipeline: Pipeline) -> None:
+    pipeline.sandbox.add_call(pipeline.day("2024-03-10").start, total_duration="two minutes")
+    result = pipeline.materialize("key:calls or key:views/*", "2024-03-10", fails=True, checked=True)
+    assert evaluated_checks(pipeline, result) == {}
+    assert pipeline.files() == set()
 
 
 def test_days_are_recorded_as_they_finish(pipeline: Pipeline) -> None:
@@ -140,9 +176,16 @@ def test_days_are_recorded_as_they_finish(pipeline: Pipeline) -> None:
     pipeline.sandbox.add_call(pipeline.day("2024-03-11").start, total_duration="two minutes")
     pipeline.materialize("calls", "2024-03-09", "2024-03-12", fails=True)
     recorded = pipeline.materialized("calls")
-    assert list(recorded) == ["2024-03-09", "2024-03-10"]
+    assert list(recorded) == ["2024-03-09", "2024-03-10", "2024-03-12"]
     for partition, shown in recorded.items():
         assert shown["dagster/partition_row_count"] == len(pipeline.truth(partition))
+
+
+def test_a_day_that_stays_incomplete_is_fetched_three_times_and_not_nine(pipeline: Pipeline) -> None:
+    pipeline.sandbox.inject("short", times=None)
+    pipeline.materialize("calls", "2024-03-10", fails=True)
+    begun = [asked for asked in pipeline.sandbox.requests if asked.params["cursor"] == "-1"]
+    assert len(begun) == 3
 
 
 def test_a_range_shows_each_day_its_own_numbers(pipeline: Pipeline) -> None:

@@ -10,13 +10,21 @@ import pytest
 from trackdrive_assets.api.errors import (
     AccessDenied,
     IncompleteResponse,
+    NotFound,
     Rejected,
+    RequestFailed,
     Unavailable,
     UnreadableResponse,
 )
-from trackdrive_assets.dagster.assets.failures import RETRY_DELAYS, concerns_one_asset, is_transient
+from trackdrive_assets.dagster.assets.failures import (
+    RETRY_DELAYS,
+    concerns_one_day,
+    describe,
+    is_fatal,
+    is_transient,
+)
 from trackdrive_assets.dagster.resources import TrackdriveResource
-from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets_tests.conftest import Pipeline, why
 
@@ -24,23 +32,33 @@ REQUEST = "GET /api/v1/calls/reports"
 
 
 @pytest.mark.parametrize(
-    ("error", "one", "passes"),
+    ("error", "ends", "passes"),
     [
-        (Rejected("no", request=REQUEST, status=422), True, False),
-        (UnreadableResponse("what?"), True, False),
-        (MalformedRow("row 1", "calls", "many", "a number"), True, False),
-        (AccessDenied("no", request=REQUEST, status=403), False, False),
-        (LakeError("full"), False, False),
-        (Unavailable("later", request=REQUEST, status=503), False, True),
-        (IncompleteResponse("short"), True, True),
+        (MalformedRow("row 1", "calls", "many", "a number"), "the day", False),
+        (UnreadableResponse("what?"), "the day", False),
+        (IncompleteResponse("short"), "the day", False),
+        (DamagedFileError("calls.parquet is damaged"), "the day", False),
+        (Rejected("no", request=REQUEST, status=422), "the asset", False),
+        (NotFound("no", request=REQUEST, status=404), "the asset", False),
+        (AccessDenied("no", request=REQUEST, status=403), "the step", False),
+        (LakeError("full"), "the step", False),
+        (Unavailable("later", request=REQUEST, status=503), "the step", True),
+        (RequestFailed("the client is closed", request=REQUEST), "the step", False),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_a_failure_concerns_one_asset_or_all_and_is_transient_or_not(
-    error: Exception, *, one: bool, passes: bool
-) -> None:
-    assert concerns_one_asset(error) is one
-    assert is_transient(error) is passes
+def test_an_error_ends_a_day_an_asset_or_the_step(error: Exception, ends: str, *, passes: bool) -> None:
+    ended = "the step" if is_fatal(error) else "the day" if concerns_one_day(error) else "the asset"
+    assert (ended, is_transient(error)) == (ends, passes)
+
+
+def test_the_message_about_failed_days_is_short_and_names_them() -> None:
+    assert describe([("calls of 2024-03-10", "bad")]) == "calls of 2024-03-10: bad"
+    days = [(f"calls of day {n}", "x" * 10**6) for n in range(365)]
+    message = describe(days)
+    assert message.startswith("365 failed. Everything else that was fetched is stored.\ncalls of day 0: xxx")
+    assert message.endswith("calls of day 58, calls of day 59 and 305 more.")
+    assert len(message) < 13_000
 
 
 def test_a_long_outage_is_retried_by_the_same_run(pipeline: Pipeline) -> None:
