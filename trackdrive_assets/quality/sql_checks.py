@@ -22,7 +22,7 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.check import Check, CheckResult, Row, rows_table
 from trackdrive_assets.quality.file_checks import file_problem
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import SCHEMAS
+from trackdrive_assets.tables.columns import BOOLEAN, CALLS, SCHEMAS, TEXT
 
 _COMPARED_DAYS = 28
 """The number of earlier days that some checks compare with: four weeks, with four times each weekday."""
@@ -84,6 +84,8 @@ def _violations(
     sql = Template(query.sql).substitute(
         time_zone=ConstantExpression(settings.time_zone),
         documented_statuses=ConstantExpression(list(STATUSES)),
+        flags=ConstantExpression(_names_of(BOOLEAN)),
+        text_columns=", ".join(_names_of(TEXT)),
         compared_days=_COMPARED_DAYS,
     )
     dates = ", ".join(str(ConstantExpression(day)) for day in days)
@@ -93,6 +95,10 @@ def _violations(
         ).to_arrow_table()
     except duckdb.Error as error:
         return rows_table([_unreadable(error)])
+
+
+def _names_of(type_: pa.DataType) -> list[str]:
+    return [column.name for column in CALLS.columns if column.type == type_]
 
 
 def _unreadable(error: Exception) -> Row:

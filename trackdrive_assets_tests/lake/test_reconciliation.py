@@ -114,6 +114,29 @@ def test_intervals_of_a_day_are_added_up(tmp_path: Path) -> None:
     assert set(verdicts(rows).values()) == {"match"}
 
 
+@pytest.mark.parametrize(
+    ("api_profit", "definition", "calls_profit", "verdict"),
+    [
+        ("10", "revenue - payout", "10", "match"),
+        ("9.955", "revenue - payout - cost", "9.955", "match"),
+        ("12", "revenue - payout", "10", "mismatch"),
+        ("9", "revenue - payout - cost", "9.955", "mismatch"),
+    ],
+)
+def test_profit_is_compared_by_the_definition_of_the_account(
+    tmp_path: Path, api_profit: str, definition: str, calls_profit: str, verdict: str
+) -> None:
+    rows = reconciled(tmp_path, [SALE], stats=[an_interval("finished", 1, "30", "0.045", api_profit)])
+    assert {row["figure"]: row["definition"] for row in rows} == {
+        "cost": None,
+        "count": None,
+        "profit": definition,
+        "revenue": None,
+    }
+    (profit,) = (row for row in rows if row["figure"] == "profit")
+    assert (profit["calls_value"], profit["verdict"]) == (dollars(calls_profit), verdict)
+
+
 def test_a_group_that_only_one_side_has_is_zero_on_the_other(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("7", 2, "9", "8")]})
     revenue = {row["group_value"]: row for row in rows if row["figure"] == "revenue"}

@@ -74,7 +74,8 @@ def test_no_violation_shows_a_name_or_a_phone_number(lake: Lake) -> None:
         "status": "teleported",
         "total_duration": -1.0,
         "tokens": [("phone", "+17195550104")],
-        "extra": '{"second_number": "+17195550105"}',
+        "extra": '{"second_number": "+17195550105", "buyer_converted": "+17195550106"}',
+        "caller_city": "\ufffd +17195550107",
     }
     write_calls(lake, [wrong, wrong], counted=3)
     results = dict(run_checks(CALL_CHECKS, lake, SETTINGS, [DAY]))

@@ -149,6 +149,20 @@ def test_an_undocumented_status_or_column_is_shown_with_an_example(lake: Lake) -
     ]
 
 
+def test_an_undocumented_word_of_a_flag_is_shown_with_an_example(lake: Lake) -> None:
+    word = '{"buyer_converted": "Duplicate"}'
+    write_calls(lake, [a_call(1, extra=word), a_call(2, extra=word), a_call(3, extra='{"a\\"b": 1}')])
+    assert sorted(shown(run(lake, "no_undocumented_values"), "violation", "name", "calls", "uuid")) == [
+        ("undocumented_column", 'a"b', 1, "call-3"),
+        ("undocumented_word", "buyer_converted: Duplicate", 2, "call-1"),
+    ]
+
+
+def test_a_number_that_is_too_large_does_not_break_the_check(lake: Lake) -> None:
+    write_calls(lake, [a_call(1, extra='{"a":"1e500000000","b":1e99,"c":123456789012345678901234567890}')])
+    assert sorted(shown(run(lake, "no_undocumented_values"), "name")) == [("a",), ("b",), ("c",)]
+
+
 @pytest.mark.parametrize(("days_before", "known"), [(1, True), (28, True), (29, False), (-1, False)])
 def test_a_value_of_the_four_weeks_before_is_not_new(lake: Lake, days_before: int, *, known: bool) -> None:
     days = [DAY, DAY - timedelta(days=days_before)]
@@ -161,6 +175,35 @@ def test_a_value_of_the_four_weeks_before_is_not_new(lake: Lake, days_before: in
 def test_documented_statuses_are_never_new(lake: Lake) -> None:
     write_calls(lake, [a_call(number, status=status) for number, status in enumerate(STATUSES)])
     assert run(lake, "no_undocumented_values").violations == []
+
+
+# no_replaced_characters
+
+
+def test_a_replaced_character_is_shown_with_its_column(lake: Lake) -> None:
+    write_calls(
+        lake,
+        [
+            a_call(1, buyer="Caf\ufffd", offer="Caf\ufffd"),
+            a_call(2, buyer="Z\ufffdrich"),
+            a_call(3, tokens=[("city", "Z\ufffdrich")]),
+            a_call(4, extra='{"mood": "\ufffd"}'),
+            a_call(5, buyer="Zürich ?"),
+        ],
+    )
+    result = run(lake, "no_replaced_characters")
+    assert not result.passed
+    assert sorted(shown(result, "name", "calls", "uuid")) == [
+        ("buyer", 2, "call-1"),
+        ("extra", 1, "call-4"),
+        ("offer", 1, "call-1"),
+        ("tokens", 1, "call-3"),
+    ]
+
+
+def test_texts_without_replaced_characters_pass(lake: Lake) -> None:
+    write_calls(lake, [a_call(1, buyer="Zürich\t😀"), a_call(2)])
+    assert run(lake, "no_replaced_characters").violations == []
 
 
 # The heads of the SQL files

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import REPORTS
+from trackdrive_assets.tables.columns import REPORTS, STATS
 from trackdrive_assets_tests.quality.support import (
     DAY,
     NEXT_MORNING,
@@ -72,6 +72,25 @@ def test_a_violation_names_the_side_that_lacks_a_number(lake: Lake) -> None:
     write_calls(lake, [a_sale(1, None, "5")])
     write_report(lake, calls=1)
     assert codes(run(lake, "matches_api_report_buyer_id")) == ["calls_value_missing"]
+
+
+@pytest.mark.parametrize(
+    ("profit", "found", "passed"),
+    [("5", [], True), ("3", ["profit_subtracts_cost"], True), ("9", ["values_differ"], False)],
+)
+def test_the_profit_of_the_statistics_may_subtract_the_cost(
+    lake: Lake, profit: str, found: list[str], *, passed: bool
+) -> None:
+    costs = {"trackdrive_cost": Decimal(1), "provider_cost": Decimal(1)}
+    write_calls(lake, [a_sale(1, "10", "5", **costs)])
+    row = {"group_value": "finished", "count": 1, "revenue": Decimal(10), "cost": Decimal(2)}
+    with lake.replace("stats", STATS.schema, DAY, fetched_at=NEXT_MORNING, group_by="status") as writer:
+        rows = [row | {"profit": Decimal(profit)}]
+        writer.write(pa.RecordBatch.from_pylist(rows, schema=STATS.schema))
+    result = run(lake, "matches_api_stats")
+    assert (result.passed, codes(result)) == (passed, found)
+    if found == ["profit_subtracts_cost"]:
+        assert shown(result, "definition") == [("revenue - payout - cost",)]
 
 
 @pytest.mark.parametrize("source", ["stats", "report_offer_id", "report_traffic_source_id"])

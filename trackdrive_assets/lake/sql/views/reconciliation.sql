@@ -6,6 +6,8 @@ WITH figures(source, figure) AS (
         ('stats/status', 'revenue'),
         ('stats/status', 'cost'),
         ('stats/status', 'profit'),
+        -- The API does not document whether its profit subtracts the cost. Both are compared, one is shown.
+        ('stats/status', 'profit_after_cost'),
         ('reports/buyer_id', 'calls'),
         ('reports/buyer_id', 'revenue'),
         ('reports/buyer_id', 'payout'),
@@ -98,10 +100,22 @@ numbers AS (
             WHEN figure = 'payout' THEN payout
             WHEN figure = 'cost' THEN cost
             WHEN figure = 'profit' THEN profit
+            WHEN figure = 'profit_after_cost' THEN profit_after_cost
             ELSE CAST(calls AS DECIMAL(38, 6))
         END AS number
     FROM (
-        SELECT 'calls' AS side, date, source, group_value, has_groups, calls, revenue, payout, cost, profit
+        SELECT
+            'calls' AS side,
+            date,
+            source,
+            group_value,
+            has_groups,
+            calls,
+            revenue,
+            payout,
+            cost,
+            profit,
+            profit - cost AS profit_after_cost
         FROM totals_of_calls
         UNION ALL
         SELECT
@@ -114,6 +128,7 @@ numbers AS (
             calls,
             revenue,
             payout,
+            NULL,
             NULL,
             NULL
         FROM reports
@@ -129,6 +144,7 @@ numbers AS (
             revenue,
             NULL,
             cost,
+            profit,
             profit
         FROM stats
         WHERE group_by = 'status'
@@ -155,7 +171,7 @@ sums AS (
     FROM numbers
     GROUP BY date, source, group_value, figure
 ),
-compared AS (
+compared AS MATERIALIZED (
     -- A group that one side lacks is 0 there, unless that side has this figure for none of its groups.
     SELECT
         date,
@@ -178,13 +194,30 @@ compared AS (
         END AS api_value
     FROM sums
     WINDOW of_the_day AS (PARTITION BY date, source, figure)
+),
+profits AS (
+    -- The account's definition is the one that is closer to the API's numbers on all days together.
+    SELECT
+        coalesce(
+            sum(abs(calls_value - api_value)) FILTER (figure = 'profit_after_cost')
+                < sum(abs(calls_value - api_value)) FILTER (figure = 'profit'),
+            false
+        ) AS subtracts_cost
+    FROM compared
 )
 SELECT
     date,
     source, --: Where the API's number comes from: stats/status, or a report.
     group_value,
     --: The group compared: a status, or the id of a buyer, offer or traffic source. Null: calls without one.
-    figure, --: Which number is compared: calls or count, revenue, payout, cost or profit.
+    CASE WHEN figure = 'profit_after_cost' THEN 'profit' ELSE figure END AS figure,
+    --: Which number is compared: calls or count, revenue, payout, cost or profit.
+    CASE figure
+        WHEN 'profit' THEN 'revenue - payout'
+        WHEN 'profit_after_cost' THEN 'revenue - payout - cost'
+    END AS definition,
+    --: What the account's API subtracts for its profit: revenue - payout, or revenue - payout - cost. It is
+    --: the one that is closer to the API's numbers on all days. Null for other numbers.
     calls_value, --: The number from the calls. Null where the calls don't contain it.
     api_value, --: The number that the API gives. Null where it gives none.
     calls_value - api_value AS difference, --: The number from the calls less the API's.
@@ -206,12 +239,17 @@ SELECT
     calls_fetched_at, --: When the day's calls were fetched.
     api_fetched_at --: When the API's numbers were fetched.
 FROM (
-    SELECT * FROM pairs JOIN compared USING (date, source)
+    SELECT * EXCLUDE (subtracts_cost)
+    FROM pairs
+    JOIN compared USING (date, source)
+    CROSS JOIN profits
     -- A report may lack the calls without a buyer, offer or source. Then they are not compared.
-    WHERE has_api_file AND (in_api OR group_value IS NOT NULL OR source = 'stats/status')
+    WHERE has_api_file
+        AND (in_api OR group_value IS NOT NULL OR source = 'stats/status')
+        AND figure <> CASE WHEN subtracts_cost THEN 'profit' ELSE 'profit_after_cost' END
     UNION ALL BY NAME
     SELECT *, NULL AS calls_value, NULL AS api_value, NULL AS tolerance
     FROM pairs
     JOIN figures USING (source)
-    WHERE NOT has_api_file
+    WHERE NOT has_api_file AND figure <> 'profit_after_cost'
 )

@@ -14,6 +14,7 @@ SELECT
     verdict <> 'not_comparable' AS fails,
     group_value,
     figure,
+    definition,
     calls_value,
     api_value,
     difference,
