@@ -100,6 +100,14 @@ class Window:
         first, last = self.start - QUERY_MARGIN, self.end + QUERY_MARGIN
         return first.replace(microsecond=0), last.replace(microsecond=0) + _SECOND * bool(last.microsecond)
 
+    def may_contain(self, moment: datetime) -> bool:
+        """Return whether a server that was asked for the query range can return a call of this moment.
+
+        A server that ignores fractions of a second can be off by one second.
+        """
+        first, last = self.query_range
+        return first - _SECOND <= moment < last + _SECOND
+
 
 def part_count(pages_left: int, slots: int) -> int:
     """Return the number of parts to divide the rest of a window into; 1 if it should not be divided.

@@ -137,7 +137,9 @@ def _statements(members: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
 def _failure_inside(content: Any, method: str) -> Failure | None:
     """Return the failure that a body states in the place of its rows or of its only object."""
     if isinstance(content, dict):
-        return stated_failure(content, content.keys() | {"id"}, method)
+        lists = (member for member in content.values() if isinstance(member, list))
+        failures = (stated_failure(content, content.keys() | {"id"}, method), *map(failure_of_rows, lists))
+        return next(filter(None, failures), None)
     if isinstance(content, Rows):
         return None if STATEMENT_KEYS.isdisjoint(content.columns) else failure_of_rows(content)
     return failure_of_rows(content) if isinstance(content, list) else None

@@ -86,6 +86,10 @@ class UnreadableResponse(TrackdriveError):
     """A response of an unknown shape."""
 
 
+class RangeIgnored(UnreadableResponse):
+    """A row outside the requested range: the server did not apply the range, so others may be missing."""
+
+
 class IncompleteResponse(TrackdriveError):
     """Fewer rows than the API counted, or a cursor that repeats or does not end."""
 

@@ -5,26 +5,26 @@ exactly one window by its `created_at`. Not here: the threads (`fetcher.py`), th
 (`api/pagination.py`), and what the values of a call mean (`tables/`).
 """
 
+import logging
 import math
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, repeat
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import NoReturn
 
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteResponse
+from trackdrive_assets.api.errors import IncompleteResponse, RangeIgnored
 from trackdrive_assets.api.pagination import Page, identities, missing_count
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of
-from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, log_next_attempt
+from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, log_next_attempt, stored_rows
 from trackdrive_assets.ingest.changes import RecordedChanges, record_changes, recorded_changes
-from trackdrive_assets.ingest.fetcher import Fetcher, Progress
+from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
+from trackdrive_assets.ingest.fetcher import Fetcher
+from trackdrive_assets.ingest.received import FetchedPage, ReceivedCalls
 from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake, is_patched_since, is_superseded
@@ -32,6 +32,8 @@ from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets.tables.values import instant
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def ingest_calls(
 ) -> IngestedCalls:
     """Replace a day of calls by what the API has now, and record what that changes.
 
-    On any error the day's old file stays as it was.
+    On any error the day's old file stays as it was. It is also kept if most of its calls are gone, unless the
+    API counts so each time that the day is fetched.
 
     Args:
         client: The client of the account.
@@ -67,29 +70,36 @@ def ingest_calls(
         fetcher: The threads of the day's requests; by default, as many as the client allows.
 
     Raises:
-        IncompleteResponse: Even the last attempt brought fewer calls than the API counts.
+        IncompleteResponse: Even the last attempt brought fewer calls than the API counts, or is in doubt.
+        RangeIgnored: The API sent a call outside the requested range.
         PatchedMeanwhile: Single calls were stored during every attempt.
         MalformedRow: A value cannot be parsed; the error names the call and the field.
         LakeError: The file cannot be written.
     """
     fetcher = fetcher or Fetcher(client)
+    doubted: list[Fetched] = []
     for attempt in range(1, MAX_ATTEMPTS):
+        fetch = _DayFetch(client, day, exclude, fetcher, attempt)
         try:
-            return _replace_day(lake, day, exclude, _DayFetch(client, day, exclude, fetcher, attempt))
+            return _replace_day(lake, day, exclude, fetch, doubted)
         except (IncompleteResponse, PatchedMeanwhile) as error:
             log_next_attempt(f"the calls of {day}", attempt, error)
-    return _replace_day(lake, day, exclude, _DayFetch(client, day, exclude, fetcher, MAX_ATTEMPTS))
+    fetch = _DayFetch(client, day, exclude, fetcher, MAX_ATTEMPTS)
+    return _replace_day(lake, day, exclude, fetch, doubted)
 
 
 class PatchedMeanwhile(LakeError):
     """A day whose file got single calls of a later fetch, while the whole day was fetched."""
 
 
-def _replace_day(lake: Lake, day: Day, exclude: Exclusion, fetch: "_DayFetch") -> IngestedCalls:
-    """Write the calls of one fetch, if it is complete."""
-    received = _ReceivedCalls()
+def _replace_day(
+    lake: Lake, day: Day, exclude: Exclusion, fetch: "_DayFetch", doubted: list[Fetched]
+) -> IngestedCalls:
+    """Write the calls of one fetch, if it is complete and without doubt. Otherwise add it to `doubted`."""
+    received = ReceivedCalls()
     # Before the first request: calls that are created later are new, and have not changed.
     fetched_at = datetime.now(UTC)
+    stored = stored_rows(lake, CALLS.name, day)
     with fetch.fetcher.fetch([fetch.pages()]) as pages:
         # Nothing is created in the lake before the API has responded.
         first = next(pages)
@@ -101,9 +111,27 @@ def _replace_day(lake: Lake, day: Day, exclude: Exclusion, fetch: "_DayFetch") -
                 fetch.fetcher.on_response(received.progress)
                 writer.write(page.calls)
             received.check_complete()
-            writer.api_count = received.expected_inside
+            fetched = received.fetched
+            is_finished = day.end <= fetched_at
+            if doubt := reason_to_doubt(fetched, doubted, stored=stored, is_finished=is_finished):
+                doubted.append(fetched)
+                raise IncompleteResponse(doubt)
+            writer.api_count = _count_to_store(fetched, day, is_finished=is_finished)
             fetch.fetcher.finish()
             return store_calls(lake, day, writer, exclude)
+
+
+def _count_to_store(fetched: Fetched, day: Day, *, is_finished: bool) -> int | None:
+    """Return the count of the API; None if more calls came of a finished day, so that it is too low."""
+    if is_finished and fetched.has_surplus:
+        _log.warning(
+            "The API counts %d calls of %s, but sent %d. Its count is not reliable and is not stored.",
+            fetched.counted,
+            day,
+            fetched.rows,
+        )
+        return None
+    return fetched.counted
 
 
 def store_calls(lake: Lake, day: Day, writer: DayWriter, exclude: Exclusion) -> IngestedCalls:
@@ -128,25 +156,6 @@ def store_calls(lake: Lake, day: Day, writer: DayWriter, exclude: Exclusion) -> 
 
 
 @dataclass(frozen=True)
-class _FetchedPage:
-    """The calls of one page, cut to a window and typed.
-
-    Attributes:
-        window: The window.
-        calls: The calls of the window.
-        hashes: The hashes of their names. A million uuids would take a hundred megabytes.
-        outside: The names of calls outside the day.
-        total_count: The number of calls that the API counts; None if it does not count.
-    """
-
-    window: Window
-    calls: pa.RecordBatch
-    hashes: Sequence[int]
-    outside: Sequence[object]
-    total_count: int | None
-
-
-@dataclass(frozen=True)
 class _DayFetch:
     """One attempt to fetch the calls of a day.
 
@@ -160,24 +169,24 @@ class _DayFetch:
     fetcher: Fetcher
     attempt: int
 
-    def pages(self) -> Iterator[_FetchedPage]:
+    def pages(self) -> Iterator[FetchedPage]:
         """Fetch the first page of the day, and the rest, divided into windows if that is faster."""
         whole = Window(self.day.start, self.day.end)
         pages = self._pages_of(whole)
         first = next(pages)
         windows = windows_after(first, whole, self.fetcher.share) if self.attempt == 1 else []
         if not windows:
-            yield self._typed(first, whole)
+            yield self._typed(first, whole, whole)
             del first
-            yield from map(self._typed, pages, repeat(whole))
+            yield from map(self._typed, pages, repeat(whole), repeat(whole))
             return
         # More calls of its oldest instant may be on the next page, so that instant belongs to the windows.
-        yield self._typed(first, Window(windows[0].end, whole.end))
+        yield self._typed(first, Window(windows[0].end, whole.end), whole)
         self.fetcher.fetch_too(self._window(window) for window in windows)
 
-    def _window(self, window: Window) -> Iterator[_FetchedPage]:
+    def _window(self, window: Window) -> Iterator[FetchedPage]:
         """Fetch a window, and keep no page longer than its typing takes."""
-        return map(self._typed, self._pages_of(window), repeat(window))
+        return map(self._typed, self._pages_of(window), repeat(window), repeat(window))
 
     def _pages_of(self, window: Window) -> Iterator[Page]:
         """Fetch the pages of a window, one after another. They can contain calls around it."""
@@ -190,8 +199,8 @@ class _DayFetch:
         )
         return self.client.call_pages(query, group=self.fetcher.group)
 
-    def _typed(self, page: Page, window: Window) -> _FetchedPage:
-        """Cut a page to a window, and type its calls."""
+    def _typed(self, page: Page, window: Window, requested: Window) -> FetchedPage:
+        """Cut a page to a window, and type its calls. `requested` is the window that was requested."""
         fetched_at = datetime.now(UTC)
         kept, hashes, outside = [], [], []
         moments = created(page.rows)
@@ -200,12 +209,29 @@ class _DayFetch:
             if moment is None or moment in window:
                 kept.append(position)
                 hashes.append(hash(name))
-            elif not self.day.start <= moment < self.day.end:
+                continue
+            if not requested.may_contain(moment):
+                self._refuse_range(requested, moment)
+            if not self.day.start <= moment < self.day.end:
                 # Two windows can bring the same call. One without a name is counted each time.
                 outside.append(object() if name is None else name)
         rows = page.rows if len(kept) == len(page.rows) else page.rows.at(kept)
         calls = parse_calls(rows.columns, len(rows), fetched_at=fetched_at, exclude=self.exclude)
-        return _FetchedPage(window, calls, hashes, outside, page.metadata.total_count)
+        return FetchedPage(window, calls, hashes, outside, page.metadata.total_count)
+
+    def _refuse_range(self, requested: Window, moment: datetime) -> NoReturn:
+        """Raise the error for a call outside the range that was requested.
+
+        A server may ignore the range of a part of a day only. So the next attempt requests the whole day.
+        """
+        since, until = requested.query_range
+        message = (
+            f"The API was asked for calls from {since.isoformat()} to {until.isoformat()}, but sent one of "
+            f"{moment.isoformat()}. It does not apply this range, so calls may be missing."
+        )
+        if requested == Window(self.day.start, self.day.end):
+            raise RangeIgnored(f"{message} Nothing was stored. Please report this to Trackdrive's support.")
+        raise IncompleteResponse(message)
 
 
 def windows_after(first: Page, whole: Window, share: int) -> list[Window]:
@@ -228,53 +254,6 @@ def windows_after(first: Page, whole: Window, share: int) -> list[Window]:
     pages_left = math.ceil(left / (metadata.per_page or len(moments)))
     windows = divide(rest_of(whole, moments[-1]), part_count(pages_left, share))
     return windows if len(windows) > 1 else []
-
-
-class _ReceivedCalls:
-    """The calls that have come of a day, to compare them with the count of the API.
-
-    If two calls ever had the same hash, the day would be fetched again, undivided.
-    """
-
-    def __init__(self) -> None:
-        self._expected: int | None = None
-        self._hashes = array("q")
-        self._windows: set[Window] = set()
-        self._outside: set[object] = set()
-
-    @property
-    def progress(self) -> Progress:
-        """The number of calls, with those outside the day: the API counts these too."""
-        return Progress(len(self._hashes) + len(self._outside), self._expected)
-
-    @property
-    def expected_inside(self) -> int | None:
-        """The number of calls of the day that the API counts; None if it does not count."""
-        return None if self._expected is None else self._expected - len(self._outside)
-
-    def add(self, page: _FetchedPage) -> None:
-        """Count the calls of a page. The first page has the count of the API for the day."""
-        if not self._windows:
-            self._expected = page.total_count
-        self._windows.add(page.window)
-        self._hashes.extend(page.hashes)
-        self._outside.update(page.outside)
-
-    def check_complete(self) -> None:
-        """Compare the calls with the count of the API.
-
-        Raises:
-            IncompleteResponse: Calls are missing, or came in two windows.
-        """
-        hashes = pa.Array.from_buffers(pa.int64(), len(self._hashes), [None, pa.py_buffer(self._hashes)])
-        # Within one window, each call comes once.
-        if len(self._windows) > 1 and (repeated := len(hashes) - pc.count_distinct(hashes).as_py()):
-            raise IncompleteResponse(f"The API sent {repeated} calls in two windows of the day.")
-        done = self.progress.done
-        if missing := missing_count(self._expected, done):
-            raise IncompleteResponse(
-                f"The API counted {self._expected} calls but sent {done} in windows: {missing} are missing."
-            )
 
 
 def asked_columns(exclude: Exclusion) -> list[str] | None:

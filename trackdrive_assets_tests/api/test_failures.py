@@ -51,6 +51,8 @@ FAILED = [
     [{"error": "db", "code": 7, "message": "no"}],
     [{"success": False}],
     {**CALLS, "calls": [{"error": "db"}]},
+    {"calls": [{"error": "db"}]},
+    {"reports": [{"error": "db", "message": "no"}], "totals": {}},
 ]
 
 GOOD = [

@@ -1,6 +1,6 @@
 -- Every day has as many calls as the API counted when the day was fetched.
 -- severity: error
--- not_counted: The API did not count the calls of the day, so their number can't be checked.
+-- not_counted: The API gave no reliable count of the day's calls, so their number can't be checked.
 -- count_differs: The file has another number of calls than the API counted. Run the partition again.
 -- calls_added_during_fetch: New calls came in during the fetch, after the API had counted.
 SELECT
