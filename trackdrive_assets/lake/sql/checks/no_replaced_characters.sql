@@ -1,7 +1,7 @@
 -- Every text arrived in a form that can be stored: no character had to be replaced by � (U+FFFD).
 -- severity: warning
--- replaced_character: A text contains �, because a character of it was not valid UTF-8 or was sent so. Look at
--- the example in Trackdrive. If a name is affected, enter it there again, and fetch the day again.
+-- replaced_character: A text contains �, because a character of it was not valid UTF-8 or was sent so. Look
+-- at the example in Trackdrive. If a name is affected, enter it there again, and fetch the day again.
 SELECT
     date,
     'replaced_character' AS violation,

@@ -4,8 +4,8 @@
 -- calls needs to know it.
 -- undocumented_column: An undocumented column appeared. It is stored in extra; check whether a program that
 -- reads the calls needs to know it.
--- undocumented_word: A flag has an undocumented word, such as a third state. The flag is null, and the word is
--- stored in extra. Check whether the calls count as converted or repeat, and report the word as an issue.
+-- undocumented_word: A flag has an undocumented word, such as a third state. The flag is null, and the word
+-- is stored in extra. Check whether the calls count as converted or repeat, and report the word as an issue.
 WITH values_of_calls AS (
     SELECT date, 'undocumented_status' AS violation, status AS name, uuid
     FROM calls
@@ -19,7 +19,7 @@ WITH values_of_calls AS (
         date,
         'undocumented_word' AS violation,
         -- A text that is no plain word may be about the caller.
-        concat(flag, ': ', CASE WHEN regexp_full_match(word, '[A-Za-z _-]{1,40}') THEN word ELSE '…' END) AS name,
+        concat(flag, ': ', if(regexp_full_match(word, '[A-Za-z _-]{1,40}'), word, '…')) AS name,
         uuid
     FROM (
         SELECT date, flag, extra ->> flag AS word, uuid
