@@ -1,11 +1,20 @@
 """Probes of the values that people are paid by: money, and whether a call converted."""
 
+from decimal import Decimal
+
+import pyarrow.compute as pc
+
+from trackdrive_assets.api import responses
 from trackdrive_assets.doctor.descriptions import REPORT_IT, no_calls
 from trackdrive_assets.doctor.finding import Finding, Result, differs, inconclusive, ok
-from trackdrive_assets.doctor.replies import Replies, rows_of
+from trackdrive_assets.doctor.replies import Replies, envelope_of, rows_of
+from trackdrive_assets.doctor.requests import CATEGORY
 from trackdrive_assets.privacy import outline
+from trackdrive_assets.tables.errors import MalformedRow
+from trackdrive_assets.tables.reports import parse_report
 from trackdrive_assets.tables.values import boolean, is_known_flag
 
+_ROUNDING = Decimal("0.005")
 _MONEY_COLUMNS = {
     "revenue": ("revenue", "buyer_revenue"),
     "payout": ("payout", "traffic_source_payout"),
@@ -45,6 +54,40 @@ def money(replies: Replies) -> Finding:
             f"no converted call for {', '.join(unknown)} in this period. Try a larger --days."
         )
     return ok("Revenue, payout and both costs are visible.")
+
+
+def profit(replies: Replies) -> Finding:
+    """Probe what the API subtracts from the revenue for its profit: the payout, or the cost too."""
+    envelope = envelope_of(replies.report)
+    if envelope is None:
+        return inconclusive("the report was not understood.")
+    try:
+        report = parse_report(responses.report_rows(envelope.content, CATEGORY), category=CATEGORY)
+    except (responses.UnknownShape, MalformedRow):
+        return inconclusive("the report was not understood.")
+    sums = {name: pc.sum(report[name]).as_py() for name in ("revenue", "payout", "cost", "profit")}
+    if missing := [name for name, value in sums.items() if value is None]:
+        return inconclusive(f"the report has no {', '.join(missing)}.")
+    return definition_of_profit(**sums, rows=report.num_rows)
+
+
+def definition_of_profit(
+    *, revenue: Decimal, payout: Decimal, cost: Decimal, profit: Decimal, rows: int
+) -> Finding:
+    """Return the finding about the sums of a report with a number of rows, each of which may be rounded."""
+    tolerance = _ROUNDING * max(1, rows)
+    if abs(cost) <= tolerance:
+        return inconclusive("the calls of this period cost nothing. Try a larger --days.")
+    if abs(revenue - payout - profit) <= tolerance:
+        return ok("Revenue minus payout, as in the views.")
+    if abs(revenue - payout - cost - profit) <= tolerance:
+        return differs(
+            "Revenue minus payout minus cost. The check matches_api_stats compares with that. The profit of "
+            "the views is revenue minus payout."
+        )
+    return differs(
+        "Neither revenue minus payout, nor that minus cost. The check matches_api_stats will report it."
+    )
 
 
 def not_converted(replies: Replies) -> Finding:

@@ -5,7 +5,7 @@ code of the probe. A probe is here only if its finding changes what a user does.
 """
 
 from trackdrive_assets.doctor.access import access, clock, host
-from trackdrive_assets.doctor.conversions import money, not_converted
+from trackdrive_assets.doctor.conversions import money, not_converted, profit
 from trackdrive_assets.doctor.finding import Finding
 from trackdrive_assets.doctor.limits import cost_of_a_day, created_at_to, cursor, page_size, rate_limit
 from trackdrive_assets.doctor.replies import Replies
@@ -13,7 +13,7 @@ from trackdrive_assets.doctor.shapes import calls, one_call, reports, stats
 from trackdrive_assets.settings import Settings
 
 PROBES = (
-    host, access, calls, one_call, reports, stats, money, not_converted, clock, page_size, cursor,
+    host, access, calls, one_call, reports, stats, money, not_converted, profit, clock, page_size, cursor,
     created_at_to, rate_limit,
 )  # fmt: skip
 

@@ -1,11 +1,13 @@
 """Each probe has one finding for the usual account, and another for an account with the opposite behavior."""
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from trackdrive_assets.api.http_responses import RawResponse
+from trackdrive_assets.doctor.conversions import definition_of_profit
 from trackdrive_assets.doctor.finding import Finding, Result
 from trackdrive_assets.doctor.probes import findings
 from trackdrive_assets.doctor.replies import KnownCall
@@ -163,3 +165,34 @@ def test_the_cost_of_a_day_counts_its_requests() -> None:
     with account() as sandbox, connect(sandbox.base_url, key_of(sandbox)) as client:
         description = probe(client, days=2)["cost_of_a_day"].description
     assert "305 requests (1 for calls, 16 for reports, 288 for statistics), at least 61 s" in description
+
+
+@pytest.mark.parametrize(
+    ("api_profit", "result", "words"),
+    [
+        ("30", OK, "Revenue minus payout, as in the views."),
+        ("25.004", DIFFERS, "Revenue minus payout minus cost."),
+        ("95", DIFFERS, "Neither"),
+    ],
+)
+def test_the_definition_of_profit_is_found_in_the_sums_of_a_report(
+    api_profit: str, result: Result, words: str
+) -> None:
+    finding = definition_of_profit(
+        revenue=Decimal(100), payout=Decimal(70), cost=Decimal(5), profit=Decimal(api_profit), rows=2
+    )
+    assert (finding.result, finding.description.startswith(words)) == (result, True)
+
+
+def test_the_profit_of_calls_without_cost_settles_nothing() -> None:
+    nothing = Decimal(0)
+    finding = definition_of_profit(revenue=nothing, payout=nothing, cost=nothing, profit=nothing, rows=9)
+    assert finding.result is INCONCLUSIVE
+
+
+def test_the_profit_is_probed_with_the_report(usual: dict[str, Finding]) -> None:
+    assert usual["profit"] == Finding(OK, "Revenue minus payout, as in the views.")
+    with account(report_shape="map") as sandbox:
+        assert probe_sandbox(sandbox)["profit"].result in {OK, INCONCLUSIVE}
+    with account(calls_per_day=0) as empty:
+        assert probe_sandbox(empty)["profit"].result is INCONCLUSIVE

@@ -163,9 +163,9 @@ def test_calls_without_a_status_are_always_compared(tmp_path: Path) -> None:
 
 
 def test_an_empty_day_of_one_side_has_zeros(tmp_path: Path) -> None:
-    assert verdicts(reconciled(tmp_path, [], BUYERS))["1", "revenue"] == "mismatch"
-    assert verdicts(reconciled(tmp_path, [SALE], {"buyer_id": []}))["1", "revenue"] == "mismatch"
-    assert reconciled(tmp_path, [], {"buyer_id": []}) == []
+    assert verdicts(reconciled(tmp_path / "a", [], BUYERS))["1", "revenue"] == "mismatch"
+    assert verdicts(reconciled(tmp_path / "b", [SALE], {"buyer_id": []}))["1", "revenue"] == "mismatch"
+    assert reconciled(tmp_path / "c", [], {"buyer_id": []}) == []
 
 
 def test_a_day_can_be_selected_by_its_date(tmp_path: Path) -> None:
