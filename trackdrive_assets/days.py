@@ -11,6 +11,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+YEARS = range(2000, 2100)
+"""The years whose days an account can have. With others, the arithmetic of days and zones can overflow."""
+
 # All intervals start at a multiple of five minutes, in every zone. The offsets of zones are multiples of 15.
 _TICK = timedelta(minutes=5)
 

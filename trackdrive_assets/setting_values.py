@@ -15,10 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from trackdrive_assets.api.addresses import address_fault
+from trackdrive_assets.days import YEARS
 from trackdrive_assets.tables.exclusion import Exclusion
-
-YEARS = range(2000, 2100)
-"""The years whose days an account can have. With others, the arithmetic of days and zones can overflow."""
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*")

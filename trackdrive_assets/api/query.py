@@ -15,10 +15,13 @@ from typing import Any
 
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.errors import QueryError
+from trackdrive_assets.days import YEARS
 
-_CURSOR_TEXT = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+_NUMBER_LIMIT = 10**18
+_CURSOR_TEXT = re.compile(r"-?\d{1,100}(\.\d{1,100})?([eE][+-]?\d{1,100})?", re.ASCII)
 _DATE_TEXT = re.compile(
-    r"(?P<time>\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)( ?(UTC|Z|[+-]\d{2}:?\d{2}))?"
+    r"(?P<time>\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?)( ?(UTC|Z|[+-]\d{2}:?\d{2}))?",
+    re.ASCII,
 )
 
 
@@ -51,6 +54,10 @@ def _parameter(format_value: Formatter, description: str, endpoints: frozenset[E
 def _text(name: str, value: object, _: "Query | None" = None) -> str:
     if not isinstance(value, str) or not value:
         raise QueryError(f"{name} must be a text that is not empty, not {value!r}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise QueryError(f"{name} has a byte that is not UTF-8: {value!r}. Write it again.") from None
     return value
 
 
@@ -61,8 +68,8 @@ def _flag(name: str, value: object, _: "Query") -> str:
 
 
 def _number(name: str, value: object, _: "Query") -> str:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise QueryError(f"{name} must be a whole number, not {value!r}.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _NUMBER_LIMIT:
+        raise QueryError(f"{name} must be a whole number of up to 18 digits, not {value!r}.")
     return str(value)
 
 
@@ -91,7 +98,10 @@ def _cursor(name: str, value: object, _: "Query") -> str:
 def _instant(name: str, value: object, query: "Query") -> str:
     if isinstance(value, str):
         if not _is_date(value):
-            raise QueryError(f"{name} must be a date like '2016-01-01 12:25:15 -0500', not {value!r}.")
+            years = f"{YEARS[0]} to {YEARS[-1]}"
+            raise QueryError(
+                f"{name} must be a date of the years {years} like '2016-01-01 12:25:15 -0500', not {value!r}."
+            )
         return value
     if not isinstance(value, datetime):
         raise QueryError(
@@ -111,10 +121,9 @@ def _is_date(text: str) -> bool:
     if match is None:
         return False
     try:
-        datetime.fromisoformat(match["time"])
+        return datetime.fromisoformat(match["time"]).year in YEARS
     except ValueError:
         return False
-    return True
 
 
 def _one_of(choices: Sequence[str]) -> Formatter:

@@ -55,7 +55,7 @@ _QUERIES = {
     default=SANDBOX_FOLDER,
     help="Folder of the lake and the Dagster home.",
 )
-@click.option("--days", type=click.IntRange(min=1), default=7, help="Number of days.")
+@click.option("--days", type=click.IntRange(1, 366), default=7, help="Number of days.")
 def demo(*, folder: Path, days: int) -> None:
     """Materialize the last days of the sandbox with Dagster, and show the results."""
     with sandbox_environment(folder) as environment:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import click
 
 from trackdrive_assets.cli.account import account_settings
-from trackdrive_assets.cli.query_options import CONTEXT, DayOption, day_options, requested_days
+from trackdrive_assets.cli.query_options import CONTEXT, DayOption, FilePath, day_options, requested_days
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report.page import write_page
 
@@ -22,7 +22,7 @@ EXAMPLES
 @day_options
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FilePath(path_type=Path, dir_okay=False),
     help="HTML file to write.  [default: named after the days]",
 )
 def page(*, from_day: DayOption, to_day: DayOption, output: Path | None) -> None:

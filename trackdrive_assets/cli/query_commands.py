@@ -102,7 +102,7 @@ EXAMPLES
 @click.command(epilog=_CALLS_EPILOG, context_settings=CONTEXT)
 @day_options
 @parameter_options(Endpoint.CALLS)
-@click.option("--limit", type=click.IntRange(min=1), help="Highest number of calls.")
+@click.option("--limit", type=click.IntRange(1, 10**9), help="Highest number of calls.")
 @output_options
 def calls(
     *,

@@ -15,8 +15,8 @@ import click
 
 from trackdrive_assets.api.query import Endpoint, Query
 from trackdrive_assets.cli.output import FORMATS
-from trackdrive_assets.days import Window, exact_day
-from trackdrive_assets.setting_values import YEARS, InvalidValue, parse_date
+from trackdrive_assets.days import YEARS, Window, exact_day
+from trackdrive_assets.setting_values import InvalidValue, parse_date
 
 Command = Callable[..., None]
 
@@ -38,6 +38,16 @@ class Integers(click.ParamType):  # type: ignore[type-arg]  # generic only in la
             return [int(part) for part in str(value).split(",")]
         except ValueError:
             self.fail(f"{value!r} is not a list of whole numbers like 12,34.", parameter, context)
+
+
+class FilePath(click.Path):
+    """The path of a file to write."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Return the path. An empty text would be the current folder."""
+        if not value:
+            self.fail("The name of the file is missing.", parameter, context)
+        return super().convert(value, parameter, context)
 
 
 class DayType(click.ParamType):  # type: ignore[type-arg]  # generic only in later releases
@@ -101,7 +111,7 @@ def day_options(command: Command) -> Command:
 def output_options(command: Command) -> Command:
     """Add `--format` and `--output`."""
     command = click.option(
-        "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write instead of stdout."
+        "--output", type=FilePath(path_type=Path, dir_okay=False), help="File to write instead of stdout."
     )(command)
     return click.option("--format", "format_", type=click.Choice(FORMATS), help="See OUTPUT below.")(command)
 

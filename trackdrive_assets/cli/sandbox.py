@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from trackdrive_assets.days import YEARS
 from trackdrive_assets.sandbox import AUTH_TOKEN, PRIVATE_KEY, PUBLIC_KEY
 from trackdrive_assets.sandbox.faults import KINDS, parse_fault
 
-_POSITIVE, _COUNT = click.IntRange(min=1), click.IntRange(min=0)
+_POSITIVE, _COUNT = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
 
 _EPILOG = """
 \b
@@ -50,7 +51,9 @@ ASSUMPTIONS
     "--port", type=click.IntRange(0, 65535), default=8765, help="Port on 127.0.0.1; 0 for a free port."
 )
 @click.option(
-    "--days", type=_POSITIVE, help="Number of days of calls up to today.  [default: since 2024-01-01]"
+    "--days",
+    type=click.IntRange(1, 3660),
+    help="Number of days of calls up to today.  [default: since 2024-01-01]",
 )
 @click.option("--calls-per-day", type=_COUNT, default=200, help="Average number of calls per day of a week.")
 @click.option("--seed", default=1, help="Seed of the calls. Another seed gives other calls.")
@@ -156,4 +159,6 @@ def _parse_instant(text: str) -> datetime:
         raise click.BadParameter(
             f"{text!r} is not an instant. Use a text like 2024-06-19T12:00:00Z.", param_hint="--now"
         ) from None
+    if instant.year not in YEARS:
+        raise click.BadParameter(f"Use a year from {YEARS[0]} to {YEARS[-1]}.", param_hint="--now")
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
