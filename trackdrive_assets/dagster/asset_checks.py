@@ -27,6 +27,7 @@ _COMPARES_WITH_API = "matches_api_"
 
 _SHOWN_ROWS = 50
 _LISTED_DAYS = 5
+_LONGEST_CELL = 200
 
 
 def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
@@ -161,7 +162,9 @@ def _violations_metadata(result: CheckResult, violations: Sequence[Violation]) -
     hidden = {"fails"} if len(violations) > 1 else {"fails", "violation"}
     names = [name for name in result.rows.column_names if name not in hidden]
     records = [
-        dg.TableRecord({name: None if row[name] is None else str(row[name]) for name in names})
+        dg.TableRecord(
+            {name: None if row[name] is None else str(row[name])[:_LONGEST_CELL] for name in names}
+        )
         for row in result.rows.slice(length=_SHOWN_ROWS).to_pylist()
     ]
     schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in names])

@@ -22,6 +22,7 @@ _BASE = _SIZE[1] - 30
 _NAME, _AMOUNT = 150, 100
 _INK, _FAINT, _BAR, _PAPER = "#1f2933", "#7b8794", "#3b6ea5", "white"
 _SHADES = 24
+_MOST_MEASURED = 200
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -89,18 +90,20 @@ def _draw_buyers(draw: ImageDraw.ImageDraw, amounts: Sequence[tuple[str, Decimal
     for row, (name, amount) in enumerate(amounts):
         top = _TOP + row * _LINE
         bar = _MIDDLE + _NAME
-        draw.text((_MIDDLE, top), _shorten(name, _font(12), _NAME - 10), fill=_INK, font=_font(12))
+        draw.text((_MIDDLE, top), shorten(name, _font(12), _NAME - 10), fill=_INK, font=_font(12))
         end = bar + max(1.0, longest_bar * float(amount / most)) if amount > 0 else bar
         if end > bar:
             draw.rectangle((bar, top, end, top + _LINE - 7), fill=_BAR)
         draw.text((end + 6, top), f"{amount:,.2f}", fill=_INK, font=_font(12))
 
 
-def _shorten(name: str, font: Font, width: float) -> str:
+def shorten(name: str, font: Font, width: float) -> str:
     """Return a name in characters of the font, shortened to a width."""
-    characters = (c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    text = "".join(characters).encode("ascii", "replace").decode()
-    if font.getlength(text) <= width:
+    # No name of that length fits. A name can have millions of characters, and each measurement reads all.
+    normal = unicodedata.normalize("NFKD", name[:_MOST_MEASURED])
+    characters = (c for c in normal if not unicodedata.combining(c))
+    text = "".join(characters).encode("ascii", "replace").decode()[:_MOST_MEASURED]
+    if len(name) <= _MOST_MEASURED and font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}…") > width:
         text = text[:-1]

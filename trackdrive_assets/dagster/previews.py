@@ -39,6 +39,7 @@ SHOWN_COLUMNS: Mapping[str, tuple[str, ...]] = {
 """The columns that the UI shows of each table. The values of a change can be a caller's number."""
 
 _HOURS = 24
+_LONGEST_TEXT = 200
 
 
 def first_rows(file: Path, table: Table) -> dg.TableMetadataValue:
@@ -88,4 +89,6 @@ def _cell(value: Any) -> str | int | float | bool | None:
         return float(value)
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return value if value is None or isinstance(value, str | int | float) else str(value)
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}…"
+    return value if value is None or isinstance(value, int | float) else str(value)

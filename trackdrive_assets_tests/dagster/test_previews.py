@@ -4,12 +4,14 @@ import base64
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+import pytest
 from PIL import Image
 
-from trackdrive_assets.dagster.charts import MAX_BUYERS, draw_day, largest
+from trackdrive_assets.dagster.charts import MAX_BUYERS, draw_day, largest, shorten
 from trackdrive_assets.dagster.previews import FIRST_ROWS, SHOWN_COLUMNS, calls_by_hour, revenue_by_buyer
 from trackdrive_assets.tables.columns import CALLS, TABLES
 from trackdrive_assets_tests.conftest import Pipeline
@@ -71,6 +73,37 @@ def test_more_calls_in_an_hour_are_a_higher_column() -> None:
 
 def test_names_with_letters_that_the_font_lacks_are_drawn() -> None:
     assert draw_day([1], [("Señor Müller", Decimal(1)), ("日本", Decimal(2)), ("", Decimal(3))], "UTC")
+
+
+class CountingFont:
+    """A font whose letters are 6 pixels wide, and the number of letters that were measured."""
+
+    measured = 0
+
+    def getlength(self, text: str) -> float:
+        self.measured += len(text)
+        return 6.0 * len(text)
+
+
+@pytest.mark.parametrize("letter", ["a", "e\u0301", "\ufdfa", "日"])
+@pytest.mark.parametrize("length", [5_000, 1_000_000])
+def test_a_name_of_any_length_is_shortened_in_the_same_time(letter: str, length: int) -> None:
+    font: Any = CountingFont()
+    assert shorten(letter * length, font, 140).endswith("…")
+    assert len(shorten(letter * length, font, 140)) <= 140 / 6
+    assert font.measured < 50_000
+
+
+def test_a_short_name_is_not_shortened() -> None:
+    font: Any = CountingFont()
+    assert shorten("Señor Müller", font, 140) == "Senor Muller"
+    assert shorten("a" * 30, font, 140) == "a" * 22 + "…"
+
+
+def test_a_long_text_of_the_first_rows_is_shortened(pipeline: Pipeline) -> None:
+    pipeline.sandbox.add_call(pipeline.day(DAY).start, buyer="b" * 5_000)
+    pipeline.materialize("calls", DAY)
+    assert first_rows(pipeline, "calls")[0].data["buyer"] == "b" * 200 + "…"
 
 
 def test_a_picture_shows_the_largest_buyers_and_the_sum_of_the_others() -> None:
