@@ -5,7 +5,7 @@ recorded.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -60,13 +60,26 @@ def column_schema(table: Table) -> dg.TableSchema:
     )
 
 
-def day_metadata(written: WriteResult, table: Table, extra: Metadata = MappingProxyType({})) -> Metadata:
-    """Return what Dagster shows of a day's file. What people look for comes first."""
+def day_metadata(
+    written: WriteResult,
+    table: Table,
+    extra: Metadata = MappingProxyType({}),
+    *,
+    hidden: Collection[str] = (),
+) -> Metadata:
+    """Return what Dagster shows of a day's file. What people look for comes first.
+
+    Args:
+        written: The result of writing the file.
+        table: The table of the file.
+        extra: More metadata.
+        hidden: The columns that are missing in the first rows.
+    """
     return {
         "dagster/partition_row_count": written.rows,
         **({} if written.api_count is None else {"api_count": written.api_count}),
         **extra,
-        "first_rows": first_rows(written.path, table),
+        "first_rows": first_rows(written.path, table, hidden),
         "path": dg.MetadataValue.path(written.path),
         "bytes": written.bytes,
     }

@@ -5,7 +5,7 @@ never identify a caller, because more people read the event log than the lake.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -42,12 +42,16 @@ _HOURS = 24
 _LONGEST_TEXT = 200
 
 
-def first_rows(file: Path, table: Table) -> dg.TableMetadataValue:
-    """Return the first rows of a day."""
-    names = SHOWN_COLUMNS[table.name]
+GROUP_COLUMNS = ("group_value", "group_name")
+"""The columns of a report that name its groups. In a report by contact, these are callers."""
+
+
+def first_rows(file: Path, table: Table, hidden: Collection[str] = ()) -> dg.TableMetadataValue:
+    """Return the first rows of a day, without the hidden columns."""
+    names = [name for name in SHOWN_COLUMNS[table.name] if name not in hidden]
     columns = {column.name: column for column in table.columns}
     with pq.ParquetFile(file) as parquet:
-        batch = next(parquet.iter_batches(FIRST_ROWS, columns=list(names)), None)
+        batch = next(parquet.iter_batches(FIRST_ROWS, columns=names), None)
     rows = batch.to_pylist() if batch is not None else []
     return dg.MetadataValue.table(
         [dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows],

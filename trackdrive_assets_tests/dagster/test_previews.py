@@ -161,6 +161,14 @@ def test_every_table_shows_own_columns_without_personal_data() -> None:
         assert not {"old_value", "new_value"} & {*names}
 
 
+def test_no_row_of_the_report_by_contact_names_a_caller(pipeline: Pipeline) -> None:
+    pipeline.materialize("key:reports/contact_id", DAY)
+    table = first_rows(pipeline, "reports/contact_id")
+    assert table
+    assert "calls" in table[0].data
+    assert not {"group_value", "group_name"} & table[0].data.keys()
+
+
 def test_each_report_and_series_shows_its_first_rows(pipeline: Pipeline) -> None:
     pipeline.materialize('key:"reports/buyer_id" or key:"stats/status"', DAY)
     for key in ("reports/buyer_id", "stats/status"):

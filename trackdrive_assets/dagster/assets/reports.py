@@ -7,6 +7,7 @@ import dagster as dg
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
+from trackdrive_assets.dagster.previews import GROUP_COLUMNS
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.reports import ingest_report
@@ -14,6 +15,9 @@ from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import REPORTS
+
+CATEGORY_OF_CALLERS = "contact_id"
+"""The category whose groups are callers. More people read the event log than the lake."""
 
 
 def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -54,4 +58,5 @@ class ReportsAssets(DailyAssets[WriteResult]):
 
     def metadata_for(self, key: dg.AssetKey, result: WriteResult) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of one report."""
-        return {key: day_metadata(result, REPORTS)}
+        hidden = GROUP_COLUMNS if key.path[-1] == CATEGORY_OF_CALLERS else ()
+        return {key: day_metadata(result, REPORTS, hidden=hidden)}
