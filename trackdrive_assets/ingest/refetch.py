@@ -20,7 +20,7 @@ from trackdrive_assets.ingest.calls import IngestedCalls
 from trackdrive_assets.ingest.changes import record_changes
 from trackdrive_assets.lake.day_file import FetchInfo
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.calls import parse_calls
+from trackdrive_assets.tables.calls import merge_extra, parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, TOKEN_PREFIX, Exclusion
@@ -121,9 +121,8 @@ def _has(row: Mapping[str, object], column: str) -> bool:
     """Return whether a response has a column. A column that it lacks is unknown, not empty."""
     if column == "tokens":
         return any(key.startswith(TOKEN_PREFIX) for key in row)
-    if column == "extra":
-        return any(not key.startswith(TOKEN_PREFIX) and key not in CALLS.schema.names for key in row)
-    return column in row or column == "fetched_at"
+    # `extra` is merged key by key.
+    return column in row or column in {"extra", "fetched_at"}
 
 
 def _patch_day(
@@ -154,7 +153,9 @@ def _patch_day(
         )
         if len(refused) == len(calls):
             return None, refused
-        patched = [newest(rows.get(uuid), call) for uuid, call in calls.items() if uuid not in refused]
+        patched = [
+            newest(rows.get(uuid), call, exclude) for uuid, call in calls.items() if uuid not in refused
+        ]
         writer.write(pa.RecordBatch.from_pylist(patched, schema=CALLS.schema))
         patch = info.patched(fetched_at, added=writer.rows - current.rows)
         with writer.save(current, patch) as new:
@@ -163,12 +164,17 @@ def _patch_day(
     return IngestedCalls(writer.result, changes), refused
 
 
-def newest(stored: Mapping[str, Any] | None, call: FetchedCall) -> Mapping[str, Any]:
+def newest(
+    stored: Mapping[str, Any] | None, call: FetchedCall, exclude: Exclusion = NO_EXCLUSIONS
+) -> Mapping[str, Any]:
     """Return the row of a call after a response, or the stored row if it was fetched later."""
     if stored is None:
         return call.values
     is_stored_newer = call.fetched_at < stored["fetched_at"] <= datetime.now(UTC)
-    return stored if is_stored_newer else {**stored, **call.values}
+    if is_stored_newer:
+        return stored
+    extra = merge_extra(stored.get("extra"), call.values.get("extra"), call.values.keys(), exclude)
+    return {**stored, **call.values, "extra": extra}
 
 
 def _refused_additions(lake: Lake, day: Day, calls: Sequence[FetchedCall], info: FetchInfo) -> dict[str, str]:

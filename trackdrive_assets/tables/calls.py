@@ -1,9 +1,10 @@
 """A page of calls as a typed batch of the table `calls`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate, chain, compress, pairwise
 
+import msgspec
 import pyarrow as pa
 
 from trackdrive_assets.tables.columns import BOOLEAN, CALL_KEYS, CALLS, INSTANT, TEXT, TOKENS, Column
@@ -138,3 +139,22 @@ def _extra(keys: Keys, undocumented: Keys, length: int) -> Values:
             expected = "values that are not nested so deep"
             raise _malformed_call(keys, "extra", position, fields, expected) from error
     return pa.array(texts, TEXT)
+
+
+def merge_extra(
+    stored: str | None, fetched: str | None, answered: Collection[str], exclude: Exclusion
+) -> str | None:
+    """Return the column `extra` of a call after a response that may lack some of its keys.
+
+    Args:
+        stored: The text in the lake.
+        fetched: The text of the response.
+        answered: The columns that the response has. A stored word of such a flag is no longer true.
+        exclude: The columns, tags and keys that are not stored.
+    """
+    if exclude.excludes("extra"):
+        return None
+    old, new = (msgspec.json.decode(text or "{}", type=dict[str, msgspec.Raw]) for text in (stored, fetched))
+    kept = {key: value for key, value in old.items() if key not in answered and not exclude.excludes(key)}
+    merged = kept | new
+    return msgspec.json.encode(merged, order="deterministic").decode() if merged else None

@@ -86,6 +86,21 @@ def test_the_call_is_replaced_and_the_others_stay(sandbox: Sandbox, client: Clie
     assert after == before
 
 
+def test_a_new_word_of_a_flag_comes_and_goes_with_single_calls(
+    sandbox: Sandbox, client: Client, lake: Lake
+) -> None:
+    uuid = sandbox.add_call(DAY.start, buyer_converted="Converted", mood="calm")
+    ingest_calls(client, lake, DAY)
+    for word, flag, extra in (
+        ("Duplicate", None, '{"buyer_converted":"Duplicate","mood":"calm"}'),
+        ("Converted", True, '{"mood":"calm"}'),
+    ):
+        sandbox.rewrite = lambda row, word=word: {**row, "buyer_converted": word}
+        refetched(client, lake, uuid)
+        (row,) = (row for row in stored(lake) if row["uuid"] == uuid)
+        assert (row["buyer_converted"], row["extra"]) == (flag, extra)
+
+
 def test_the_day_keeps_its_order(sandbox: Sandbox, client: Client, lake: Lake) -> None:
     ingest_calls(client, lake, DAY)
     order = [row["uuid"] for row in stored(lake)]

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trackdrive_assets.api.rows import Row
+from trackdrive_assets.tables.calls import merge_extra
 from trackdrive_assets.tables.errors import MalformedRow
+from trackdrive_assets.tables.exclusion import Exclusion
 from trackdrive_assets_tests.support.api_calls import NOW, api_call, parsed, parsed_field
 
 
@@ -112,3 +114,22 @@ def test_a_value_nested_too_deep_is_malformed(key: str) -> None:
 
 def test_an_empty_page_is_an_empty_batch() -> None:
     assert parsed() == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "fetched", "answered", "exclude", "merged"),
+    [
+        (None, None, [], "", None),
+        ('{"mood":1.50}', None, ["buyer_converted"], "", '{"mood":1.50}'),
+        ('{"mood":1,"x":2}', '{"mood":3}', [], "", '{"mood":3,"x":2}'),
+        ('{"buyer_converted":"Duplicate"}', None, ["buyer_converted"], "", None),
+        ('{"buyer_converted":"Duplicate"}', None, [], "", '{"buyer_converted":"Duplicate"}'),
+        (None, '{"buyer_converted":"Duplicate"}', ["buyer_converted"], "", '{"buyer_converted":"Duplicate"}'),
+        ('{"mood":1,"x":2}', None, [], "extra-mood", '{"x":2}'),
+        ('{"mood":1}', '{"mood":2}', [], "extra", None),
+    ],
+)
+def test_extra_is_merged_key_by_key(
+    stored: str | None, fetched: str | None, answered: list[str], exclude: str, merged: str | None
+) -> None:
+    assert merge_extra(stored, fetched, answered, Exclusion.of(exclude)) == merged

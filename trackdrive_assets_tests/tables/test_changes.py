@@ -61,6 +61,8 @@ def test_a_call_with_the_same_values_has_no_change() -> None:
         ("revenue", "85.00", 0, "85.000000", "0.000000"),
         ("buyer_converted", "Not converted", "Converted", "false", "true"),
         ("buyer_converted", "Converted", None, "true", "false"),
+        ("buyer_converted", "Converted", "Duplicate", "true", None),
+        ("buyer_converted", "Duplicate", None, None, "false"),
         ("status", "in-progress", "finished", "in-progress", "finished"),
         ("buyer_id", 7, 8, "7", "8"),
         ("total_duration", None, 61.5, None, "61.5"),
