@@ -27,6 +27,7 @@ EXIT CODES
   2    wrong use: an option, an argument or a variable
   3    a temporary failure: try again later
   130  ended by Ctrl-C
+  143  ended by SIGTERM; 129 by SIGHUP, as when the terminal closes
 """
 
 COMMANDS = {

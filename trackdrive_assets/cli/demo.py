@@ -16,6 +16,7 @@ import click
 import dagster as dg
 import duckdb
 
+from trackdrive_assets.cli.signals import dagster_signals
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report.page import write_page
@@ -109,15 +110,16 @@ def _materialize(settings: Settings, first: date, last: date) -> None:
         for step in ("reports", "stats", "calls", "views"):
             started_at = time.monotonic()
             click.echo(f"Materializing {step:8}{first} to {last} … ", nl=False)
-            result = job.execute_in_process(
-                instance=instance,
-                asset_selection=list(steps[step]),
-                tags={
-                    "dagster/asset_partition_range_start": first.isoformat(),
-                    "dagster/asset_partition_range_end": last.isoformat(),
-                },
-                run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
-            )
+            with dagster_signals():
+                result = job.execute_in_process(
+                    instance=instance,
+                    asset_selection=list(steps[step]),
+                    tags={
+                        "dagster/asset_partition_range_start": first.isoformat(),
+                        "dagster/asset_partition_range_end": last.isoformat(),
+                    },
+                    run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
+                )
             count = len({event.asset_key for event in result.get_asset_materialization_events()})
             noun = "asset " if count == 1 else "assets"
             click.echo(f"{count:3} {noun} in {time.monotonic() - started_at:.1f} s")

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +19,7 @@ import dagster as dg
 from trackdrive_assets.cli.demo import SANDBOX_FOLDER, UI_PORT, create_dagster_home, sandbox_environment
 from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
+from trackdrive_assets.cli.signals import EndedBySignal
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import PREFIX, Settings, variable
@@ -93,17 +94,16 @@ def _run_dagster(port: int, environment: Mapping[str, str]) -> int:
     with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
         # Runs that died with an earlier session would block the queue.
         fail_dead_runs(instance)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopped.set())
     environment = {variable("ui_url"): url, **os.environ, **environment}
     with (
+        suppress(EndedBySignal),
         _service([*ui, "--host", "127.0.0.1", "--port", str(port)], environment) as ui_process,
         _service(daemon, environment) as daemon_process,
     ):
-        while ui_process.poll() is None and daemon_process.poll() is None and not stopped.wait(timeout=1):
-            pass
-    return 0 if stopped.is_set() else int(ExitCode.REFUSED)
+        while ui_process.poll() is None and daemon_process.poll() is None:
+            time.sleep(1)
+        return ExitCode.REFUSED
+    return ExitCode.SUCCESS
 
 
 @contextmanager

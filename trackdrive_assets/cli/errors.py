@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from trackdrive_assets.cli.signals import EndedBySignal, raised_signals
+
 
 class ExitCode(IntEnum):
     """The exit codes that `trackdrive --help` lists."""
@@ -18,7 +20,6 @@ class ExitCode(IntEnum):
     REFUSED = 1
     WRONG_USE = 2
     TEMPORARY = 3
-    INTERRUPTED = 130
 
 
 class CliError(click.ClickException):
@@ -68,10 +69,12 @@ class ErrorHandlingGroup(click.Group):
             # The shell closed it (`>&-`). The output is discarded, as with `> /dev/null`.
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # open until the process ends
         try:
-            result = super().invoke(context)
-            sys.stdout.flush()
-        except KeyboardInterrupt:
-            context.exit(ExitCode.INTERRUPTED)
+            with raised_signals():
+                result = super().invoke(context)
+                sys.stdout.flush()
+        except EndedBySignal as error:
+            # The exit code that shells use.
+            context.exit(128 + error.number)
         except BrokenPipeError:
             # The reader of the pipe, such as `head`, needs no more.
             _discard_stdout()

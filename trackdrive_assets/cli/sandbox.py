@@ -1,12 +1,11 @@
 """`trackdrive sandbox`: its options, and the process that runs the sandbox until Ctrl-C."""
 
-import signal
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
+from trackdrive_assets.cli.signals import wait_for_signal
 from trackdrive_assets.days import YEARS
 from trackdrive_assets.sandbox import AUTH_TOKEN, PRIVATE_KEY, PUBLIC_KEY
 from trackdrive_assets.sandbox.faults import KINDS, parse_fault
@@ -135,9 +134,6 @@ def sandbox(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--fault") from None
 
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     try:
         with sandbox:
             click.echo(
@@ -147,7 +143,7 @@ def sandbox(
                 "export TRACKDRIVE_LAKE=sandbox-data\n"
                 "# Paste these lines into another terminal. Ctrl-C stops the sandbox."
             )
-            stop.wait()
+            wait_for_signal()
     except PortTakenError as error:
         raise click.ClickException(str(error)) from None
 

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 import requests
@@ -14,8 +15,10 @@ from trackdrive_assets.cli import main
 COMMAND = [sys.executable, "-c", "from trackdrive_assets.cli import main; main()", "sandbox"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_printed_settings_work_and_a_signal_stops_the_sandbox(number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "numbers", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGHUP,), (signal.SIGINT, signal.SIGTERM) * 5]
+)
+def test_the_printed_settings_work_and_a_signal_stops_the_sandbox(numbers: Sequence[signal.Signals]) -> None:
     options = ["--port", "0", "--days", "2", "--now", "2024-03-20T20:00:00Z"]
     with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -27,7 +30,8 @@ def test_the_printed_settings_work_and_a_signal_stops_the_sandbox(number: signal
             auth=(setting["PUBLIC_KEY"], setting["PRIVATE_KEY"]),
             timeout=10,
         )
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
         assert process.wait(timeout=10) == 0
     assert setting["LAKE"] == "sandbox-data"
     assert response.json()["calls"][0]["created_at"].startswith("2024-03-19T")

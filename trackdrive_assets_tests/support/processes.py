@@ -199,11 +199,11 @@ def _dagster(
     os.environ.update(environment)
     sys.argv = ["dagster", *command]
     if at:
-        sys.addaudithook(_Watch(at, do))
+        sys.addaudithook(Watch(at, do))
     main()  # type: ignore[no-untyped-call]  # Dagster's own
 
 
-class _Watch:
+class Watch:
     """An audit hook that calls a function at a moment."""
 
     def __init__(self, moment: Moment, do: Callable[[], None]) -> None:
