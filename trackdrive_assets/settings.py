@@ -256,6 +256,13 @@ def setting_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return given
 
 
+def describe_undocumented(category: str) -> str:
+    """Return the sentence about a category of reports that is not documented."""
+    found = nearest(category, REPORT_CATEGORIES)
+    advice = f" Did you mean {found}?" if found else ""
+    return f"{variable('report_categories')} contains {category}, which the API may not know.{advice}"
+
+
 def setting_description(field_name: str) -> str:
     """Return the description of a setting."""
     (found,) = (field for field in dataclasses.fields(Settings) if field.name == field_name)

@@ -34,7 +34,7 @@ from trackdrive_assets.lake.database import build_database
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.file_checks import DUE_HOUR
-from trackdrive_assets.settings import Settings
+from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
 
 POOL = "trackdrive_api"
@@ -78,6 +78,11 @@ class DailyAssets(ABC, Generic[Result]):
         """Return the asset whose ingest writes this asset: itself, unless two are written together."""
         return key
 
+    def remarks(self, context: dg.AssetExecutionContext) -> Iterator[str]:
+        """Yield what a person should know of the settings before the step's first request."""
+        if self.settings.time_zone == Settings.time_zone and _is_first_step(context):
+            yield f"Days are UTC days, because {variable('time_zone')} is UTC or not set."
+
     def show_stored_days(self, context: dg.AssetExecutionContext, lake: Lake) -> None:
         """Build the views. The step fails, so Dagster skips those of the run, but days were stored."""
         _build_views(context, lake, self.settings.time_zone)
@@ -99,6 +104,8 @@ class DailyAssets(ABC, Generic[Result]):
             context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
         ) -> Iterator[dg.MaterializeResult[Any]]:
             opened = lake.open()
+            for remark in self.remarks(context):
+                context.log.warning(remark)
             with trackdrive.client() as client:
                 step = StepRun(context, self, client, opened)
                 failure = step.ingest_days()
@@ -299,3 +306,10 @@ def _finished(
             recorded = found.setdefault((materialization.partition, assets.source_key(key)), {})
             recorded[key] = materialization.metadata
     return found
+
+
+def _is_first_step(context: dg.AssetExecutionContext) -> bool:
+    """Return whether this is the first attempt of the first step of the run."""
+    started = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.STEP_START)
+    step = context.get_step_execution_context().step.key
+    return not context.retry_number and (not started or started[0].step_key == step)

@@ -1,9 +1,10 @@
 """The assets `reports/<category>`: the API's own totals by category, one file for each day and category."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
@@ -13,7 +14,7 @@ from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.reports import ingest_report
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.settings import Settings
+from trackdrive_assets.settings import Settings, describe_undocumented
 from trackdrive_assets.tables.columns import REPORTS
 
 CATEGORY_OF_CALLERS = "contact_id"
@@ -49,6 +50,13 @@ class ReportsAssets(DailyAssets[WriteResult]):
             )
             for category in self.settings.fetched_categories
         ]
+
+    def remarks(self, context: dg.AssetExecutionContext) -> Iterator[str]:
+        """Yield the selected categories that are not documented, because they may be slips."""
+        yield from super().remarks(context)
+        for key in sorted(context.selected_asset_keys):
+            if (category := key.path[-1]) not in REPORT_CATEGORIES:
+                yield describe_undocumented(category)
 
     def ingest_day(
         self, client: Client, lake: Lake, day: Day, key: dg.AssetKey, fetcher: Fetcher

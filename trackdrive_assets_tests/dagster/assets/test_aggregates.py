@@ -6,11 +6,17 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import get_args
 
+import dagster as dg
 import pytest
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.sandbox.aggregates import ReportShape, StatsShape
 from trackdrive_assets_tests.conftest import Pipeline, why
+
+
+def logged(pipeline: Pipeline, result: dg.ExecuteInProcessResult) -> list[str]:
+    """Return the messages in the event log of a run."""
+    return [entry.user_message for entry in pipeline.instance.all_logs(result.run_id)]
 
 
 def test_each_category_counts_every_call_of_the_day(pipeline: Pipeline) -> None:
@@ -67,10 +73,22 @@ def test_a_revoked_key_ends_every_category_at_once(pipeline: Pipeline) -> None:
 
 
 def test_an_undocumented_category_can_be_configured(pipeline: Pipeline) -> None:
-    pipeline.settings = replace(pipeline.settings, report_categories=("status", "schedule_id"))
-    with pytest.warns(UserWarning, match="schedule_id"):
-        pipeline.materialize("key:reports/*", "2024-03-10", fails=True)
+    pipeline.settings = replace(pipeline.settings, report_categories=("status", "buyr_id"))
+    with pytest.warns(UserWarning, match="buyr_id"):
+        result = pipeline.materialize("key:reports/*", "2024-03-10", fails=True)
     assert list(pipeline.materialized("reports/status")) == ["2024-03-10"]
+    remark = (
+        "TRACKDRIVE_REPORT_CATEGORIES contains buyr_id, which the API may not know. Did you mean buyer_id?"
+    )
+    assert logged(pipeline, result).count(remark) == 1
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_a_run_logs_once_that_days_are_utc_days(pipeline: Pipeline, zone: str) -> None:
+    pipeline.settings = replace(pipeline.settings, time_zone=zone)
+    result = pipeline.materialize("key:calls or key:reports/status or key:stats/status", "2024-03-10")
+    remark = "Days are UTC days, because TRACKDRIVE_TIME_ZONE is UTC or not set."
+    assert logged(pipeline, result).count(remark) == (zone == "UTC")
 
 
 @pytest.mark.parametrize("shape", get_args(ReportShape))
