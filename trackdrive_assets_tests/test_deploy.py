@@ -14,6 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
 
 from trackdrive_assets.settings import Settings, variable
+from trackdrive_assets_tests.support.http_server import serving
 
 PROJECT = Path(__file__).parents[1]
 DEPLOY = PROJECT / "deploy"
@@ -50,6 +51,14 @@ def container_commands() -> list[list[str]]:
 def test_the_ui_has_a_guard_wherever_it_is_served() -> None:
     uis = [command for command in [*unit_commands(), *container_commands()] if "--port" in command]
     assert [command[1:3] for command in uis] == [UI, UI]
+
+
+def test_the_health_check_of_the_container_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    (check,) = [command for command in container_commands() if "server_info" in command[-1]]
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with serving(b"{}") as (address, asked):
+        exec(check[-1].replace("http://127.0.0.1:3000", address))  # noqa: S102  our own command
+    assert asked[0].path == "/server_info"
 
 
 def test_there_is_a_unit_for_the_ui_and_one_for_the_daemon() -> None:

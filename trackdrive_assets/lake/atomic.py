@@ -10,14 +10,20 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from trackdrive_assets.lake.errors import translate_os_errors, write_error
+from trackdrive_assets.lake.errors import LakeError, translate_os_errors, write_error
 
 _SHOWN_LENGTH = 50
+
+LONGEST_WAIT = 60.0
+"""Seconds to wait for a lock. A day of a million calls is written in less."""
+
+_PAUSE = 0.01
 
 
 @contextmanager
@@ -42,9 +48,20 @@ def staging_dir(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def directory_lock(folder: Path) -> Iterator[None]:
-    """Hold the exclusive lock of a folder during the block. Other threads and processes wait for it."""
+    """Hold the exclusive lock of a folder during the block. Other threads and processes wait for it.
+
+    Raises:
+        LakeError: The lock is held for too long. A process that hangs must not stop others for ever.
+    """
     with _descriptor(folder) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        deadline = time.monotonic() + LONGEST_WAIT
+        while not _is_locked(lock):
+            if time.monotonic() > deadline:
+                raise LakeError(
+                    f"Another process has the lock of {folder} for more than {LONGEST_WAIT:.0f} s. "
+                    "If it hangs, end it. Then run again."
+                )
+            time.sleep(_PAUSE)
         yield
 
 
@@ -106,6 +123,15 @@ def remove_stale_staging(path: Path) -> None:
         with suppress(FileNotFoundError, BlockingIOError), _descriptor(folder) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Take a lock if it is free. Return whether it was free."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _create_locked_dir(path: Path) -> tuple[Path, int]:

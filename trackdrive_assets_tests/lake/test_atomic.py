@@ -3,11 +3,13 @@
 import os
 import secrets
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
-from trackdrive_assets.lake.atomic import atomic_replace, open_replacement, staging_dir
+from trackdrive_assets.lake import atomic
+from trackdrive_assets.lake.atomic import atomic_replace, directory_lock, open_replacement, staging_dir
 from trackdrive_assets.lake.errors import LakeError
 
 
@@ -35,6 +37,35 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         write_half_and_fail(tmp_path / "day" / "calls.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_is_held_for_too_long_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "LONGEST_WAIT", 0.0)
+    with (
+        directory_lock(tmp_path),
+        pytest.raises(LakeError, match="If it hangs, end it"),
+        directory_lock(tmp_path),
+    ):
+        pass
+    with directory_lock(tmp_path):
+        pass
+
+
+def test_a_thread_that_waits_for_a_lock_gets_it(tmp_path: Path) -> None:
+    taken = threading.Event()
+
+    def take() -> None:
+        with directory_lock(tmp_path):
+            taken.set()
+
+    thread = threading.Thread(target=take)
+    with directory_lock(tmp_path):
+        thread.start()
+        assert not taken.is_set()
+    thread.join()
+    assert taken.is_set()
 
 
 def test_the_new_file_replaces_the_old_one(tmp_path: Path) -> None:
