@@ -21,7 +21,7 @@ from trackdrive_assets.api.options import DEFAULTS, ClientOptions
 from trackdrive_assets.api.pagination import Page, Paginator, Paging, paginate
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
-from trackdrive_assets.api.rows import Row, RowDecoder, Rows
+from trackdrive_assets.api.rows import MAX_KEYS, Row, RowDecoder, Rows
 from trackdrive_assets.api.transport import ROOT, Transport
 from trackdrive_assets.api.usage import RequestGroup, Usage
 from trackdrive_assets.privacy import outline
@@ -231,6 +231,10 @@ class Client:
             inside = content.get("call", content)
             # A GET without an id of a call is a message. The response to a DELETE may be empty.
             if isinstance(inside, dict) and (method == "DELETE" or not _NAMES_OF_CALL.isdisjoint(inside)):
+                if len(inside) > MAX_KEYS:
+                    raise self._unreadable(
+                        f"{method} {ROOT}calls/{uuid}", content, f"it has more than {MAX_KEYS:,} keys"
+                    )
                 return inside
         raise self._unreadable(
             f"{method} {ROOT}calls/{uuid}", content, "one call is an object with a uuid or an id"

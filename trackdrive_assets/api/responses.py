@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from trackdrive_assets.api import catalog
+from trackdrive_assets.api.decoding import NotAnAnswer
 from trackdrive_assets.api.envelope import encode
 from trackdrive_assets.api.rows import Row, Rows
 from trackdrive_assets.numbers import parse_number
@@ -39,14 +40,17 @@ def call_rows(content: Any) -> Rows:
         content: The content of the envelope. Without metadata it can have other keys beside the root.
 
     Raises:
-        UnknownShape: The content is not a list of objects.
+        UnknownShape: The content is not a list of objects, or the objects have too many different keys.
     """
     rows = content.get("calls") if isinstance(content, dict) else content
     if isinstance(rows, Rows):
         return rows
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnknownShape("a page of calls is a list of objects")
-    return Rows.of(rows)
+    try:
+        return Rows.of(rows)
+    except NotAnAnswer as error:
+        raise UnknownShape(str(error)) from None
 
 
 def report_rows(content: Any, category: str) -> list[Row]:

@@ -1,7 +1,6 @@
 """Why a row can't become a row of a table. No message contains a value, because values are about callers."""
 
-from collections.abc import Mapping
-from decimal import Decimal
+from trackdrive_assets.privacy import describe
 
 _MAX_LENGTH = 80
 
@@ -30,7 +29,7 @@ class MalformedRow(ValueError):
 
     def __init__(self, row: str, field: str, value: object, expected: str, uuid: str | None = None) -> None:
         super().__init__(
-            f"{_shorten(row)}: {_shorten(field)} is {_kind(value)}, expected {expected}. "
+            f"{_shorten(row)}: {_shorten(field)} is {describe(value)}, expected {expected}. "
             "No row of this batch was stored."
         )
         self.field = field
@@ -39,19 +38,3 @@ class MalformedRow(ValueError):
 
 def _shorten(text: str) -> str:
     return text if len(text) <= _MAX_LENGTH else f"{text[:_MAX_LENGTH]}…"
-
-
-def _kind(value: object) -> str:
-    """Return the type and the size of a value."""
-    match value:
-        case str():
-            return f"a text of {len(value):,} characters"
-        case bool():
-            return "true or false"
-        case int() | float() | Decimal():
-            return "a number"
-        case list():
-            return f"a list of {len(value):,}"
-        case Mapping():
-            return f"an object with {len(value):,} keys"
-    return "null" if value is None else "missing"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trackdrive_assets.api.responses import UnknownShape, group_of, report_rows, stat_values
+from trackdrive_assets.api.responses import UnknownShape, call_rows, group_of, report_rows, stat_values
 from trackdrive_assets.api.rows import Row
 
 ROWS = [{"buyer_id": 7, "name": "Acme", "calls": 3}, {"buyer_id": None, "name": None, "calls": 1}]
@@ -212,3 +212,9 @@ def test_a_group_is_the_same_with_other_numbers(row: Row, other: Row) -> None:
 def test_groups_that_differ_are_not_one(row: Row, other: Row) -> None:
     category = "in_progress" if "in_progress" in row else "buyer_id"
     assert group_of(row, category) != group_of(other, category)
+
+
+def test_calls_with_too_many_different_keys_have_an_unknown_shape() -> None:
+    rows = [{f"token-{row}-{n}": n for n in range(1_500)} for row in range(2)]
+    with pytest.raises(UnknownShape, match="more than 2,000 different keys"):
+        call_rows({"calls": rows})
