@@ -1,6 +1,8 @@
 """The executor: all steps of a run in one process, which holds a liveness lock."""
 
 import gc
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +29,7 @@ class LivenessExecutor(dg.Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         """Run the steps."""
         hold_liveness_lock(plan_context.instance, plan_context.run_id)
+        _end_by_hangup()
         # Dagster's objects are many and stay. Collecting garbage among them takes a tenth of a run.
         gc.freeze()
         try:
@@ -38,3 +41,10 @@ class LivenessExecutor(dg.Executor):
     def retries(self) -> Any:
         """The retry mode of the steps."""
         return self._steps.retries
+
+
+def _end_by_hangup() -> None:
+    """Let SIGHUP end the run as Ctrl-C does. Dagster has no handler for the end of a terminal."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
