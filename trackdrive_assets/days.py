@@ -68,6 +68,16 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
+def last_instant(end: datetime, precision: str) -> datetime:
+    """Return the last instant before the end of an interval, as the end of a range in a request.
+
+    Totals cannot be cut afterwards, and whether the API includes `created_at_to` is not documented. One
+    microsecond earlier is right in either case. An account that ignores fractions of a second would lose the
+    last second. It gets the end itself, and a call of exactly that instant may count twice.
+    """
+    return end - timedelta(microseconds=1) if precision == DATE_PRECISIONS[0] else end
+
+
 def not_begun(days: Sequence[Day], now: datetime) -> list[Day]:
     """Return the days that have not begun, so that they have no data yet."""
     return [day for day in days if day.start > now]
@@ -78,6 +88,9 @@ QUERY_MARGIN = timedelta(seconds=1)
 includes `created_at_to`, and what it does with fractions of a second. With the margin neither matters."""
 
 _SECOND = timedelta(seconds=1)
+
+DATE_PRECISIONS = ("microsecond", "second")
+"""What a date in a request can have: fractions of a second, or whole seconds only."""
 
 MAX_PAGES_PER_PART = 16
 """The number of pages above which a window is divided, even if no thread is free. So an earlier day ends

@@ -76,6 +76,7 @@ def trackdrive_resource(settings: Settings) -> TrackdriveResource:
         per_page=settings.per_page,
         max_concurrency=settings.max_concurrency,
         requests_per_second=settings.requests_per_second,
+        date_precision=settings.date_precision,
         **secrets,
     )
 

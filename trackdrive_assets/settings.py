@@ -15,6 +15,7 @@ from trackdrive_assets.api.auth import TOKEN_PLACES, AuthToken, Credentials, Key
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.errors import redact
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions, option_description
+from trackdrive_assets.days import DATE_PRECISIONS
 from trackdrive_assets.setting_values import (
     InvalidValue,
     Parse,
@@ -93,6 +94,7 @@ class Settings:
     per_page: int = _client_option("per_page", parse_integer(1))
     max_concurrency: int = _client_option("max_concurrency", parse_integer(1, 64))
     requests_per_second: float = _client_option("requests_per_second", parse_rate)
+    date_precision: str = _client_option("date_precision", parse_choice(DATE_PRECISIONS))
     report_categories: tuple[str, ...] = _setting(
         REPORT_CATEGORIES,
         "Categories of the reports, comma-separated.",
@@ -200,6 +202,7 @@ class Settings:
             per_page=self.per_page,
             max_concurrency=self.max_concurrency,
             requests_per_second=self.requests_per_second,
+            date_precision=self.date_precision,
         )
 
     @property

@@ -16,6 +16,7 @@ from trackdrive_assets.days import (
     divide,
     exact_day,
     is_newest_first,
+    last_instant,
     not_begun,
     part_count,
     rest_of,
@@ -179,3 +180,21 @@ def test_another_order_than_newest_first_is_detected() -> None:
     assert is_newest_first([later, NOON, NOON])
     assert not is_newest_first([NOON, later])
     assert not is_newest_first([later, NOON, later])
+
+
+@pytest.mark.parametrize(("precision", "offset"), [("microsecond", -1), ("second", 0)])
+def test_the_end_of_totals_is_before_the_end_unless_fractions_are_ignored(
+    precision: str, offset: int
+) -> None:
+    end = datetime(2024, 3, 13, tzinfo=UTC)
+    assert last_instant(end, precision) == end + timedelta(microseconds=offset)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "possible"),
+    [(-2, True), (-2.001, False), (0, True), (61.999, True), (62, False), (86400, False)],
+)
+def test_a_server_can_be_a_second_off_the_query_range(seconds: float, *, possible: bool) -> None:
+    start = datetime(2024, 3, 12, tzinfo=UTC)
+    window = Window(start, start + timedelta(minutes=1))
+    assert window.may_contain(start + timedelta(seconds=seconds)) is possible

@@ -25,6 +25,7 @@ VARIABLES: list[tuple[str, Any, str, Any]] = [
     ("TRACKDRIVE_PER_PAGE", 250, "1000", 1000),
     ("TRACKDRIVE_MAX_CONCURRENCY", 4, "64", 64),
     ("TRACKDRIVE_REQUESTS_PER_SECOND", 5.0, "0.5", 0.5),
+    ("TRACKDRIVE_DATE_PRECISION", "microsecond", "second", "second"),
     ("TRACKDRIVE_REPORT_CATEGORIES", REPORT_CATEGORIES, "buyer_id, status,", ("buyer_id", "status")),
     ("TRACKDRIVE_STATS_INTERVAL", "1h", "15m", "15m"),
     ("TRACKDRIVE_INTRADAY_MINUTES", 15, "60", 60),

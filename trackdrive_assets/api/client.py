@@ -122,6 +122,11 @@ class Client:
             seconds=_seconds_of(query),
         )
 
+    def count_calls(self, query: Query = ANY, *, group: RequestGroup | None = None) -> int | None:
+        """Return how many calls the API counts, with one small request; None if it does not count."""
+        small = replace(query, columns=("uuid", "created_at"), per_page=1)
+        return next(self.call_pages(small, group=group)).metadata.total_count
+
     def calls_csv(self, query: Query = ANY) -> str:
         """Return one page of calls as the CSV text of the server.
 

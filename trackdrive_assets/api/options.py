@@ -4,8 +4,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from trackdrive_assets.days import DATE_PRECISIONS
 
-def _option(default: float, description: str) -> Any:
+
+def _option(default: float | str, description: str) -> Any:
     return dataclasses.field(default=default, metadata={"description": description})
 
 
@@ -22,6 +24,11 @@ class ClientOptions:
     # A page of 250 calls takes seconds. The retry budget has room for a second attempt.
     response_timeout: float = _option(120.0, "Seconds to wait for a complete response.")
     retry_budget: float = _option(300.0, "Seconds for one request with all its retries.")
+    date_precision: str = _option(
+        DATE_PRECISIONS[0],
+        "How exact the end of reports and statistics is requested: `microsecond`, or `second` for an account "
+        "that ignores fractions of a second. `trackdrive doctor` finds this out.",
+    )
 
 
 DEFAULTS = ClientOptions()

@@ -107,13 +107,14 @@ def _instant(name: str, value: object, query: "Query") -> str:
         raise QueryError(
             f"{name} must be a datetime, or a date like '2016-01-01 12:25:15 -0500', not {value!r}."
         )
+    time = "%H:%M:%S.%f" if value.microsecond else "%H:%M:%S"
     if value.tzinfo is not None:
-        return value.strftime("%Y-%m-%d %H:%M:%S %z")
+        return value.strftime(f"%Y-%m-%d {time} %z")
     if query.time_zone is None:
         raise QueryError(
             f"{name} is {value}, without an offset. Use a datetime with a tzinfo, or set time_zone."
         )
-    return value.strftime("%Y-%m-%d %H:%M:%S")
+    return value.strftime(f"%Y-%m-%d {time}")
 
 
 def _is_date(text: str) -> bool:

@@ -32,7 +32,7 @@ from trackdrive_assets.cli.query_options import (
     parameter_options,
     requested_window,
 )
-from trackdrive_assets.days import Window
+from trackdrive_assets.days import Window, last_instant
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
@@ -237,7 +237,8 @@ def report(
                 f"{','.join(settings.exclude_columns)}. Choose another category."
             )
         if window := requested_window(settings.time_zone, from_day, to_day, parameters):
-            parameters |= {"created_at_from": window.start, "created_at_to": window.end}
+            last = last_instant(window.end, settings.date_precision)
+            parameters |= {"created_at_from": window.start, "created_at_to": last}
         rows = client.reports(category, Query(**parameters)).rows
     batch = parse_report(rows, category=category)
     _write(batch.drop_columns(["row"]) if format_ == "table" else batch, format_, output)
@@ -267,7 +268,7 @@ def stats(
         window = requested_window(settings.time_zone, from_day, to_day, parameters)
         first, last = parameters.pop("created_at_from"), parameters.pop("created_at_to")
         if window:
-            first, last = window.start, window.end
+            first, last = window.start, last_instant(window.end, settings.date_precision)
         if first is None or last is None:
             missing = "The period is missing. Use --from, or --created-at-from and --created-at-to."
             raise click.UsageError(missing)

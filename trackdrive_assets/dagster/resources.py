@@ -55,6 +55,7 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
     connect_timeout: float = _option("connect_timeout")
     response_timeout: float = _option("response_timeout")
     retry_budget: float = _option("retry_budget")
+    date_precision: str = _option("date_precision")
 
     @contextmanager
     def client(self) -> Iterator[Client]:
@@ -73,6 +74,7 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
             per_page=self.per_page,
             max_concurrency=self.max_concurrency,
             requests_per_second=self.requests_per_second,
+            date_precision=self.date_precision,
         )
         options = replace(
             settings.client_options,

@@ -12,7 +12,7 @@ from trackdrive_assets.doctor.replies import KnownCall, Replies, metadata_of, ro
 from trackdrive_assets.doctor.requests import LARGE_PAGE
 from trackdrive_assets.numbers import parse_number
 from trackdrive_assets.privacy import mask_phone_numbers
-from trackdrive_assets.settings import STATS_INTERVALS, Settings
+from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
 
 _CURSOR_UNITS = 100_000
 """Units of the current API's cursor in a second."""
@@ -56,27 +56,34 @@ def cursor(replies: Replies) -> Finding:
 
 
 def created_at_to(replies: Replies) -> Finding:
-    """Probe whether the end of a range is inclusive."""
+    """Probe whether the end of a range is inclusive, and whether it can have fractions of a second."""
     if replies.known is None:
         return no_calls(replies)
     at_end = replies.contains_known(replies.until_known)
     at_neighbor = replies.contains_known(replies.until_neighbor)
+    if at_end is None or at_neighbor is None:
+        return inconclusive("the requests that end at a known call failed.")
+    if not replies.known.created_at.microsecond:
+        return inconclusive("no call of the first page has a fraction of a second. Try a larger --days.")
+    return _end_of_range(at_end=at_end, at_neighbor=at_neighbor)
+
+
+def _end_of_range(*, at_end: bool, at_neighbor: bool) -> Finding:
     match at_end, at_neighbor:
         case True, False:
-            return ok(
-                "Inclusive, to the millisecond. A report counts a call of exactly midnight in both days."
-            )
+            return ok("Inclusive, to the millisecond. Reports end one microsecond before midnight.")
         case False, True:
-            return differs("Exclusive, to the millisecond. Reports count each call in one day.")
+            return differs("Exclusive, to the millisecond. Reports end one microsecond before midnight.")
         case True, True:
             return differs(
-                "The API ignores fractions of a second and includes later calls. Runs remove them."
+                "The API ignores fractions of a second and includes later calls of that second. Runs remove "
+                "such calls, and reports end with the last second of a day."
             )
-        case False, False:
-            return differs(
-                "The API ignores fractions of a second and omits the last calls. Runs request a wider range."
-            )
-    return inconclusive("the requests that end at a known call failed.")
+    return differs(
+        "The API ignores fractions of a second and omits the last calls. Runs request calls of a wider "
+        f"range. Reports and statistics need {variable('date_precision')}=second, and then end at the whole "
+        "second."
+    )
 
 
 def rate_limit(replies: Replies) -> Finding:

@@ -1,11 +1,23 @@
-"""How often an incomplete day is fetched again before it fails, and what is stored of it until then."""
+"""How often a day is fetched before it fails, and what is compared with the stored day until then.
+
+Not here: the decisions (`doubts.py`).
+"""
 
 import logging
 
-from trackdrive_assets.days import Day
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.errors import IncompleteResponse
+from trackdrive_assets.api.query import Query
+from trackdrive_assets.days import Day, last_instant
+from trackdrive_assets.ingest.doubts import Fetched, is_mostly_gone, reason_to_doubt
+from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.tables.columns import Table
 
 MAX_ATTEMPTS = 3
 """The number of times that a day is fetched: most incomplete responses pass by themselves."""
@@ -28,3 +40,56 @@ def stored_rows(lake: Lake, table: str, day: Day, **hive: str) -> int:
             return file.rows
     except DamagedFileError:
         return 0
+
+
+def range_of(client: Client, day: Day) -> Query:
+    """Return the query of a day whose totals cannot be cut afterwards."""
+    until = last_instant(day.end, client.options.date_precision)
+    return Query(created_at_from=day.start, created_at_to=until)
+
+
+def check_not_gone(
+    client: Client,
+    lake: Lake,
+    day: Day,
+    table: Table,
+    batch: pa.RecordBatch,
+    *,
+    counts: str,
+    fetcher: Fetcher,
+    doubted: list[Fetched],
+    **hive: str,
+) -> None:
+    """Compare the totals of a day with the stored ones, if most of their calls are gone.
+
+    Totals have no count of calls of their own. So the list of calls is asked for its count.
+
+    Args:
+        client: The client of the account.
+        lake: The lake that has the stored day.
+        day: The day.
+        table: The table of the totals.
+        batch: The totals that were fetched.
+        counts: The column with the number of calls.
+        fetcher: The fetcher of the day.
+        doubted: The fetches of the day that were in doubt. Another one is added.
+        **hive: The table's other hive keys.
+
+    Raises:
+        IncompleteResponse: The count does not confirm the totals, or not often enough yet.
+    """
+    if not stored_rows(lake, table.name, day, **hive):
+        return
+    stored = _calls_of(lake.read(table.name, table.schema, [day.date], [counts], **hive).column(counts))
+    found = _calls_of(batch.column(counts))
+    if not is_mostly_gone(stored, found):
+        return
+    fetched = Fetched(found, client.count_calls(range_of(client, day), group=fetcher.group))
+    if doubt := reason_to_doubt(fetched, doubted, stored=stored, is_finished=False):
+        doubted.append(fetched)
+        raise IncompleteResponse(doubt)
+
+
+def _calls_of(counts: pa.Array | pa.ChunkedArray) -> int:
+    """Return the sum of the calls of all groups; the number of groups if they have no calls."""
+    return int(pc.sum(counts).as_py() or len(counts))

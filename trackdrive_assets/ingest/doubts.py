@@ -60,7 +60,7 @@ def reason_to_doubt(
             )
     if is_finished and fetched.has_surplus and fetched not in earlier:
         return (
-            f"The API counted {fetched.counted} calls but sent {fetched.rows}. If its count has a limit, "
-            f"another fetch brings the same calls."
+            f"The API counted {fetched.counted} rows but sent {fetched.rows}. If its count has a limit, "
+            f"another fetch brings the same rows."
         )
     return None

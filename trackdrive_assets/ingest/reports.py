@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 
 from trackdrive_assets.api.client import Client, Report
 from trackdrive_assets.api.errors import IncompleteResponse
-from trackdrive_assets.api.query import Query
 from trackdrive_assets.days import Day
-from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, log_next_attempt
+from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, check_not_gone, log_next_attempt, range_of
+from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
@@ -23,9 +23,9 @@ def ingest_report(
 ) -> WriteResult:
     """Replace a day of a report by what the API answers now.
 
-    Totals cannot be cut to the day afterwards, so the request has the exact bounds of the day. If the API
-    includes the end, a call created at the very instant of midnight is counted in both days; `calls` has it
-    once.
+    Totals cannot be cut to the day afterwards, so the request ends one microsecond before the day does. That
+    is right whether the API includes the end or not. On any error the day's old file stays as it was, also if
+    most of its calls are gone and the API does not count so.
 
     Args:
         client: The client of the account.
@@ -41,16 +41,19 @@ def ingest_report(
         MalformedRow: A row names no group, or a number cannot be parsed.
     """
     fetcher = fetcher or Fetcher(client)
+    doubted: list[Fetched] = []
     for attempt in range(1, MAX_ATTEMPTS):
         try:
-            return _replace_day(client, lake, day, category, fetcher)
+            return _replace_day(client, lake, day, category, fetcher=fetcher, doubted=doubted)
         except IncompleteResponse as error:
             log_next_attempt(f"the report {category} of {day}", attempt, error)
-    return _replace_day(client, lake, day, category, fetcher)
+    return _replace_day(client, lake, day, category, fetcher=fetcher, doubted=doubted)
 
 
-def _replace_day(client: Client, lake: Lake, day: Day, category: str, fetcher: Fetcher) -> WriteResult:
-    """Fetch the report once, and write it."""
+def _replace_day(
+    client: Client, lake: Lake, day: Day, category: str, *, fetcher: Fetcher, doubted: list[Fetched]
+) -> WriteResult:
+    """Fetch the report once, and write it unless it is in doubt. Then add it to `doubted`."""
     fetched_at = datetime.now(UTC)
     fetcher.progress = Progress(0, 1)
     with fetcher.fetch([_fetch_report(client, day, category, fetcher)]) as reports:
@@ -62,19 +65,28 @@ def _replace_day(client: Client, lake: Lake, day: Day, category: str, fetcher: F
             f"The API counted {report.total_count} rows but sent {batch.num_rows}: {missing} are missing. "
             f"Asking again usually brings them."
         )
+    groups = Fetched(
+        batch.num_rows, report.total_count, hash(frozenset(batch.column("group_value").to_pylist()))
+    )
+    if doubt := reason_to_doubt(groups, doubted, stored=0, is_finished=day.end <= fetched_at):
+        doubted.append(groups)
+        raise IncompleteResponse(doubt)
+    check_not_gone(
+        client, lake, day, REPORTS, batch, counts="calls", fetcher=fetcher, doubted=doubted, category=category
+    )
     fetcher.finish()
     with lake.replace(
         REPORTS.name, REPORTS.schema, day.date, fetched_at=fetched_at, category=category
     ) as writer:
-        writer.api_count = report.total_count
+        # A count below the number of groups is that of a page, or has a limit.
+        writer.api_count = None if groups.has_surplus else report.total_count
         writer.write(batch)
     return writer.result
 
 
 def _fetch_report(client: Client, day: Day, category: str, fetcher: Fetcher) -> Iterator[Report]:
     """Fetch the report of a day."""
-    query = Query(created_at_from=day.start, created_at_to=day.end)
-    yield client.reports(category, query, group=fetcher.group)
+    yield client.reports(category, range_of(client, day), group=fetcher.group)
 
 
 def groups_missing(batch: pa.RecordBatch, total_count: int | None) -> int:

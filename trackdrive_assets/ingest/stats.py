@@ -7,7 +7,10 @@ from decimal import Decimal
 
 from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.days import Day
+from trackdrive_assets.api.errors import IncompleteResponse
+from trackdrive_assets.days import Day, last_instant
+from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, check_not_gone, log_next_attempt
+from trackdrive_assets.ingest.doubts import Fetched
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
@@ -41,9 +44,35 @@ def ingest_stats(
 
     Raises:
         Rejected: The account refuses the grouping.
+        IncompleteResponse: Most of the stored calls are gone, and the API does not count so.
         UnreadableResponse: The statistics have an unknown shape.
     """
     fetcher = fetcher or Fetcher(client)
+    doubted: list[Fetched] = []
+    for attempt in range(1, MAX_ATTEMPTS):
+        try:
+            return _replace_day(
+                client, lake, day, group_by, minutes=minutes, now=now, fetcher=fetcher, doubted=doubted
+            )
+        except IncompleteResponse as error:
+            log_next_attempt(f"the statistics {group_by} of {day}", attempt, error)
+    return _replace_day(
+        client, lake, day, group_by, minutes=minutes, now=now, fetcher=fetcher, doubted=doubted
+    )
+
+
+def _replace_day(
+    client: Client,
+    lake: Lake,
+    day: Day,
+    group_by: str,
+    *,
+    minutes: int,
+    now: datetime,
+    fetcher: Fetcher,
+    doubted: list[Fetched],
+) -> WriteResult:
+    """Fetch the statistics once, and write them unless they are in doubt. Then add them to `doubted`."""
     intervals = [(start, end) for start, end in day.intervals(minutes) if start <= now]
     expected = len(intervals) * len(EVERY_STAT)
     fetcher.progress = Progress(0, expected)
@@ -57,14 +86,18 @@ def ingest_stats(
         for one in fetched:
             values[one.start, one.stat] = one.values
             fetcher.on_response(Progress(len(values), expected))
+    # In the order of the documentation, not in that of the responses.
+    series = [
+        IntervalStats(start, end, {stat: values[start, stat] for stat in EVERY_STAT})
+        for start, end in intervals
+    ]
+    batch = parse_stats(series)
+    check_not_gone(
+        client, lake, day, STATS, batch, counts="count", fetcher=fetcher, doubted=doubted, group_by=group_by
+    )
     fetcher.finish()
     with lake.replace(STATS.name, STATS.schema, day.date, fetched_at=now, group_by=group_by) as writer:
-        # In the order of the documentation, not in that of the responses.
-        series = [
-            IntervalStats(start, end, {stat: values[start, stat] for stat in EVERY_STAT})
-            for start, end in intervals
-        ]
-        writer.write(parse_stats(series))
+        writer.write(batch)
     return writer.result
 
 
@@ -82,4 +115,5 @@ def _fetch_stat(
 ) -> Iterator[_FetchedStat]:
     """Fetch one statistic of one interval."""
     start, end = interval
-    yield _FetchedStat(start, stat, client.stats(group_by, stat, start, end, group=fetcher.group))
+    until = last_instant(end, client.options.date_precision)
+    yield _FetchedStat(start, stat, client.stats(group_by, stat, start, until, group=fetcher.group))

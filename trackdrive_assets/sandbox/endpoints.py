@@ -49,6 +49,7 @@ class Endpoints:
         api_version: `current`, or `legacy` for the legacy API: 36 columns, no tags, ids as cursors.
         per_page_limit: The largest page. A larger `per_page` is reduced to it.
         inclusive_end: Whether a range contains `created_at_to` and `ended_at_to`.
+        whole_seconds: Whether fractions of a second in `created_at_from` and `created_at_to` are ignored.
         refuse_page_over: The last `page` that is not refused; None to serve every page.
         refused_categories: The report categories that this account may not request, with the error message.
         ties_lost: Whether calls of the same millisecond are lost between pages.
@@ -64,6 +65,7 @@ class Endpoints:
     api_version: ApiVersion = "current"
     per_page_limit: int = 250
     inclusive_end: bool = True
+    whole_seconds: bool = False
     refuse_page_over: int | None = 10
     refused_categories: dict[str, str] = field(default_factory=dict)
     ties_lost: bool = False
@@ -149,7 +151,9 @@ class Endpoints:
         return milliseconds(self.now())
 
     def _criteria(self, params: Mapping[str, str]) -> Criteria:
-        return parse_criteria(params, self.now(), inclusive_end=self.inclusive_end)
+        return parse_criteria(
+            params, self.now(), inclusive_end=self.inclusive_end, whole_seconds=self.whole_seconds
+        )
 
     def _records(self, params: Mapping[str, str]) -> list[Record]:
         return list(self._search.records(self._criteria(params), self._now()))

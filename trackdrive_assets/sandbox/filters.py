@@ -52,24 +52,31 @@ class Criteria:
         return all(_matches(record, name, value) for name, value in self.filters)
 
 
-def parse_criteria(params: Mapping[str, str], now: datetime, *, inclusive_end: bool) -> Criteria:
-    """Parse the filters of a request. The ranges of `created_at_label` are relative to `now`."""
+def parse_criteria(
+    params: Mapping[str, str], now: datetime, *, inclusive_end: bool, whole_seconds: bool = False
+) -> Criteria:
+    """Parse the filters of a request. The ranges of `created_at_label` are relative to `now`.
+
+    Calls have whole milliseconds. So a range that ends inside a millisecond contains its call in any case.
+    """
     zone = parse_zone(params.get("time_zone", "Etc/UTC"))
     start, end = parse_label(params.get("created_at_label"), now.astimezone(zone))
     if "created_at_from" in params:
-        start = max(start, parse_date(params, "created_at_from", zone))
+        since, is_later = parse_date(params, "created_at_from", zone, whole_seconds=whole_seconds)
+        start = max(start, since + is_later)
     if "created_at_to" in params:
-        end = min(end, parse_date(params, "created_at_to", zone) + inclusive_end)
+        until, is_later = parse_date(params, "created_at_to", zone, whole_seconds=whole_seconds)
+        end = min(end, until + (inclusive_end or is_later))
     filters = []
     for name in (*_FLAGS, *_NUMBERS, *_TEXTS):
         if name not in params:
             continue
         if name == "ended_at_from":
-            since = parse_date(params, name, zone)
+            since, _ = parse_date(params, name, zone)
             start = max(start, since - LONGEST_CALL)
             filters.append((name, timestamp(since)))
         elif name == "ended_at_to":
-            until = parse_date(params, name, zone)
+            until, _ = parse_date(params, name, zone)
             end = min(end, until + 1)
             filters.append((name, timestamp(until + inclusive_end)))
         else:

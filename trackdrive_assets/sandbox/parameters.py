@@ -45,10 +45,17 @@ def parse_zone(name: str) -> tzinfo:
         raise InvalidParameter("time_zone", "Must be a valid time zone.") from None
 
 
-def parse_date(params: Mapping[str, str], name: str, zone: tzinfo) -> int:
-    """Return the time of a date in any form of known clients. A date without an offset is in `zone`."""
+def parse_date(
+    params: Mapping[str, str], name: str, zone: tzinfo, *, whole_seconds: bool = False
+) -> tuple[int, bool]:
+    """Return the time of a date in any form of known clients, and whether the date is a bit later.
+
+    A date without an offset is in `zone`. With `whole_seconds`, fractions of a second are ignored.
+    """
     try:
-        return milliseconds(_parse_datetime(params[name], zone))
+        parsed = _parse_datetime(params[name], zone)
+        parsed = parsed.replace(microsecond=0) if whole_seconds else parsed
+        return milliseconds(parsed), parsed.microsecond % 1000 > 0
     except (ValueError, OverflowError):
         raise InvalidParameter(name, "Must be a date formatted like 2016-01-01 12:25:15 -0500.") from None
 

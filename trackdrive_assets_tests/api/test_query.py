@@ -211,3 +211,8 @@ def test_columns_as_one_text_lose_only_their_spaces() -> None:
 def test_the_error_of_a_wrong_value_names_its_parameter(name: str, value: object) -> None:
     with pytest.raises(QueryError, match=rf"^{name} "):
         Query(**{name: value})  # type: ignore[arg-type]  # what is tested
+
+
+def test_a_fraction_of_a_second_is_sent() -> None:
+    query = Query(created_at_to=datetime(2024, 3, 11, 23, 59, 59, 999_999, UTC))
+    assert query.parameters(Endpoint.REPORTS) == {"created_at_to": "2024-03-11 23:59:59.999999 +0000"}

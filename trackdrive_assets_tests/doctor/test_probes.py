@@ -35,6 +35,10 @@ def test_the_usual_account_is_ok_in_every_probe(usual: dict[str, Finding]) -> No
     assert set(usual) - probes_with(OK, usual) == {"rate_limit"}
 
 
+def without_fractions(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "created_at": f"{row['created_at'][:19]}.000+00:00"}
+
+
 def test_doctor_sends_seven_get_requests() -> None:
     with account() as sandbox:
         probe_sandbox(sandbox)
@@ -47,6 +51,8 @@ def test_doctor_sends_seven_get_requests() -> None:
         ("page_size", {"per_page_limit": 20}, DIFFERS, "request 250 rows per page and get 20. A req"),
         ("cursor", {"api_version": "legacy"}, DIFFERS, "The legacy API's"),
         ("created_at_to", {"inclusive_end": False}, DIFFERS, "Exclusive, to the millisecond"),
+        ("created_at_to", {"whole_seconds": True}, DIFFERS, "need TRACKDRIVE_DATE_PRECISION=second"),
+        ("created_at_to", {"rewrite": without_fractions}, INCONCLUSIVE, "has a fraction of a second"),
         ("reports", {"refused_categories": {"status": "No."}}, FAILED, "Refused: 422, a body like {"),
         ("reports", {"calls_per_day": 0}, INCONCLUSIVE, "larger --days"),
         ("stats", {"calls_per_day": 0}, INCONCLUSIVE, "larger --days"),

@@ -1,16 +1,21 @@
 """Ingest a day of statistics without Dagster: four requests per interval, none for the future."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.stats import ingest_stats
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.tables.columns import STATS
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 
@@ -23,3 +28,64 @@ def test_intervals_that_have_not_begun_are_not_requested(sandbox: Sandbox, tmp_p
     spans = {asked.params["created_at_from"] for asked in sandbox.requests}
     assert spans == {"2024-03-12 00:00:00 +0000", "2024-03-12 06:00:00 +0000"}
     assert len(sandbox.requests) == 8
+
+
+def client_of(sandbox: Sandbox, date_precision: str = "microsecond") -> Client:
+    options = ClientOptions(requests_per_second=0, date_precision=date_precision)
+    return Client(sandbox.base_url, KeyPair(sandbox.public_key, sandbox.private_key), options)
+
+
+def stored_count(lake: Lake) -> int:
+    counts = lake.read(STATS.name, STATS.schema, [DAY.date], ["count"], group_by="status")["count"]
+    return sum(counts.to_pylist())
+
+
+AFTERWARDS = datetime(2024, 4, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("inclusive_end", [True, False])
+def test_each_call_counts_in_one_interval(sandbox: Sandbox, tmp_path: Path, *, inclusive_end: bool) -> None:
+    sandbox.inclusive_end = inclusive_end
+    for edge in (DAY.start, DAY.start + timedelta(hours=6), DAY.end):
+        sandbox.add_call(edge)
+        sandbox.add_call(edge - timedelta(milliseconds=1))
+    lake = Lake(tmp_path)
+    with client_of(sandbox) as client:
+        ingest_stats(client, lake, DAY, "status", minutes=360, now=AFTERWARDS)
+    assert stored_count(lake) == len(sandbox.calls(DAY.start, DAY.end))
+
+
+def test_an_account_without_fractions_is_asked_up_to_the_whole_second(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.whole_seconds = True
+    sandbox.add_call(DAY.end - timedelta(milliseconds=1))
+    lake = Lake(tmp_path)
+    with client_of(sandbox, "second") as client:
+        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+    assert stored_count(lake) == len(sandbox.calls(DAY.start, DAY.end))
+    assert {asked.params["created_at_to"] for asked in sandbox.requests} == {"2024-03-13 00:00:00 +0000"}
+
+
+def test_statistics_that_come_empty_do_not_replace_the_stored_ones(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path)
+    with client_of(sandbox) as client:
+        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        before = stored_count(lake)
+        monkeypatch.setattr(sandbox, "stats", lambda _: EndpointResult(200, {"status": 200, "stats": {}}))
+        with pytest.raises(IncompleteResponse, match=f"{before} calls are stored, but the API now sends 0"):
+            ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+    assert stored_count(lake) == before > 0
+
+
+def test_statistics_of_a_day_whose_calls_are_gone_are_replaced(sandbox: Sandbox, tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with client_of(sandbox) as client:
+        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+    empty = Sandbox(seed=7, calls_per_day=0, first_day=date(2024, 3, 1))
+    with empty, client_of(empty) as client:
+        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        assert len([asked for asked in empty.requests if asked.path.endswith("/calls")]) == 3
+    assert stored_count(lake) == 0

@@ -235,7 +235,7 @@ def test_more_calls_than_counted_that_change_fail_the_day(tmp_path: Path) -> Non
     with (
         serving(page(5, 4), page(6, 4), page(7, 4)) as (address, _),
         client_at(address) as client,
-        pytest.raises(IncompleteResponse, match="counted 4 calls but sent 7"),
+        pytest.raises(IncompleteResponse, match="counted 4 rows but sent 7"),
     ):
         ingest_calls(client, Lake(tmp_path), DAY)
 
