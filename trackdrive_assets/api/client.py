@@ -260,7 +260,8 @@ class Client:
         return UnreadableResponse(
             f"The response to {request} has an unknown shape: {self._transport.redacted(reason)}. "
             f"Its outline is {self._transport.redacted(outline(content))}. "
-            "Please report this outline as an issue of trackdrive-assets."
+            "Please report this outline as an issue of trackdrive-assets, unless "
+            f"{self._transport.base_url} is another server than Trackdrive."
         )
 
 

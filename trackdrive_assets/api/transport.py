@@ -253,7 +253,8 @@ class Transport:
             return envelope
         raise Unavailable(
             f"The response to {response.request} is not JSON ({reason}). "
-            f"It is {self.redacted(excerpt(body))}.",
+            f"It is {self.redacted(excerpt(body))}. If it happens again, {self.base_url} may be another "
+            f"server than Trackdrive.",
             request=response.request,
             status=response.http.status_code,
         )

@@ -8,7 +8,7 @@ from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.doctor.descriptions import describe_body, no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, failed, inconclusive, ok
-from trackdrive_assets.doctor.replies import Replies, is_error, is_json, rows_of, status_of
+from trackdrive_assets.doctor.replies import Replies, is_error, is_json, may_be_trackdrive, rows_of, status_of
 from trackdrive_assets.privacy import mask_phone_numbers
 
 CHECK_THE_ADDRESS = "Check TRACKDRIVE_SUBDOMAIN or TRACKDRIVE_BASE_URL."
@@ -26,8 +26,12 @@ def host(replies: Replies) -> Finding:
     status = status_of(page)
     if status == HTTPStatus.NOT_FOUND:
         return failed(f"This address has no calls API ({status}). {CHECK_THE_ADDRESS}")
-    if not is_error(status) and not is_json(page):
-        return failed(f"The host sends {describe_body(page)}. {CHECK_THE_ADDRESS}", transient=True)
+    if not is_error(status) and not may_be_trackdrive(page):
+        return failed(
+            f"The host sends {describe_body(page)}, so it may be another server than Trackdrive. "
+            f"{CHECK_THE_ADDRESS}",
+            transient=not is_json(page),
+        )
     return ok(f"The first response took {page.seconds:.1f} s.")
 
 

@@ -138,3 +138,13 @@ def rows_of(reply: Reply) -> list[Row] | None:
         return list(responses.call_rows(envelope.content))
     except responses.UnknownShape:
         return None
+
+
+def may_be_trackdrive(page: RawResponse) -> bool:
+    """Return whether a response can be a page of calls: a failure, calls with a uuid, or none and a count."""
+    if is_json(page) and open_envelope(page.body).failure:
+        return True
+    rows, metadata = rows_of(page), metadata_of(page)
+    if rows:
+        return any("uuid" in row for row in rows)
+    return rows is not None and metadata is not None and metadata.total_count is not None

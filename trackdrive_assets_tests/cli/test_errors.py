@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from trackdrive_assets.cli import COMMANDS, doctor, main, query_commands
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.cli.conftest import Trackdrive, command_named
+from trackdrive_assets_tests.support.http_server import serving
 
 ACCOUNT_COMMANDS = [
     ["doctor"],
@@ -61,6 +62,24 @@ def test_a_bug_is_shown_with_its_traceback(trackdrive: Trackdrive, monkeypatch: 
 
     monkeypatch.setattr(query_commands, "account_settings", mistaken)
     assert isinstance(trackdrive("calls").exception, KeyError)
+
+
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"OK", b"", b"{}", b'{"hello": "world"}'])
+def test_another_server_than_trackdrive_is_named(trackdrive: Trackdrive, body: bytes) -> None:
+    with serving(body) as (address, _):
+        for command in (["calls"], ["call", "1"], ["doctor"]):
+            outcome = trackdrive(*command, TRACKDRIVE_BASE_URL=address)
+            assert outcome.exit_code in {1, 3}
+            text = " ".join((outcome.stderr or outcome.stdout).split())
+            assert "another server than Trackdrive" in text
+            assert address in text
+
+
+def test_a_refused_key_is_a_reason_to_start_again(trackdrive: Trackdrive) -> None:
+    assert (
+        "after a new key in the environment or in .env, start it again"
+        in trackdrive("calls", TRACKDRIVE_PRIVATE_KEY="tdprv-wrong").stderr
+    )
 
 
 def test_a_retry_is_reported_on_stderr(

@@ -91,7 +91,12 @@ def test_occasional_errors_are_retried() -> None:
 @pytest.mark.parametrize(
     ("body", "status", "headers", "words"),
     [
-        (b"<html>Welcome</html>", 200, {}, "not JSON"),
+        (b"<html>Welcome</html>", 200, {}, "may be another server than Trackdrive"),
+        (b"OK", 200, {}, "not JSON"),
+        (b"", 200, {}, "may be another server than Trackdrive"),
+        (b"[]", 200, {}, "may be another server than Trackdrive"),
+        (b'{"hello": "world"}', 200, {}, "may be another server than Trackdrive"),
+        (b'{"calls": [{"sid": "CA1", "duration": 3}]}', 200, {}, "may be another server than Trackdrive"),
         (b"<html>No</html>", 404, {}, "has no calls API"),
         (b"", 302, {"Location": "/login"}, "The host redirects"),
     ],
@@ -118,6 +123,14 @@ def test_json_of_another_api_fails(body: bytes) -> None:
 def test_a_web_page_in_place_of_the_api_is_a_transient_failure() -> None:
     with serving(b"<html>Back soon</html>") as (address, _), connect(address) as client:
         assert is_transient_failure(probe(client).values())
+
+
+def test_a_failure_in_the_body_is_not_another_server() -> None:
+    with (
+        serving(b'{"success": false, "error": "db", "calls": []}') as (address, _),
+        connect(address) as client,
+    ):
+        assert "another server" not in probe(client)["host"].description
 
 
 def test_one_endpoint_that_is_down_is_a_transient_failure() -> None:
