@@ -100,7 +100,7 @@ class Paginator:
             raise ValueError("The list has ended.")
         if self.next_page_token in self._seen_tokens:
             raise IncompleteResponse(
-                f"The API gave the cursor {self.next_page_token} twice, so its list would never end. "
+                f"The API gave one cursor twice within {self.page_count} pages, so its list would never end. "
                 f"{_WHAT_TO_DO}"
             )
         return {self._paging.value: self.next_page_token, "per_page": str(self._per_page)}
@@ -125,7 +125,7 @@ class Paginator:
         if never_ends(self.received, self.page_count, size, self.expected, self._seconds):
             raise IncompleteResponse(self._endless())
         if len(page.rows) and not len(new):
-            self._end_at_repetition(token, len(page.rows), page.metadata)
+            self._end_at_repetition(len(page.rows), page.metadata)
             return Page(new, page.metadata, len(page.rows))
         if is_last(self.expected, self.received, len(page.rows), page.metadata):
             self.next_page_token = None
@@ -146,7 +146,7 @@ class Paginator:
                 )
         return Page(new, page.metadata, len(page.rows) - len(new))
 
-    def _end_at_repetition(self, token: str, row_count: int, metadata: Metadata) -> None:
+    def _end_at_repetition(self, row_count: int, metadata: Metadata) -> None:
         """End the list at a page with only rows of earlier pages, if that proves that it is complete."""
         is_full = row_count == (metadata.per_page or self._per_page)
         has_all = self.expected is not None and self._missing_count == 0
@@ -156,7 +156,7 @@ class Paginator:
         ignores_pages = self._paging is Paging.PAGE and row_count == self.received and not is_full
         if not is_over and not ignores_pages:
             raise IncompleteResponse(
-                f"The API returned only rows of earlier pages for {self._paging} {token}. {_WHAT_TO_DO}"
+                f"The API returned only rows of earlier pages on page {self.page_count}. {_WHAT_TO_DO}"
             )
         self.next_page_token = None
 

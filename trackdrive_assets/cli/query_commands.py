@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.errors import RangeIgnored
 from trackdrive_assets.api.pagination import Page
 from trackdrive_assets.api.query import Endpoint, Query
 from trackdrive_assets.api.rows import Rows
@@ -33,6 +34,7 @@ from trackdrive_assets.cli.query_options import (
     requested_window,
 )
 from trackdrive_assets.days import Window, last_instant
+from trackdrive_assets.ingest.calls import describe_ignored_range
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
@@ -179,10 +181,17 @@ def _parse(rows: Rows, exclude: Exclusion) -> pa.RecordBatch:
 
 
 def _inside(batch: pa.RecordBatch, window: Window | None) -> pa.RecordBatch:
-    """Return the calls that were created inside of a window."""
+    """Return the calls that were created inside of a window.
+
+    Raises:
+        RangeIgnored: A call is outside the range that was requested, so others may be missing.
+    """
     if window is None:
         return batch
     created_at = batch.column("created_at")
+    for moment in pc.min_max(created_at).as_py().values():
+        if moment is not None and not window.may_contain(moment):
+            raise RangeIgnored(describe_ignored_range(window, moment))
     return batch.filter(pc.and_(pc.greater_equal(created_at, window.start), pc.less(created_at, window.end)))
 
 

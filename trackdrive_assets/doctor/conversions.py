@@ -114,4 +114,5 @@ def _literal(value: object) -> str:
         return "null"
     if isinstance(value, str) and value.casefold() not in _STATES:
         return "an unknown text"
-    return repr(value) if isinstance(value, str | bool | int) else outline(value)
+    is_known = isinstance(value, str | bool) or value in {0, 1}
+    return repr(value) if is_known else outline(value)

@@ -13,6 +13,7 @@ from trackdrive_assets.doctor.replies import (
     Replies,
     Reply,
     envelope_of,
+    failure_in,
     is_error,
     is_json,
     rows_of,
@@ -50,8 +51,9 @@ def failure(reply: Reply) -> Finding:
         return inconclusive(_NOT_SENT)
     if isinstance(reply, RawResponse):
         status: int | None = status_of(reply)
-        transient = is_transient(status_of(reply)) or not is_json(reply)
-        verdict = "Refused" if is_error(status_of(reply)) else "Not understood"
+        is_stated = failure_in(reply) is not None and not is_error(status_of(reply))
+        transient = is_transient(status_of(reply)) or not is_json(reply) or is_stated
+        verdict = "Refused" if is_error(status_of(reply)) else "Failed" if is_stated else "Not understood"
         description = f"{verdict}: {status}, {describe_body(reply)}."
     else:
         # Without the words of the server, which may contain a name.

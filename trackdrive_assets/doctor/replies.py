@@ -13,6 +13,7 @@ from trackdrive_assets.api import responses
 from trackdrive_assets.api.decoding import UnreadableBody
 from trackdrive_assets.api.envelope import Envelope, Metadata, open_envelope
 from trackdrive_assets.api.errors import RequestFailed
+from trackdrive_assets.api.failures import Failure
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.tables.values import instant
@@ -91,11 +92,16 @@ class Replies:
 
 def status_of(response: RawResponse) -> int:
     """Return the status of a response: that of a failure in its body, else that of HTTP."""
-    try:
-        failure = open_envelope(response.body).failure
-    except UnreadableBody:
-        failure = None
+    failure = failure_in(response)
     return failure.status if failure and failure.status else response.status
+
+
+def failure_in(response: RawResponse) -> Failure | None:
+    """Return the failure that a body states."""
+    try:
+        return open_envelope(response.body).failure
+    except UnreadableBody:
+        return None
 
 
 def is_error(status: int) -> bool:

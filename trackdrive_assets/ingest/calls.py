@@ -224,14 +224,19 @@ class _DayFetch:
 
         A server may ignore the range of a part of a day only. So the next attempt requests the whole day.
         """
-        since, until = requested.query_range
-        message = (
-            f"The API was asked for calls from {since.isoformat()} to {until.isoformat()}, but sent one of "
-            f"{moment.isoformat()}. It does not apply this range, so calls may be missing."
-        )
         if requested == Window(self.day.start, self.day.end):
-            raise RangeIgnored(f"{message} Nothing was stored. Please report this to Trackdrive's support.")
-        raise IncompleteResponse(message)
+            raise RangeIgnored(describe_ignored_range(requested, moment))
+        raise IncompleteResponse(describe_ignored_range(requested, moment))
+
+
+def describe_ignored_range(requested: Window, moment: datetime) -> str:
+    """Return the message about a call of a moment outside the range that was requested."""
+    since, until = requested.query_range
+    return (
+        f"The API was asked for calls from {since.isoformat()} to {until.isoformat()}, but sent one of "
+        f"{moment.isoformat()}. It does not apply this range, so calls may be missing. If it happens again, "
+        f"report it to Trackdrive's support."
+    )
 
 
 def windows_after(first: Page, whole: Window, share: int) -> list[Window]:

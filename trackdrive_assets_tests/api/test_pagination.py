@@ -195,7 +195,7 @@ def _page(numbers: Sequence[int], **metadata: Any) -> Page:
 
 def test_a_cursor_that_repeats_is_an_error() -> None:
     pages = iter([_page([3], next_cursor="7"), _page([2], next_cursor="8"), _page([1], next_cursor="7")])
-    with pytest.raises(IncompleteResponse, match="the cursor 7 twice"):
+    with pytest.raises(IncompleteResponse, match="one cursor twice within 3 pages"):
         list(paginate(lambda _: next(pages), paging=Paging.CURSOR, per_page=1))
 
 
@@ -204,7 +204,7 @@ def test_a_page_with_only_known_rows_is_an_error(paging: Paging) -> None:
     pages = iter(
         [_page([2, 1], next_cursor="7", total_pages=9), _page([1, 2], next_cursor="8", total_pages=9)]
     )
-    with pytest.raises(IncompleteResponse, match=f"only rows of earlier pages for {paging} [27]"):
+    with pytest.raises(IncompleteResponse, match="only rows of earlier pages on page 2"):
         list(paginate(lambda _: next(pages), paging=paging, per_page=2))
 
 
@@ -239,7 +239,7 @@ def test_a_list_whose_cursor_includes_its_row_ends_with_the_last_row() -> None:
 
 def test_known_rows_because_of_new_calls_are_not_the_end() -> None:
     account = Account(newest_first(2), arriving=iter([2]))
-    with pytest.raises(IncompleteResponse, match="only rows of earlier pages for page 3"):
+    with pytest.raises(IncompleteResponse, match="only rows of earlier pages on page 3"):
         received(account, Paging.PAGE, 1)
 
 
@@ -302,7 +302,7 @@ def test_a_list_longer_than_its_count_is_walked_to_its_end(cap: int) -> None:
 
 
 def test_a_server_that_repeats_a_full_first_page_may_have_more() -> None:
-    with pytest.raises(IncompleteResponse, match="only rows of earlier pages for page 2"):
+    with pytest.raises(IncompleteResponse, match="only rows of earlier pages on page 2"):
         list(paginate(lambda _: _page([2, 1]), paging=Paging.PAGE, per_page=2))
 
 

@@ -112,6 +112,18 @@ def test_a_day_is_exact_in_the_accounts_zone(
     assert asked == [(row["status"], row["caller_number"]) for row in there]
 
 
+def test_a_server_that_ignores_the_range_is_an_error(
+    trackdrive: Trackdrive, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse = sandbox.list_calls
+    monkeypatch.setattr(
+        sandbox, "list_calls", lambda params, fault=None: parse({"per_page": params["per_page"]}, fault)
+    )
+    outcome = trackdrive("calls", "--from", "2024-03-01", "--to", "2024-03-02")
+    assert outcome.exit_code != 0
+    assert "It does not apply this range" in outcome.stderr
+
+
 def test_today_and_yesterday_are_days(trackdrive: Trackdrive) -> None:
     now = datetime.now(UTC)
     with Sandbox(first_day=now.date() - timedelta(days=3)) as sandbox:

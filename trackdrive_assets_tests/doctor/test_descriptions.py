@@ -21,6 +21,13 @@ def test_names_in_unexpected_places_are_not_shown() -> None:
     assert "joe" not in shown
 
 
+def test_a_number_in_the_place_of_a_conversion_is_not_shown() -> None:
+    with account() as sandbox:
+        sandbox.rewrite = lambda row: row | {"buyer_converted": 17195550100}
+        shown = " ".join(finding.description for finding in probe_sandbox(sandbox).values())
+    assert "5550100" not in shown
+
+
 def test_findings_contain_no_key_phone_number_or_uuid() -> None:
     with account() as sandbox:
         sandbox.refused_categories["status"] = "Ask +17195550100."

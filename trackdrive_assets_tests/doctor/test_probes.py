@@ -202,3 +202,14 @@ def test_the_profit_is_probed_with_the_report(usual: dict[str, Finding]) -> None
         assert probe_sandbox(sandbox)["profit"].result in {OK, INCONCLUSIVE}
     with account(calls_per_day=0) as empty:
         assert probe_sandbox(empty)["profit"].result is INCONCLUSIVE
+
+
+def test_a_failure_in_a_good_response_is_a_failure_that_may_pass() -> None:
+    with account() as sandbox, connect(sandbox.base_url, key_of(sandbox)) as client:
+        replies = send_requests(client, days=7, now=NOW)
+    body = b'{"success": false, "error": "Jane Doe", "calls": []}'
+    page = RawResponse(status=200, headers={}, body=body, seconds=0.1)
+    finding = findings(replace(replies, page=page), SETTINGS)["calls"]
+    assert finding.result is FAILED
+    assert finding.transient
+    assert "Failed: 200, a body like {success: boolean, error: text(8), calls: []}" in finding.description
