@@ -9,12 +9,12 @@ from trackdrive_assets.doctor.conversions import money, not_converted, profit
 from trackdrive_assets.doctor.finding import Finding
 from trackdrive_assets.doctor.limits import cost_of_a_day, created_at_to, cursor, page_size, rate_limit
 from trackdrive_assets.doctor.replies import Replies
-from trackdrive_assets.doctor.shapes import calls, one_call, reports, stats
+from trackdrive_assets.doctor.shapes import calls, one_call, report_categories, reports, stats
 from trackdrive_assets.settings import Settings
 
 PROBES = (
-    host, access, calls, one_call, reports, stats, money, not_converted, profit, clock, page_size, cursor,
-    created_at_to, rate_limit,
+    host, access, calls, one_call, reports, report_categories, stats, money, not_converted, profit, clock,
+    page_size, cursor, created_at_to, rate_limit,
 )  # fmt: skip
 
 

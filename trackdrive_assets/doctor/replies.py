@@ -4,7 +4,8 @@ Not here: sending the requests (`requests.py`), and words for people (`descripti
 """
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Self
@@ -51,6 +52,7 @@ class Replies:
         page: The newest calls with all columns.
         large_page: The newest calls with a `per_page` above every known limit.
         report: The report by status.
+        categories: The reports by the configured categories that are not documented.
         stats: The count by status.
         known: The call that the next three requests are about.
         call: The known call alone.
@@ -64,6 +66,7 @@ class Replies:
     page: Reply
     large_page: Reply = None
     report: Reply = None
+    categories: Mapping[str, Reply] = field(default_factory=dict)
     stats: Reply = None
     known: KnownCall | None = None
     call: Reply = None
@@ -79,7 +82,7 @@ class Replies:
     @property
     def responses(self) -> list[RawResponse]:
         """Every response that arrived."""
-        values = (getattr(self, field.name) for field in dataclasses.fields(self))
+        values = (getattr(self, part.name) for part in dataclasses.fields(self))
         return [value for value in values if isinstance(value, RawResponse)]
 
     def contains_known(self, reply: Reply) -> bool | None:

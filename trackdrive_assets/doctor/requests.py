@@ -1,12 +1,14 @@
-"""The requests of `trackdrive doctor`: at most seven small GETs, never a DELETE.
+"""The requests of `trackdrive doctor`: a few small GETs, never a DELETE.
 
 Not here: what the responses mean (the probes).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
+from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import RequestFailed
 from trackdrive_assets.api.http_responses import RawResponse
@@ -25,8 +27,15 @@ _NEIGHBOR = timedelta(milliseconds=1)
 _MINUTE = timedelta(minutes=1)
 
 
-def send_requests(client: Client, *, days: int, now: datetime) -> Replies:
-    """Send the requests that the probes need, about the last `days` days, and return the replies."""
+def send_requests(client: Client, *, days: int, now: datetime, categories: Sequence[str] = ()) -> Replies:
+    """Send the requests that the probes need, and return the replies.
+
+    Args:
+        client: The client of the account.
+        days: The number of days that the requests are about.
+        now: The end of these days.
+        categories: The categories of reports that runs fetch. Only those that are not documented are asked.
+    """
     span = {"created_at_from": _format(now - timedelta(days=days)), "created_at_to": _format(now)}
     page = _get(client, Endpoint.CALLS, per_page=client.options.per_page, cursor=FIRST_CURSOR, **span)
     replies = Replies(per_page=client.options.per_page, days=days, received_at=datetime.now(UTC), page=page)
@@ -36,6 +45,11 @@ def send_requests(client: Client, *, days: int, now: datetime) -> Replies:
     replies = replace(
         replies,
         report=_get(client, Endpoint.REPORTS, category=CATEGORY, **span),
+        categories={
+            category: _get(client, Endpoint.REPORTS, category=category, **span)
+            for category in categories
+            if category not in REPORT_CATEGORIES
+        },
         stats=_get(client, Endpoint.STATS, group_by=GROUP_BY, stat=STAT, **span),
     )
     rows = rows_of(page)

@@ -6,12 +6,14 @@ Not here: the values of the calls (`conversions.py`).
 import re
 
 from trackdrive_assets.api import responses
+from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.doctor.access import CHECK_THE_ADDRESS
 from trackdrive_assets.doctor.descriptions import failure, no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, failed, inconclusive, ok
 from trackdrive_assets.doctor.replies import Replies, envelope_of, rows_of
 from trackdrive_assets.doctor.requests import CATEGORY, GROUP_BY, STAT
+from trackdrive_assets.settings import describe_undocumented
 from trackdrive_assets.tables.columns import CALLS, REPORTS
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets.tables.exclusion import TOKEN_PREFIX
@@ -69,6 +71,22 @@ def reports(replies: Replies) -> Finding:
     if empty:
         return differs(f"Understood, without {', '.join(empty)}.")
     return ok("Understood.")
+
+
+def report_categories(replies: Replies) -> Finding:
+    """Probe whether the API knows the configured categories that are not documented."""
+    envelopes = {category: envelope_of(reply) for category, reply in replies.categories.items()}
+    refused = [category for category, envelope in envelopes.items() if envelope is None]
+    empty = [category for category, envelope in envelopes.items() if envelope and not envelope.content]
+    slips = " ".join(describe_undocumented(category) for category in [*refused, *empty])
+    if refused:
+        transient = all(isinstance(replies.categories[category], Unavailable) for category in refused)
+        return failed(f"Refused: {', '.join(refused)}. {slips}", transient=transient)
+    if empty:
+        return differs(f"Without rows: {', '.join(empty)}. {slips}")
+    if replies.categories:
+        return ok(f"Not documented, and known to the API: {', '.join(replies.categories)}.")
+    return ok("All categories are documented.")
 
 
 def stats(replies: Replies) -> Finding:

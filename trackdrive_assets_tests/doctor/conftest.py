@@ -1,6 +1,6 @@
 """Accounts of the sandbox, and what doctor finds about them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -42,8 +42,8 @@ def key_of(sandbox: Sandbox) -> KeyPair:
     return KeyPair(sandbox.public_key, sandbox.private_key)
 
 
-def probe(client: Client, days: int = 7) -> dict[str, Finding]:
-    return findings(send_requests(client, days=days, now=NOW), SETTINGS)
+def probe(client: Client, days: int = 7, categories: Sequence[str] = ()) -> dict[str, Finding]:
+    return findings(send_requests(client, days=days, now=NOW, categories=categories), SETTINGS)
 
 
 def probe_sandbox(sandbox: Sandbox, **options: Any) -> dict[str, Finding]:

@@ -45,6 +45,28 @@ def test_doctor_sends_seven_get_requests() -> None:
         assert [request.method for request in sandbox.requests] == ["GET"] * 7
 
 
+def test_an_undocumented_category_is_requested_and_a_slip_is_named() -> None:
+    with account() as sandbox, connect(sandbox.base_url, key_of(sandbox)) as client:
+        finding = probe(client, categories=("status", "buyr_id"))["report_categories"]
+        asked = [request.params.get("category") for request in sandbox.requests]
+    assert finding.result is FAILED
+    assert finding.description.startswith("Refused: buyr_id. TRACKDRIVE_REPORT_CATEGORIES contains buyr_id")
+    assert finding.description.endswith("Did you mean buyer_id?")
+    assert asked.count("buyr_id") == asked.count("status") == 1
+
+
+def test_a_category_without_rows_may_be_a_slip() -> None:
+    with account() as sandbox, connect(sandbox.base_url, key_of(sandbox)) as client:
+        replies = send_requests(client, days=7, now=NOW)
+    empty = RawResponse(status=200, headers={}, body=b"[]", seconds=0.1)
+    rows = RawResponse(status=200, headers={}, body=b'[{"schedule_id": 7, "count": 1}]', seconds=0.1)
+    known = findings(replace(replies, categories={"schedule_id": rows}), SETTINGS)["report_categories"]
+    slip = findings(replace(replies, categories={"statsu": empty}), SETTINGS)["report_categories"]
+    assert known == Finding(OK, "Not documented, and known to the API: schedule_id.")
+    assert slip.result is DIFFERS
+    assert "Did you mean status?" in slip.description
+
+
 @pytest.mark.parametrize(
     ("code", "behavior", "result", "words"),
     [
