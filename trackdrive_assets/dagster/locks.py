@@ -10,13 +10,18 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
+from trackdrive_assets.dagster.runs import WAITS_FOR_ANOTHER_RUN, is_ours
+
 _FOLDER = "trackdrive_runs"
 _LIVENESS_SUFFIX = ".alive"
 _ACCOUNT_LOCK = "account"
+_LAUNCHED_TAG = ".dagster/grpc_info"
+_TIME_TO_REACH_EXECUTOR = timedelta(minutes=5)
 
 _liveness_locks: dict[Path, int] = {}
 """The liveness locks of this process. Their descriptors stay open until the process ends."""
@@ -29,7 +34,7 @@ def account_lock(instance: dg.DagsterInstance, log: logging.Logger) -> Iterator[
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.info("Another run uses the API. This run starts when the other one has ended.")
+            log.info(WAITS_FOR_ANOTHER_RUN)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -44,9 +49,13 @@ def hold_liveness_lock(instance: dg.DagsterInstance, run_id: str) -> None:
             _liveness_locks[path] = descriptor
 
 
-def fail_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark the unfinished runs of dead processes as failed."""
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark the unfinished runs of dead processes as failed, and return their ids."""
+    dead = []
     with _registry_lock(instance) as folder:
+        for early in _runs_without_process(instance, folder, datetime.now(UTC)):
+            instance.report_run_failed(early, "The run's process ended before its first step.")
+            dead.append(early.run_id)
         for path in folder.glob(f"*{_LIVENESS_SUFFIX}"):
             # The lock of a living process is held, and this raises BlockingIOError.
             with suppress(BlockingIOError), path.open() as file:
@@ -56,7 +65,28 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> None:
                     instance.report_run_failed(
                         run, "The run's process is gone. It was killed, or the machine stopped."
                     )
+                    dead.append(run.run_id)
                 path.unlink()
+    return dead
+
+
+def _runs_without_process(
+    instance: dg.DagsterInstance, folder: Path, now: datetime
+) -> Iterator[dg.DagsterRun]:
+    """Yield the runs that a launcher started some minutes ago, and that have not reached their executor.
+
+    The executor creates the file of the lock. A run in a shell or a test has no launcher.
+    """
+    started = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.STARTED], updated_before=now - _TIME_TO_REACH_EXECUTOR
+    )
+    for run in instance.get_runs(started):
+        if (
+            is_ours(run)
+            and _LAUNCHED_TAG in run.tags
+            and not (folder / f"{run.run_id}{_LIVENESS_SUFFIX}").exists()
+        ):
+            yield run
 
 
 @contextmanager

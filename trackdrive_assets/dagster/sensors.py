@@ -1,117 +1,212 @@
-"""The sensor that posts failed runs to a webhook. It is off until a person turns it on and sets the URL."""
+"""The sensors: one ends dead runs and keeps results visible, the other posts what failed to a webhook.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+Both look at the runs of this package that ended since their last evaluation. An evaluation posts one message
+at most, so that Dagster stores what was delivered before the next one. `webhook.py` makes a message.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-import requests
-import tenacity
 
+from trackdrive_assets.dagster import webhook
+from trackdrive_assets.dagster.kept_results import keep_last_results
+from trackdrive_assets.dagster.locks import fail_dead_runs
+from trackdrive_assets.dagster.runs import days_of, is_ours, name_of, silent_since
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.quality.checks import checks
+from trackdrive_assets.quality.file_checks import DUE_HOUR, YESTERDAY_LOADED, check_yesterday
 from trackdrive_assets.settings import Settings, variable
 
-MAX_ATTEMPTS = 3
-TIMEOUT = 10.0
-"""Seconds to wait for the webhook's response."""
+INTERVAL = 60
+"""Seconds between two evaluations of a sensor."""
 
-MAX_ERROR_LENGTH = 2000
-"""Length of the error in a message. Chat services refuse long messages."""
+SILENCE = timedelta(minutes=15)
+"""How long a run may log nothing. No request and no retry takes longer."""
 
-_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-_PARTITION_TAG = "dagster/partition"
-# Dagster's name for the job of assets that a person selected.
-_AD_HOC_JOB = "__ASSET_JOB"
+_ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
+_SEARCHED_RECORDS = 25
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """What a sensor has dealt with.
+
+    Attributes:
+        since: The time of the last change of the last run.
+        day: The last day that was reported as missing.
+        silent: The run that was last reported as silent.
+    """
+
+    since: datetime
+    day: str = ""
+    silent: str = ""
+
+    @classmethod
+    def read(cls, text: str | None, now: datetime) -> "Cursor":
+        """Return the cursor of an earlier evaluation. The first evaluation begins now."""
+        since, *others = (text or now.isoformat()).split(",")
+        return cls(datetime.fromisoformat(since), *others)
+
+    def __str__(self) -> str:
+        return ",".join([self.since.isoformat(), self.day, self.silent])
 
 
 def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """Return the sensor `report_failures`."""
+    """Return the sensors `watch_runs` and `report_failures`."""
+    return [_watch_runs(), _report_failures(settings)]
 
-    @dg.run_failure_sensor(
+
+def _watch_runs() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="watch_runs",
+        description="Marks runs of dead processes as failed. After a run that fetched nothing, it shows the "
+        "last results of checks and views again. It launches nothing.",
+        minimum_interval_seconds=INTERVAL,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )
+    def watch_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        cursor = Cursor.read(context.cursor, datetime.now(UTC))
+        dead = fail_dead_runs(context.instance)
+        for record in ended_runs(context.instance, cursor.since):
+            keep_last_results(context.instance, record.dagster_run.run_id)
+            cursor = replace(cursor, since=record.update_timestamp)
+        context.update_cursor(str(cursor))
+        return dg.SkipReason(f"Dead runs that were marked as failed: {len(dead)}.")
+
+    return watch_runs
+
+
+def _report_failures(settings: Settings) -> dg.SensorDefinition:
+    @dg.sensor(
         name="report_failures",
-        description=(
-            f"Posts every failed run to the webhook of {variable('webhook_url')}, as JSON with a `text` that "
-            "chat services show. It is off until you turn it on."
-        ),
-        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Posts failed and silent runs, checks that begin to fail, and a missing yesterday to the "
+        f"webhook of {variable('webhook_url')}, as JSON with a `text` for chat services. It is on if the "
+        "URL is set.",
+        minimum_interval_seconds=INTERVAL,
+        default_status=dg.DefaultSensorStatus.RUNNING
+        if settings.webhook_url
+        else dg.DefaultSensorStatus.STOPPED,
     )
-    def report_failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+    def report_failures(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         if settings.webhook_url is None:
-            return dg.SkipReason(f"{variable('webhook_url')} is not set, so the failure was not posted.")
-        step_errors = [
-            event.step_failure_data.user_failure_data.description
-            for event in context.get_step_failure_events()
-            if event.step_failure_data.user_failure_data
-        ]
-        run = context.dagster_run
-        message = failure_message(
-            run.job_name, run.run_id, run.tags, step_errors, context.failure_event.message
+            return dg.SkipReason(f"{variable('webhook_url')} is not set, so nothing was posted.")
+        cursor = Cursor.read(context.cursor, datetime.now(UTC))
+        message, cursor = next_message(context.instance, settings, cursor)
+        # Stored only if the delivery raises no error: what the receiver has not got is sent again.
+        context.update_cursor(str(cursor))
+        return dg.SkipReason(webhook.deliver(settings.webhook_url, message) if message else "Nothing failed.")
+
+    return report_failures
+
+
+def next_message(
+    instance: dg.DagsterInstance, settings: Settings, cursor: Cursor
+) -> tuple[webhook.Message | None, Cursor]:
+    """Return the first message that was not posted, and the cursor after it."""
+    day, sentence = missing_day(settings)
+    if sentence and day != cursor.day:
+        return webhook.message(settings, sentence, days=day), replace(cursor, day=day)
+    if (run := silent_run(instance, datetime.now(UTC))) and run.run_id != cursor.silent:
+        minutes = SILENCE // timedelta(minutes=1)
+        sentence = (
+            f"{name_of(run)} has logged nothing for {minutes} minutes. If it hangs, terminate it in the UI."
         )
-        post(settings.webhook_url, message)
+        return webhook.message(settings, sentence, run_id=run.run_id, days=days_of(run.tags)), replace(
+            cursor, silent=run.run_id
+        )
+    for record in ended_runs(instance, cursor.since):
+        run = record.dagster_run
+        cursor = replace(cursor, since=record.update_timestamp)
+        if sentence := problem_of(instance, run):
+            days = days_of(run.tags)
+            return webhook.message(settings, sentence, run_id=run.run_id, days=days), cursor
+    return None, cursor
+
+
+def ended_runs(instance: dg.DagsterInstance, since: datetime) -> Iterator[dg.RunRecord]:
+    """Yield the runs of this package that ended after a time, the earliest first."""
+    filters = dg.RunsFilter(statuses=_ENDED, updated_after=since)
+    for record in instance.get_run_records(filters, order_by="update_timestamp", ascending=True):
+        if is_ours(record.dagster_run):
+            yield record
+
+
+def silent_run(instance: dg.DagsterInstance, now: datetime) -> dg.DagsterRun | None:
+    """Return a run that has started and logged nothing for some minutes. None if there is none."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        since = silent_since(instance, run.run_id) if is_ours(run) else None
+        if since and now - since >= SILENCE:
+            return run
+    return None
+
+
+def missing_day(settings: Settings) -> tuple[str, str | None]:
+    """Return the last day that is due, and what is wrong with it: no run came, or it came too early."""
+    result = check_yesterday(Lake(settings.lake), settings)
+    day = str(result.days[0]) if result.days else ""
+    if not result.violations:
+        return day, None
+    (violation,) = result.violations
+    reason = YESTERDAY_LOADED.message(violation.code)
+    return day, f"No run has loaded the calls of {day} by {DUE_HOUR:02}:00. {reason}"
+
+
+def problem_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """Return what failed in a run: the run, or checks that passed before. None if nothing did."""
+    if run.status is dg.DagsterRunStatus.FAILURE:
+        days = days_of(run.tags)
+        return f"{name_of(run)} failed{f' for {days}' if days else ''}. {_reason(instance, run.run_id)}"
+    failed = list(_newly_failed_checks(instance, run.run_id))
+    if not failed:
         return None
-
-    return [report_failures]
-
-
-def failure_message(
-    job: str,
-    run_id: str,
-    tags: Mapping[str, str],
-    step_errors: Sequence[str | None],
-    run_error: str | None,
-) -> dict[str, Any]:
-    """Return the message about a failed run.
-
-    Args:
-        job: The name of the run's job.
-        run_id: The id of the run.
-        tags: The tags of the run.
-        step_errors: The errors of the failed steps.
-        run_error: Dagster's error of the run, for a run without step errors.
-    """
-    name = "A materialization" if job == _AD_HOC_JOB else job
-    days = "...".join(tags[tag] for tag in _RANGE_TAGS if tag in tags) or tags.get(_PARTITION_TAG)
-    error = "\n".join(filter(None, step_errors)) or run_error or "The reason is unknown."
-    if len(error) > MAX_ERROR_LENGTH:
-        error = f"{error[:MAX_ERROR_LENGTH]}… The run's log has the complete error."
-    return {
-        "text": f"Trackdrive: {name} failed{f' for {days}' if days else ''}. {error} (run {run_id})",
-        "job": job,
-        "run_id": run_id,
-        "days": days,
-        "error": error,
-    }
+    first = failed[0]
+    others = f" {len(failed) - 1} other checks failed too." if failed[1:] else ""
+    sentence = (first.description or "").partition("\n")[0]
+    return f"The check {first.check_name} failed. {sentence}{others}"
 
 
-def post(url: str, message: Mapping[str, Any]) -> None:
-    """Post a message to the webhook, with retries.
-
-    A webhook that got the message and does not respond in time gets no retry, because it would report twice.
-
-    Raises:
-        RuntimeError: The webhook did not accept the message. The error has no URL, which may contain a
-        secret.
-    """
-    try:
-        _post(url, message)
-    except requests.RequestException as error:
-        reason = (
-            f"it can't be reached ({type(error).__name__})"
-            if error.response is None
-            else f"it returned {error.response.status_code}"
-        )
-    else:
-        return
-    raise RuntimeError(
-        f"The webhook of {variable('webhook_url')} did not accept the message: {reason}. "
-        "Check the URL, and that it accepts JSON by POST."
+def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Return the error of the first failed step, or else Dagster's error of the run."""
+    entries = instance.all_logs(
+        run_id, of_type={dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     )
+    events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    for event in events:
+        if event.is_step_failure and (failure := event.step_failure_data.user_failure_data):
+            return (failure.description or "").partition("\n")[0]
+    return next((event.message or "" for event in events if not event.is_step_failure), "")
 
 
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(requests.RequestException)
-    & tenacity.retry_if_not_exception_type(requests.ReadTimeout),
-    stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
-    wait=tenacity.wait_exponential(max=TIMEOUT),
-    reraise=True,
-)
-def _post(url: str, message: Mapping[str, Any]) -> None:
-    requests.post(url, json=dict(message), timeout=TIMEOUT).raise_for_status()
+def _newly_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.AssetCheckEvaluation]:
+    """Yield the checks that failed in a run for a reason or a day that the result before did not have."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        if entry.dagster_event is None:
+            continue
+        evaluation = entry.dagster_event.asset_check_evaluation_data
+        if evaluation.passed or evaluation.check_name not in checks():
+            continue
+        records = instance.event_log_storage.get_asset_check_execution_history(
+            evaluation.asset_check_key, limit=_SEARCHED_RECORDS
+        )
+        before = next(
+            (
+                record.evaluation
+                for record in records
+                if isinstance(record.evaluation, dg.AssetCheckEvaluation)
+                and record.run_id != run_id
+                and record.create_timestamp < entry.timestamp
+            ),
+            None,
+        )
+        if before is None or not _found(evaluation) <= _found(before):
+            yield evaluation
+
+
+def _found(evaluation: dg.AssetCheckEvaluation) -> set[str]:
+    """Return the codes and the days of what a check found."""
+    values = [
+        evaluation.metadata[name].value for name in ("violations", "days") if name in evaluation.metadata
+    ]
+    return {str(value) for found in values if isinstance(found, dict | list) for value in found}

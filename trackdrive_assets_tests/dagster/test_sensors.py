@@ -1,156 +1,221 @@
-"""The sensor that posts failed runs to a webhook: its message, its retries, and when it posts nothing."""
+"""The sensors: which failures make a message, which make none, and what a failed run leaves visible."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
-from trackdrive_assets.dagster import sensors
-from trackdrive_assets.dagster.sensors import MAX_ATTEMPTS, MAX_ERROR_LENGTH, failure_message, post
+from trackdrive_assets.dagster import sensors, webhook
+from trackdrive_assets.dagster.sensors import Cursor, next_message
 from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.quality import file_checks
 from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import Pipeline
 
-DAY = "2024-03-10"
-ERROR = "calls of 2024-03-10: the key is refused."
-
-
-@dataclass
-class Webhook:
-    """A chat service that records messages, and responds when the test lets it."""
-
-    statuses: list[int]
-    messages: list[dict[str, object]] = field(default_factory=list)
-    may_respond: Event = field(default_factory=Event)
-    url: str = ""
-
-    @contextmanager
-    def listening(self) -> Iterator["Webhook"]:
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                outer.messages.append(json.loads(self.rfile.read(length)))
-                outer.may_respond.wait()
-                self.send_response(outer.statuses.pop(0) if outer.statuses else 200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-            self.url = f"http://127.0.0.1:{server.server_port}/services/s3cr3t"
-            yield self
-            server.shutdown()
-
-
-@pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    with Webhook([]).listening() as listening:
-        listening.may_respond.set()
-        yield listening
+DAY = "2024-11-12"
+EARLY = Cursor(datetime(2024, 1, 1, tzinfo=UTC))
 
 
 @pytest.fixture(autouse=True)
-def no_waiting_between_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sensors._post.retry, "wait", lambda _: 0)
+def yesterday_is_loaded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the missing day, except in its own tests."""
+    if "missing" not in request.node.name:
+        monkeypatch.setattr(sensors, "missing_day", lambda _: ("2024-11-19", None))
 
 
-def after_a_failed_run(pipeline: Pipeline) -> object:
-    """Return the result of the sensor for a run that failed because its key was revoked."""
+def sensor(settings: Settings, name: str) -> dg.SensorDefinition:
+    found = build_definitions(settings).get_repository_def().get_sensor_def(name)
+    assert isinstance(found, dg.SensorDefinition)
+    return found
+
+
+def evaluate(
+    pipeline: Pipeline, name: str = "report_failures", cursor: str | None = None
+) -> tuple[str, str | None]:
+    """Evaluate a sensor, and return its sentence and its new cursor."""
+    context = dg.build_sensor_context(instance=pipeline.instance, cursor=cursor)
+    result = sensor(pipeline.settings, name)(context)
+    assert isinstance(result, dg.SkipReason)
+    return str(result.skip_message), context.cursor
+
+
+def fail(pipeline: Pipeline) -> dg.ExecuteInProcessResult:
+    """Run a day with a revoked key, as a nightly run."""
     pipeline.sandbox.revoked = True
     result = pipeline.materialize("calls", DAY, fails=True)
-    (sensor,) = build_definitions(pipeline.settings).sensors or ()
-    assert isinstance(sensor, dg.SensorDefinition)
-    (failed,) = [event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE"]
-    context = dg.build_run_status_sensor_context(
-        sensor_name=sensor.name,
-        dagster_event=failed,
-        dagster_instance=pipeline.instance,
-        dagster_run=result.dagster_run,
-    ).for_run_failure()
-    return sensor(context)
+    pipeline.sandbox.revoked = False
+    return result
 
 
-def test_a_failed_run_is_posted_with_its_days_and_its_reason(pipeline: Pipeline, webhook: Webhook) -> None:
-    pipeline.settings = replace(pipeline.settings, webhook_url=webhook.url)
-    after_a_failed_run(pipeline)
-    (message,) = webhook.messages
+def messages(pipeline: Pipeline) -> list[webhook.Message]:
+    """Return all messages that were not posted since the beginning."""
+    found: list[webhook.Message] = []
+    cursor = EARLY
+    while True:
+        message, cursor = next_message(pipeline.instance, pipeline.settings, cursor)
+        if message is None:
+            return found
+        found.append(message)
+
+
+@pytest.fixture
+def ours(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """A pipeline whose runs count as ours: those of tests select their assets by another way."""
+    monkeypatch.setattr(sensors, "is_ours", lambda _: True)
+    pipeline.settings = replace(pipeline.settings, subdomain="acme")
+    return pipeline
+
+
+def test_a_failed_run_is_one_message_with_its_days_and_its_reason(ours: Pipeline) -> None:
+    result = fail(ours)
+    (message,) = messages(ours)
+    assert str(message["text"]).startswith(
+        "Trackdrive acme.trackdrive.com: A materialization failed for 2024-11-12. calls of 2024-11-12: "
+    )
+    assert message["run_id"] == result.run_id
     assert message["days"] == DAY
-    assert "401" in str(message["error"])
-    assert str(message["text"]).startswith("Trackdrive: A materialization failed for 2024-03-10.")
-    assert str(message["run_id"]) in str(message["text"])
+
+
+def test_a_run_that_succeeds_makes_no_message(ours: Pipeline) -> None:
+    ours.materialize("calls", DAY)
+    assert messages(ours) == []
+
+
+def test_several_failures_are_one_message_for_each_evaluation(
+    ours: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted: list[object] = []
+
+    def accept(_: str, message: object) -> str:
+        posted.append(message)
+        return "accepted"
+
+    monkeypatch.setattr(webhook, "deliver", accept)
+    ours.settings = replace(ours.settings, webhook_url="https://hooks.example.com/s3cr3t")
+    _, cursor = evaluate(ours)
+    fail(ours)
+    fail(ours)
+    for count in (1, 2, 2):
+        _, cursor = evaluate(ours, cursor=cursor)
+        assert len(posted) == count
+
+
+def test_a_message_that_was_not_got_is_sent_again(ours: Pipeline) -> None:
+    ours.settings = replace(ours.settings, webhook_url="http://127.0.0.1:1/s3cr3t")
+    fail(ours)
+    context = dg.build_sensor_context(instance=ours.instance, cursor=str(EARLY))
+    with pytest.raises(webhook.WebhookUnreachable):
+        sensor(ours.settings, "report_failures")(context)
+    assert len(messages(ours)) == 1
+
+
+def test_the_first_evaluation_begins_now(ours: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "deliver", lambda *_: pytest.fail("posted"))
+    fail(ours)
+    ours.settings = replace(ours.settings, webhook_url="https://hooks.example.com/s3cr3t")
+    assert evaluate(ours)[0] == "Nothing failed."
 
 
 def test_without_a_webhook_the_tick_names_the_missing_variable(pipeline: Pipeline) -> None:
-    skipped = after_a_failed_run(pipeline)
-    assert isinstance(skipped, dg.SkipReason)
-    assert "TRACKDRIVE_WEBHOOK_URL" in str(skipped.skip_message)
+    assert "TRACKDRIVE_WEBHOOK_URL is not set" in evaluate(pipeline)[0]
 
 
-def test_the_sensor_is_off_until_it_is_turned_on() -> None:
-    (sensor,) = build_definitions(Settings()).sensors or ()
-    assert isinstance(sensor, dg.SensorDefinition)
-    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED
+def test_a_check_that_begins_to_fail_is_one_message(ours: Pipeline) -> None:
+    ours.materialize("calls", DAY, checked=True)
+    before = len(messages(ours))
+    ours.sandbox.add_call(datetime(2024, 11, 12, 17, tzinfo=UTC), total_duration=-5)
+    ours.materialize("calls", DAY, checked=True)
+    found = messages(ours)
+    assert len(found) == before + 1
+    assert "The check durations_not_negative failed. A duration is negative. 1 row" in str(found[-1]["text"])
+    # The same violation on the same day is no news.
+    ours.materialize("calls", DAY, checked=True)
+    assert len(messages(ours)) == before + 1
+    # Another day is.
+    ours.sandbox.add_call(datetime(2024, 11, 13, 17, tzinfo=UTC), total_duration=-5)
+    ours.materialize("calls", DAY, "2024-11-13", checked=True)
+    assert len(messages(ours)) == before + 2
 
 
-def test_the_message_names_the_ends_of_a_range() -> None:
-    tags = {
-        "dagster/asset_partition_range_start": "2024-03-01",
-        "dagster/asset_partition_range_end": "2024-03-31",
+def test_a_missing_yesterday_is_one_message(ours: Pipeline) -> None:
+    day, sentence = sensors.missing_day(ours.settings)
+    assert sentence
+    assert f"No run has loaded the calls of {day} by 06:00." in sentence
+    message, cursor = next_message(ours.instance, ours.settings, EARLY)
+    assert message
+    assert message["days"] == day == cursor.day
+    assert next_message(ours.instance, ours.settings, Cursor.read(str(cursor), EARLY.since))[0] is None
+
+
+def test_a_yesterday_that_is_loaded_is_not_missing(ours: Pipeline) -> None:
+    now = datetime.now(UTC)
+    day = file_checks.last_due(now)
+    ours.settings = replace(ours.settings, time_zone="UTC")
+    with ours.lake.replace("calls", CALLS.schema, day) as writer:
+        writer.write(pa.RecordBatch.from_pylist([], schema=CALLS.schema))
+    assert sensors.missing_day(ours.settings)[1] is None
+
+
+def test_a_silent_run_is_one_message(ours: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dg.job(name="nightly")
+    def nightly() -> None:
+        pass
+
+    run = ours.instance.create_run_for_job(nightly, status=dg.DagsterRunStatus.STARTED)
+    ours.instance.report_engine_event("Started.", run)
+    assert messages(ours) == []
+    monkeypatch.setattr(sensors, "SILENCE", timedelta(0))
+    message, cursor = next_message(ours.instance, ours.settings, EARLY)
+    assert message
+    assert "nightly has logged nothing for" in str(message["text"])
+    assert next_message(ours.instance, ours.settings, cursor)[0] is None
+    ours.instance.report_engine_event("Another run uses the API. This run starts when …", run)
+
+
+def test_a_refused_key_keeps_the_results_of_the_checks(ours: Pipeline) -> None:
+    ours.materialize("calls", DAY, checked=True)
+    ours.sandbox.revoked = True
+    failed = ours.materialize("calls", DAY, checked=True, fails=True)
+    _, cursor = evaluate(ours, "watch_runs", cursor=str(EARLY))
+    key = dg.AssetCheckKey(dg.AssetKey("calls"), "uuid_unique")
+    (record,) = ours.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert record.run_id != failed.run_id
+    assert record.status.value == "SUCCEEDED"
+    # A run is looked at once.
+    evaluate(ours, "watch_runs", cursor=cursor)
+    (again,) = ours.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert again.id == record.id
+
+
+def test_a_dead_run_is_found_without_another_run(ours: Pipeline) -> None:
+    @dg.job(name="nightly")
+    def nightly() -> None:
+        pass
+
+    run = ours.instance.create_run_for_job(nightly, status=dg.DagsterRunStatus.STARTED)
+    folder = Path(ours.instance.root_directory) / "trackdrive_runs"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{run.run_id}.alive").touch()
+    assert evaluate(ours, "watch_runs")[0] == "Dead runs that were marked as failed: 1."
+    (message,) = messages(ours)
+    assert "The run's process is gone." in str(message["text"])
+
+
+def test_the_webhook_is_served_if_its_url_is_set() -> None:
+    status = {
+        url: sensor(Settings(webhook_url=url), "report_failures").default_status
+        for url in (None, "https://x.y")
     }
-    message = failure_message("nightly", "r1", tags, [ERROR], "Steps failed")
-    assert message["text"] == f"Trackdrive: nightly failed for 2024-03-01...2024-03-31. {ERROR} (run r1)"
+    assert status == {None: dg.DefaultSensorStatus.STOPPED, "https://x.y": dg.DefaultSensorStatus.RUNNING}
+    assert sensor(Settings(), "watch_runs").default_status is dg.DefaultSensorStatus.RUNNING
 
 
-def test_without_step_errors_the_message_has_dagsters_error() -> None:
-    message = failure_message("nightly", "r1", {}, [None], "The run's process is gone.")
-    assert message["text"] == "Trackdrive: nightly failed. The run's process is gone. (run r1)"
-
-
-def test_a_webhook_with_a_temporary_failure_gets_a_retry(webhook: Webhook) -> None:
-    webhook.statuses = [503, 503]
-    post(webhook.url, {"text": "hello"})
-    assert webhook.messages == [{"text": "hello"}] * 3
-
-
-def test_a_webhook_that_does_not_respond_gets_the_message_once(
-    webhook: Webhook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sensors, "TIMEOUT", 0.2)
-    webhook.may_respond.clear()
-    with pytest.raises(RuntimeError, match="ReadTimeout"):
-        post(webhook.url, {"text": "It failed."})
-    assert len(webhook.messages) == 1
-    webhook.may_respond.set()
-
-
-def test_a_long_error_is_cut_and_names_the_log_of_the_run() -> None:
-    message = failure_message("hang_up_calls", "r", {}, ["x" * 100_000], None)
-    assert str(message["error"]).startswith("x" * MAX_ERROR_LENGTH + "… ")
-    assert "The run's log" in str(message["error"])
-    assert len(str(message["text"])) < MAX_ERROR_LENGTH + 200
-
-
-def test_the_error_of_a_refused_message_has_no_url(webhook: Webhook) -> None:
-    webhook.statuses = [404] * MAX_ATTEMPTS
-    with pytest.raises(RuntimeError, match="it returned 404") as refused:
-        post(webhook.url, {"text": "hello"})
-    assert "s3cr3t" not in str(refused.value)
-    # A traceback would print the context too.
-    assert refused.value.__context__ is None
-
-
-def test_the_error_of_an_unreachable_webhook_has_no_url() -> None:
-    with pytest.raises(RuntimeError, match="can't be reached") as refused:
-        post("http://127.0.0.1:1/services/s3cr3t", {"text": "hello"})
-    assert "s3cr3t" not in str(refused.value)
-    # A traceback would print the context too.
-    assert refused.value.__context__ is None
+def test_a_cursor_survives_its_text() -> None:
+    cursor = Cursor(datetime(2024, 3, 10, 1, 2, 3, 456789, tzinfo=UTC), str(date(2024, 3, 9)), "r1")
+    assert Cursor.read(str(cursor), EARLY.since) == cursor
+    assert json.dumps(str(cursor))

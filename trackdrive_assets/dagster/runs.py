@@ -1,0 +1,41 @@
+"""Which runs of an instance are of this package, what they are about, and since when they are silent."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import dagster as dg
+
+WAITS_FOR_ANOTHER_RUN = "Another run uses the API. This run starts when the other one has ended."
+
+_JOBS = {"intraday", "nightly", "look_back", "refresh_range", "refetch_calls", "hang_up_calls"}
+_TABLES = {"calls", "call_changes", "reports", "stats", "views"}
+# Dagster's name for the job of assets that a person selected.
+_AD_HOC_JOB = "__ASSET_JOB"
+_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+_PARTITION_TAG = "dagster/partition"
+
+
+def is_ours(run: dg.DagsterRun) -> bool:
+    """Return whether a run is of this package. An instance can have other projects too."""
+    if run.job_name in _JOBS:
+        return True
+    tables = {key.path[0] for key in run.asset_selection or ()}
+    return run.job_name.startswith(_AD_HOC_JOB) and bool(tables) and tables <= _TABLES
+
+
+def name_of(run: dg.DagsterRun) -> str:
+    """Return the name of a run for a sentence."""
+    return "A materialization" if run.job_name.startswith(_AD_HOC_JOB) else run.job_name
+
+
+def days_of(tags: Mapping[str, str]) -> str | None:
+    """Return the days of a run with these tags, or its only day. None for a run without days."""
+    return "...".join(tags[tag] for tag in _RANGE_TAGS if tag in tags) or tags.get(_PARTITION_TAG)
+
+
+def silent_since(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
+    """Return when a run last logged something. None if it waits for another run, or has logged nothing."""
+    records = instance.get_records_for_run(run_id, limit=1, ascending=False).records
+    if not records or WAITS_FOR_ANOTHER_RUN in records[0].event_log_entry.user_message:
+        return None
+    return datetime.fromtimestamp(records[0].timestamp, UTC)

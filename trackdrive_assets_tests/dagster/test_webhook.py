@@ -1,0 +1,147 @@
+"""The messages for the webhook, and their delivery to receivers that are slow, broken or absent."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+
+import pytest
+
+from trackdrive_assets.dagster import webhook
+from trackdrive_assets.dagster.webhook import MAX_BYTES, NO_RESPONSE, WebhookUnreachable, deliver, message
+from trackdrive_assets.settings import Settings
+
+ACCOUNT = Settings(subdomain="acme", ui_url="https://dagster.example.com/td/")
+
+
+@dataclass
+class Receiver:
+    """A chat service that records messages.
+
+    Attributes:
+        reply: The status of its response; None to close the connection instead.
+        may_respond: Set if it responds.
+    """
+
+    reply: int | None = 200
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    messages: list[dict[str, object]] = field(default_factory=list)
+    may_respond: Event = field(default_factory=Event)
+    url: str = ""
+
+    @contextmanager
+    def listening(self) -> Iterator["Receiver"]:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                outer.messages.append(json.loads(self.rfile.read(length)))
+                outer.may_respond.wait()
+                if outer.reply is None:
+                    return
+                self.send_response(outer.reply)
+                for name, value in outer.headers:
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+            self.url = f"http://127.0.0.1:{server.server_port}/services/s3cr3t"
+            self.may_respond.set()
+            yield self
+            self.may_respond.set()
+            server.shutdown()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().listening() as listening:
+        yield listening
+
+
+def test_a_message_names_the_account_and_the_run() -> None:
+    assert message(ACCOUNT, "nightly failed.", run_id="r1", days="2024-03-10") == {
+        "text": "Trackdrive acme.trackdrive.com: nightly failed. https://dagster.example.com/td/runs/r1",
+        "account": "acme.trackdrive.com",
+        "run_id": "r1",
+        "run_url": "https://dagster.example.com/td/runs/r1",
+        "days": "2024-03-10",
+    }
+
+
+def test_without_the_url_of_the_ui_a_message_names_the_run() -> None:
+    made = message(Settings(subdomain="acme"), "nightly failed.", run_id="r1")
+    assert made["text"] == "Trackdrive acme.trackdrive.com: nightly failed. (run r1)"
+    assert made["run_url"] is None
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\\", "\x00", "é", "€", "😀", "\ud800", "a b\n"])
+def test_a_message_has_at_most_two_kilobytes(character: str) -> None:
+    made = message(ACCOUNT, character * 100_000, run_id="r" * 36, days="2024-03-01...2024-03-31")
+    assert len(webhook.body(made)) <= MAX_BYTES
+    assert str(made["text"]).endswith("https://dagster.example.com/td/runs/" + "r" * 36)
+
+
+@pytest.mark.parametrize("number", ["+17195550123", "(719) 555-0123", "1 719 555 0123", "719.555.0123"])
+def test_a_message_names_no_caller(number: str) -> None:
+    assert "0123" not in str(message(ACCOUNT, f"The caller {number} is not valid.")["text"])
+
+
+def test_a_message_is_one_line() -> None:
+    assert "\n" not in str(message(ACCOUNT, "It failed.\n  File x, line 1\n\tValueError")["text"])
+
+
+def test_an_accepted_message_is_delivered_once(receiver: Receiver) -> None:
+    assert deliver(receiver.url, {"text": "ä"}) == "The message was accepted (200)."
+    assert receiver.messages == [{"text": "ä"}]
+
+
+def test_a_receiver_that_does_not_respond_gets_one_message(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "READ_TIMEOUT", 0.1)
+    receiver.may_respond.clear()
+    assert deliver(receiver.url, {"text": "x"}) == NO_RESPONSE
+    assert len(receiver.messages) == 1
+
+
+def test_a_receiver_that_never_ends_its_response_is_left_alone(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "DEADLINE", 0.1)
+    receiver.may_respond.clear()
+    assert deliver(receiver.url, {"text": "x"}) == NO_RESPONSE
+
+
+def test_a_receiver_that_closes_the_connection_gets_one_message(receiver: Receiver) -> None:
+    receiver.reply = None
+    assert deliver(receiver.url, {"text": "x"}) == NO_RESPONSE
+    assert len(receiver.messages) == 1
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 404, 410, 500, 502])
+def test_a_receiver_that_refuses_a_message_gets_no_second_one(receiver: Receiver, status: int) -> None:
+    receiver.reply, receiver.headers = status, [("Location", f"{receiver.url}/elsewhere")]
+    assert f"did not accept the message: it returned {status}." in deliver(receiver.url, {"text": "x"})
+    assert len(receiver.messages) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_receiver_gets_the_message_later(receiver: Receiver, status: int) -> None:
+    receiver.reply = status
+    with pytest.raises(WebhookUnreachable, match=f"it returned {status}"):
+        deliver(receiver.url, {"text": "x"})
+
+
+def test_the_error_of_an_absent_receiver_has_no_url() -> None:
+    with pytest.raises(WebhookUnreachable, match=r"it can't be reached \(ConnectionError\)") as refused:
+        deliver("http://127.0.0.1:1/services/s3cr3t", {"text": "x"})
+    assert "s3cr3t" not in str(refused.value)
+    # A traceback would print the context too.
+    assert refused.value.__context__ is None
