@@ -1,11 +1,14 @@
 """The generated parts of the documentation are current and complete."""
 
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from docs.write import DICTIONARY, ROOT, generated_pages
 from trackdrive_assets.lake.sql_catalog import views
+from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.columns import TABLES, Table
 
 PAGES = generated_pages()
@@ -25,6 +28,19 @@ def test_the_dictionary_has_every_table_and_column(table: Table) -> None:
         assert any(
             row.startswith(f"| `{name}` |") and row.endswith(f"| {meaning} |") for row in chapter.splitlines()
         )
+
+
+def test_every_variable_in_a_text_is_a_setting() -> None:
+    files = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "Makefile", ROOT / ".env.example"]
+    files += [file for folder in ("docs", "deploy") for file in ROOT.joinpath(folder).glob("*.*")]
+    names = {
+        name
+        for file in files
+        if file.suffix != ".py"
+        for name in re.findall(r"TRACKDRIVE_\w+", file.read_text("utf-8"))
+    }
+    assert names <= {variable(field.name) for field in dataclasses.fields(Settings)}
+    assert "TRACKDRIVE_LAKE" in names
 
 
 def test_the_dictionary_has_every_view_with_types_and_descriptions() -> None:
