@@ -51,13 +51,13 @@ The settings are environment variables. `make dev` and the commands also read th
 current folder; the environment wins. Write values without quotes. An invalid value stops the command or the
 run before its first request. The error names the variable and shows the value, unless it is a secret.
 
-Names are compared without case. A `TRACKDRIVE_…` variable that is no setting is an error that names the nearest
-setting, because a slip would have no effect. An empty variable is the same as a missing one. A process reads the
-settings when it starts: start it again after a change.
+Names are compared without case. A `TRACKDRIVE_…` variable that is no setting is an error that names the
+nearest setting, because a slip would have no effect. An empty variable is the same as a missing one. A
+process reads the settings when it starts: start it again after a change.
 
-A time zone is a place, such as America/New_York, or UTC. EST, MST, HST and their like are refused, because they have
-no daylight saving time. If none is set, days are UTC days, and each run logs that. Variables in the path of the lake,
-such as $HOME, are not expanded, but `~/lake` is below the home folder.
+A time zone is a place, such as America/New_York, or UTC. EST, MST and HST are refused, because they have no
+daylight saving time. If none is set, days are UTC days, and each run logs that. Variables in the path of the
+lake, such as $HOME, are not expanded, but `~/lake` is below the home folder.
 
 Dagster itself reads `dagster.yaml` from the folder `DAGSTER_HOME`. `make dev` creates a link to it in
 `.dagster/`, or in `demo/.dagster/` on the sandbox. Runs and events are stored there too.

@@ -196,7 +196,7 @@ compared AS MATERIALIZED (
     WINDOW of_the_day AS (PARTITION BY date, source, figure)
 ),
 profits AS (
-    -- The account's definition is the one that is closer to the API's numbers on all days together.
+    -- The account's definition is closer to the API's numbers on all days together.
     SELECT
         coalesce(
             sum(abs(calls_value - api_value)) FILTER (figure = 'profit_after_cost')
@@ -217,7 +217,7 @@ SELECT
         WHEN 'profit_after_cost' THEN 'revenue - payout - cost'
     END AS definition,
     --: What the account's API subtracts for its profit: revenue - payout, or revenue - payout - cost. It is
-    --: the one that is closer to the API's numbers on all days. Null for other numbers.
+    --: the definition that is closer to the API's numbers on all days. Null for other numbers.
     calls_value, --: The number from the calls. Null where the calls don't contain it.
     api_value, --: The number that the API gives. Null where it gives none.
     calls_value - api_value AS difference, --: The number from the calls less the API's.
