@@ -112,12 +112,22 @@ def test_a_warning_stops_nothing(pipeline: Pipeline) -> None:
     assert steps[-2:] == ["views", "calls_are_plausible"]
 
 
-def test_a_refused_report_is_a_violation_in_the_same_run(pipeline: Pipeline) -> None:
+def test_a_run_of_calls_alone_warns_of_nothing(pipeline: Pipeline) -> None:
+    found = evaluations(pipeline.materialize("key:calls", "2024-11-12", checked=True))
+    compared = {name: found[name] for name in found if name.startswith("matches_api_")}
+    assert len(compared) == 4
+    for evaluation in compared.values():
+        assert evaluation.passed
+        assert str(evaluation.description).startswith("Nothing to compare with yet")
+
+
+def test_a_refused_report_leaves_its_check_with_nothing_to_compare(pipeline: Pipeline) -> None:
     pipeline.sandbox.refused_categories["buyer_id"] = "not part of this plan"
     found = evaluations(pipeline.materialize(COMPARED, "2024-11-12", fails=True, checked=True))
     refused = found["matches_api_report_buyer_id"]
-    assert not refused.passed
-    assert "The day has no file of the API's totals." in str(refused.description)
+    # The run fails for the report already.
+    assert refused.passed
+    assert "Nothing to compare with yet" in str(refused.description)
     # The check waited for the reports of the same run.
     assert found["matches_api_report_offer_id"].passed
     assert found["matches_api_stats"].passed

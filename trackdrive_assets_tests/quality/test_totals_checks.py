@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.quality.checks import checks
 from trackdrive_assets.tables.columns import REPORTS, STATS
 from trackdrive_assets_tests.quality.support import (
     DAY,
@@ -58,11 +59,23 @@ def test_totals_fetched_at_another_time_are_reported_and_pass(lake: Lake) -> Non
     assert codes(result) == ["fetched_apart"]
 
 
-def test_a_missing_report_fails(lake: Lake) -> None:
+@pytest.mark.parametrize("check", sorted(name for name in checks() if name.startswith("matches_api_")))
+def test_without_totals_there_is_nothing_to_compare_with_yet(lake: Lake, check: str) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
-    result = run(lake, "matches_api_report_buyer_id")
-    assert not result.passed
+    result = run(lake, check)
+    assert result.passed
     assert codes(result) == ["api_file_missing"]
+    assert checks()[check].message("api_file_missing").startswith("Nothing to compare with yet")
+
+
+def test_a_day_without_totals_hides_no_day_that_differs(lake: Lake) -> None:
+    write_calls(lake, [a_sale(1, "10", "5")])
+    later = DAY + timedelta(days=1)
+    write_calls(lake, [a_sale(2, "10", "5")], day=later)
+    write_report(lake, calls=2)
+    result = run(lake, "matches_api_report_buyer_id", DAY, later)
+    assert not result.passed
+    assert sorted(codes(result)) == ["api_file_missing", "values_differ"]
 
 
 def test_a_violation_names_the_side_that_lacks_a_number(lake: Lake) -> None:
