@@ -17,7 +17,8 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.assets.failures import (
-    concerns_one_day,
+    RETRY_DELAYS,
+    concerns_one_asset,
     describe,
     is_fatal,
     is_transient,
@@ -153,6 +154,7 @@ class StepRun(Generic[Result]):
         self._failures: dict[DayKey, Exception] = {}
         self._given_up: set[dg.AssetKey] = set()
         self._done_count: Counter[dg.AssetKey] = Counter()
+        self._unanswered_count = 0
         self.stored_count = 0
 
     def ingest_days(self) -> dg.Failure | None:
@@ -169,7 +171,7 @@ class StepRun(Generic[Result]):
                 self._client,
                 self._remaining(),
                 self._ingest,
-                is_fatal=is_fatal,
+                is_fatal=self._ends_step,
                 on_progress=self._progress.on_response,
             ):
                 day, key = outcome.key
@@ -206,10 +208,18 @@ class StepRun(Generic[Result]):
         day, key = day_key
         return self._assets.ingest_day(self._client, self._lake, day, key, fetcher)
 
+    def _ends_step(self, error: Exception) -> bool:
+        self._unanswered_count += is_transient(error)
+        return is_fatal(
+            error,
+            unanswered_count=self._unanswered_count,
+            is_last_attempt=self._context.retry_number >= len(RETRY_DELAYS),
+        )
+
     def _fail(self, day: Day, key: dg.AssetKey, error: Exception) -> None:
         self._context.log.error("%s: %s", _name(day, key), error)
         self._failures[day, key] = error
-        if not concerns_one_day(error):
+        if concerns_one_asset(error):
             self._given_up.add(key)
 
     def _record_stored(self, day: Day, key: dg.AssetKey, result: Result, cost: Metadata) -> None:
@@ -219,6 +229,7 @@ class StepRun(Generic[Result]):
         """
         self._done_count[key] += 1
         self.stored_count += 1
+        self._unanswered_count = 0
         metadata = self._assets.metadata_for(key, result)
         at_once = len(self._days) * len(self._keys) > 1
         self._record(day, {**metadata, key: {**metadata[key], **cost}}, at_once=at_once)

@@ -27,6 +27,7 @@ Each failure asks for its retry. A retry policy would also repeat failures that 
 credential.
 """
 
+_MOST_UNANSWERED = 2
 _EXPLAINED_DAYS = 10
 _LISTED_DAYS = 50
 _LONGEST_REASON = 1_000
@@ -37,13 +38,26 @@ def concerns_one_day(error: Exception) -> bool:
     return isinstance(error, MalformedRow | UnreadableResponse | IncompleteResponse | DamagedFileError)
 
 
-def is_fatal(error: Exception) -> bool:
-    """Return whether the other assets of a step cannot be ingested either.
+def concerns_one_asset(error: Exception) -> bool:
+    """Return whether the account refuses one asset for every day, such as a report."""
+    return isinstance(error, Rejected | NotFound | QueryError)
 
-    If a key is refused, the server is down, or the lake cannot be written, all assets fail. But the account
-    can refuse a single report.
+
+def is_fatal(error: Exception, *, unanswered_count: int, is_last_attempt: bool) -> bool:
+    """Return whether the step ends, because its other days and assets would fail in the same way.
+
+    That is so if a key is refused, the lake cannot be written, or the server is down. A server can also fail
+    for a single day again and again. So the last attempt of a step skips one day that gets no answer, and
+    only the second one in a row ends it.
+
+    Args:
+        error: The error of a day.
+        unanswered_count: The number of days without an answer since the last day that was stored, with this.
+        is_last_attempt: Whether the step is not retried any more.
     """
-    return not (concerns_one_day(error) or isinstance(error, Rejected | NotFound | QueryError))
+    if isinstance(error, Unavailable) and is_last_attempt:
+        return unanswered_count >= _MOST_UNANSWERED
+    return not (concerns_one_day(error) or concerns_one_asset(error))
 
 
 def is_transient(error: Exception) -> bool:

@@ -2,11 +2,13 @@
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from trackdrive_assets.api import retry
 from trackdrive_assets.api.errors import (
     AccessDenied,
     IncompleteResponse,
@@ -18,6 +20,7 @@ from trackdrive_assets.api.errors import (
 )
 from trackdrive_assets.dagster.assets.failures import (
     RETRY_DELAYS,
+    concerns_one_asset,
     concerns_one_day,
     describe,
     is_fatal,
@@ -48,8 +51,40 @@ REQUEST = "GET /api/v1/calls/reports"
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_an_error_ends_a_day_an_asset_or_the_step(error: Exception, ends: str, *, passes: bool) -> None:
-    ended = "the step" if is_fatal(error) else "the day" if concerns_one_day(error) else "the asset"
+    ended = "the asset" if concerns_one_asset(error) else "the day" if concerns_one_day(error) else "the step"
     assert (ended, is_transient(error)) == (ends, passes)
+    assert is_fatal(error, unanswered_count=1, is_last_attempt=False) == (ends == "the step")
+
+
+@pytest.mark.parametrize(
+    ("unanswered_count", "is_last_attempt", "ends_step"),
+    [(1, False, True), (1, True, False), (2, True, True)],
+)
+def test_the_last_attempt_skips_one_day_without_an_answer(
+    unanswered_count: int, *, is_last_attempt: bool, ends_step: bool
+) -> None:
+    error = Unavailable("no answer", request=REQUEST, status=500)
+    fatal = is_fatal(error, unanswered_count=unanswered_count, is_last_attempt=is_last_attempt)
+    assert fatal is ends_step
+
+
+def test_a_day_that_the_server_cannot_answer_fails_alone(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the retries of each request, which wait.
+    monkeypatch.setattr(retry, "fits_budget", lambda *_: False)
+    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
+    bad = pipeline.sandbox.add_call(pipeline.day("2024-03-10").start + timedelta(hours=5))
+
+    def crash(row: dict[str, object]) -> dict[str, object]:
+        if row["uuid"] == bad:
+            raise RuntimeError("The server can't serialize this call.")
+        return row
+
+    pipeline.sandbox.rewrite = crash
+    result = pipeline.materialize("calls", "2024-03-09", "2024-03-12", fails=True)
+    assert list(pipeline.materialized("calls")) == ["2024-03-09", "2024-03-11", "2024-03-12"], why(result)
+    assert "calls of 2024-03-10: GET /api/v1/calls returned 500" in why(result)
 
 
 def test_the_message_about_failed_days_is_short_and_names_them() -> None:
