@@ -81,7 +81,10 @@ class Settings:
         None, "Private key of the key pair (HTTP Basic).", parse_key("tdprv"), is_secret=True
     )
     auth_token: str | None = _setting(
-        None, "The legacy `auth_token` parameter. Used if no key pair is set.", parse_key(), is_secret=True
+        None,
+        "The legacy `auth_token`, or a developer's token. Used if no key pair is set.",
+        parse_key(),
+        is_secret=True,
     )
     auth_token_in: Literal["query", "header"] = _setting(
         "query",

@@ -10,7 +10,6 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from trackdrive_assets.lake.store import Lake
@@ -53,8 +52,6 @@ def assert_ended(deployment: Deployment, process: BaseProcess, number: signal.Si
     process.join(SECONDS)
     assert process.exitcode not in {None, 0}
     assert list(deployment.lake.root.rglob("*")) == []
-    with deployment.instance() as instance:
-        assert all(run.is_finished for run in instance.get_runs())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -95,6 +92,3 @@ def test_a_run_that_writes_a_file_leaves_no_temporary_one(
     process.join(SECONDS)
     assert process.exitcode not in {None, 0}
     assert deployment.leftovers() == []
-    with deployment.instance() as instance:
-        (run,) = instance.get_runs()
-        assert run.status in {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}

@@ -36,6 +36,7 @@ ASSUMPTIONS
     the bodies of /calls/reports and /calls/stats; cost there is Trackdrive's
     and the provider's together, profit is revenue minus payout; weeks start on
     Monday; the group of unconverted calls is "";
+    the token as "Authorization: Token ...";
     CSV: commas, a header of the columns; the bodies of errors and of DELETE;
     a range contains created_at_to; if a request chooses columns, token-* keys
     and unknown columns are missing; serializer=call_grid changes nothing;

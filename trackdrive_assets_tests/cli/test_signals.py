@@ -82,7 +82,9 @@ def test_a_signal_before_the_file_is_replaced_leaves_no_file(
     ],
 )
 def test_a_signal_ends_the_demo_at_every_stage(folder: Path, at: Moment, number: signal.Signals) -> None:
-    process = begin(("demo", "--days", "1"), folder, {}, at=at, number=number)
+    # The demo uses only this machine, so no proxy.
+    proxies = {"HTTP_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}
+    process = begin(("demo", "--days", "1"), folder, proxies, at=at, number=number)
     process.join(SECONDS)
     assert process.exitcode == 128 + number, output(folder)
     assert [path for path in folder.rglob("*") if ".tmp" in path.name] == []
