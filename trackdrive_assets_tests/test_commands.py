@@ -259,6 +259,8 @@ def test_the_sandbox_has_a_lake_and_a_home_of_its_own(tmp_path: Path) -> None:
         settings = Settings.read(environment)
         assert settings.address.startswith("http://127.0.0.1:")
         assert settings.lake == str(tmp_path / "demo")
+        # A later date of the account would leave the sandbox without days.
+        assert environment["TRACKDRIVE_START_DATE"] == "2024-01-01"
         assert environment["DAGSTER_HOME"] == str(tmp_path / "demo" / ".dagster")
 
 

@@ -85,6 +85,7 @@ def sandbox_environment(folder: Path) -> Iterator[dict[str, str]]:
             variable("public_key"): PUBLIC_KEY,
             variable("private_key"): PRIVATE_KEY,
             variable("lake"): str(folder.resolve()),
+            variable("start_date"): str(Settings.start_date),
             # A local server needs no rate limit.
             variable("requests_per_second"): "0",
             "DAGSTER_HOME": str(create_dagster_home(folder / ".dagster")),

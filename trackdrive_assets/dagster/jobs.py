@@ -20,7 +20,9 @@ from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.ingest.refetch import refetch_calls
 from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.privacy import outline
 from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 
 # By key and not by group, because assets of other projects can have the same group.
 CALLS_AND_REPORTS = 'key:calls or key:call_changes or key:"reports/*" or key:"views/*"'
@@ -55,7 +57,7 @@ _AUTOMATIONS = {"dagster/schedule_name": "schedule", "dagster/sensor_name": "sen
 
 def build_jobs(settings: Settings) -> list[Any]:
     """Return the three jobs."""
-    return [_refresh_range(), _refetch_calls(settings), _hang_up_calls()]
+    return [_refresh_range(), _refetch_calls(settings), _hang_up_calls(settings)]
 
 
 def _refresh_range() -> Any:
@@ -79,10 +81,13 @@ def describe_end(call: Row) -> str | None:
     return None
 
 
-def loggable_fields(response: Row) -> dict[str, Any]:
-    """Return the fields of a response that may be logged."""
-    allowed = {*CALL_FIELDS, *RESULT_KEYS}
-    return {key: value for key, value in response.items() if value is not None and key in allowed}
+def loggable_fields(response: Row, exclude: Exclusion = NO_EXCLUSIONS) -> dict[str, Any]:
+    """Return the fields of a response that may be logged. A message of the server can name a caller."""
+    return {
+        key: value if key in CALL_FIELDS or isinstance(value, bool) else outline(value)
+        for key, value in response.items()
+        if value is not None and key in {*CALL_FIELDS, *RESULT_KEYS} and not exclude.excludes(key)
+    }
 
 
 def launching_automation(tags: Mapping[str, str]) -> str | None:
@@ -95,7 +100,7 @@ def _uuids_field(description: str) -> dg.Field:
     return dg.Field([str], description=f"The uuids of the calls. {description}")
 
 
-def _hang_up_calls() -> dg.JobDefinition:
+def _hang_up_calls(settings: Settings) -> dg.JobDefinition:
     @dg.op(
         description="Logs each call, hangs it up if it is in progress, and records the server's response.",
         config_schema={
@@ -117,7 +122,7 @@ def _hang_up_calls() -> dg.JobDefinition:
                 f"No call was hung up. Write “{expected}” into `confirmation` in the launchpad to confirm it."
             )
         with trackdrive.client() as client:
-            outcomes = [_hang_up_one(client, uuid, context.log) for uuid in uuids]
+            outcomes = [_hang_up_one(client, uuid, context.log, settings.exclusion) for uuid in uuids]
         if any(outcome["outcome"] != "hung_up" for outcome in outcomes):
             raise _partial_failure("hung_up", outcomes)
         context.add_output_metadata({"calls": _table(outcomes)})
@@ -138,11 +143,11 @@ def _hang_up_calls() -> dg.JobDefinition:
     return hang_up_calls
 
 
-def _hang_up_one(client: Client, uuid: str, log: Any) -> dict[str, str]:
+def _hang_up_one(client: Client, uuid: str, log: Any, exclude: Exclusion) -> dict[str, str]:
     """Hang up a call if it is in progress, and return the outcome."""
     try:
         call = client.call(uuid)
-        log.info("Call %s: %s", uuid, _json_text(loggable_fields(call)))
+        log.info("Call %s: %s", uuid, _json_text(loggable_fields(call, exclude)))
         if end := describe_end(call):
             log.warning("Call %s ended %s, so it is not hung up.", uuid, end)
             return _outcome(uuid, "refused", f"The call ended {end}.")
@@ -150,7 +155,7 @@ def _hang_up_one(client: Client, uuid: str, log: Any) -> dict[str, str]:
     except TrackdriveError as error:
         log.warning("Call %s: %s", uuid, error)
         return _outcome(uuid, "failed", str(error))
-    details = _json_text(loggable_fields(response))
+    details = _json_text(loggable_fields(response, exclude))
     log.info("Call %s is hung up. Response of the server: %s", uuid, details)
     return _outcome(uuid, "hung_up", details)
 

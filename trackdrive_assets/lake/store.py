@@ -34,7 +34,9 @@ class Lake:
     def __init__(self, root: str | Path) -> None:
         if "://" in str(root):
             raise UnusableLakeError(
-                f"TRACKDRIVE_LAKE is {str(root)!r}. Object stores are not supported yet. Set it to a folder."
+                # The rest of the URL can contain a secret.
+                f"TRACKDRIVE_LAKE is a URL with {str(root).partition('://')[0]}://. Object stores are not "
+                "supported yet. Set it to a folder."
             )
         self.root = Path(root).expanduser().absolute()
         if "?" in str(self.root):

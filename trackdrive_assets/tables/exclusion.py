@@ -25,6 +25,13 @@ _REPEATED_COLUMN = {
     "contact_id": "caller_number",
     "contact_country": "caller_country",
 }
+# The names of the groups of a report are values of another column.
+_COLUMN_OF_GROUP_NAMES = {
+    "buyer_id": "buyer",
+    "offer_id": "offer",
+    "traffic_source_id": "traffic_source",
+    "number_id": "number_called",
+}
 _COLUMN_OF_PREFIX = {"token_": "tokens", "extra_": "extra"}
 _COLUMNS = {*CALL_KEYS, *_COLUMN_OF_PREFIX.values(), "fetched_at"}
 _NAMES = sorted({*_COLUMNS, "contact_id", "contact_state", "contact_country"})
@@ -78,7 +85,8 @@ class Exclusion:
 
     def excludes_report(self, category: str) -> bool:
         """Return whether the report by a category is excluded, because its groups are values of a column."""
-        spellings = _spellings(_normalized(category))
+        name = _normalized(category)
+        spellings = [*_spellings(name), _COLUMN_OF_GROUP_NAMES.get(name, name)]
         return any(self._matches(spelling) for spelling in spellings if not spelling.startswith("extra"))
 
     @property

@@ -1,6 +1,7 @@
 """The jobs that a person launches: hang up calls, fetch calls or days again."""
 
 import fcntl
+import re
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from trackdrive_assets.dagster.jobs import (
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets.tables.exclusion import Exclusion
 from trackdrive_assets_tests.conftest import NOW, Pipeline, why
 
 DAY = "2024-11-18"
@@ -88,6 +90,14 @@ def test_a_call_is_shown_without_personal_data() -> None:
         "status": "forwarded",
         "success": True,
     }
+
+
+def test_an_excluded_column_and_a_message_that_may_name_a_caller_are_not_shown() -> None:
+    answer = {"status": "forwarded", "buyer": "Ann", "message": "Hung up on Ann Lee, +17195550100"}
+    shown_fields = loggable_fields(answer, Exclusion.of("Buyer"))
+    assert shown_fields["status"] == "forwarded"
+    assert "buyer" not in shown_fields
+    assert not {"Ann", "Lee", "5550100"} & set(re.findall(r"\w+", str(shown_fields["message"])))
 
 
 def test_a_live_call_is_hung_up_and_the_response_is_recorded(pipeline: Pipeline) -> None:

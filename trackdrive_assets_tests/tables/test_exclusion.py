@@ -115,6 +115,8 @@ def test_a_pattern_that_matches_nothing_is_an_error(pattern: str, advice: str) -
         ("caller_country", "contact_country"),
         ("tokens", "token-email"),
         ("buyer_id", "buyer_id"),
+        ("Buyer", "buyer_id"),
+        ("number_called", "number_id"),
     ],
 )
 def test_a_report_by_an_excluded_column_is_excluded(names: str, category: str) -> None:
