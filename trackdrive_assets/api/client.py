@@ -18,7 +18,8 @@ from trackdrive_assets.api.envelope import Envelope
 from trackdrive_assets.api.errors import QueryError, UnreadableResponse
 from trackdrive_assets.api.http_responses import RawResponse
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions
-from trackdrive_assets.api.pagination import Page, Paginator, Paging, paginate
+from trackdrive_assets.api.page_decisions import Paging
+from trackdrive_assets.api.pagination import Page, Paginator, paginate
 from trackdrive_assets.api.query import ANY, Endpoint, Query, closed_choice, open_choice
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.rows import MAX_KEYS, Row, RowDecoder, Rows
@@ -232,6 +233,8 @@ class Client:
             raise QueryError(f"A call is named by its uuid or its number; {str(uuid)!r} is neither.")
         parameters = Query(serializer=serializer).parameters(Endpoint.CALL)
         content = self._transport.json(method, f"calls/{uuid}", parameters).content
+        if content is None and method == "DELETE":
+            return {}
         if isinstance(content, dict):
             inside = content.get("call", content)
             # A GET without an id of a call is a message. The response to a DELETE may be empty.

@@ -50,7 +50,8 @@ class Envelope:
     """A decoded body.
 
     Attributes:
-        content: The value of the root key: rows or aggregates. The whole body if there is no envelope.
+        content: The value of the root key: rows or aggregates. None if the body lacks the key that its
+            metadata names. The whole body if there is no envelope.
         metadata: The metadata of the page.
         failure: The failure that the body states. Its content is then no data.
     """
@@ -114,8 +115,8 @@ def _content(
     root: str | None,
     decode_content: Callable[[msgspec.Raw | bytes], Any],
 ) -> Any:
-    if root is not None and root in members:
-        return decode_content(members[root])
+    if root is not None:
+        return decode_content(members[root]) if root in members else None
     has_status = "status" in members and status_number(any_value(members["status"])) is not None
     content = {
         name: any_value(raw)

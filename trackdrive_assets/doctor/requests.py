@@ -12,7 +12,7 @@ from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import RequestFailed
 from trackdrive_assets.api.http_responses import RawResponse
-from trackdrive_assets.api.pagination import FIRST_CURSOR
+from trackdrive_assets.api.page_decisions import FIRST_CURSOR
 from trackdrive_assets.api.query import Endpoint
 from trackdrive_assets.api.rows import Row
 from trackdrive_assets.doctor.replies import KnownCall, Replies, Reply, rows_of, status_of

@@ -16,7 +16,8 @@ from typing import NoReturn
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteResponse, RangeIgnored
-from trackdrive_assets.api.pagination import Page, identities, missing_count
+from trackdrive_assets.api.page_decisions import missing_count
+from trackdrive_assets.api.pagination import Page, identities
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of

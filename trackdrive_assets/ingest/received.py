@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.api.errors import IncompleteResponse
-from trackdrive_assets.api.pagination import missing_count
+from trackdrive_assets.api.page_decisions import missing_count
 from trackdrive_assets.days import Window
 from trackdrive_assets.ingest.doubts import Fetched
 from trackdrive_assets.ingest.fetcher import Progress

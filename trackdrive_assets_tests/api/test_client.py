@@ -33,7 +33,7 @@ from trackdrive_assets.api.errors import (
     UnreadableResponse,
 )
 from trackdrive_assets.api.options import ClientOptions
-from trackdrive_assets.api.pagination import Paging
+from trackdrive_assets.api.page_decisions import Paging
 from trackdrive_assets.api.query import Query, UndocumentedValueWarning
 from trackdrive_assets.api.rate_limit import Clock
 from trackdrive_assets.api.usage import RequestGroup, Usage
@@ -244,6 +244,15 @@ def _report_page(*rows: dict[str, Any], **metadata: Any) -> bytes:
     return encode({"status": 200, "metadata": {"root": "reports", **metadata}, "reports": list(rows)})
 
 
+def test_a_report_without_the_root_that_it_names_is_not_an_empty_report() -> None:
+    body = b'{"status": 200, "metadata": {"root": "reports", "total_count": 0}}'
+    with serving(body) as (address, _), client_for(address) as client:
+        for ask in (lambda: client.reports("status"), lambda: client.stats("status", "count", START, END)):
+            with pytest.raises(UnreadableResponse):
+                ask()
+        assert client.hang_up("a-1") == {}
+
+
 def test_groups_with_a_name_only_are_counted_once_if_their_numbers_move() -> None:
     pages = [_report_page(*({"name": f"Buyer {n}", "calls": n + k} for n in range(4))) for k in range(3)]
     with serving(*pages) as (address, asked), client_for(address) as client:
@@ -251,11 +260,11 @@ def test_groups_with_a_name_only_are_counted_once_if_their_numbers_move() -> Non
         assert len(asked) == 2
 
 
-@pytest.mark.parametrize("pages", [{"total_pages": 1}, {"total_pages": 2}, {}])
+@pytest.mark.parametrize("pages", [{"total_pages": 1}, {"total_pages": 2}, {}, {"per_page": 250}])
 def test_a_report_whose_count_is_that_of_the_page_is_complete(pages: dict[str, int]) -> None:
     groups: list[dict[str, Any]] = [{"contact_id": n, "calls": 1} for n in range(75)]
     chunks = [groups[:25], groups[25:50], groups[50:], []]
-    bodies = [_report_page(*rows, total_count=len(rows), per_page=25, **pages) for rows in chunks]
+    bodies = [_report_page(*rows, **{"total_count": len(rows), "per_page": 25, **pages}) for rows in chunks]
     with serving(*bodies) as (address, _), client_for(address) as client:
         report = client.reports("contact_id")
     assert report.rows == groups

@@ -59,7 +59,7 @@ def test_the_rows_are_under_the_root_that_the_metadata_names(root: str) -> None:
         ('{"status": 200, "stats": {}, "totals": {"a": 1}}', {"stats": {}, "totals": {"a": 1}}),
         ('{"call": {"id": 1}}', {"call": {"id": 1}}),
         ('{"status": 200, "errors": {}, "checksum": "d41d", "call": {"id": 1}}', {"id": 1}),
-        ('{"status": 200, "metadata": {"root": "calls"}}', {}),
+        ('{"status": 200, "metadata": {"root": "calls"}}', None),
         ('{"status": 200, "metadata": null, "calls": []}', []),
     ],
 )

@@ -3,12 +3,9 @@
 import pytest
 
 from trackdrive_assets.api.envelope import Metadata
-from trackdrive_assets.api.pagination import (
+from trackdrive_assets.api.page_decisions import (
     FIRST_CURSOR,
-    Page,
-    Paginator,
     Paging,
-    identities,
     is_last,
     is_truncated,
     missing_count,
@@ -17,6 +14,7 @@ from trackdrive_assets.api.pagination import (
     next_cursor,
     next_page_token,
 )
+from trackdrive_assets.api.pagination import Page, Paginator, identities
 from trackdrive_assets.api.rows import Row, Rows
 
 DAY = 24 * 60 * 60
@@ -63,7 +61,10 @@ def test_a_page_without_rows_is_the_end_if_nothing_is_missing(
         # The number of pages decides, even if the page is not full.
         (3, Metadata(total_pages=5, per_page=250), "5"),
         (250, Metadata(per_page=250), "5"),
-        (249, Metadata(per_page=250), None),
+        (249, Metadata(per_page=250), "5"),
+        (249, Metadata(per_page=250, total_count=999), None),
+        # A server that ignores per_page sends pages of 25.
+        (25, Metadata(per_page=250, total_count=25, total_pages=1), "5"),
         # The number of pages may be that of the page alone.
         (25, Metadata(total_pages=1, per_page=25), "5"),
         (250, Metadata(total_pages=1), "5"),
@@ -82,6 +83,7 @@ def test_page_numbers_end_at_the_last_page(row_count: int, metadata: Metadata, f
         # More rows than the count: it is too low, so it does not show the end.
         (7, 8, 3, 5, False),
         (7, 6, 1, 5, False),
+        (25, 25, 25, 250, False),
         (10, 10, 5, 5, False),
         (7, 7, 2, None, False),
         (None, 7, 2, 5, False),

@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 
 from trackdrive_assets.api.envelope import Metadata
 from trackdrive_assets.api.errors import IncompleteResponse
-from trackdrive_assets.api.pagination import (
-    FIRST_CURSOR,
-    Page,
-    Paging,
-    paginate,
-)
+from trackdrive_assets.api.page_decisions import FIRST_CURSOR, Paging
+from trackdrive_assets.api.pagination import Page, paginate
 from trackdrive_assets.api.rows import Rows
 
 
