@@ -370,8 +370,11 @@ def test_no_credentials_are_an_error_that_names_every_way() -> None:
 
 
 def test_an_invalid_webhook_is_not_shown() -> None:
-    message = error_of("TRACKDRIVE_WEBHOOK_URL", "hooks.example.com/s3cr3t")
-    assert "use the complete URL of the webhook" in message
+    for url in ("hooks.example.com/s3cr3t", "https://[/s3cr3t", "https://hooks.example.com:x/s3cr3t"):
+        message = error_of("TRACKDRIVE_WEBHOOK_URL", url)
+        assert "use the complete URL of the webhook" in message
+        assert "s3cr3t" not in message
+    assert "its host is not a valid name" in error_of("TRACKDRIVE_WEBHOOK_URL", "https://a..b/s3cr3t")
 
 
 def test_a_webhook_over_http_is_only_for_this_machine() -> None:

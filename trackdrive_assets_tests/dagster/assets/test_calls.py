@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -263,6 +265,30 @@ def test_excluded_columns_are_stored_as_null(pipeline: Pipeline) -> None:
     assert stored.column("token_values").null_count == stored.num_rows
     assert stored.column("caller_number").null_count == stored.num_rows
     assert not any(stored.column("tokens").to_pylist())
+
+
+def test_an_excluded_value_is_in_no_file_and_in_no_event(pipeline: Pipeline, tmp_path: Path) -> None:
+    number = "7195550177"
+
+    def with_number(row: dict[str, Any]) -> dict[str, Any]:
+        keys = ("caller_number", "name", "token-caller_id", "Token-Phone", "token_values", "ssn", "buyer")
+        return {**row, **dict.fromkeys(keys, f"+1{number}")}
+
+    pipeline.settings = replace(
+        pipeline.settings, exclude_columns=("Caller-Number", "TOKENS", "extra-SSN", "buyer")
+    )
+    pipeline.sandbox.rewrite = with_number
+    pipeline.materialize("key:calls", "2024-03-10")
+    pipeline.sandbox.rewrite = lambda row: {**with_number(row), "caller_number": number, "sub_id": "new"}
+    pipeline.materialize("key:calls or key:views/*", "2024-03-10", checked=True)
+    assert pipeline.ask("SELECT DISTINCT field FROM call_changes WHERE field <> 'fetched_at'") == [
+        ("sub_id",)
+    ]
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    for file in files:
+        content = str(pq.read_table(file).to_pylist()) if file.suffix == ".parquet" else file.read_bytes()
+        assert number not in str(content), file
+    assert {file.suffix for file in files} >= {".parquet", ".db"}
 
 
 def test_a_revoked_key_fails_the_run_and_names_what_to_check(pipeline: Pipeline) -> None:
