@@ -125,7 +125,7 @@ class Settings:
     )
     webhook_url: str | None = _setting(
         None,
-        "URL to which the sensor `report_failures` posts failed runs, as JSON.",
+        "URL to which the sensor `report_failures` posts what failed, as JSON.",
         parse_webhook_url,
         is_secret=True,
     )

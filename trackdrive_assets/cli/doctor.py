@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from trackdrive_assets.cli.account import account_client, account_settings
-from trackdrive_assets.cli.errors import ExitCode
+from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.output import table_text
+from trackdrive_assets.settings import variable
 
 if TYPE_CHECKING:
     from trackdrive_assets.doctor.finding import Finding
@@ -30,6 +31,7 @@ _EPILOG = """
 EXAMPLES
   trackdrive doctor
   trackdrive doctor --days 90
+  trackdrive doctor --webhook
   trackdrive doctor --json | jq '.findings[] | select(.result == "failed")'
 
 \b
@@ -55,9 +57,17 @@ The exit code is 1 if a probe failed, and 3 if every failure may pass by itself.
     show_default=True,
     help="Number of days whose calls are requested.",
 )
+@click.option(
+    "--webhook",
+    is_flag=True,
+    help="Do not probe the account. Send a test message to TRACKDRIVE_WEBHOOK_URL.",
+)
 @click.pass_context
-def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
+def doctor(context: click.Context, /, *, as_json: bool, days: int, webhook: bool) -> None:
     """Probe the account: print what works, what is limited and what fails."""
+    if webhook:
+        _test_webhook(account_settings())
+        return
     from trackdrive_assets.doctor.finding import (  # noqa: PLC0415  # slow to import
         Result,
         is_transient_failure,
@@ -82,6 +92,29 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int) -> None:
         click.echo(f"\n{_table(found)}")
     if result is Result.FAILED:
         context.exit(ExitCode.TEMPORARY if is_transient_failure(found.values()) else ExitCode.REFUSED)
+
+
+def _test_webhook(settings: Settings) -> None:
+    """Send a test message, and print what came back.
+
+    Raises:
+        CliError: The URL is not set, or the receiver did not accept the message.
+    """
+    from trackdrive_assets.dagster.webhook import (  # noqa: PLC0415  # slow to import
+        WebhookUnreachable,
+        deliver,
+        message,
+    )
+
+    if settings.webhook_url is None:
+        raise CliError(f"{variable('webhook_url')} is not set.", ExitCode.WRONG_USE)
+    try:
+        delivery = deliver(settings.webhook_url, message(settings, "This is a test. Nothing failed."))
+    except WebhookUnreachable as error:
+        raise CliError(str(error), ExitCode.TEMPORARY) from None
+    if not delivery.is_accepted:
+        raise CliError(delivery.description, ExitCode.REFUSED)
+    click.echo(delivery.description)
 
 
 def _header(settings: Settings, now: datetime, requests: int) -> dict[str, str | int]:

@@ -96,7 +96,9 @@ def _report_failures(settings: Settings) -> dg.SensorDefinition:
         message, cursor = next_message(context.instance, settings, cursor)
         # Stored only if the delivery raises no error: what the receiver has not got is sent again.
         context.update_cursor(str(cursor))
-        return dg.SkipReason(webhook.deliver(settings.webhook_url, message) if message else "Nothing failed.")
+        if message is None:
+            return dg.SkipReason("Nothing failed.")
+        return dg.SkipReason(webhook.deliver(settings.webhook_url, message).description)
 
     return report_failures
 

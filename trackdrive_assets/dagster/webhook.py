@@ -6,6 +6,7 @@ A message names the account, the run and one sentence. It names no caller, becau
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -22,14 +23,23 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0
 DEADLINE = 20.0
 """Seconds until a delivery is given up, however slowly the receiver responds."""
 
-NO_RESPONSE = "The receiver has the message, and did not respond."
-
 _DATE = re.compile(r"(?<![\d-])(20\d\d-[01]\d-[0-3]\d)(?![\d-])")
 _REFUSED, _BUSY = 300, {429, 503}
 
 
 Message = Mapping[str, str | None]
 """What is posted: the keys are `text`, `account`, `run_id`, `run_url` and `days`."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What came back for a message that was sent."""
+
+    is_accepted: bool
+    description: str
+
+
+NO_RESPONSE = Delivery(is_accepted=False, description="The receiver has the message, and did not respond.")
 
 
 class WebhookUnreachable(RuntimeError):
@@ -74,7 +84,7 @@ def body(made: Message) -> bytes:
     return json.dumps(made, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def deliver(url: str, made: Message) -> str:
+def deliver(url: str, made: Message) -> Delivery:
     """Post a message once, and return what came back.
 
     A receiver that got the message and does not respond gets no second one.
@@ -82,7 +92,7 @@ def deliver(url: str, made: Message) -> str:
     Raises:
         WebhookUnreachable: It cannot be connected to, or is busy. It has not got the message.
     """
-    outcome: list[str | WebhookUnreachable] = []
+    outcome: list[Delivery | WebhookUnreachable] = []
     # A response that comes byte by byte passes every timeout of the connection.
     thread = Thread(target=lambda: outcome.append(_post(url, made)), daemon=True)
     thread.start()
@@ -93,7 +103,7 @@ def deliver(url: str, made: Message) -> str:
     return result
 
 
-def _post(url: str, made: Message) -> str | WebhookUnreachable:
+def _post(url: str, made: Message) -> Delivery | WebhookUnreachable:
     try:
         with requests.post(
             url,
@@ -113,7 +123,9 @@ def _post(url: str, made: Message) -> str | WebhookUnreachable:
         return NO_RESPONSE if is_sent else _unreachable(f"it can't be reached ({type(error).__name__})")
     if status in _BUSY:
         return _unreachable(f"it returned {status}")
-    return _advice(f"it returned {status}") if status >= _REFUSED else f"The message was accepted ({status})."
+    if status >= _REFUSED:
+        return Delivery(is_accepted=False, description=_advice(f"it returned {status}"))
+    return Delivery(is_accepted=True, description=f"The message was accepted ({status}).")
 
 
 def _unreachable(reason: str) -> WebhookUnreachable:

@@ -2,11 +2,13 @@
 
 import fcntl
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from trackdrive_assets.dagster import locks
 from trackdrive_assets.dagster.executor import in_process_executor
 from trackdrive_assets.dagster.locks import fail_dead_runs
 
@@ -97,3 +99,45 @@ def test_a_run_shows_that_it_lives_whatever_it_does(instance: dg.DagsterInstance
         assert result.success
     shown = Path(instance.root_directory) / "trackdrive_runs" / f"{result.run_id}.alive"
     assert shown.exists()
+
+
+@dg.job(name="nightly")
+def nightly() -> None:
+    """A job with the name of one of ours."""
+
+
+@pytest.mark.parametrize(
+    ("tags", "has_lock", "waited", "expected"),
+    [
+        ({".dagster/grpc_info": "x"}, False, True, dg.DagsterRunStatus.FAILURE),
+        ({".dagster/grpc_info": "x"}, False, False, dg.DagsterRunStatus.STARTED),
+        ({".dagster/grpc_info": "x"}, True, True, dg.DagsterRunStatus.STARTED),
+        # A run in a shell has no launcher, and may have another executor.
+        ({}, False, True, dg.DagsterRunStatus.STARTED),
+    ],
+)
+def test_a_run_that_never_reached_its_executor_is_dead_after_minutes(
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    tags: dict[str, str],
+    *,
+    has_lock: bool,
+    waited: bool,
+    expected: dg.DagsterRunStatus,
+) -> None:
+    monkeypatch.setattr(locks, "_TIME_TO_REACH_EXECUTOR", timedelta(0) if waited else timedelta(minutes=5))
+    run = instance.create_run_for_job(nightly, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    if has_lock:
+        locks.hold_liveness_lock(instance, run.run_id)
+    assert fail_dead_runs(instance) == ([run.run_id] if expected is dg.DagsterRunStatus.FAILURE else [])
+    assert status(instance, run) is expected
+
+
+def test_runs_of_other_projects_are_left_alone(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "_TIME_TO_REACH_EXECUTOR", timedelta(0))
+    started = dg.DagsterRunStatus.STARTED
+    run = instance.create_run_for_job(nothing, status=started, tags={".dagster/grpc_info": "x"})
+    assert fail_dead_runs(instance) == []
+    assert status(instance, run) is started

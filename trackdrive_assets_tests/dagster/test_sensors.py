@@ -91,9 +91,9 @@ def test_several_failures_are_one_message_for_each_evaluation(
 ) -> None:
     posted: list[object] = []
 
-    def accept(_: str, message: object) -> str:
+    def accept(_: str, message: object) -> webhook.Delivery:
         posted.append(message)
-        return "accepted"
+        return webhook.NO_RESPONSE
 
     monkeypatch.setattr(webhook, "deliver", accept)
     ours.settings = replace(ours.settings, webhook_url="https://hooks.example.com/s3cr3t")

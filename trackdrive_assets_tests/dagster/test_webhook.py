@@ -1,62 +1,15 @@
 """The messages for the webhook, and their delivery to receivers that are slow, broken or absent."""
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
 
 import pytest
 
 from trackdrive_assets.dagster import webhook
 from trackdrive_assets.dagster.webhook import MAX_BYTES, NO_RESPONSE, WebhookUnreachable, deliver, message
 from trackdrive_assets.settings import Settings
+from trackdrive_assets_tests.support.webhook_receiver import Receiver
 
 ACCOUNT = Settings(subdomain="acme", ui_url="https://dagster.example.com/td/")
-
-
-@dataclass
-class Receiver:
-    """A chat service that records messages.
-
-    Attributes:
-        reply: The status of its response; None to close the connection instead.
-        may_respond: Set if it responds.
-    """
-
-    reply: int | None = 200
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    messages: list[dict[str, object]] = field(default_factory=list)
-    may_respond: Event = field(default_factory=Event)
-    url: str = ""
-
-    @contextmanager
-    def listening(self) -> Iterator["Receiver"]:
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                outer.messages.append(json.loads(self.rfile.read(length)))
-                outer.may_respond.wait()
-                if outer.reply is None:
-                    return
-                self.send_response(outer.reply)
-                for name, value in outer.headers:
-                    self.send_header(name, value)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-            self.url = f"http://127.0.0.1:{server.server_port}/services/s3cr3t"
-            self.may_respond.set()
-            yield self
-            self.may_respond.set()
-            server.shutdown()
 
 
 @pytest.fixture
@@ -98,7 +51,7 @@ def test_a_message_is_one_line() -> None:
 
 
 def test_an_accepted_message_is_delivered_once(receiver: Receiver) -> None:
-    assert deliver(receiver.url, {"text": "ä"}) == "The message was accepted (200)."
+    assert deliver(receiver.url, {"text": "ä"}).description == "The message was accepted (200)."
     assert receiver.messages == [{"text": "ä"}]
 
 
@@ -128,7 +81,10 @@ def test_a_receiver_that_closes_the_connection_gets_one_message(receiver: Receiv
 @pytest.mark.parametrize("status", [301, 307, 400, 404, 410, 500, 502])
 def test_a_receiver_that_refuses_a_message_gets_no_second_one(receiver: Receiver, status: int) -> None:
     receiver.reply, receiver.headers = status, [("Location", f"{receiver.url}/elsewhere")]
-    assert f"did not accept the message: it returned {status}." in deliver(receiver.url, {"text": "x"})
+    assert (
+        f"did not accept the message: it returned {status}."
+        in deliver(receiver.url, {"text": "x"}).description
+    )
     assert len(receiver.messages) == 1
 
 
