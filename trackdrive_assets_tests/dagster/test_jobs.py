@@ -92,7 +92,7 @@ def test_a_call_is_shown_without_personal_data() -> None:
     }
 
 
-def test_an_excluded_column_and_a_message_that_may_name_a_caller_are_not_shown() -> None:
+def test_excluded_columns_and_messages_about_callers_are_not_shown() -> None:
     answer = {"status": "forwarded", "buyer": "Ann", "message": "Hung up on Ann Lee, +17195550100"}
     shown_fields = loggable_fields(answer, Exclusion.of("Buyer"))
     assert shown_fields["status"] == "forwarded"

@@ -79,6 +79,8 @@ def test_no_violation_shows_a_name_or_a_phone_number(lake: Lake) -> None:
     }
     write_calls(lake, [wrong, wrong], counted=3)
     results = dict(run_checks(CALL_CHECKS, lake, SETTINGS, [DAY]))
-    assert sum(not result.passed for result in results.values()) == len(CALL_CHECKS) - 2
+    # Without reports, four checks have nothing to compare with. Two others need days before.
+    compared = {name for name in CALL_CHECKS if name.startswith("matches_api_")}
+    assert sum(not result.passed for result in results.values()) == len(CALL_CHECKS) - len(compared) - 2
     for result in results.values():
         assert "719555" not in str(result.rows.to_pylist())
