@@ -44,8 +44,10 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
     partitions = daily_partitions(settings)
     configured: dict[str, object] = {
         "trackdrive": trackdrive_resource(settings),
-        "lake": LakeResource(path=settings.lake),
-        IO_MANAGER_KEY: LakeIOManager(path=settings.lake),
+        "lake": LakeResource(path=settings.lake, account=settings.host, time_zone=settings.time_zone),
+        IO_MANAGER_KEY: LakeIOManager(
+            path=settings.lake, account=settings.host, time_zone=settings.time_zone
+        ),
         **(resources or {}),
     }
     return dg.Definitions(

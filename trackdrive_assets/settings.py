@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
+from trackdrive_assets.api.addresses import account_host
 from trackdrive_assets.api.auth import TOKEN_PLACES, AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.errors import redact
@@ -171,6 +173,11 @@ class Settings:
         return cls(**texts)
 
     @property
+    def host(self) -> str | None:
+        """The host of the account, as the lake names it. None if no account is set."""
+        return account_host(self.address) if self.base_url or self.subdomain else None
+
+    @property
     def exclusion(self) -> Exclusion:
         """The columns, tags and keys that are never stored."""
         return Exclusion(self.exclude_columns)
@@ -235,6 +242,17 @@ class Settings:
 def variable(field_name: str) -> str:
     """Return the name of the environment variable of a setting."""
     return PREFIX + field_name.upper()
+
+
+def project_path(path: str, environ: Mapping[str, str]) -> str:
+    """Return the absolute path of a folder, whatever the current folder of a process is.
+
+    A relative path begins at the folder that has the Dagster home. `trackdrive dev` creates the home in the
+    folder of the project, next to `.env`. Without a Dagster home, the path begins at the current folder.
+    """
+    home = environ.get("DAGSTER_HOME", "").strip()
+    folder = Path(home).expanduser().absolute().parent if home else Path.cwd()
+    return path if "://" in path else str(folder / Path(path).expanduser())
 
 
 def setting_variables(environ: Mapping[str, str]) -> dict[str, str]:

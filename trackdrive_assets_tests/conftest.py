@@ -17,9 +17,10 @@ from trackdrive_assets.dagster.assets import failures
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
+from trackdrive_assets_tests.support.factories import lake_at
 
 NOW = datetime(2024, 11, 20, 15, tzinfo=UTC)
 """The fixed time of the sandbox."""
@@ -74,7 +75,7 @@ class Pipeline:
 
     sandbox: Sandbox
     instance: dg.DagsterInstance
-    lake: Lake
+    lake: ClaimedLake
     settings: Settings
     extra: Sequence[dg.AssetsDefinition] = field(default_factory=list)
 
@@ -198,7 +199,7 @@ def pipeline(sandbox: Sandbox, tmp_path: Path) -> Iterator[Pipeline]:
         yield Pipeline(
             sandbox=sandbox,
             instance=instance,
-            lake=Lake(tmp_path / "lake"),
+            lake=lake_at(tmp_path / "lake", "America/New_York"),
             settings=Settings(
                 time_zone="America/New_York",
                 start_date=date(2024, 3, 1),

@@ -18,11 +18,11 @@ import click
 import dagster as dg
 
 from trackdrive_assets.dagster.assets import failures
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.faults import KINDS, Fault
 from trackdrive_assets.sandbox.serializers import ApiVersion
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.fault_trial import (
     CALLS,
     REPORTS,
@@ -108,7 +108,7 @@ def run(mix: Mix, instance: dg.DagsterInstance, folder: Path) -> list[str]:
         trial = Trial(
             sandbox,
             instance,
-            Lake(folder),
+            lake_at(folder),
             settings_for(folder),
             per_page=mix.per_page,
             max_concurrency=mix.max_concurrency,

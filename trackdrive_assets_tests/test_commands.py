@@ -13,11 +13,12 @@ import dagster as dg
 import duckdb
 import pytest
 
-from trackdrive_assets.cli.demo import create_dagster_home, sandbox_environment
-from trackdrive_assets.cli.dev import account_environment, is_account_missing
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.cli.dagster_home import account_environment, create_dagster_home
+from trackdrive_assets.cli.demo import sandbox_environment
+from trackdrive_assets.cli.dev import is_account_missing
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
+from trackdrive_assets_tests.support.factories import lake_at
 
 BIN = Path(sys.executable).parent
 MATERIALIZE = ("asset", "materialize", "-m", "trackdrive_assets.definitions", "--select")
@@ -192,7 +193,7 @@ def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None
         sandbox.rewrite = kill_in_the_last_day
         assert process.wait() == -signal.SIGKILL
         sandbox.rewrite = None
-        lake = Lake(tmp_path / "lake")
+        lake = lake_at(tmp_path / "lake")
         # The two days before may have been read and not yet stored.
         assert [str(day) for day in lake.days("calls")][:3] == ["2024-03-09", "2024-03-10", "2024-03-11"]
 
@@ -227,7 +228,7 @@ def test_a_run_waits_for_another_that_is_asking_the_api(account: dict[str, str],
         assert not (tmp_path / "lake").exists()
     process.communicate()
     assert process.returncode == 0
-    assert [str(day) for day in Lake(tmp_path / "lake").days("calls")] == ["2024-03-09"]
+    assert [str(day) for day in lake_at(tmp_path / "lake").days("calls")] == ["2024-03-09"]
 
 
 def test_dev_reads_the_account_from_a_file(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ import dagster as dg
 import pytest
 
 from trackdrive_assets.dagster.assets import failures
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.faults import KINDS
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW, why
 from trackdrive_assets_tests.soak import draw_mix, run
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.fault_trial import (
     CALLS,
     REPORTS,
@@ -59,7 +59,12 @@ def trial(
     sandbox: Sandbox, instance: dg.DagsterInstance, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Trial:
     return Trial(
-        sandbox, instance, Lake(tmp_path), settings_for(tmp_path), per_page=7, max_concurrency=request.param
+        sandbox,
+        instance,
+        lake_at(tmp_path),
+        settings_for(tmp_path),
+        per_page=7,
+        max_concurrency=request.param,
     )
 
 
@@ -213,7 +218,7 @@ def test_calls_that_arrive_between_pages_lose_no_other_call(
     clock = Clock(NOW)
     today = NOW.date().isoformat()
     with Sandbox(seed=7, calls_per_day=2000, first_day=date(2024, 11, 19), now=clock) as busy:
-        trial = Trial(busy, instance, Lake(tmp_path), settings_for(tmp_path), per_page=20)
+        trial = Trial(busy, instance, lake_at(tmp_path), settings_for(tmp_path), per_page=20)
         at_first = trial.truth(today)
         result = trial.attempt(("calls",), today)
         assert result.success, why(result)
@@ -230,7 +235,7 @@ def test_calls_of_one_instant_on_two_pages_are_complete(
     instance: dg.DagsterInstance, tmp_path: Path, api_version: str
 ) -> None:
     with tied(api_version=api_version) as sandbox:
-        trial = Trial(sandbox, instance, Lake(tmp_path), settings_for(tmp_path))
+        trial = Trial(sandbox, instance, lake_at(tmp_path), settings_for(tmp_path))
         assert_exact(trial, DAY, keys=("calls",))
         assert len(trial.stored(DAY)) > 25
 
@@ -239,7 +244,7 @@ def test_calls_of_one_instant_that_the_server_loses_keep_the_old_day(
     instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     with tied(ties_lost=True) as sandbox:
-        trial = Trial(sandbox, instance, Lake(tmp_path), settings_for(tmp_path))
+        trial = Trial(sandbox, instance, lake_at(tmp_path), settings_for(tmp_path))
         assert "are missing" in assert_kept(trial, DAY, keys=("calls",))
 
 

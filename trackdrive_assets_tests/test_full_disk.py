@@ -24,9 +24,10 @@ import pytest
 from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.lake.database import FILE, build_database
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALL_CHANGES, REPORTS, SCHEMAS, Table
 from trackdrive_assets_tests.conftest import Pipeline
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.processes import forks
 
 DAY = date(2024, 3, 10)
@@ -43,7 +44,7 @@ def max_file_size(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def contents(lake: Lake) -> dict[str, bytes | None]:
+def contents(lake: ClaimedLake) -> dict[str, bytes | None]:
     """Return every file and folder of the lake, with its content."""
     return {
         str(path.relative_to(lake.root)): path.read_bytes() if path.is_file() else None
@@ -52,7 +53,7 @@ def contents(lake: Lake) -> dict[str, bytes | None]:
 
 
 def write_with_growing_limit(
-    lake: Lake, write: Callable[[], object], path: Path, *, may_change: str = ""
+    lake: ClaimedLake, write: Callable[[], object], path: Path, *, may_change: str = ""
 ) -> None:
     """Repeat a write with a larger and larger limit until it succeeds, and check what each failure leaves."""
     before = contents(lake)
@@ -79,7 +80,7 @@ def error_of(write: Callable[[], object]) -> str | None:
     return None
 
 
-def store(lake: Lake, table: Table, rows: int, **hive: str) -> None:
+def store(lake: ClaimedLake, table: Table, rows: int, **hive: str) -> None:
     """Write a day of a table with texts that do not compress."""
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     batch = pa.RecordBatch.from_pylist(
@@ -103,7 +104,7 @@ def store(lake: Lake, table: Table, rows: int, **hive: str) -> None:
     ids=["reports", "call_changes"],
 )
 def test_a_full_disk_leaves_the_old_day(tmp_path: Path, table: Table, hive: dict[str, str]) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     store(lake, table, 1, **hive)
     file = lake.file(table.name, DAY, **hive)
     write_with_growing_limit(lake, lambda: store(lake, table, 200, **hive), file)
@@ -130,7 +131,7 @@ def test_a_full_disk_leaves_the_old_calls_and_records_a_change_once(
 
 
 def test_a_full_disk_leaves_the_old_views(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     build_database(lake, SCHEMAS, time_zone="UTC")
     write_with_growing_limit(
         lake, lambda: build_database(lake, SCHEMAS, time_zone="America/New_York"), lake.root / FILE
@@ -148,20 +149,20 @@ def give_up_privileges() -> None:
         assert ctypes.CDLL(None).capset(version_3_of_this_process, none) == 0
 
 
-def write_without_privileges(test: Connection, lake: Lake) -> None:
+def write_without_privileges(test: Connection, lake: ClaimedLake) -> None:
     give_up_privileges()
     for write in WRITES:
         test.send(error_of(partial(write, lake)))
 
 
-WRITES: tuple[Callable[[Lake], object], ...] = (
+WRITES: tuple[Callable[[ClaimedLake], object], ...] = (
     partial(store, table=CALL_CHANGES, rows=1),
     partial(build_database, schemas=SCHEMAS, time_zone="UTC"),
 )
 
 
 def test_a_read_only_lake_is_named_and_stays_as_it_was(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     for write in WRITES:
         write(lake)
     before = contents(lake)

@@ -17,6 +17,7 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import NOW, days_between
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.processes import Deployment, Moment, MomentCounter
 
 SELECT = 'key:calls or key:"reports/status" or key:"views/daily_summary"'
@@ -29,7 +30,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """A deployment with two days that were fetched once, and their views."""
     folder = tmp_path_factory.mktemp("kills")
     with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as sandbox:
-        deployment = Deployment(sandbox, Lake(folder / "lake"), folder / "home")
+        deployment = Deployment(sandbox, lake_at(folder / "lake"), folder / "home")
         assert run(deployment, DAYS) == 0
         yield deployment
 

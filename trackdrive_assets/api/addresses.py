@@ -25,6 +25,11 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def account_host(url: str) -> str:
+    """Return the host of an account's URL. All names of this machine are `localhost`."""
+    return "localhost" if is_loopback(url) else (_parsed(url).host or "").lower().rstrip(".")
+
+
 def _parsed(url: str) -> Url:
     """Parse a URL as requests does. Another parser may find another host in the same text."""
     try:

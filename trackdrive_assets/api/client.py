@@ -7,12 +7,13 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from trackdrive_assets.api import catalog, responses
+from trackdrive_assets.api.addresses import account_host, is_loopback
 from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.envelope import Envelope
 from trackdrive_assets.api.errors import QueryError, UnreadableResponse
@@ -68,6 +69,7 @@ class Client:
     ) -> None:
         self.options = options
         self._calls = RowDecoder()
+        self._company: str | None = None
         self._transport = Transport(base_url, credentials, options, clock)
 
     def __repr__(self) -> str:
@@ -89,6 +91,22 @@ class Client:
     def usage(self) -> Usage:
         """The number of requests and retries so far."""
         return self._transport.usage
+
+    def account(self) -> str:
+        """Return the name of the account: its host. On loopback, its host and the company, as the API has it.
+
+        Several accounts can be on loopback, such as two sandboxes. If no response named the company yet, one
+        request asks for it.
+        """
+        base_url = self._transport.base_url
+        host = account_host(base_url)
+        if not is_loopback(base_url):
+            return host
+        if self._company is None:
+            now = datetime.now(UTC)
+            parameters = Query(created_at_from=now, created_at_to=now, per_page=1).parameters(Endpoint.CALLS)
+            self._json("GET", Endpoint.CALLS, parameters)
+        return f"{host}/{self._company}" if self._company else host
 
     def calls(self, query: Query = ANY, *, paging: Paging | None = None) -> Iterator[Row]:
         """Yield every matching call, newest first, each once. `call_pages` describes the arguments."""
@@ -152,9 +170,7 @@ class Client:
         rows: dict[str, Row] = {}
         total_count: int | None = None
         while paginator.next_page_token is not None:
-            envelope = self._transport.json(
-                "GET", Endpoint.REPORTS, parameters | paginator.parameters, group=group
-            )
+            envelope = self._json("GET", Endpoint.REPORTS, parameters | paginator.parameters, group=group)
             found = self._by_shape(
                 Endpoint.REPORTS, envelope, lambda content: responses.report_rows(content, category)
             )
@@ -198,7 +214,7 @@ class Client:
         closed_choice("stat", stat, catalog.STATS)
         spanned = replace(query, created_at_from=created_at_from, created_at_to=created_at_to)
         parameters = spanned.parameters(Endpoint.STATS) | {"group_by": group_by, "stat": stat}
-        envelope = self._transport.json("GET", Endpoint.STATS, parameters, group=group)
+        envelope = self._json("GET", Endpoint.STATS, parameters, group=group)
         return self._by_shape(
             Endpoint.STATS, envelope, lambda content: responses.stat_values(content, stat, group_by)
         )
@@ -228,11 +244,21 @@ class Client:
         """
         return self._transport.raw_get(path, parameters)
 
+    def _json(self, method: str, path: str, *arguments: Any, **options: Any) -> Envelope:
+        """Send a request, and remember the company that the response names.
+
+        A list of calls without a company shows that the API names none.
+        """
+        envelope = self._transport.json(method, path, *arguments, **options)
+        if envelope.metadata.company or path == Endpoint.CALLS:
+            self._company = envelope.metadata.company or self._company or ""
+        return envelope
+
     def _one_call(self, method: str, uuid: str | int, serializer: str | None) -> Row:
         if not _CALL_ID.fullmatch(str(uuid)):
             raise QueryError(f"A call is named by its uuid or its number; {str(uuid)!r} is neither.")
         parameters = Query(serializer=serializer).parameters(Endpoint.CALL)
-        content = self._transport.json(method, f"calls/{uuid}", parameters).content
+        content = self._json(method, f"calls/{uuid}", parameters).content
         if content is None and method == "DELETE":
             return {}
         if isinstance(content, dict):
@@ -249,7 +275,7 @@ class Client:
         )
 
     def _page_of_calls(self, parameters: dict[str, str], group: RequestGroup | None) -> Page:
-        envelope = self._transport.json("GET", Endpoint.CALLS, parameters, self._calls.decode, group)
+        envelope = self._json("GET", Endpoint.CALLS, parameters, self._calls.decode, group)
         return Page(self._by_shape(Endpoint.CALLS, envelope, responses.call_rows), envelope.metadata)
 
     def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Content]) -> Content:

@@ -37,12 +37,14 @@ class Metadata:
         total_count: The number of rows of all pages.
         total_pages: An upper bound of the number of pages. Captured responses have one too many.
         per_page: The number of rows per page that the server grants. It can be lower than requested.
+        company: The name of the company that has the account.
     """
 
     next_cursor: str | None = None
     total_count: int | None = None
     total_pages: int | None = None
     per_page: int | None = None
+    company: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def _open(body: bytes, decode_content: Callable[[msgspec.Raw | bytes], Any], met
         return Envelope(content, Metadata(), _failure_inside(content, method))
     members = raw_members(body)
     metadata = raw_members(members["metadata"]) if _is_object(members.get("metadata")) else {}
-    content = _content(members, _named_root(metadata), decode_content)
+    content = _content(members, _text(metadata.get("root")), decode_content)
     failure = (
         stated_failure(_statements(members), members.keys(), method)
         or stated_failure(_statements(metadata), metadata.keys() | {"id"}, method)
@@ -150,9 +152,9 @@ def _is_object(raw: msgspec.Raw | None) -> bool:
     return raw is not None and bytes(raw).lstrip().startswith(b"{")
 
 
-def _named_root(metadata: Mapping[str, msgspec.Raw]) -> str | None:
-    root = any_value(metadata["root"]) if "root" in metadata else None
-    return root if isinstance(root, str) else None
+def _text(raw: msgspec.Raw | None) -> str | None:
+    text = None if raw is None else any_value(raw)
+    return text if isinstance(text, str) else None
 
 
 def _read_metadata(metadata: Mapping[str, msgspec.Raw]) -> Metadata:
@@ -161,6 +163,7 @@ def _read_metadata(metadata: Mapping[str, msgspec.Raw]) -> Metadata:
         total_count=_total_count(metadata.get("total_count")),
         total_pages=_count(metadata.get("total_pages")),
         per_page=_count(metadata.get("per_page")),
+        company=_text(metadata.get("company")),
     )
 
 

@@ -33,6 +33,7 @@ EXIT CODES
 COMMANDS = {
     "demo": ("demo", "Materialize the last days of the sandbox with Dagster."),
     "dev": ("dev", "Run the Dagster UI on your account or on the sandbox."),
+    "materialize": ("materialize", "Fetch days with Dagster, and store them in the lake."),
     "doctor": ("doctor", "Check what works on the account."),
     "calls": ("query_commands", "Print the matching calls of the account."),
     "call": ("query_commands", "Print one call of the account."),

@@ -5,19 +5,18 @@ the UI on it.
 """
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-import dagster as dg
 import duckdb
 
-from trackdrive_assets.cli.signals import dagster_signals
-from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.cli.dagster_home import create_dagster_home
+from trackdrive_assets.cli.errors import CliError, ExitCode
+from trackdrive_assets.cli.materialize import materialize_days
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report.page import write_page
 from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY
@@ -26,7 +25,6 @@ from trackdrive_assets.settings import Settings, variable
 
 SANDBOX_FOLDER = Path("demo")
 UI_PORT = 3000
-_INSTANCE_FILE = Path("dagster.yaml")
 
 _EPILOG = """
 \b
@@ -64,7 +62,8 @@ def demo(*, folder: Path, days: int) -> None:
         settings = Settings.read(os.environ)
         last = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
         first = last - timedelta(days=days - 1)
-        _materialize(settings, first, last)
+        if failed := materialize_days(settings, first, last):
+            raise CliError(f"Failed: {', '.join(failed)}.", ExitCode.REFUSED)
     _show_tables(folder / "trackdrive.duckdb")
     page = write_page(
         Lake(folder), first, last, folder / "page.html", time_zone=settings.time_zone, account="the sandbox"
@@ -90,40 +89,6 @@ def sandbox_environment(folder: Path) -> Iterator[dict[str, str]]:
             variable("requests_per_second"): "0",
             "DAGSTER_HOME": str(create_dagster_home(folder / ".dagster")),
         }
-
-
-def create_dagster_home(folder: Path) -> Path:
-    """Create a folder for DAGSTER_HOME, with a link to the project's dagster.yaml."""
-    folder.mkdir(parents=True, exist_ok=True)
-    link = folder / _INSTANCE_FILE
-    if _INSTANCE_FILE.exists() and not link.exists():
-        link.symlink_to(_INSTANCE_FILE.resolve())
-    return folder.resolve()
-
-
-def _materialize(settings: Settings, first: date, last: date) -> None:
-    definitions = build_definitions(settings)
-    job = definitions.resolve_implicit_global_asset_job_def()
-    assets = [found for found in definitions.assets or () if isinstance(found, dg.AssetsDefinition)]
-    steps = {found.op.name: found.keys for found in assets}
-    with dg.DagsterInstance.get() as instance:
-        # The checks compare calls with reports and statistics, so calls are the last of the three.
-        for step in ("reports", "stats", "calls", "views"):
-            started_at = time.monotonic()
-            click.echo(f"Materializing {step:8}{first} to {last} … ", nl=False)
-            with dagster_signals():
-                result = job.execute_in_process(
-                    instance=instance,
-                    asset_selection=list(steps[step]),
-                    tags={
-                        "dagster/asset_partition_range_start": first.isoformat(),
-                        "dagster/asset_partition_range_end": last.isoformat(),
-                    },
-                    run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
-                )
-            count = len({event.asset_key for event in result.get_asset_materialization_events()})
-            noun = "asset " if count == 1 else "assets"
-            click.echo(f"{count:3} {noun} in {time.monotonic() - started_at:.1f} s")
 
 
 def _show_tables(database: Path) -> None:

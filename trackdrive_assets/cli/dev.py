@@ -16,7 +16,8 @@ from pathlib import Path
 import click
 import dagster as dg
 
-from trackdrive_assets.cli.demo import SANDBOX_FOLDER, UI_PORT, create_dagster_home, sandbox_environment
+from trackdrive_assets.cli.dagster_home import account_environment
+from trackdrive_assets.cli.demo import SANDBOX_FOLDER, UI_PORT, sandbox_environment
 from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.signals import EndedBySignal
@@ -24,7 +25,6 @@ from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import PREFIX, Settings, variable
 
-_ACCOUNT_HOME = Path(".dagster")
 _SECONDS_TO_STOP = 10
 _ACCOUNT_FIELDS = ("subdomain", "base_url", "public_key", "private_key", "auth_token")
 
@@ -66,14 +66,6 @@ def dev(context: click.Context, *, port: int) -> None:
 def is_account_missing(environ: Mapping[str, str]) -> bool:
     """Return whether no variable of an account is set. With some of them set, the others are an error."""
     return not any(environ.get(variable(name), "").strip() for name in _ACCOUNT_FIELDS)
-
-
-def account_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the other variables that Dagster's processes need: its home, and an absolute lake."""
-    return {
-        variable("lake"): str(Path(settings.lake).expanduser().absolute()),
-        "DAGSTER_HOME": environ.get("DAGSTER_HOME") or str(create_dagster_home(_ACCOUNT_HOME)),
-    }
 
 
 def _run_dagster(port: int, environment: Mapping[str, str]) -> int:

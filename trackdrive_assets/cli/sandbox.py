@@ -56,6 +56,7 @@ ASSUMPTIONS
     help="Number of days of calls up to today.  [default: since 2024-01-01]",
 )
 @click.option("--calls-per-day", type=_COUNT, default=200, help="Average number of calls per day of a week.")
+@click.option("--company", default="Sandbox", help="Company of the account. Another one is another account.")
 @click.option("--seed", default=1, help="Seed of the calls. Another seed gives other calls.")
 @click.option("--latency-ms", type=_COUNT, default=0, help="Delay of every response in milliseconds.")
 @click.option(

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from trackdrive_assets.dagster.resources import LakeResource
+from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.check import Check, CheckResult, Violation
 from trackdrive_assets.quality.checks import checks, run_checks
@@ -62,7 +63,10 @@ def _step(
         op_tags=op_tags,
     )
     def step(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
-        opened = lake.open()
+        try:
+            opened = lake.open()
+        except LakeError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
         days = opened.days(CALLS.name)
         # A check that is launched alone has no partition, and checks every day.
         if context.has_partition_key or context.has_partition_key_range:

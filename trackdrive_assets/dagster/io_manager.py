@@ -12,6 +12,7 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
+from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.lake.database import read_view
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.store import Lake
@@ -31,15 +32,18 @@ class LakeIOManager(dg.ConfigurableIOManager):
     """
 
     path: str = Field(default=Settings.lake, description=setting_description("lake"))
+    account: str | None = Field(default=None, description="As of the resource `lake`.")
+    time_zone: str | None = Field(default=None, description="As of the resource `lake`.")
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the partitions of the input, or all rows of a view.
 
         Raises:
-            LakeError: A day has no file yet, or the view does not exist.
+            LakeError: A day has no file yet, the view does not exist, or the lake is that of another account
+                or another time zone.
         """
         table, *names = context.asset_key.path
-        lake = Lake(self.path)
+        lake = LakeResource(path=self.path, account=self.account, time_zone=self.time_zone).open()
         rows = read_view(lake, *names) if table == VIEWS else _days(lake, context, table, names)
         if context.dagster_type.typing_type is pa.Table:
             return rows

@@ -4,6 +4,7 @@ The descriptions of their fields come from `settings.py` and `api/options.py`. `
 the lake an input of users' own assets.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,8 +15,9 @@ from pydantic import Field
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.options import DEFAULTS, option_description
+from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.settings import Settings, setting_description
+from trackdrive_assets.settings import Settings, project_path, setting_description
 
 
 def _secret(name: str) -> Any:
@@ -90,10 +92,26 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # a reso
     """The folder of the Parquet files and of trackdrive.duckdb."""
 
     path: str = Field(default=Settings.lake, description=setting_description("lake"))
+    account: str | None = Field(
+        default=None, description="Host of the account. The lake of another one is refused."
+    )
+    time_zone: str | None = Field(
+        default=None, description="Time zone of the days. The lake of another one is refused."
+    )
 
     def open(self) -> Lake:
-        """Return the lake. Its folder is created when the first day is written."""
-        return Lake(self.path)
+        """Return the lake.
+
+        Raises:
+            LakeError: The lake is that of another account or another time zone.
+        """
+        lake = self.locate()
+        check(lake, account=self.account, time_zone=self.time_zone)
+        return lake
+
+    def locate(self) -> Lake:
+        """Return the lake, whosever it is, for a run that changes its time zone."""
+        return Lake(project_path(self.path, os.environ))
 
 
 def without_launch_config(resource: object) -> object:

@@ -31,13 +31,17 @@ def log_next_attempt(what: str, attempt: int, error: Exception) -> None:
 
 
 def stored_rows(lake: Lake, table: str, day: Day, **hive: str) -> int:
-    """Return the number of rows that the lake has of a day. A damaged file has none."""
+    """Return the number of rows that the lake has of a day, in the day's time zone.
+
+    A damaged file has none.
+    """
     path = lake.file(table, day.date, **hive)
     if not path.exists():
         return 0
     try:
         with DayFile(path) as file:
-            return file.rows
+            is_other_day = file.identity is not None and file.identity.time_zone != day.zone.key
+            return 0 if is_other_day else file.rows
     except DamagedFileError:
         return 0
 

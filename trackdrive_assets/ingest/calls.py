@@ -23,12 +23,13 @@ from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, log_next_attempt, stored_rows
 from trackdrive_assets.ingest.changes import RecordedChanges, record_changes, recorded_changes
+from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.received import FetchedPage, ReceivedCalls
 from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.lake.store import Lake, is_patched_since, is_superseded
+from trackdrive_assets.lake.store import ClaimedLake, Lake, is_patched_since, is_superseded
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
@@ -104,7 +105,8 @@ def _replace_day(
     with fetch.fetcher.fetch([fetch.pages()]) as pages:
         # Nothing is created in the lake before the API has responded.
         first = next(pages)
-        with lake.stage(
+        claimed = claim_lake(fetch.client, lake, day)
+        with claimed.stage(
             CALLS.name, CALLS.schema, day.date, sort_by="created_at", fetched_at=fetched_at
         ) as writer:
             for page in chain([first], pages):
@@ -119,7 +121,7 @@ def _replace_day(
                 raise IncompleteResponse(doubt)
             writer.api_count = _count_to_store(fetched, day, is_finished=is_finished)
             fetch.fetcher.finish()
-            return store_calls(lake, day, writer, exclude)
+            return store_calls(claimed, day, writer, exclude)
 
 
 def _count_to_store(fetched: Fetched, day: Day, *, is_finished: bool) -> int | None:
@@ -135,7 +137,7 @@ def _count_to_store(fetched: Fetched, day: Day, *, is_finished: bool) -> int | N
     return fetched.counted
 
 
-def store_calls(lake: Lake, day: Day, writer: DayWriter, exclude: Exclusion) -> IngestedCalls:
+def store_calls(lake: ClaimedLake, day: Day, writer: DayWriter, exclude: Exclusion) -> IngestedCalls:
     """Replace the calls of a day by those of a writer, unless the lake has a later fetch of the day.
 
     Raises:

@@ -17,7 +17,7 @@ from trackdrive_assets.days import Day
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.day_writer import WriteResult, result_of
 from trackdrive_assets.lake.errors import DamagedFileError
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES, INSTANT
 from trackdrive_assets.tables.exclusion import Exclusion
@@ -44,7 +44,7 @@ class RecordedChanges:
 
 
 def record_changes(
-    lake: Lake, day: Day, before: DayFile | None, after: DayFile, exclude: Exclusion
+    lake: ClaimedLake, day: Day, before: DayFile | None, after: DayFile, exclude: Exclusion
 ) -> RecordedChanges:
     """Add to a day's changes what is different in its new file of calls, before that replaces the current.
 
@@ -71,7 +71,7 @@ def record_changes(
     return RecordedChanges(writer.result, detected.num_rows)
 
 
-def recorded_changes(lake: Lake, day: Day) -> RecordedChanges:
+def recorded_changes(lake: ClaimedLake, day: Day) -> RecordedChanges:
     """Return the changes that a day has already, if a fetch detects none because a later one was stored."""
     path = lake.file(CALL_CHANGES.name, day.date)
     if not path.exists():
@@ -111,7 +111,7 @@ def _fetch_time(file: DayFile, now: datetime) -> datetime:
 
 
 def _earlier_changes(
-    lake: Lake, day: Day, before: DayFile | None, detected_at: datetime, exclude: Exclusion
+    lake: ClaimedLake, day: Day, before: DayFile | None, detected_at: datetime, exclude: Exclusion
 ) -> pa.Table:
     """Return the changes that the current file of calls has, without those whose file never followed.
 

@@ -18,8 +18,9 @@ from trackdrive_assets.api.errors import NotFound, QueryError, UnreadableRespons
 from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import IngestedCalls
 from trackdrive_assets.ingest.changes import record_changes
+from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.lake.day_file import FetchInfo
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake, Lake
 from trackdrive_assets.tables.calls import merge_extra, parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.errors import MalformedRow
@@ -63,7 +64,12 @@ class Refetched:
 
 
 def refetch_calls(
-    client: Client, lake: Lake, uuids: Iterable[str], zone: ZoneInfo, *, exclude: Exclusion = NO_EXCLUSIONS
+    client: Client,
+    lake: Lake,
+    uuids: Iterable[str],
+    zone: ZoneInfo,
+    *,
+    exclude: Exclusion = NO_EXCLUSIONS,
 ) -> Refetched:
     """Fetch calls, put each into the file of its day, and record what that changes.
 
@@ -95,7 +101,7 @@ def refetch_calls(
             refused[uuid] = "The API returned a call with another uuid. It is not stored."
     stored: dict[Day, tuple[int, IngestedCalls]] = {}
     for day in sorted(days, key=lambda day: day.date):
-        ingested, refused_of_day = _patch_day(lake, day, days[day], exclude)
+        ingested, refused_of_day = _patch_day(claim_lake(client, lake, day), day, days[day], exclude)
         refused |= refused_of_day
         if ingested:
             stored[day] = (len(days[day]) - len(refused_of_day), ingested)
@@ -126,7 +132,7 @@ def _has(row: Mapping[str, object], column: str) -> bool:
 
 
 def _patch_day(
-    lake: Lake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclusion
+    lake: ClaimedLake, day: Day, calls: Mapping[str, FetchedCall], exclude: Exclusion
 ) -> tuple[IngestedCalls | None, dict[str, str]]:
     """Replace or add the rows of some calls, and record what that changes.
 
@@ -177,7 +183,9 @@ def newest(
     return {**stored, **call.values, "extra": extra}
 
 
-def _refused_additions(lake: Lake, day: Day, calls: Sequence[FetchedCall], info: FetchInfo) -> dict[str, str]:
+def _refused_additions(
+    lake: ClaimedLake, day: Day, calls: Sequence[FetchedCall], info: FetchInfo
+) -> dict[str, str]:
     """Return the reason for each call that must not be added to the file of a day, which lacks it."""
     elsewhere = _days_with(lake, [call.uuid for call in calls])
     refused = {}
@@ -191,7 +199,7 @@ def _refused_additions(lake: Lake, day: Day, calls: Sequence[FetchedCall], info:
     return refused
 
 
-def _days_with(lake: Lake, uuids: Sequence[str]) -> dict[str, date]:
+def _days_with(lake: ClaimedLake, uuids: Sequence[str]) -> dict[str, date]:
     """Return the day of each call that the lake contains. This reads the uuids of every day."""
     if not uuids:
         return {}

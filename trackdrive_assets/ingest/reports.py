@@ -10,6 +10,7 @@ from trackdrive_assets.api.client import Client, Report
 from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, check_not_gone, log_next_attempt, range_of
+from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.day_writer import WriteResult
@@ -75,7 +76,7 @@ def _replace_day(
         client, lake, day, REPORTS, batch, counts="calls", fetcher=fetcher, doubted=doubted, category=category
     )
     fetcher.finish()
-    with lake.replace(
+    with claim_lake(client, lake, day).replace(
         REPORTS.name, REPORTS.schema, day.date, fetched_at=fetched_at, category=category
     ) as writer:
         # A count below the number of groups is that of a page, or has a limit.

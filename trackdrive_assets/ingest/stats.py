@@ -10,6 +10,7 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.days import Day, last_instant
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, check_not_gone, log_next_attempt
+from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.day_writer import WriteResult
@@ -96,7 +97,9 @@ def _replace_day(
         client, lake, day, STATS, batch, counts="count", fetcher=fetcher, doubted=doubted, group_by=group_by
     )
     fetcher.finish()
-    with lake.replace(STATS.name, STATS.schema, day.date, fetched_at=now, group_by=group_by) as writer:
+    with claim_lake(client, lake, day).replace(
+        STATS.name, STATS.schema, day.date, fetched_at=now, group_by=group_by
+    ) as writer:
         writer.write(batch)
     return writer.result
 

@@ -19,10 +19,17 @@ import pyarrow as pa
 
 from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
 from trackdrive_assets.lake.errors import LakeError, translate_os_errors, write_error
-from trackdrive_assets.lake.layout import ANY_DAY
+from trackdrive_assets.lake.layout import LAYOUT
+from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.sql_catalog import FILE_METADATA, views, with_referenced
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.lake.table_sql import file_metadata_sql, identifier, literal, table_sql
+from trackdrive_assets.lake.table_sql import (
+    file_metadata_sql,
+    find_files,
+    identifier,
+    literal,
+    table_sql,
+)
 
 FILE = "trackdrive.duckdb"
 
@@ -69,11 +76,12 @@ def build_database(
             inherits it, unless the view's SQL describes the column.
 
     Raises:
-        LakeError: Views failed, and the message lists all of them; or the file can't be written. The old file
-            is unchanged.
+        LakeError: Views failed, and the message lists all of them; the file can't be written; or the lake has
+            another time zone. The old file is unchanged.
     """
+    check(lake, time_zone=time_zone)
     path = lake.root / FILE
-    statements = _view_statements(lake, schemas, time_zone, [ANY_DAY])
+    statements = _view_statements(lake, schemas, time_zone)
     for table, description in descriptions.items():
         statements[table].append(_comment_on_view(table, description))
     for table, columns in column_descriptions.items():
@@ -113,15 +121,14 @@ def connect(
         A connection that is open during the `with` block.
 
     Raises:
-        LakeError: Views failed, and the message lists all of them.
+        LakeError: Views failed, and the message lists all of them; or the lake has another time zone.
     """
+    check(lake, time_zone=time_zone)
     selected = with_referenced({*schemas, *views()} if names is None else names)
     selected_schemas = {table: schema for table, schema in schemas.items() if table in selected}
     # Each thread takes memory of its own, and the memory of a run must not grow with the machine.
     with duckdb.connect(config=_OFFLINE | {"threads": 1}) as connection:
-        statements = _view_statements(
-            lake, selected_schemas, time_zone, [ANY_DAY] if days is None else days, selected
-        )
+        statements = _view_statements(lake, selected_schemas, time_zone, days, selected)
         _create_views(connection, lake, statements)
         yield connection
 
@@ -130,8 +137,9 @@ def read_view(lake: Lake, name: str) -> pa.Table:
     """Return all rows of a view of trackdrive.duckdb.
 
     Raises:
-        LakeError: The file does not exist, or has no view of this name.
+        LakeError: The file does not exist, has no such view, or the lake's time zone is being changed.
     """
+    check(lake)
     try:
         # Attached, because this process may have the file open with another configuration.
         with duckdb.connect(config=_OFFLINE) as connection:
@@ -148,16 +156,18 @@ def _view_statements(
     lake: Lake,
     schemas: Mapping[str, pa.Schema],
     time_zone: str,
-    days: Collection[date | str],
+    days: Collection[date] | None = None,
     names: Collection[str] | None = None,
 ) -> dict[str, list[str]]:
     """Return the statements that create each view. A view comes after the views that it reads."""
     selected = {name: view for name, view in views().items() if names is None or name in names}
+    reads_metadata = any(FILE_METADATA in view.sql for view in selected.values())
+    found = find_files(lake.root, LAYOUT if reads_metadata else schemas, days)
     values = {"time_zone": literal(time_zone)}
-    if any(FILE_METADATA in view.sql for view in selected.values()):
-        values["file_metadata"] = file_metadata_sql(lake.root, days)
+    if reads_metadata:
+        values["file_metadata"] = file_metadata_sql(chain.from_iterable(found.values()))
     statements = {
-        table: [_create_view(table, table_sql(lake.root, table, schema, days))]
+        table: [_create_view(table, table_sql(table, schema, found[table]))]
         for table, schema in schemas.items()
     }
     for name, view in selected.items():

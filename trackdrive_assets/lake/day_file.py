@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.errors import translate_read_errors
+from trackdrive_assets.lake.identity import LakeIdentity
 
 _PREFIX = "trackdrive."
 _TICK = timedelta(microseconds=1)
@@ -133,6 +134,11 @@ class DayFile:
     def fetch_info(self) -> FetchInfo | None:
         """The fetch of the day. None if another program wrote the file."""
         return FetchInfo.from_metadata(self._parquet.metadata.metadata or {})
+
+    @property
+    def identity(self) -> LakeIdentity | None:
+        """The account and the time zone of the day. None if another program wrote the file."""
+        return LakeIdentity.from_metadata(self._parquet.metadata.metadata or {})
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column of all rows. If it is not readable, it raises `DamagedFileError`."""

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from trackdrive_assets.lake.atomic import atomic_replace, directory_lock
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError, translate_os_errors
+from trackdrive_assets.lake.identity import LakeClaim, LakeIdentity, is_same_account
 from trackdrive_assets.lake.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -61,7 +62,14 @@ class DayWriter:
     """
 
     def __init__(
-        self, path: Path, staging: Path, schema: pa.Schema, sort_by: str | None, fetched_at: datetime
+        self,
+        path: Path,
+        staging: Path,
+        schema: pa.Schema,
+        *,
+        sort_by: str | None,
+        fetched_at: datetime,
+        claim: LakeClaim,
     ) -> None:
         self.fetched_at = fetched_at
         self.rows = 0
@@ -69,6 +77,7 @@ class DayWriter:
         self._path = path
         self._new = staging / "day"
         self._schema = schema
+        self._claim = claim
         self._result: WriteResult | None = None
         with translate_os_errors("write", path):
             self._spool = Spool(staging / "spool", schema, sort_by)
@@ -89,9 +98,9 @@ class DayWriter:
         """Hold the lock of the day during the block. Every other writer of the day waits.
 
         Returns:
-            The current file; None if it does not exist or is damaged.
+            The current file; None if it does not exist, is damaged, or is a day of another time zone.
         """
-        with directory_lock(self._path.parent), _open_current(self._path) as current:
+        with directory_lock(self._path.parent), _open_current(self._path, self._claim.identity) as current:
             yield current
 
     @contextmanager
@@ -119,7 +128,8 @@ class DayWriter:
             yield new
 
     def commit(self) -> None:
-        """Replace the current file by the saved one."""
+        """Replace the current file by the saved one, if the lake still is that of this writer."""
+        self._claim.confirm()
         with DayFile(self._new) as new:
             saved = result_of(new)
         atomic_replace(self._new, self._path)
@@ -157,7 +167,7 @@ class DayWriter:
             for group in _row_groups(self._spool.sorted_tables()):
                 parquet.write_table(group, row_group_size=_ROW_GROUP)
                 pa.default_memory_pool().release_unused()
-            parquet.add_key_value_metadata(fetch_info.to_metadata())
+            parquet.add_key_value_metadata(fetch_info.to_metadata() | self._claim.identity.to_metadata())
 
 
 def result_of(file: DayFile, *, is_superseded: bool = False) -> WriteResult:
@@ -176,8 +186,11 @@ def check_complete(file: DayFile, schema: pa.Schema, rows: int) -> None:
 
 
 @contextmanager
-def _open_current(path: Path) -> Iterator[DayFile | None]:
-    """Open the file that is to be replaced. None if it does not exist or is damaged."""
+def _open_current(path: Path, identity: LakeIdentity) -> Iterator[DayFile | None]:
+    """Open the file that is to be replaced. None if it does not exist, is damaged, or is of another zone.
+
+    A day of another time zone has other calls, so nothing can be compared.
+    """
     try:
         current = DayFile(path) if path.exists() else None
     except DamagedFileError as error:
@@ -185,7 +198,14 @@ def _open_current(path: Path) -> Iterator[DayFile | None]:
         _log.warning("%s It is replaced now, without comparing.", error)
         current = None
     with current or nullcontext():
-        yield current
+        yield current if current and _is_comparable(current.identity, identity) else None
+
+
+def _is_comparable(current: LakeIdentity | None, new: LakeIdentity) -> bool:
+    """Return whether a day has the same calls as the new one. A file of another program is taken as such."""
+    return current is None or (
+        is_same_account(current.account, new.account) and current.time_zone == new.time_zone
+    )
 
 
 def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -1,14 +1,16 @@
 """The folders and files of the lake: where a day of a table is stored, and which days exist.
 
-Nothing here opens a file.
+Nothing here opens a file. A day is in the lake if `is_day` is true for its file. Anything else, such as
+a copy of a day or a note, changes no number.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-ANY_DAY = "????-??-??"
+ANY_DATE = "????-??-??"
 """The pattern of a day's date, in `Path.glob` and in DuckDB alike."""
 
 
@@ -39,8 +41,7 @@ def group_path(table: str, hive: dict[str, str]) -> Path:
     keys = LAYOUT[table].keys
     if set(hive) != set(keys):
         raise ValueError(f"The hive keys of {table} are {list(keys)}, not {list(hive)}.")
-    # The API's category names may contain a slash.
-    return Path(table, *(f"{key}={quote(hive[key], safe='')}" for key in keys))
+    return Path(table, *(f"{key}={_encoded(hive[key])}" for key in keys))
 
 
 def day_path(table: str, day: date, hive: dict[str, str]) -> Path:
@@ -48,23 +49,54 @@ def day_path(table: str, day: date, hive: dict[str, str]) -> Path:
     return group_path(table, hive) / f"date={day.isoformat()}" / LAYOUT[table].file
 
 
-def existing_days(root: Path, table: str, hive: dict[str, str]) -> list[date]:
-    """Return the days of a table that have a file, in ascending order.
-
-    Folders that only look like a day, such as `date=2024-99-99`, are not days.
-    """
-    files = (root / group_path(table, hive)).glob(f"date={ANY_DAY}/{LAYOUT[table].file}")
-    days = (_parse_day(file.parent.name.removeprefix("date=")) for file in files)
-    return sorted(day for day in days if day is not None)
+def group_of(folder: Path) -> str | None:
+    """Return the group whose days a folder has. None for a table without groups."""
+    return unquote(folder.name.partition("=")[2]) if "=" in folder.name else None
 
 
-def day_pattern(table: str, day: date | str) -> str:
-    """Return the pattern of a day's files in all groups of a table, relative to the table's folder."""
-    return "/".join([*(f"{key}=*" for key in LAYOUT[table].keys), f"date={day}", LAYOUT[table].file])
-
-
-def _parse_day(text: str) -> date | None:
+def day_of(file: Path) -> date | None:
+    """Return the day of a file by the name of its folder. None if that is not `date=` and a date."""
+    key, _, text = file.parent.name.partition("=")
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if key == "date" and text == day.isoformat() else None
+
+
+def group_folders(root: Path, table: str) -> list[Path]:
+    """Return the folders of a table that have days: one per group, or the folder of the table."""
+    keys = LAYOUT[table].keys
+    if not keys:
+        return [root / table]
+    (key,) = keys
+    return sorted(
+        folder
+        for folder in (root / table).glob(f"{key}=*")
+        # A copy such as `category=buyer_id.bak` has a name that this package never writes.
+        if folder.name == f"{key}={_encoded(unquote(folder.name.partition('=')[2]))}"
+    )
+
+
+def candidates(folder: Path, table: str, days: Collection[date] | None = None) -> list[Path]:
+    """Return what the pattern of a day matches below a folder of days, in ascending order, day or not.
+
+    Args:
+        folder: One of `group_folders`.
+        table: A name in `LAYOUT`.
+        days: The only days to look for. The default is all.
+    """
+    if days is not None:
+        paths = (folder / f"date={day.isoformat()}" / LAYOUT[table].file for day in sorted(days))
+        return [path for path in paths if path.exists()]
+    return sorted(folder.glob(f"date={ANY_DATE}/{LAYOUT[table].file}"))
+
+
+def is_day(path: Path) -> bool:
+    """Return whether a candidate is the file of a day: a file in the folder of a date that exists."""
+    return day_of(path) is not None and path.is_file()
+
+
+def _encoded(group: str) -> str:
+    """Return the name of a group as a part of a path. It has no dots, unlike the names of copies."""
+    return quote(group, safe="").replace(".", "%2E").replace("~", "%7E")

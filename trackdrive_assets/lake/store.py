@@ -1,7 +1,7 @@
 """The lake: one Parquet file for each table and day, replaced as a whole, and read back.
 
-The paths of files are in `layout`, the writing of a day is in `day_writer`, and the DuckDB file over all
-days is in `database`.
+`Lake` reads. `ClaimedLake` writes too; `ownership.claim` returns it. The paths of files are in `layout`, the
+writing of a day is in `day_writer`, and the DuckDB file over all days is in `database`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,16 +16,25 @@ from trackdrive_assets.lake.atomic import staging_dir
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_writer import DayWriter
 from trackdrive_assets.lake.errors import LakeError, UnusableLakeError, translate_read_errors
-from trackdrive_assets.lake.layout import LAYOUT, day_path, existing_days
+from trackdrive_assets.lake.identity import LakeClaim, LakeIdentity
+from trackdrive_assets.lake.layout import (
+    LAYOUT,
+    candidates,
+    day_of,
+    day_path,
+    group_folders,
+    group_path,
+    is_day,
+)
 
 _MAX_DAYS_SHOWN = 5
 
 
 class Lake:
-    """The folder of Parquet files.
+    """The folder of Parquet files, for reading.
 
     Args:
-        root: The folder. It is created when the first day is written.
+        root: The folder. It may not exist yet.
 
     Raises:
         UnusableLakeError: `root` is the URL of an object store, or has a name that DuckDB can't handle.
@@ -60,7 +69,71 @@ class Lake:
 
     def days(self, table: str, **hive: str) -> list[date]:
         """Return the days that have a file, in ascending order."""
-        return existing_days(self.root, table, hive)
+        found = candidates(self.root / group_path(table, hive), table)
+        return [day for path in found if is_day(path) and (day := day_of(path))]
+
+    def files(self) -> Iterator[Path]:
+        """Yield the files of all days of all tables."""
+        for table in LAYOUT:
+            for folder in group_folders(self.root, table):
+                yield from filter(is_day, candidates(folder, table))
+
+    def read(
+        self,
+        table: str,
+        schema: pa.Schema,
+        days: Sequence[date],
+        columns: Sequence[str] | None = None,
+        **hive: str,
+    ) -> pa.Table:
+        """Read days in the given order.
+
+        Args:
+            table: A name in `LAYOUT`.
+            schema: The schema of the result. A column that an older file lacks is null.
+            days: The dates of the partitions.
+            columns: A selection of the schema's columns. The default is all of them.
+            **hive: The table's other hive keys.
+
+        Raises:
+            LakeError: A day has no file, or its file can't be read.
+        """
+        files = {day: self.file(table, day, **hive) for day in days}
+        if missing := [day.isoformat() for day, file in files.items() if not file.exists()]:
+            name = "/".join([table, *hive.values()])
+            dates = ", ".join(missing[:_MAX_DAYS_SHOWN]) + (" …" if len(missing) > _MAX_DAYS_SHOWN else "")
+            raise LakeError(
+                f"{name} has no file for {len(missing)} of the {len(files)} requested days: {dates}. "
+                f"Materialize these partitions of the asset {name} first (lake: {self.root})."
+            )
+        wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+        return pa.concat_tables([wanted.empty_table(), *(_read(file, wanted) for file in files.values())])
+
+    def batches(self, table: str, schema: pa.Schema, day: date, **hive: str) -> Iterator[pa.RecordBatch]:
+        """Read a day batch by batch, so that it is never complete in memory.
+
+        A column of the schema that an older file lacks is null.
+
+        Raises:
+            LakeError: The file can't be read.
+        """
+        file = self.file(table, day, **hive)
+        with translate_read_errors(file), pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(columns=_existing_columns(parquet, schema)):
+                yield from _conform(pa.Table.from_batches([batch]), schema).to_batches()
+
+
+class ClaimedLake(Lake):
+    """The lake of an account, for reading and writing. Its first day creates `lake.json`.
+
+    Args:
+        root: The folder. It is created when the first day is written.
+        identity: The account and the time zone of every day that is written.
+    """
+
+    def __init__(self, root: Path, identity: LakeIdentity) -> None:
+        super().__init__(root)
+        self.claim = LakeClaim(self.root, identity)
 
     @contextmanager
     def replace(
@@ -109,60 +182,19 @@ class Lake:
             **hive: The table's other hive keys.
 
         Raises:
-            LakeError: The file can't be written. The current file is unchanged.
+            LakeError: The file can't be written, or the lake became that of another account or time zone. The
+                current file is unchanged.
         """
         path = self.file(table, day, **hive)
         started_at = fetched_at or datetime.now(UTC)
         with staging_dir(path) as staging:
-            writer = DayWriter(path, staging, schema, sort_by, started_at)
+            writer = DayWriter(
+                path, staging, schema, sort_by=sort_by, fetched_at=started_at, claim=self.claim
+            )
             try:
                 yield writer
             finally:
                 writer.close()
-
-    def read(
-        self,
-        table: str,
-        schema: pa.Schema,
-        days: Sequence[date],
-        columns: Sequence[str] | None = None,
-        **hive: str,
-    ) -> pa.Table:
-        """Read days in the given order.
-
-        Args:
-            table: A name in `LAYOUT`.
-            schema: The schema of the result. A column that an older file lacks is null.
-            days: The dates of the partitions.
-            columns: A selection of the schema's columns. The default is all of them.
-            **hive: The table's other hive keys.
-
-        Raises:
-            LakeError: A day has no file, or its file can't be read.
-        """
-        files = {day: self.file(table, day, **hive) for day in days}
-        if missing := [day.isoformat() for day, file in files.items() if not file.exists()]:
-            name = "/".join([table, *hive.values()])
-            dates = ", ".join(missing[:_MAX_DAYS_SHOWN]) + (" …" if len(missing) > _MAX_DAYS_SHOWN else "")
-            raise LakeError(
-                f"{name} has no file for {len(missing)} of the {len(files)} requested days: {dates}. "
-                f"Materialize these partitions of the asset {name} first (lake: {self.root})."
-            )
-        wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-        return pa.concat_tables([wanted.empty_table(), *(_read(file, wanted) for file in files.values())])
-
-    def batches(self, table: str, schema: pa.Schema, day: date, **hive: str) -> Iterator[pa.RecordBatch]:
-        """Read a day batch by batch, so that it is never complete in memory.
-
-        A column of the schema that an older file lacks is null.
-
-        Raises:
-            LakeError: The file can't be read.
-        """
-        file = self.file(table, day, **hive)
-        with translate_read_errors(file), pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(columns=_existing_columns(parquet, schema)):
-                yield from _conform(pa.Table.from_batches([batch]), schema).to_batches()
 
 
 def is_superseded(current: DayFile, started_at: datetime) -> bool:

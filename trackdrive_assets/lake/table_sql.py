@@ -1,20 +1,27 @@
 """The SQL that reads the Parquet files of the lake: the rows of a table, and the metadata of all files."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from io import SEEK_END
 from itertools import chain
 from pathlib import Path
-from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.errors import translate_os_errors
-from trackdrive_assets.lake.layout import LAYOUT, day_pattern
+from trackdrive_assets.lake.layout import (
+    ANY_DATE,
+    LAYOUT,
+    candidates,
+    group_folders,
+    group_of,
+    is_day,
+)
 
 # The metadata is at the end of a file. To parse the whole footers of some thousand files takes a second.
 _TAIL_BYTES = 16 * 1024
@@ -33,32 +40,64 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def table_sql(root: Path, table: str, schema: pa.Schema, days: Collection[date | str]) -> str:
+@dataclass(frozen=True)
+class GroupFiles:
+    """The files of the days of a group, and the patterns by which DuckDB finds them.
+
+    Attributes:
+        table: The table of the group.
+        group: The name of the group. None for a table without groups.
+        files: The files that exist, in ascending order of their days.
+        patterns: One pattern for all days, so that later days appear in a view that exists. If it matches
+            anything else, or only some days are wanted, the patterns are the files.
+    """
+
+    table: str
+    group: str | None
+    files: Sequence[Path]
+    patterns: Sequence[str]
+
+
+def find_files(
+    root: Path, tables: Iterable[str], days: Collection[date] | None = None
+) -> Mapping[str, Sequence[GroupFiles]]:
+    """Return the groups of each table that have files. `days` are the only days. The default is all."""
+    return {
+        table: [
+            found
+            for folder in group_folders(root, table)
+            if (found := _group_files(folder, table, days)).files
+        ]
+        for table in tables
+    }
+
+
+def table_sql(table: str, schema: pa.Schema, groups: Sequence[GroupFiles]) -> str:
     """Return a query over the files of a table: its columns in order with their types, then the hive keys.
 
-    A column that a file lacks is null. `days` are dates, or `ANY_DAY`.
+    A column that a file lacks is null.
     """
-    hive = {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
-    types = _duckdb_types(schema) | hive
+    types = _duckdb_types(schema) | {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
     casts = {name: f"CAST({{}} AS {type_}) AS {identifier(name)}" for name, type_ in types.items()}
     empty = f"SELECT {', '.join(cast.format('NULL') for cast in casts.values())} WHERE false"
-    folder = root / table
-    files = {pattern: list(folder.glob(pattern)) for pattern in (day_pattern(table, day) for day in days)}
-    patterns = [pattern for pattern, found in files.items() if found]
-    if not patterns:
+    if not groups:
         return empty
-    hive_types = ", ".join(f"{literal(key)}: {type_}" for key, type_ in hive.items())
-    options = f"hive_partitioning = true, hive_types = {{{hive_types}}}"
-    if not _all_have(schema, chain.from_iterable(files.values())):
+    options = "hive_partitioning = true, hive_types_autocast = false"
+    if not _all_have(schema, chain.from_iterable(group.files for group in groups)):
         # With this option, DuckDB opens every file before it can plan even a query about one day.
         options += ", union_by_name = true"
-    rows = f"SELECT * FROM read_parquet({_file_list(folder, patterns)}, {options})"  # noqa: S608  quoted
+    patterns = _sql_list(chain.from_iterable(group.patterns for group in groups))
+    # A folder can appear later whose name is like a date but is none.
+    rows = (
+        "SELECT * REPLACE (TRY_CAST(date AS DATE) AS date) "  # noqa: S608  quoted
+        f"FROM read_parquet({patterns}, {options}) WHERE TRY_CAST(date AS DATE) IS NOT NULL"
+    )
     columns = ", ".join(cast.format(identifier(name)) for name, cast in casts.items())
     # The empty query adds the columns that no file has.
     return f"SELECT {columns} FROM ({rows} UNION ALL BY NAME {empty})"  # noqa: S608  quoted
 
 
-def file_metadata_sql(root: Path, days: Collection[date | str]) -> str:
+def file_metadata_sql(groups: Iterable[GroupFiles]) -> str:
     """Return a query over the files of all tables: their key-value metadata and their row counts.
 
     Each group of each table has a SELECT of its own with its names as constants. So DuckDB opens only the
@@ -69,26 +108,34 @@ def file_metadata_sql(root: Path, days: Collection[date | str]) -> str:
         "CAST(NULL AS VARCHAR) AS file_name, CAST(NULL AS VARCHAR) AS key, CAST(NULL AS VARCHAR) AS value, "
         "CAST(NULL AS BIGINT) AS num_rows WHERE false"
     ]
-    for table, layout in LAYOUT.items():
-        groups: dict[Path, list[str]] = {}
-        for day in days:
-            for folder in sorted({f.parent.parent for f in (root / table).glob(day_pattern(table, day))}):
-                groups.setdefault(folder, []).append(f"date={day}/{layout.file}")
-        for folder, patterns in groups.items():
-            group = literal(unquote(folder.name.partition("=")[2])) if layout.keys else "NULL"
-            files = _file_list(folder, patterns)
-            select = f"SELECT {literal(table)}, {group}, file_name"
-            selects += [
-                f"{select}, decode(key), decode(value), NULL FROM parquet_kv_metadata({files})",
-                f"{select}, NULL, NULL, num_rows FROM parquet_file_metadata({files})",
-            ]
+    for group in groups:
+        name = "NULL" if group.group is None else literal(group.group)
+        files = _sql_list(group.patterns)
+        select = f"SELECT {literal(group.table)}, {name}, file_name"
+        selects += [
+            f"{select}, decode(key), decode(value), NULL FROM parquet_kv_metadata({files})",
+            f"{select}, NULL, NULL, num_rows FROM parquet_file_metadata({files})",
+        ]
     return " UNION ALL ".join(selects)
 
 
-def _file_list(folder: Path, patterns: Iterable[str]) -> str:
-    """Return an SQL list of patterns below a folder whose own name is not a pattern."""
-    escaped = _GLOB.sub(r"[\g<0>]", str(folder))
-    return f"[{', '.join(literal(f'{escaped}/{pattern}') for pattern in patterns)}]"
+def _group_files(folder: Path, table: str, days: Collection[date] | None) -> GroupFiles:
+    found = candidates(folder, table, days)
+    files = [path for path in found if is_day(path)]
+    is_exact = days is None and files == found
+    pattern = f"{_escaped(folder)}/date={ANY_DATE}/{LAYOUT[table].file}"
+    return GroupFiles(
+        table, group_of(folder), files, [pattern] if is_exact else [_escaped(file) for file in files]
+    )
+
+
+def _escaped(path: Path) -> str:
+    """Return a path as a pattern that matches only itself."""
+    return _GLOB.sub(r"[\g<0>]", str(path))
+
+
+def _sql_list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(map(literal, texts))}]"
 
 
 @cache

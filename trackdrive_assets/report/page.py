@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trackdrive_assets.lake.atomic import open_replacement
 from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report import formatting
 from trackdrive_assets.report.charts import column_chart, line_chart
@@ -52,9 +53,11 @@ def write_page(
     Raises:
         PageError: The days are in the wrong order, the lake has none of them or can't be read, or the file
             can't be written.
+        LakeError: The lake has another time zone.
     """
     if last < first:
         raise PageError(f"The last day, {last}, is before the first day, {first}. Exchange the two.")
+    check(lake, time_zone=time_zone)
     stored = lake.days("calls")
     days = [day for day in stored if first <= day <= last]
     if not days:

@@ -42,6 +42,7 @@ class Endpoints:
     """An account with calls, and the behavior of its server.
 
     Attributes:
+        company: The company of the account, in the metadata of every list.
         seed: The seed. Another seed gives other calls.
         calls_per_day: The average number of calls per day of a week.
         first_day: The UTC day of the first calls.
@@ -58,6 +59,7 @@ class Endpoints:
         rewrite: A function that changes each call before it is sent; None for no change.
     """
 
+    company: str = "Sandbox"
     seed: int = 1
     calls_per_day: int = 200
     first_day: date = FIRST_DAY
@@ -172,7 +174,7 @@ class Endpoints:
     def _metadata(
         self, params: Mapping[str, str], root: str, page: PageRequest, total: int, next_cursor: float | None
     ) -> Row:
-        metadata = serializers.metadata(params, root, page, total, next_cursor)
+        metadata = {"company": self.company} | serializers.metadata(params, root, page, total, next_cursor)
         if self.echoes_auth_token and "auth_token" in params:
             metadata["params"]["auth_token"] = params["auth_token"]
         return metadata

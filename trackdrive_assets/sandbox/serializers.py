@@ -124,7 +124,6 @@ def metadata(
     echo = {"time_zone": "Etc/UTC", "order_dir": "desc", "per_page": str(_DEFAULT_PER_PAGE), **params}
     echo.pop("auth_token", None)
     result = {
-        "company": "Sandbox",
         "root": root,
         "page": page.number,
         "total_pages": math.ceil(total / page.size) + 1,

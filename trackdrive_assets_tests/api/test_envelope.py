@@ -40,7 +40,7 @@ def test_the_captured_envelope_is_parsed() -> None:
     )
     assert envelope.content == [{"uuid": "a"}]
     assert envelope.failure is None
-    assert envelope.metadata == Metadata("32494003", 28833, 1155, 25)
+    assert envelope.metadata == Metadata("32494003", 28833, 1155, 25, "Acme")
 
 
 @pytest.mark.parametrize("root", ["calls", "numbers", "reports", "anything"])

@@ -18,10 +18,10 @@ from trackdrive_assets.cli import query_commands
 from trackdrive_assets.cli.output import choose_format
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.cli.conftest import NOW, Trackdrive, command_named
+from trackdrive_assets_tests.support.factories import lake_at
 
 DAY = date(2024, 3, 18)
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
@@ -200,7 +200,7 @@ def test_statistics_of_a_group_are_one_row(trackdrive: Trackdrive) -> None:
 def test_page_writes_an_html_page_about_days_of_the_lake(
     trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    lake = Lake(tmp_path / "lake")
+    lake = lake_at(tmp_path / "lake")
     day = exact_day(date(2024, 3, 18), ZoneInfo("UTC"))
     with Client(sandbox.base_url, KeyPair(sandbox.public_key, sandbox.private_key)) as client:
         ingest_calls(client, lake, day)

@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from trackdrive_assets.lake.database import FILE
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import Pipeline
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.processes import Deployment, Moment, Stop, forks
 
 DAY = "2024-03-10"
@@ -27,7 +27,7 @@ IN_THE_MIDDLE = Moment("http.client.send", "created_at_to=2024-03-11", number=2)
 
 @pytest.fixture
 def deployment(sandbox: Sandbox, tmp_path: Path) -> Deployment:
-    return Deployment(sandbox, Lake(tmp_path / "lake"), tmp_path / "home")
+    return Deployment(sandbox, lake_at(tmp_path / "lake", "America/New_York"), tmp_path / "home")
 
 
 def test_runs_of_one_home_use_the_api_one_after_another(deployment: Deployment) -> None:

@@ -16,12 +16,13 @@ from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS
 from trackdrive_assets.ingest.calls import created, ingest_calls
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import Exclusion
 from trackdrive_assets_tests.conftest import NOW
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
@@ -46,11 +47,11 @@ def client(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Client]
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+def lake(tmp_path: Path) -> ClaimedLake:
+    return lake_at(tmp_path / "lake")
 
 
-def uuids(lake: Lake) -> list[object]:
+def uuids(lake: ClaimedLake) -> list[object]:
     stored: list[object] = lake.read("calls", CALLS.schema, [DAY.date]).column("uuid").to_pylist()
     return stored
 
@@ -59,7 +60,7 @@ def truth(sandbox: Sandbox) -> list[object]:
     return [row["uuid"] for row in sandbox.calls(DAY.start, DAY.end)]
 
 
-def test_a_day_of_many_pages_is_complete(client: Client, lake: Lake, sandbox: Sandbox) -> None:
+def test_a_day_of_many_pages_is_complete(client: Client, lake: ClaimedLake, sandbox: Sandbox) -> None:
     written = ingest_calls(client, lake, DAY).written
     assert uuids(lake) == truth(sandbox)
     assert written.rows == written.api_count == len(truth(sandbox))
@@ -68,7 +69,7 @@ def test_a_day_of_many_pages_is_complete(client: Client, lake: Lake, sandbox: Sa
 
 @pytest.mark.parametrize("inclusive_end", [True, False])
 def test_a_day_does_not_depend_on_whether_the_end_is_inclusive(
-    client: Client, lake: Lake, sandbox: Sandbox, *, inclusive_end: bool
+    client: Client, lake: ClaimedLake, sandbox: Sandbox, *, inclusive_end: bool
 ) -> None:
     sandbox.inclusive_end = inclusive_end
     last = sandbox.add_call(DAY.end - timedelta(milliseconds=1))
@@ -79,14 +80,18 @@ def test_a_day_does_not_depend_on_whether_the_end_is_inclusive(
 
 
 @pytest.mark.parametrize("kind", ["429", "429-bare", "500", "502", "drop", "truncated"])
-def test_a_transient_fault_changes_nothing(client: Client, lake: Lake, sandbox: Sandbox, kind: str) -> None:
+def test_a_transient_fault_changes_nothing(
+    client: Client, lake: ClaimedLake, sandbox: Sandbox, kind: str
+) -> None:
     sandbox.inject(kind, times=3, every=2, retry_after=1)
     ingest_calls(client, lake, DAY)
     assert uuids(lake) == truth(sandbox)
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "502", "drop", "truncated"])
-def test_a_permanent_fault_keeps_the_old_day(client: Client, lake: Lake, sandbox: Sandbox, kind: str) -> None:
+def test_a_permanent_fault_keeps_the_old_day(
+    client: Client, lake: ClaimedLake, sandbox: Sandbox, kind: str
+) -> None:
     ingest_calls(client, lake, DAY)
     before = lake.file("calls", DAY.date).read_bytes()
     sandbox.inject(kind, times=None, retry_after=9)
@@ -96,7 +101,7 @@ def test_a_permanent_fault_keeps_the_old_day(client: Client, lake: Lake, sandbox
 
 
 def test_a_repeating_cursor_fails_the_day_after_the_last_attempt(
-    client: Client, lake: Lake, sandbox: Sandbox
+    client: Client, lake: ClaimedLake, sandbox: Sandbox
 ) -> None:
     sandbox.inject("repeat-cursor", times=None, path="/api/v1/calls")
     with pytest.raises(IncompleteResponse):
@@ -112,7 +117,7 @@ def test_a_repeating_cursor_fails_the_day_after_the_last_attempt(
 
 @pytest.mark.parametrize("edge", [7, -7], ids=["oldest first", "newest first"])
 def test_calls_lost_at_the_edge_of_a_page_come_with_other_page_edges(
-    client: Client, lake: Lake, sandbox: Sandbox, edge: int
+    client: Client, lake: ClaimedLake, sandbox: Sandbox, edge: int
 ) -> None:
     sandbox.ties_lost = True
     rows = sandbox.calls(DAY.start, DAY.end)
@@ -122,7 +127,7 @@ def test_calls_lost_at_the_edge_of_a_page_come_with_other_page_edges(
     assert sorted(map(str, uuids(lake))) == sorted(map(str, truth(sandbox)))
 
 
-def test_calls_lost_in_one_instant_fail_the_day(client: Client, lake: Lake, sandbox: Sandbox) -> None:
+def test_calls_lost_in_one_instant_fail_the_day(client: Client, lake: ClaimedLake, sandbox: Sandbox) -> None:
     sandbox.ties_lost = True
     for _ in range(20):
         sandbox.add_call(DAY.start + timedelta(hours=12))
@@ -146,7 +151,7 @@ def test_an_unreadable_created_at_is_left_to_the_typing(created_at: object, mome
     assert created(Rows.of([{"created_at": created_at}])) == [moment]
 
 
-def test_a_day_is_fetched_at_the_time_before_its_first_request(lake: Lake, sandbox: Sandbox) -> None:
+def test_a_day_is_fetched_at_the_time_before_its_first_request(lake: ClaimedLake, sandbox: Sandbox) -> None:
     served_at: list[datetime] = []
 
     def note_time(row: dict[str, object]) -> dict[str, object]:
@@ -161,7 +166,7 @@ def test_a_day_is_fetched_at_the_time_before_its_first_request(lake: Lake, sandb
         assert file.fetch_info.fetched_at < min(served_at)
 
 
-def test_a_call_has_the_time_when_it_was_fetched(client: Client, lake: Lake) -> None:
+def test_a_call_has_the_time_when_it_was_fetched(client: Client, lake: ClaimedLake) -> None:
     before = datetime.now(UTC)
     ingest_calls(client, lake, DAY)
     fetched = lake.read("calls", CALLS.schema, [DAY.date]).column("fetched_at").to_pylist()
@@ -176,7 +181,7 @@ def test_a_call_has_the_time_when_it_was_fetched(client: Client, lake: Lake) -> 
     [("", False), ("caller_number", False), ("token-*", True), ("caller_number,token-*", True)],
 )
 def test_columns_are_named_if_all_tags_are_excluded_too(
-    lake: Lake, sandbox: Sandbox, excluded: str, *, asked: bool
+    lake: ClaimedLake, sandbox: Sandbox, excluded: str, *, asked: bool
 ) -> None:
     exclude = Exclusion.of(excluded)
     with client_of(sandbox) as client:
@@ -185,7 +190,7 @@ def test_columns_are_named_if_all_tags_are_excluded_too(
     assert uuids(lake) == truth(sandbox)
 
 
-def test_excluded_columns_are_not_requested(lake: Lake, sandbox: Sandbox) -> None:
+def test_excluded_columns_are_not_requested(lake: ClaimedLake, sandbox: Sandbox) -> None:
     with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY, exclude=Exclusion.of("caller_*,token-*"))
     columns = sandbox.requests[0].params["columns"].split(",")
@@ -205,26 +210,26 @@ def first_pages(sandbox: Sandbox) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_day_of_many_pages_is_fetched_in_windows(lake: Lake, sandbox: Sandbox) -> None:
+def test_a_day_of_many_pages_is_fetched_in_windows(lake: ClaimedLake, sandbox: Sandbox) -> None:
     with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY)
     assert len(set(first_pages(sandbox))) > 2
     assert uuids(lake) == truth(sandbox)
 
 
-def test_one_request_at_a_time_fetches_a_day_undivided(lake: Lake, sandbox: Sandbox) -> None:
+def test_one_request_at_a_time_fetches_a_day_undivided(lake: ClaimedLake, sandbox: Sandbox) -> None:
     with client_of(sandbox, max_concurrency=1) as client:
         ingest_calls(client, lake, DAY)
     assert len(first_pages(sandbox)) == 1
 
 
-def test_a_small_day_is_one_request(lake: Lake, sandbox: Sandbox) -> None:
+def test_a_small_day_is_one_request(lake: ClaimedLake, sandbox: Sandbox) -> None:
     with client_of(sandbox, per_page=250) as client:
         ingest_calls(client, lake, DAY)
     assert len(sandbox.requests) == 1
 
 
-def test_calls_of_one_instant_come_once(lake: Lake, sandbox: Sandbox) -> None:
+def test_calls_of_one_instant_come_once(lake: ClaimedLake, sandbox: Sandbox) -> None:
     for hour in range(24):
         for _ in range(9):
             sandbox.add_call(DAY.start + timedelta(hours=hour, milliseconds=500))
@@ -234,7 +239,7 @@ def test_calls_of_one_instant_come_once(lake: Lake, sandbox: Sandbox) -> None:
     assert len(set(uuids(lake))) == len(uuids(lake))
 
 
-def test_hundreds_of_calls_in_one_second_are_complete(lake: Lake, sandbox: Sandbox) -> None:
+def test_hundreds_of_calls_in_one_second_are_complete(lake: ClaimedLake, sandbox: Sandbox) -> None:
     for number in range(300):
         sandbox.add_call(DAY.start + timedelta(hours=12, milliseconds=number))
     with client_of(sandbox) as client:
@@ -244,7 +249,7 @@ def test_hundreds_of_calls_in_one_second_are_complete(lake: Lake, sandbox: Sandb
 
 @pytest.mark.parametrize("neighbour", [timedelta(0), timedelta(milliseconds=500), timedelta(seconds=1)])
 def test_calls_around_midnight_belong_to_their_own_day(
-    lake: Lake, sandbox: Sandbox, neighbour: timedelta
+    lake: ClaimedLake, sandbox: Sandbox, neighbour: timedelta
 ) -> None:
     for _ in range(10):
         sandbox.add_call(DAY.start - neighbour - timedelta(milliseconds=1))
@@ -267,7 +272,7 @@ class HourlySandbox(Sandbox):
 
 
 def test_calls_lost_between_windows_come_with_an_undivided_attempt(
-    lake: Lake, caplog: pytest.LogCaptureFixture
+    lake: ClaimedLake, caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
         HourlySandbox(seed=7, calls_per_day=300, first_day=date(2024, 3, 1), now=lambda: NOW) as hourly,
@@ -298,7 +303,7 @@ class UnorderedSandbox(Sandbox):
         return EndpointResult(200, {"status": 200, "metadata": metadata, "calls": shown}, shown)
 
 
-def test_a_list_that_is_not_newest_first_is_exact_too(lake: Lake) -> None:
+def test_a_list_that_is_not_newest_first_is_exact_too(lake: ClaimedLake) -> None:
     with (
         UnorderedSandbox(seed=7, calls_per_day=300, first_day=date(2024, 3, 1), now=lambda: NOW) as unordered,
         client_of(unordered) as client,
@@ -309,7 +314,7 @@ def test_a_list_that_is_not_newest_first_is_exact_too(lake: Lake) -> None:
 
 
 def test_calls_in_two_windows_fail_the_divided_attempt(
-    lake: Lake, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    lake: ClaimedLake, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     twice = sandbox.add_call(DAY.start + timedelta(hours=20))
 
@@ -321,7 +326,7 @@ def test_calls_in_two_windows_fail_the_divided_attempt(
     assert lake.days("calls") == []
 
 
-def test_nameless_calls_of_a_neighbouring_day_do_not_matter(lake: Lake, sandbox: Sandbox) -> None:
+def test_nameless_calls_of_a_neighbouring_day_do_not_matter(lake: ClaimedLake, sandbox: Sandbox) -> None:
     for number in range(3):
         sandbox.add_call(DAY.start - timedelta(milliseconds=number + 1), uuid=None, id=None)
     with client_of(sandbox) as client:
@@ -329,7 +334,7 @@ def test_nameless_calls_of_a_neighbouring_day_do_not_matter(lake: Lake, sandbox:
     assert written.rows == written.api_count == len(uuids(lake))
 
 
-def test_calls_bunched_in_time_cost_few_extra_requests(lake: Lake, sandbox: Sandbox) -> None:
+def test_calls_bunched_in_time_cost_few_extra_requests(lake: ClaimedLake, sandbox: Sandbox) -> None:
     for number in range(700):
         sandbox.add_call(DAY.start + timedelta(hours=12, milliseconds=number))
     with client_of(sandbox) as client:

@@ -15,10 +15,11 @@ from trackdrive_assets.ingest.calls import store_calls
 from trackdrive_assets.ingest.changes import record_changes
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets_tests.support.api_calls import batch_of
+from trackdrive_assets_tests.support.factories import lake_at
 
 DAY = exact_day(date(2024, 6, 19), ZoneInfo("UTC"))
 CREATED = "2024-06-19T12:00:00Z"
@@ -33,8 +34,8 @@ class KilledError(Exception):
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+def lake(tmp_path: Path) -> ClaimedLake:
+    return lake_at(tmp_path / "lake")
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def moments() -> Iterator[datetime]:
 
 
 def store_fetch(
-    lake: Lake,
+    lake: ClaimedLake,
     revenue: str | None,
     fetched_at: datetime,
     *,
@@ -62,28 +63,28 @@ def store_fetch(
         store_calls(lake, DAY, writer, exclude)
 
 
-def revenues(lake: Lake) -> list[object]:
+def revenues(lake: ClaimedLake) -> list[object]:
     found: list[object] = lake.read("calls", CALLS.schema, [DAY.date])["revenue"].to_pylist()
     return found
 
 
-def recorded(lake: Lake) -> list[Change]:
+def recorded(lake: ClaimedLake) -> list[Change]:
     rows = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
     return [(row["field"], row["old_value"], row["new_value"]) for row in rows]
 
 
-def test_the_first_fetch_writes_an_empty_file_of_changes(lake: Lake) -> None:
+def test_the_first_fetch_writes_an_empty_file_of_changes(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
     assert recorded(lake) == []
 
 
-def test_every_fetch_adds_what_it_detected(lake: Lake, moments: Iterator[datetime]) -> None:
+def test_every_fetch_adds_what_it_detected(lake: ClaimedLake, moments: Iterator[datetime]) -> None:
     for revenue in ("5", "7", "7", None):
         store_fetch(lake, revenue, next(moments))
     assert recorded(lake) == [("revenue", "5.000000", "7.000000"), ("revenue", "7.000000", None)]
 
 
-def test_a_change_has_the_time_of_its_detection(lake: Lake) -> None:
+def test_a_change_has_the_time_of_its_detection(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
     store_fetch(lake, "7", READ + timedelta(days=3))
     (change,) = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
@@ -91,7 +92,7 @@ def test_a_change_has_the_time_of_its_detection(lake: Lake) -> None:
 
 
 def test_a_kill_between_the_two_files_neither_loses_nor_doubles_a_change(
-    lake: Lake, moments: Iterator[datetime]
+    lake: ClaimedLake, moments: Iterator[datetime]
 ) -> None:
     store_fetch(lake, "5", next(moments))
     store_fetch(lake, "6", next(moments))
@@ -102,7 +103,9 @@ def test_a_kill_between_the_two_files_neither_loses_nor_doubles_a_change(
     assert recorded(lake) == [("revenue", "5.000000", "6.000000"), ("revenue", "6.000000", "7.000000")]
 
 
-def test_a_change_whose_calls_never_followed_is_dropped(lake: Lake, moments: Iterator[datetime]) -> None:
+def test_a_change_whose_calls_never_followed_is_dropped(
+    lake: ClaimedLake, moments: Iterator[datetime]
+) -> None:
     store_fetch(lake, "5", next(moments))
     with pytest.raises(KilledError):
         store_fetch(lake, "7", next(moments), killed=True)
@@ -110,7 +113,7 @@ def test_a_change_whose_calls_never_followed_is_dropped(lake: Lake, moments: Ite
     assert recorded(lake) == []
 
 
-def test_a_fetch_that_began_earlier_is_dropped(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fetch_that_began_earlier_is_dropped(lake: ClaimedLake, caplog: pytest.LogCaptureFixture) -> None:
     store_fetch(lake, "5", READ)
     store_fetch(lake, "99.50", READ + timedelta(hours=2))
     store_fetch(lake, "1.50", READ + timedelta(hours=1))
@@ -119,7 +122,7 @@ def test_a_fetch_that_began_earlier_is_dropped(lake: Lake, caplog: pytest.LogCap
     assert "The result of this older fetch" in caplog.text
 
 
-def test_a_dropped_fetch_reports_the_files_that_stay(lake: Lake) -> None:
+def test_a_dropped_fetch_reports_the_files_that_stay(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
     store_fetch(lake, "6", READ + timedelta(hours=2))
     with lake.stage("calls", CALLS.schema, DAY.date, fetched_at=READ) as writer:
@@ -132,7 +135,7 @@ def test_a_dropped_fetch_reports_the_files_that_stay(lake: Lake) -> None:
 
 
 def test_a_fetch_in_the_future_does_not_keep_later_fetches_out(
-    lake: Lake, caplog: pytest.LogCaptureFixture
+    lake: ClaimedLake, caplog: pytest.LogCaptureFixture
 ) -> None:
     store_fetch(lake, "5", FUTURE)
     store_fetch(lake, "6", datetime.now(UTC))
@@ -140,7 +143,7 @@ def test_a_fetch_in_the_future_does_not_keep_later_fetches_out(
     assert "a clock was wrong" in caplog.text
 
 
-def test_calls_after_a_fetch_in_the_future_are_new_and_no_changes(lake: Lake) -> None:
+def test_calls_after_a_fetch_in_the_future_are_new_and_no_changes(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", FUTURE)
     now = datetime.now(UTC)
     later_calls = [
@@ -153,7 +156,7 @@ def test_calls_after_a_fetch_in_the_future_are_new_and_no_changes(lake: Lake) ->
     assert recorded(lake) == [("revenue", "5.000000", "6.000000")]
 
 
-def test_the_second_fetch_after_a_wrong_clock_finds_no_changes(lake: Lake) -> None:
+def test_the_second_fetch_after_a_wrong_clock_finds_no_changes(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", FUTURE)
     for _ in range(2):
         store_fetch(lake, "5", datetime.now(UTC))
@@ -163,7 +166,7 @@ def test_the_second_fetch_after_a_wrong_clock_finds_no_changes(lake: Lake) -> No
     assert recorded(lake) == []
 
 
-def test_a_change_detected_in_the_future_gets_a_possible_time(lake: Lake) -> None:
+def test_a_change_detected_in_the_future_gets_a_possible_time(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
     store_fetch(lake, "6", FUTURE)
     now = datetime.now(UTC)
@@ -175,7 +178,7 @@ def test_a_change_detected_in_the_future_gets_a_possible_time(lake: Lake) -> Non
     ]
 
 
-def test_a_kill_after_a_wrong_clock_neither_loses_nor_doubles_a_change(lake: Lake) -> None:
+def test_a_kill_after_a_wrong_clock_neither_loses_nor_doubles_a_change(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
     store_fetch(lake, "6", FUTURE)
     with pytest.raises(KilledError):
@@ -184,7 +187,7 @@ def test_a_kill_after_a_wrong_clock_neither_loses_nor_doubles_a_change(lake: Lak
     assert [new for _, _, new in recorded(lake)] == ["6.000000", "7.000000"]
 
 
-def test_changes_outlive_a_removed_file_of_calls(lake: Lake, moments: Iterator[datetime]) -> None:
+def test_changes_outlive_a_removed_file_of_calls(lake: ClaimedLake, moments: Iterator[datetime]) -> None:
     for revenue in ("5", "7"):
         store_fetch(lake, revenue, next(moments))
     lake.file("calls", DAY.date).unlink()
@@ -194,7 +197,7 @@ def test_changes_outlive_a_removed_file_of_calls(lake: Lake, moments: Iterator[d
 
 
 def test_a_damaged_file_of_calls_is_replaced_with_a_warning(
-    lake: Lake, moments: Iterator[datetime], caplog: pytest.LogCaptureFixture
+    lake: ClaimedLake, moments: Iterator[datetime], caplog: pytest.LogCaptureFixture
 ) -> None:
     for revenue in ("5", "7"):
         store_fetch(lake, revenue, next(moments))
@@ -206,7 +209,7 @@ def test_a_damaged_file_of_calls_is_replaced_with_a_warning(
 
 
 def test_a_file_of_calls_with_a_damaged_middle_is_replaced_too(
-    lake: Lake, moments: Iterator[datetime]
+    lake: ClaimedLake, moments: Iterator[datetime]
 ) -> None:
     store_fetch(lake, "5", next(moments))
     file = lake.file("calls", DAY.date)
@@ -218,7 +221,7 @@ def test_a_file_of_calls_with_a_damaged_middle_is_replaced_too(
 
 
 def test_a_damaged_file_of_changes_is_kept_under_another_name(
-    lake: Lake, moments: Iterator[datetime], caplog: pytest.LogCaptureFixture
+    lake: ClaimedLake, moments: Iterator[datetime], caplog: pytest.LogCaptureFixture
 ) -> None:
     for revenue in ("5", "7"):
         store_fetch(lake, revenue, next(moments))
@@ -232,7 +235,7 @@ def test_a_damaged_file_of_changes_is_kept_under_another_name(
 
 
 def test_changes_outlive_a_file_of_calls_that_another_program_wrote(
-    lake: Lake, moments: Iterator[datetime]
+    lake: ClaimedLake, moments: Iterator[datetime]
 ) -> None:
     for revenue in ("5", "7"):
         store_fetch(lake, revenue, next(moments))
@@ -242,7 +245,7 @@ def test_changes_outlive_a_file_of_calls_that_another_program_wrote(
     assert recorded(lake) == [("revenue", "5.000000", "7.000000"), ("revenue", "7.000000", "8.000000")]
 
 
-def test_a_file_of_an_older_version_is_compared_too(lake: Lake) -> None:
+def test_a_file_of_an_older_version_is_compared_too(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
     file = lake.file("calls", DAY.date)
     pq.write_table(pq.read_table(file).drop_columns(["hangup_cause"]), file)
@@ -251,7 +254,7 @@ def test_a_file_of_an_older_version_is_compared_too(lake: Lake) -> None:
 
 
 def test_a_column_that_is_excluded_later_leaves_the_changes_too(
-    lake: Lake, moments: Iterator[datetime]
+    lake: ClaimedLake, moments: Iterator[datetime]
 ) -> None:
     for number in ("+17195550100", "+17195550101"):
         store_fetch(lake, "5", next(moments), caller_number=number)
@@ -260,7 +263,7 @@ def test_a_column_that_is_excluded_later_leaves_the_changes_too(
     assert recorded(lake) == [("revenue", "5.000000", "6.000000")]
 
 
-def test_calls_are_not_replaced_if_their_changes_cannot_be_written(lake: Lake) -> None:
+def test_calls_are_not_replaced_if_their_changes_cannot_be_written(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
     before = lake.file("calls", DAY.date).read_bytes()
     changes = lake.file("call_changes", DAY.date)

@@ -19,19 +19,21 @@ from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.ingest.calls import PatchedMeanwhile, ingest_calls, store_calls
 from trackdrive_assets.ingest.refetch import FetchedCall, Refetched, fetched_call, newest, refetch_calls
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.identity import LakeRecord, write_record
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets_tests.conftest import NOW
+from trackdrive_assets_tests.support.factories import lake_at
 
 ZONE = ZoneInfo("America/New_York")
 DAY = exact_day(date(2024, 11, 18), ZONE)
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path / "lake")
+def lake(tmp_path: Path) -> ClaimedLake:
+    return lake_at(tmp_path / "lake", "America/New_York")
 
 
 @pytest.fixture
@@ -41,17 +43,17 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
         yield asking
 
 
-def stored(lake: Lake, day: Day = DAY) -> list[dict[str, object]]:
+def stored(lake: ClaimedLake, day: Day = DAY) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = lake.read("calls", CALLS.schema, [day.date]).to_pylist()
     return rows
 
 
-def changes(lake: Lake) -> list[tuple[object, object]]:
+def changes(lake: ClaimedLake) -> list[tuple[object, object]]:
     rows = lake.read("call_changes", CALL_CHANGES.schema, [DAY.date]).to_pylist()
     return [(row["uuid"], row["field"]) for row in rows]
 
 
-def fetch_info(lake: Lake) -> FetchInfo:
+def fetch_info(lake: ClaimedLake) -> FetchInfo:
     with DayFile(lake.file("calls", DAY.date)) as file:
         assert file.fetch_info
         return file.fetch_info
@@ -64,11 +66,15 @@ def changed(sandbox: Sandbox) -> str:
     return uuid
 
 
-def refetched(client: Client, lake: Lake, *uuids: str, exclude: Exclusion = NO_EXCLUSIONS) -> Refetched:
+def refetched(
+    client: Client, lake: ClaimedLake, *uuids: str, exclude: Exclusion = NO_EXCLUSIONS
+) -> Refetched:
     return refetch_calls(client, lake, uuids, ZONE, exclude=exclude)
 
 
-def test_the_call_is_replaced_and_the_others_stay(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_the_call_is_replaced_and_the_others_stay(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
+) -> None:
     ingest_calls(client, lake, DAY)
     before = {row["uuid"]: row for row in stored(lake)}
     uuid = changed(sandbox)
@@ -87,7 +93,7 @@ def test_the_call_is_replaced_and_the_others_stay(sandbox: Sandbox, client: Clie
 
 
 def test_a_new_word_of_a_flag_comes_and_goes_with_single_calls(
-    sandbox: Sandbox, client: Client, lake: Lake
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     uuid = sandbox.add_call(DAY.start, buyer_converted="Converted", mood="calm")
     ingest_calls(client, lake, DAY)
@@ -101,7 +107,7 @@ def test_a_new_word_of_a_flag_comes_and_goes_with_single_calls(
         assert (row["buyer_converted"], row["extra"]) == (flag, extra)
 
 
-def test_the_day_keeps_its_order(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_the_day_keeps_its_order(sandbox: Sandbox, client: Client, lake: ClaimedLake) -> None:
     ingest_calls(client, lake, DAY)
     order = [row["uuid"] for row in stored(lake)]
     refetched(client, lake, changed(sandbox))
@@ -109,7 +115,7 @@ def test_the_day_keeps_its_order(sandbox: Sandbox, client: Client, lake: Lake) -
 
 
 def test_its_changes_are_later_than_the_fetch_of_the_day(
-    sandbox: Sandbox, client: Client, lake: Lake
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     ingest_calls(client, lake, DAY)
     refetched(client, lake, changed(sandbox))
@@ -118,7 +124,7 @@ def test_its_changes_are_later_than_the_fetch_of_the_day(
 
 
 def test_its_changes_are_recorded_once_even_if_the_day_is_fetched_again(
-    sandbox: Sandbox, client: Client, lake: Lake
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     ingest_calls(client, lake, DAY)
     uuid = changed(sandbox)
@@ -128,7 +134,9 @@ def test_its_changes_are_recorded_once_even_if_the_day_is_fetched_again(
     assert changes(lake) == [(uuid, "revenue")]
 
 
-def test_another_call_than_the_requested_one_is_refused(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_another_call_than_the_requested_one_is_refused(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
+) -> None:
     ingest_calls(client, lake, DAY)
     asked, other = (str(row["uuid"]) for row in sandbox.calls(DAY.start, DAY.end)[:2])
     before = lake.file("calls", DAY.date).read_bytes()
@@ -138,7 +146,7 @@ def test_another_call_than_the_requested_one_is_refused(sandbox: Sandbox, client
 
 
 def test_a_uuid_in_capitals_is_the_same_call(
-    sandbox: Sandbox, client: Client, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, client: Client, lake: ClaimedLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest_calls(client, lake, DAY)
     uuid = changed(sandbox)
@@ -148,7 +156,9 @@ def test_a_uuid_in_capitals_is_the_same_call(
     assert changes(lake) == [(uuid, "revenue")]
 
 
-def test_a_call_that_moved_to_another_day_is_refused(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_a_call_that_moved_to_another_day_is_refused(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
+) -> None:
     next_day = exact_day(date(2024, 11, 19), ZONE)
     for day in (DAY, next_day):
         ingest_calls(client, lake, day)
@@ -164,7 +174,7 @@ def test_a_call_that_moved_to_another_day_is_refused(sandbox: Sandbox, client: C
 
 
 def test_a_fetch_of_the_whole_day_meanwhile_is_not_undone(
-    sandbox: Sandbox, client: Client, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, client: Client, lake: ClaimedLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest_calls(client, lake, DAY)
     uuid, late = changed(sandbox), []
@@ -186,7 +196,7 @@ def test_a_fetch_of_the_whole_day_meanwhile_is_not_undone(
 
 
 def test_a_call_that_a_later_fetch_of_the_day_lacks_is_not_added(
-    sandbox: Sandbox, client: Client, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, client: Client, lake: ClaimedLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest_calls(client, lake, DAY)
     uuid = sandbox.add_call(DAY.start)
@@ -204,7 +214,7 @@ def test_a_call_that_a_later_fetch_of_the_day_lacks_is_not_added(
 
 
 def test_a_whole_day_that_began_before_a_refetch_does_not_undo_it(
-    sandbox: Sandbox, client: Client, lake: Lake
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     ingest_calls(client, lake, DAY)
     began = datetime.now(UTC)
@@ -219,7 +229,7 @@ def test_a_whole_day_that_began_before_a_refetch_does_not_undo_it(
 
 
 def test_a_day_that_was_patched_meanwhile_is_fetched_again(
-    sandbox: Sandbox, client: Client, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, client: Client, lake: ClaimedLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest_calls(client, lake, DAY)
     uuid = changed(sandbox)
@@ -238,7 +248,9 @@ def test_a_day_that_was_patched_meanwhile_is_fetched_again(
     assert changes(lake).count((uuid, "revenue")) == 1
 
 
-def test_a_day_with_a_time_in_the_future_is_not_patched(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_a_day_with_a_time_in_the_future_is_not_patched(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
+) -> None:
     future = datetime.now(UTC) + timedelta(days=3000)
     with lake.replace("calls", CALLS.schema, DAY.date, fetched_at=future):
         pass
@@ -246,7 +258,7 @@ def test_a_day_with_a_time_in_the_future_is_not_patched(sandbox: Sandbox, client
     assert "no valid time" in refetched(client, lake, uuid).refused[uuid]
 
 
-def test_the_day_does_not_count_as_fetched_again(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_the_day_does_not_count_as_fetched_again(sandbox: Sandbox, client: Client, lake: ClaimedLake) -> None:
     ingest_calls(client, lake, DAY)
     before = fetch_info(lake)
     refetched(client, lake, changed(sandbox))
@@ -260,7 +272,7 @@ def test_the_day_does_not_count_as_fetched_again(sandbox: Sandbox, client: Clien
 
 
 def test_a_call_that_the_day_lacked_is_added_and_counted(
-    sandbox: Sandbox, client: Client, lake: Lake
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     ingest_calls(client, lake, DAY)
     count = fetch_info(lake).api_count
@@ -271,7 +283,9 @@ def test_a_call_that_the_day_lacked_is_added_and_counted(
     assert [read.written.rows for _, read in done.stored.values()] == [(count or 0) + 1]
 
 
-def test_each_call_goes_into_the_file_of_its_own_day(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_each_call_goes_into_the_file_of_its_own_day(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
+) -> None:
     next_day = exact_day(date(2024, 11, 19), ZONE)
     for day in (DAY, next_day):
         ingest_calls(client, lake, day)
@@ -283,7 +297,7 @@ def test_each_call_goes_into_the_file_of_its_own_day(sandbox: Sandbox, client: C
 
 
 def test_a_column_that_the_response_lacks_keeps_its_value(
-    sandbox: Sandbox, client: Client, lake: Lake
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     uuid = sandbox.add_call(DAY.start, revenue="12.50", payout="5.00", **{"token-state": "CO", "odd_key": 7})
     ingest_calls(client, lake, DAY)
@@ -304,7 +318,9 @@ def test_a_column_that_the_response_lacks_keeps_its_value(
 
 
 @pytest.mark.parametrize("comes", [True, False], ids=["that come", "that do not come"])
-def test_excluded_columns_stay_out(sandbox: Sandbox, client: Client, lake: Lake, *, comes: bool) -> None:
+def test_excluded_columns_stay_out(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake, *, comes: bool
+) -> None:
     uuid = sandbox.add_call(DAY.start, caller_number="+17195550123")
     ingest_calls(client, lake, DAY)
     sandbox.rewrite = lambda row: {
@@ -316,7 +332,7 @@ def test_excluded_columns_stay_out(sandbox: Sandbox, client: Client, lake: Lake,
 
 
 def test_an_unknown_or_malformed_call_is_refused_and_others_are_stored(
-    sandbox: Sandbox, client: Client, lake: Lake
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     ingest_calls(client, lake, DAY)
     good = sandbox.add_call(DAY.start)
@@ -328,7 +344,7 @@ def test_an_unknown_or_malformed_call_is_refused_and_others_are_stored(
 
 
 def test_a_day_that_was_never_fetched_gets_no_file_of_single_calls(
-    sandbox: Sandbox, client: Client, lake: Lake
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     uuid = sandbox.add_call(DAY.start)
     done = refetched(client, lake, uuid)
@@ -336,15 +352,18 @@ def test_a_day_that_was_never_fetched_gets_no_file_of_single_calls(
     assert lake.days("calls") == []
 
 
-def test_a_file_of_another_program_is_not_changed(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_a_file_of_another_program_is_not_changed(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
+) -> None:
     uuid = sandbox.add_call(DAY.start)
     file = lake.file("calls", DAY.date)
     file.parent.mkdir(parents=True)
     pq.write_table(CALLS.schema.empty_table(), file)
+    write_record(lake.root, LakeRecord(lake.claim.identity))
     assert "Materialize calls of 2024-11-18" in refetched(client, lake, uuid).refused[uuid]
 
 
-def test_nothing_is_stored_if_the_api_is_down(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_nothing_is_stored_if_the_api_is_down(sandbox: Sandbox, client: Client, lake: ClaimedLake) -> None:
     uuid = sandbox.add_call(DAY.start)
     ingest_calls(client, lake, DAY)
     before = lake.file("calls", DAY.date).read_bytes()
@@ -354,7 +373,9 @@ def test_nothing_is_stored_if_the_api_is_down(sandbox: Sandbox, client: Client, 
     assert lake.file("calls", DAY.date).read_bytes() == before
 
 
-def test_the_file_still_has_the_columns_of_the_table(sandbox: Sandbox, client: Client, lake: Lake) -> None:
+def test_the_file_still_has_the_columns_of_the_table(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
+) -> None:
     uuid = sandbox.add_call(DAY.start)
     ingest_calls(client, lake, DAY)
     refetched(client, lake, uuid)

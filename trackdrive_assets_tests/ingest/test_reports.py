@@ -20,6 +20,7 @@ from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import REPORTS
 from trackdrive_assets.tables.reports import parse_report
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.http_server import serving
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
@@ -41,12 +42,12 @@ def client_of(*answers: bytes) -> Iterator[Client]:
 
 def test_an_incomplete_report_is_fetched_again(tmp_path: Path) -> None:
     with client_of(ONE_OF_TWO, EMPTY_PAGE, ONE_OF_TWO, THE_OTHER) as client:
-        written = ingest_report(client, Lake(tmp_path), DAY, "buyer_id")
+        written = ingest_report(client, lake_at(tmp_path), DAY, "buyer_id")
     assert written.rows == written.api_count == 2
 
 
 def test_a_report_that_stays_incomplete_fails_and_stores_nothing(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     with (
         client_of(*[ONE_OF_TWO, EMPTY_PAGE] * MAX_ATTEMPTS) as client,
         pytest.raises(IncompleteResponse, match="1 are"),

@@ -16,6 +16,7 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import STATS
+from trackdrive_assets_tests.support.factories import lake_at
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
 
@@ -24,10 +25,11 @@ def test_intervals_that_have_not_begun_are_not_requested(sandbox: Sandbox, tmp_p
     pair = KeyPair(sandbox.public_key, sandbox.private_key)
     with Client(sandbox.base_url, pair, ClientOptions(requests_per_second=0)) as client:
         now = datetime(2024, 3, 12, 7, 30, tzinfo=UTC)
-        ingest_stats(client, Lake(tmp_path), DAY, "status", minutes=360, now=now)
-    spans = {asked.params["created_at_from"] for asked in sandbox.requests}
+        ingest_stats(client, lake_at(tmp_path), DAY, "status", minutes=360, now=now)
+    asked_stats = [asked for asked in sandbox.requests if asked.path.endswith("/stats")]
+    spans = {asked.params["created_at_from"] for asked in asked_stats}
     assert spans == {"2024-03-12 00:00:00 +0000", "2024-03-12 06:00:00 +0000"}
-    assert len(sandbox.requests) == 8
+    assert len(asked_stats) == 8
 
 
 def client_of(sandbox: Sandbox, date_precision: str = "microsecond") -> Client:
@@ -64,7 +66,8 @@ def test_an_account_without_fractions_is_asked_up_to_the_whole_second(
     with client_of(sandbox, "second") as client:
         ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
     assert stored_count(lake) == len(sandbox.calls(DAY.start, DAY.end))
-    assert {asked.params["created_at_to"] for asked in sandbox.requests} == {"2024-03-13 00:00:00 +0000"}
+    asked_stats = [asked for asked in sandbox.requests if asked.path.endswith("/stats")]
+    assert {asked.params["created_at_to"] for asked in asked_stats} == {"2024-03-13 00:00:00 +0000"}
 
 
 def test_statistics_that_come_empty_do_not_replace_the_stored_ones(

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets_tests.support.factories import (
     Row,
     a_call,
     a_deal,
     a_sale,
     dollars,
+    lake_at,
     query,
     view_rows,
     write_day,
@@ -141,8 +141,10 @@ def test_a_hidden_column_makes_no_call_unfinished(tmp_path: Path, column: str) -
     calls = [a_call(uuid="a") | {column: None}, a_call(uuid="b") | {column: None}]
     assert view_rows(tmp_path, "unfinished_calls", calls) == []
     # Each day is judged by itself: the API may send more on another day.
-    write_day(Lake(tmp_path), "calls", [a_call(), a_call(uuid="c") | {column: None}], day=date(2024, 6, 20))
-    assert [row["uuid"] for row in query(Lake(tmp_path), "FROM unfinished_calls")] == ["c"]
+    write_day(
+        lake_at(tmp_path), "calls", [a_call(), a_call(uuid="c") | {column: None}], day=date(2024, 6, 20)
+    )
+    assert [row["uuid"] for row in query(lake_at(tmp_path), "FROM unfinished_calls")] == ["c"]
 
 
 # missed_calls

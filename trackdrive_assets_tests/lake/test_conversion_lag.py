@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets_tests.support.changes import A_SECOND, MIDNIGHT, SIX, a_change, fetched_twice
-from trackdrive_assets_tests.support.factories import Row, a_call, a_sale, dollars, query, write_day
+from trackdrive_assets_tests.support.factories import Row, a_call, a_sale, dollars, lake_at, query, write_day
 
 
 def shares(row: dict[str, Any]) -> list[float | None]:
@@ -18,7 +18,7 @@ def shares(row: dict[str, Any]) -> list[float | None]:
     return [row[f"known_after_{days}_days"] for days in (0, 1, 2, 7, 30)]
 
 
-def lag(lake: Lake, time_zone: str = "UTC") -> dict[int | None, dict[str, Any]]:
+def lag(lake: ClaimedLake, time_zone: str = "UTC") -> dict[int | None, dict[str, Any]]:
     """Return the rows of the view by buyer."""
     return {row["buyer_id"]: row for row in query(lake, "FROM conversion_lag", time_zone=time_zone)}
 
@@ -65,7 +65,7 @@ def test_the_schedules_complete_the_lag_of_a_day_in_30_days(tmp_path: Path) -> N
         (midnight + timedelta(days=20, hours=12), Decimal(40)),
         (midnight + timedelta(days=29, hours=18), Decimal(50)),
     ]
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     changes: list[Row] = []
     before: Decimal | None = None
     for mornings in range(1, 36):

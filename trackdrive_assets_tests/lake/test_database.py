@@ -17,19 +17,22 @@ from trackdrive_assets.lake import database as lake_database
 from trackdrive_assets.lake.database import BuildResult, build_database, connect, read_view
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import View, views
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALLS, COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
+from trackdrive_assets_tests.support.factories import lake_at, set_time_zone
 
 DAY = date(2024, 6, 19)
 
 
-def build(lake: Lake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC") -> BuildResult:
+def build(
+    lake: ClaimedLake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC"
+) -> BuildResult:
     return build_database(
         lake, schemas, time_zone=time_zone, descriptions=DESCRIPTIONS, column_descriptions=COLUMN_DESCRIPTIONS
     )
 
 
-def write(lake: Lake, *uuids: str, day: date = DAY, schema: pa.Schema = CALLS.schema) -> None:
+def write(lake: ClaimedLake, *uuids: str, day: date = DAY, schema: pa.Schema = CALLS.schema) -> None:
     rows = [{"uuid": uuid, "created_at": datetime(2024, 6, 19, tzinfo=UTC)} for uuid in uuids]
     with lake.replace("calls", schema, day) as writer:
         writer.write(pa.RecordBatch.from_pylist(rows, schema=schema))
@@ -44,14 +47,14 @@ def ask(path: Path, question: str) -> list[tuple[Any, ...]]:
 
 
 def test_an_empty_lake_has_all_views_and_columns_without_rows(tmp_path: Path) -> None:
-    built = build(Lake(tmp_path))
+    built = build(lake_at(tmp_path))
     assert {"calls", "reports", "stats", "call_changes", "daily_summary"} <= set(built.views)
     assert [column.name for column in built.views["calls"]] == [*CALLS.schema.names, "date"]
     assert all(ask(built.path, f"FROM {name}") == [] for name in built.views)
 
 
 def test_types_are_the_same_with_and_without_files(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     empty = build(lake).views
     write(lake, "a")
     assert build(lake).views == empty
@@ -63,7 +66,7 @@ def test_types_are_the_same_with_and_without_files(tmp_path: Path) -> None:
 
 
 def test_days_written_after_the_build_are_visible(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, "a")
     built = build(lake)
     write(lake, "b", day=date(2024, 6, 20))
@@ -74,7 +77,7 @@ def test_days_written_after_the_build_are_visible(tmp_path: Path) -> None:
 
 
 def test_unfinished_days_are_not_visible(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, "a")
     built = build(lake)
     with lake.replace("calls", CALLS.schema, DAY) as writer:
@@ -83,7 +86,7 @@ def test_unfinished_days_are_not_visible(tmp_path: Path) -> None:
 
 
 def test_copies_of_a_day_are_not_visible(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, "a")
     day = lake.file("calls", DAY).parent
     shutil.copytree(day, day.with_name("date=2024-06-19 copy"))
@@ -96,26 +99,26 @@ def test_copies_of_a_day_are_not_visible(tmp_path: Path) -> None:
     "folder", ["it's here", "a b", "[x]", "a*b", "{a,b}", 'say "hi"', "per%20cent", "$home ${tally}", "é"]
 )
 def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
-    lake = Lake(tmp_path / folder)
+    lake = lake_at(tmp_path / folder)
     write(lake, "a")
     assert ask(build(lake).path, "SELECT uuid, date FROM calls") == [("a", DAY)]
 
 
 def test_a_folder_name_with_a_wildcard_matches_only_itself(tmp_path: Path) -> None:
     for folder in ("a*", "ab"):
-        write(Lake(tmp_path / folder), folder)
-    assert ask(build(Lake(tmp_path / "a*")).path, "SELECT uuid FROM calls") == [("a*",)]
+        write(lake_at(tmp_path / folder), folder)
+    assert ask(build(lake_at(tmp_path / "a*")).path, "SELECT uuid FROM calls") == [("a*",)]
 
 
 def test_a_category_keeps_its_special_characters(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     with lake.replace("reports", SCHEMAS["reports"], DAY, category="a b/c=d") as writer:
         writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=SCHEMAS["reports"]))
     assert ask(build(lake).path, "SELECT category, group_value, date FROM reports") == [("a b/c=d", "x", DAY)]
 
 
 def test_a_column_that_older_days_lack_is_null(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     older = pa.schema([field for field in CALLS.schema if field.name != "hangup_cause"])
     write(lake, "old", schema=older)
     assert ask(build(lake).path, "SELECT uuid, hangup_cause FROM calls") == [("old", None)]
@@ -128,7 +131,7 @@ def test_a_column_that_older_days_lack_is_null(tmp_path: Path) -> None:
 
 
 def test_a_column_of_another_type_in_older_days_is_cast(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     older = pa.schema([pa.field("sub_id", pa.int64()) if f.name == "sub_id" else f for f in CALLS.schema])
     with lake.replace("calls", older, DAY) as writer:
         writer.write(pa.RecordBatch.from_pylist([{"sub_id": 7}], schema=older))
@@ -136,7 +139,7 @@ def test_a_column_of_another_type_in_older_days_is_cast(tmp_path: Path) -> None:
 
 
 def test_views_and_columns_have_comments(tmp_path: Path) -> None:
-    path = build(Lake(tmp_path)).path
+    path = build(lake_at(tmp_path)).path
     assert ask(path, "SELECT comment FROM duckdb_views() WHERE view_name = 'daily_summary'") == [
         (views()["daily_summary"].description,)
     ]
@@ -154,13 +157,13 @@ def test_views_and_columns_have_comments(tmp_path: Path) -> None:
 
 
 def test_every_column_of_every_view_is_described(tmp_path: Path) -> None:
-    built = build(Lake(tmp_path))
+    built = build(lake_at(tmp_path))
     columns = [(name, column) for name, columns in built.views.items() for column in columns]
     assert not [(name, column) for name, column in columns if not column.description.endswith(".")]
 
 
 def test_every_description_in_the_sql_belongs_to_a_column(tmp_path: Path) -> None:
-    descriptions = described(build(Lake(tmp_path)))
+    descriptions = described(build(lake_at(tmp_path)))
     everywhere = {column for columns in descriptions.values() for column in columns}
     folder = resources.files("trackdrive_assets.lake") / "sql" / "views"
     for file in folder.iterdir():
@@ -192,7 +195,7 @@ def inherited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **sql: str) -> di
         "calls": {"uuid": "Of calls.", "created_at": "The same."},
         "call_changes": {"uuid": "Of changes.", "created_at": "The same."},
     }
-    built = build_database(Lake(tmp_path), SCHEMAS, time_zone="UTC", column_descriptions=descriptions)
+    built = build_database(lake_at(tmp_path), SCHEMAS, time_zone="UTC", column_descriptions=descriptions)
     return {name: described(built)[name] for name in sql}
 
 
@@ -222,7 +225,7 @@ def test_a_comment_does_not_reference_a_table() -> None:
 
 
 def test_a_program_with_the_old_file_open_keeps_it(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     path = build(lake).path
     with duckdb.connect(path) as analyst:
         analyst.execute("CREATE TABLE notes AS SELECT 1 AS note")
@@ -233,7 +236,7 @@ def test_a_program_with_the_old_file_open_keeps_it(tmp_path: Path) -> None:
 
 
 def test_the_write_ahead_log_of_the_old_file_is_dropped(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     path = build(lake).path
     with duckdb.connect(path) as analyst:
         analyst.execute("PRAGMA disable_checkpoint_on_shutdown")
@@ -246,7 +249,7 @@ def test_the_write_ahead_log_of_the_old_file_is_dropped(tmp_path: Path) -> None:
 
 
 def test_a_build_leaves_no_other_file(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     (tmp_path / ".trackdrive.duckdb.dead.tmp").mkdir()
     build(lake)
     build(lake)
@@ -256,7 +259,7 @@ def test_a_build_leaves_no_other_file(tmp_path: Path) -> None:
 def test_the_error_lists_every_broken_view_and_the_file_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     before = build(lake).path.read_bytes()
     sql = {"first": "FROM calls SELECT gone", "whole": "FROM calls SELECT uuid", "second": "SELEC 1"}
     monkeypatch.setattr(
@@ -274,11 +277,11 @@ def test_the_error_lists_every_broken_view_and_the_file_stays(
 def test_the_error_names_the_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file where a folder should be")
     with pytest.raises(LakeError, match=r"trackdrive\.duckdb"):
-        build(Lake(tmp_path / "lake"))
+        build(lake_at(tmp_path / "lake"))
 
 
 def test_the_file_has_the_format_of_duckdb_1_0(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     path = build(lake).path
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{tmp_path / 'oldest.duckdb'}' AS oldest (STORAGE_VERSION 'v1.0.0')")
@@ -305,21 +308,23 @@ def test_views_come_after_the_views_that_they_read() -> None:
 
 
 def test_a_build_shows_a_changed_time_zone(tmp_path: Path) -> None:
-    write(Lake(tmp_path), "a")
+    lake = lake_at(tmp_path)
+    write(lake, "a")
     for time_zone, hour in (("UTC", 0), ("America/New_York", 20)):
-        path = build(Lake(tmp_path), time_zone=time_zone).path
+        set_time_zone(lake, time_zone)
+        path = build(lake, time_zone=time_zone).path
         assert ask(path, "SELECT hour FROM hourly_volume WHERE calls > 0") == [(hour,)]
 
 
 def test_a_build_shows_the_first_day_of_a_table(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     build(lake)
     write(lake, "a")
     assert ask(build(lake).path, "SELECT uuid FROM calls") == [("a",)]
 
 
 def test_a_build_shows_a_new_category(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     for category in ("buyer_id", "offer_id"):
         with lake.replace("reports", SCHEMAS["reports"], DAY, category=category):
             pass
@@ -328,7 +333,7 @@ def test_a_build_shows_a_new_category(tmp_path: Path) -> None:
 
 
 def test_a_build_reads_later_days_that_lack_a_column(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     older = pa.schema([field for field in CALLS.schema if field.name != "hangup_cause"])
     write(lake, "new")
     build(lake)
@@ -338,7 +343,7 @@ def test_a_build_reads_later_days_that_lack_a_column(tmp_path: Path) -> None:
 
 
 def test_files_of_other_programs_are_opened_only_when_needed(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     file = lake.file("calls", DAY)
     file.parent.mkdir(parents=True)
     rows = pa.Table.from_pylist([{"uuid": "a"}], schema=CALLS.schema)
@@ -354,9 +359,9 @@ def test_files_of_other_programs_are_opened_only_when_needed(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("damage", ["", "not a database"])
 def test_a_build_replaces_a_damaged_file(tmp_path: Path, damage: str) -> None:
-    path = build(Lake(tmp_path)).path
+    path = build(lake_at(tmp_path)).path
     path.write_text(damage)
-    build(Lake(tmp_path))
+    build(lake_at(tmp_path))
     assert ask(path, "FROM calls") == []
 
 
@@ -364,7 +369,7 @@ def test_a_build_replaces_tables_and_views_of_other_programs(tmp_path: Path) -> 
     with duckdb.connect(tmp_path / "trackdrive.duckdb") as other:
         other.execute("CREATE VIEW calls AS SELECT 1 AS uuid")
         other.execute("CREATE TABLE notes AS SELECT 1 AS note")
-    path = build(Lake(tmp_path)).path
+    path = build(lake_at(tmp_path)).path
     assert ask(path, "SELECT count(*) FROM duckdb_tables()") == [(0,)]
     assert ask(path, "FROM calls") == []
 
@@ -373,7 +378,7 @@ def test_a_build_replaces_tables_and_views_of_other_programs(tmp_path: Path) -> 
 
 
 def test_connect_reads_current_files_and_changes_nothing(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     path = build(lake).path
     before = path.read_bytes()
     write(lake, "a")
@@ -381,19 +386,19 @@ def test_connect_reads_current_files_and_changes_nothing(tmp_path: Path) -> None
         assert connection.execute("SELECT calls FROM daily_summary").fetchall() == [(1,)]
         connection.execute("CREATE TABLE notes AS SELECT 1 AS note")
     assert path.read_bytes() == before
-    assert {file.name for file in tmp_path.iterdir()} == {"trackdrive.duckdb", "calls"}
+    assert {file.name for file in tmp_path.iterdir()} == {"trackdrive.duckdb", "calls", "lake.json"}
 
 
 def test_connect_has_the_views_of_the_file_and_needs_no_file(tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "unwritten")
+    lake = lake_at(tmp_path / "unwritten")
     with connect(lake, SCHEMAS, time_zone="UTC") as connection:
         names = {row[0] for row in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()}
     assert not lake.root.exists()
-    assert build(Lake(tmp_path)).views.keys() <= names
+    assert build(lake_at(tmp_path)).views.keys() <= names
 
 
 def test_connect_opens_only_the_selected_days(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     for day in (18, 19, 20):
         write(lake, str(day), day=date(2024, 6, day))
     lake.file("calls", date(2024, 6, 18)).write_bytes(b"not a Parquet file")
@@ -413,19 +418,19 @@ def test_connect_names_broken_views(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         lake_database, "views", lambda: {"wrong": View("wrong", "", "FROM calls SELECT wrong")}
     )
-    with pytest.raises(LakeError, match="wrong: "), connect(Lake(tmp_path), SCHEMAS, time_zone="UTC"):
+    with pytest.raises(LakeError, match="wrong: "), connect(lake_at(tmp_path), SCHEMAS, time_zone="UTC"):
         pass
 
 
 def test_a_view_is_read_while_the_process_has_the_file_open(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     path = build(lake).path
     with duckdb.connect(str(path), read_only=True):
         assert read_view(lake, "daily_summary").num_rows == 0
 
 
 def test_a_missing_view_is_an_error_with_advice(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     build(lake)
     with pytest.raises(LakeError, match="Materialize views/weekly_summary first"):
         read_view(lake, "weekly_summary")

@@ -10,14 +10,14 @@ import pytest
 from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import SCHEMAS
-from trackdrive_assets_tests.support.factories import DAY, a_call, query, write_day
+from trackdrive_assets_tests.support.factories import DAY, a_call, lake_at, query, write_day
 
 EVENING = datetime(2024, 6, 19, 22, tzinfo=UTC)
 NEXT_WEEK = datetime(2024, 6, 26, 3, 0, 0, 5, tzinfo=UTC)
 
 
 def test_each_day_of_each_table_is_a_row(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     with lake.replace("calls", SCHEMAS["calls"], DAY, fetched_at=EVENING) as writer:
         writer.api_count = 2
         writer.write(pa.RecordBatch.from_pylist([a_call(), a_call()], schema=SCHEMAS["calls"]))
@@ -33,7 +33,7 @@ def test_each_day_of_each_table_is_a_row(tmp_path: Path) -> None:
 
 
 def test_a_day_that_is_fetched_again_keeps_its_first_time(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     for fetched_at in (EVENING, NEXT_WEEK):
         write_day(lake, "calls", [], fetched_at=fetched_at)
     (row,) = query(lake, "FROM fetch_log")
@@ -41,7 +41,7 @@ def test_a_day_that_is_fetched_again_keeps_its_first_time(tmp_path: Path) -> Non
 
 
 def test_a_file_of_another_program_has_no_time(tmp_path: Path) -> None:
-    file = Lake(tmp_path).file("calls", DAY)
+    file = lake_at(tmp_path).file("calls", DAY)
     file.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist([a_call()], SCHEMAS["calls"]), file)
     (row,) = query(Lake(tmp_path), "FROM fetch_log")
@@ -50,7 +50,7 @@ def test_a_file_of_another_program_has_no_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["it's here", "a b", "[x]", "a*b", "{a,b}", "$home ${tally}", "date", "é"])
 def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
-    lake = Lake(tmp_path / folder)
+    lake = lake_at(tmp_path / folder)
     write_day(lake, "reports", [], category="a b/c=d'é")
     (row,) = query(lake, "FROM fetch_log")
     assert (row["grouped_by"], row["date"]) == ("a b/c=d'é", DAY)
@@ -58,12 +58,12 @@ def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
 
 def test_a_folder_name_with_a_wildcard_matches_only_itself(tmp_path: Path) -> None:
     for folder, fetched_at in (("a*", EVENING), ("ab", NEXT_WEEK)):
-        write_day(Lake(tmp_path / folder), "calls", [], fetched_at=fetched_at)
-    assert [row["fetched_at"] for row in query(Lake(tmp_path / "a*"), "FROM fetch_log")] == [EVENING]
+        write_day(lake_at(tmp_path / folder), "calls", [], fetched_at=fetched_at)
+    assert [row["fetched_at"] for row in query(lake_at(tmp_path / "a*"), "FROM fetch_log")] == [EVENING]
 
 
 def test_a_query_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write_day(lake, "calls", [])
     for category in ("buyer_id", "offer_id"):
         write_day(lake, "reports", [], category=category)

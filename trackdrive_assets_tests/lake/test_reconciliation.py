@@ -18,11 +18,19 @@ from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.ingest.reports import ingest_report
 from trackdrive_assets.ingest.stats import ingest_stats
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, dollars, query, write_day
+from trackdrive_assets_tests.support.factories import (
+    DAY,
+    Row,
+    a_call,
+    a_sale,
+    dollars,
+    lake_at,
+    query,
+    write_day,
+)
 
 AFTERWARDS = datetime(2024, 6, 21, 3, tzinfo=UTC)
 """A time after the end of `DAY`."""
@@ -73,7 +81,7 @@ def reconciled(
     time_zone: str = "UTC",
 ) -> list[dict[str, Any]]:
     """Store calls, reports and statistics, and return the rows of the view about these sources."""
-    lake = Lake(folder)
+    lake = lake_at(folder)
     write_day(lake, "calls", calls, fetched_at=calls_fetched_at)
     for category, rows in (reports or {}).items():
         write_day(lake, "reports", rows, fetched_at=api_fetched_at, category=category)
@@ -170,7 +178,7 @@ def test_an_empty_day_of_one_side_has_zeros(tmp_path: Path) -> None:
 
 def test_a_day_can_be_selected_by_its_date(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], BUYERS)
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write_day(lake, "calls", [SALE], day=date(2024, 6, 20))
     for day, verdict in (("2024-06-19", "match"), ("2024-06-20", "unreadable")):
         question = f"FROM reconciliation WHERE date = '{day}' AND source = 'reports/buyer_id'"
@@ -250,7 +258,7 @@ def test_an_unfinished_day_is_not_comparable(tmp_path: Path) -> None:
 
 def test_files_without_a_fetch_time_are_not_comparable(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], WRONG)
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     pq.write_table(pa.Table.from_pylist([SALE], CALLS.schema), lake.file("calls", DAY))
     rows = query(lake, "FROM reconciliation WHERE source = 'reports/buyer_id'")
     assert verdicts(rows)["1", "revenue"] == "not_comparable"
@@ -274,7 +282,7 @@ def test_every_verdict_but_a_match_has_a_reason(tmp_path: Path) -> None:
 
 
 def test_a_source_without_a_file_has_a_row_for_each_figure(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write_day(lake, "calls", [SALE], fetched_at=AFTERWARDS)
     rows = query(lake, "FROM reconciliation")
     assert {(row["source"], row["figure"]) for row in rows} == {
@@ -292,7 +300,7 @@ def test_a_source_without_a_file_has_a_row_for_each_figure(tmp_path: Path) -> No
 
 
 def test_days_without_calls_are_not_compared(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write_day(lake, "reports", BUYERS["buyer_id"], category="buyer_id")
     assert query(lake, "FROM reconciliation") == []
 
@@ -347,7 +355,7 @@ def test_a_day_without_buyers_matches(tmp_path: Path) -> None:
 
 def test_the_time_zone_of_the_session_changes_nothing(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], WRONG, calls_fetched_at=datetime(2024, 6, 20, 0, 30, tzinfo=UTC))
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     question = "FROM reconciliation WHERE figure = 'revenue'"
     assert query(lake, question, setting="SET TimeZone = 'Asia/Tokyo'") == query(lake, question)
 
@@ -375,7 +383,7 @@ def sandbox_rows(
     folder: Path, api_version: Literal["current", "legacy"], partition: str
 ) -> list[dict[str, Any]]:
     """Ingest a day of the sandbox in New York, and return the rows of the view."""
-    lake, day = Lake(folder), exact_day(date.fromisoformat(partition), ZoneInfo("America/New_York"))
+    lake, day = lake_at(folder), exact_day(date.fromisoformat(partition), ZoneInfo("America/New_York"))
     with (
         Sandbox(
             seed=7, calls_per_day=40, first_day=date(2024, 11, 1), now=lambda: NOW, api_version=api_version

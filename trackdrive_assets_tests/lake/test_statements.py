@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets_tests.support.changes import A_SECOND, a_change, fetched_twice
 from trackdrive_assets_tests.support.factories import (
     DAY,
@@ -16,6 +16,7 @@ from trackdrive_assets_tests.support.factories import (
     a_deal,
     a_sale,
     dollars,
+    lake_at,
     query,
     write_day,
 )
@@ -24,9 +25,9 @@ DAYS = [date(2024, 2, day) for day in (1, 15, 16, 29)] + [date(2024, 3, 1)]
 """The first and last days of both halves of a February in a leap year, and the next day."""
 
 
-def half_months(folder: Path, *, fetched_after: timedelta = timedelta(days=1)) -> Lake:
+def half_months(folder: Path, *, fetched_after: timedelta = timedelta(days=1)) -> ClaimedLake:
     """Store `DAYS`, each with one sale more than the day before, fetched some time after the day began."""
-    lake = Lake(folder)
+    lake = lake_at(folder)
     for sales, day in enumerate(DAYS, 1):
         midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
         write_day(

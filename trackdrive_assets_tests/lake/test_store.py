@@ -23,8 +23,9 @@ from trackdrive_assets.lake.day_writer import WriteResult, check_complete
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.spool import Span, group_overlapping
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALLS, TABLES
+from trackdrive_assets_tests.support.factories import lake_at
 
 DAY = date(2024, 6, 19)
 SCHEMA = CALLS.schema.empty_table().select(["created_at", "uuid"]).schema
@@ -42,33 +43,34 @@ def page(*minutes: int) -> pa.RecordBatch:
     )
 
 
-def write(lake: Lake, *pages: pa.RecordBatch, day: date = DAY) -> WriteResult:
+def write(lake: ClaimedLake, *pages: pa.RecordBatch, day: date = DAY) -> WriteResult:
     with lake.replace("calls", SCHEMA, day, sort_by="created_at") as writer:
         for batch in pages:
             writer.write(batch)
     return writer.result
 
 
-def write_and_fail(lake: Lake) -> None:
+def write_and_fail(lake: ClaimedLake) -> None:
     with lake.replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
         writer.write(page(2))
         raise ZeroDivisionError
 
 
-def uuids(lake: Lake, *days: date) -> list[str | None]:
+def uuids(lake: ClaimedLake, *days: date) -> list[str | None]:
     found: list[str | None] = lake.read("calls", SCHEMA, days or [DAY])["uuid"].to_pylist()
     return found
 
 
 def everything_in(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    files = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    return sorted(file for file in files if file != "lake.json")
 
 
 # Paths
 
 
 def test_days_have_the_documented_paths(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     paths = [
         lake.file("calls", DAY),
         lake.file("reports", DAY, category="buyer_id"),
@@ -82,8 +84,8 @@ def test_days_have_the_documented_paths(tmp_path: Path) -> None:
 
 
 def test_a_category_stays_in_its_folder(tmp_path: Path) -> None:
-    path = Lake(tmp_path).file("reports", DAY, category="../../etc/a=b c")
-    assert path.parent.parent == tmp_path / "reports" / "category=..%2F..%2Fetc%2Fa%3Db%20c"
+    path = lake_at(tmp_path).file("reports", DAY, category="../../etc/a=b c")
+    assert path.parent.parent == tmp_path / "reports" / "category=%2E%2E%2F%2E%2E%2Fetc%2Fa%3Db%20c"
 
 
 def test_hive_keys_are_those_of_the_tables() -> None:
@@ -94,24 +96,24 @@ def test_hive_keys_are_those_of_the_tables() -> None:
 
 def test_an_unknown_table_or_hive_key_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no table 'cals'\. Its tables are calls"):
-        Lake(tmp_path).file("cals", DAY)
+        lake_at(tmp_path).file("cals", DAY)
     with pytest.raises(ValueError, match="The hive keys of reports are"):
-        Lake(tmp_path).file("reports", DAY)
+        lake_at(tmp_path).file("reports", DAY)
 
 
 @pytest.mark.parametrize("root", ["s3://bucket/lake", "gs://bucket"])
 def test_an_object_store_is_refused_with_the_setting(root: str) -> None:
     with pytest.raises(LakeError, match="TRACKDRIVE_LAKE"):
-        Lake(root)
+        lake_at(root)
 
 
 def test_a_root_with_a_hive_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="without 'date=2024'"):
-        Lake(tmp_path / "date=2024" / "lake")
+        lake_at(tmp_path / "date=2024" / "lake")
 
 
 def test_days_are_existing_dates_with_a_file(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     assert lake.days("calls") == []
     for day in (date(2024, 6, 21), date(2024, 6, 19)):
         write(lake, page(1), day=day)
@@ -125,7 +127,7 @@ def test_days_are_existing_dates_with_a_file(tmp_path: Path) -> None:
 
 
 def test_pages_in_descending_order_are_stored_ascending(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     written = write(lake, page(9, 8, 7), page(6, 5), page(4, 3, 2))
     assert uuids(lake) == [f"call-{n}" for n in range(2, 10)]
     assert (written.rows, written.path) == (8, lake.file("calls", DAY))
@@ -133,7 +135,7 @@ def test_pages_in_descending_order_are_stored_ascending(tmp_path: Path) -> None:
 
 
 def test_pages_that_overlap_are_merged(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(9, 5), page(7, 3), page(4, 1), page(20))
     assert uuids(lake) == [f"call-{n}" for n in (1, 3, 4, 5, 7, 9, 20)]
 
@@ -141,13 +143,13 @@ def test_pages_that_overlap_are_merged(tmp_path: Path) -> None:
 @given(st.lists(st.lists(st.integers(0, 1000), max_size=4), max_size=8))
 def test_any_order_of_pages_becomes_sorted(pages: list[list[int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        lake = Lake(folder)
+        lake = lake_at(folder)
         write(lake, *(page(*minutes) for minutes in pages))
         assert uuids(lake) == [f"call-{n}" for n in sorted(n for minutes in pages for n in minutes)]
 
 
 def test_without_sort_by_rows_keep_their_order(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     with lake.replace("calls", SCHEMA, DAY) as writer:
         writer.write(page(3, 1))
         writer.write(page(2))
@@ -155,14 +157,14 @@ def test_without_sort_by_rows_keep_their_order(tmp_path: Path) -> None:
 
 
 def test_an_empty_day_has_all_columns_and_no_rows(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page())
     with pq.ParquetFile(lake.file("calls", DAY)) as file:
         assert (file.metadata.num_rows, file.schema_arrow) == (0, SCHEMA)
 
 
 def test_a_day_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(1, 2, 3))
     write(lake, page(4))
     assert uuids(lake) == ["call-4"]
@@ -170,7 +172,7 @@ def test_a_day_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_small_pages_share_a_row_group_with_statistics(tmp_path: Path) -> None:
-    written = write(Lake(tmp_path), *(page(n) for n in range(20)))
+    written = write(lake_at(tmp_path), *(page(n) for n in range(20)))
     with pq.ParquetFile(written.path) as file:
         assert file.num_row_groups == 1
         column = file.metadata.row_group(0).column(0)
@@ -180,7 +182,7 @@ def test_small_pages_share_a_row_group_with_statistics(tmp_path: Path) -> None:
 
 
 def test_the_current_file_is_read_and_replaced_under_one_lock(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(1))
     folder = os.open(lake.file("calls", DAY).parent, os.O_RDONLY)
     with lake.stage("calls", SCHEMA, DAY) as writer:
@@ -200,7 +202,7 @@ def test_the_current_file_is_read_and_replaced_under_one_lock(tmp_path: Path) ->
 
 
 def test_a_staged_day_without_a_commit_changes_nothing(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(1))
     with lake.stage("calls", SCHEMA, DAY) as writer:
         writer.write(page(2))
@@ -212,7 +214,7 @@ def test_a_staged_day_without_a_commit_changes_nothing(tmp_path: Path) -> None:
 def test_the_result_of_an_older_fetch_is_dropped(
     tmp_path: Path, table: str, hive: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     for minute, rows in ((5, page(5)), (4, page(4))):
         began = datetime(2024, 6, 20, 0, minute, tzinfo=UTC)
         with lake.replace(table, SCHEMA, DAY, fetched_at=began, **hive) as writer:
@@ -225,7 +227,7 @@ def test_the_result_of_an_older_fetch_is_dropped(
 def test_a_time_in_the_future_is_ignored_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     for began in (datetime.now(UTC) + timedelta(days=3000), datetime.now(UTC)):
         with lake.replace("calls", SCHEMA, DAY, fetched_at=began) as writer:
             writer.write(page(began.year % 7))
@@ -237,7 +239,7 @@ def test_a_time_in_the_future_is_ignored_with_a_warning(
 
 
 def test_an_error_keeps_the_old_day_and_removes_temporary_files(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(1))
     with pytest.raises(ZeroDivisionError):
         write_and_fail(lake)
@@ -247,39 +249,39 @@ def test_an_error_keeps_the_old_day_and_removes_temporary_files(tmp_path: Path) 
 
 def test_an_error_on_a_new_day_removes_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
-        write_and_fail(Lake(tmp_path))
+        write_and_fail(lake_at(tmp_path))
     assert list((tmp_path / "calls").iterdir()) == []
 
 
 def test_errors_of_the_caller_are_not_translated(tmp_path: Path) -> None:
-    with pytest.raises(ConnectionError), Lake(tmp_path).replace("calls", SCHEMA, DAY):
+    with pytest.raises(ConnectionError), lake_at(tmp_path).replace("calls", SCHEMA, DAY):
         raise ConnectionError
 
 
 def test_a_batch_of_another_schema_is_refused(tmp_path: Path) -> None:
     other = pa.RecordBatch.from_pydict({"uuid": ["a"]})
     with pytest.raises(ValueError, match="The batch has the columns"):
-        write(Lake(tmp_path), other)
+        write(lake_at(tmp_path), other)
 
 
 def test_a_row_without_a_sorting_value_is_refused(tmp_path: Path) -> None:
     nameless = pa.RecordBatch.from_pylist([{"uuid": "a"}], schema=SCHEMA)
     with pytest.raises(ValueError, match="sorted by created_at, but 1 rows have no value"):
-        write(Lake(tmp_path), nameless)
+        write(lake_at(tmp_path), nameless)
 
 
 @pytest.mark.parametrize(("rows", "schema"), [(2, SCHEMA), (1, CALLS.schema)])
 def test_an_incomplete_file_is_an_error(tmp_path: Path, rows: int, schema: pa.Schema) -> None:
-    written = write(Lake(tmp_path), page(1))
+    written = write(lake_at(tmp_path), page(1))
     with DayFile(written.path) as file, pytest.raises(LakeError, match="should have"):
         check_complete(file, schema, rows)
 
 
 KILLED_WHILE_WRITING = """
 import os, signal, sys
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA, page
-with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
+with lake_at(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
     writer.write(page(2))
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -287,11 +289,11 @@ with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as wr
 ON_A_FULL_DISK = """
 import resource, sys
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA, page
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
-    with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
+    with lake_at(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
         for first in range(0, 1000, 50):
             writer.write(page(*range(first, first + 50)))
 except LakeError as error:
@@ -306,7 +308,7 @@ def run(program: str, root: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_after_a_kill_the_old_day_stays_and_the_next_writer_cleans_up(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(1))
     assert run(KILLED_WHILE_WRITING, tmp_path).returncode == -signal.SIGKILL
     assert uuids(lake) == ["call-1"]
@@ -316,7 +318,7 @@ def test_after_a_kill_the_old_day_stays_and_the_next_writer_cleans_up(tmp_path: 
 
 
 def test_a_full_disk_keeps_the_old_day_and_names_the_file(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(1))
     done = run(ON_A_FULL_DISK, tmp_path)
     assert "calls.parquet" in done.stdout, done.stderr
@@ -328,17 +330,17 @@ def test_a_full_disk_keeps_the_old_day_and_names_the_file(tmp_path: Path) -> Non
 def test_the_error_names_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "calls").write_text("a file where a folder should be")
     with pytest.raises(LakeError, match="Can't write"):
-        write(Lake(tmp_path), page(1))
+        write(lake_at(tmp_path), page(1))
 
 
 TWO_DAYS_OF_MANY_PAGES = """
 import resource, sys
 import pyarrow as pa
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA
 
 def peak_after(pages):
-    with Lake(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
+    with lake_at(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
         for number in range(pages, 0, -1):
             times = pa.array(range(number * 500, number * 500 + 500)).cast(SCHEMA.field(0).type)
             texts = pa.array([f"{number:01000d}"] * 500)
@@ -359,7 +361,7 @@ def test_memory_does_not_grow_with_the_number_of_pages(tmp_path: Path) -> None:
 
 
 def test_days_are_read_in_the_given_order(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     tomorrow = DAY + timedelta(days=1)
     write(lake, page(1))
     write(lake, page(2), day=tomorrow)
@@ -367,26 +369,26 @@ def test_days_are_read_in_the_given_order(tmp_path: Path) -> None:
 
 
 def test_only_the_given_columns_are_read(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(1))
     assert lake.read("calls", SCHEMA, [DAY], columns=["uuid"]).column_names == ["uuid"]
 
 
 def test_a_column_that_an_older_day_lacks_is_null(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+    lake = lake_at(tmp_path)
     write(lake, page(1))
     newer = SCHEMA.append(pa.field("mood", pa.string()))
     assert lake.read("calls", newer, [DAY])["mood"].to_pylist() == [None]
 
 
 def test_reading_no_days_returns_no_rows(tmp_path: Path) -> None:
-    assert Lake(tmp_path).read("calls", SCHEMA, []).schema == SCHEMA
+    assert lake_at(tmp_path).read("calls", SCHEMA, []).schema == SCHEMA
 
 
 def test_the_error_names_days_without_a_file(tmp_path: Path) -> None:
     days = [DAY + timedelta(days=n) for n in range(8)]
     with pytest.raises(LakeError, match=r"8 of the 8 requested days: 2024-06-19, .* …\. Materialize .*calls"):
-        Lake(tmp_path).read("calls", SCHEMA, days)
+        lake_at(tmp_path).read("calls", SCHEMA, days)
 
 
 # Spans of batches

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.support.factories import (
     DAY,
@@ -17,6 +16,7 @@ from trackdrive_assets_tests.support.factories import (
     a_deal,
     a_sale,
     dollars,
+    lake_at,
     query,
     view_rows,
 )
@@ -279,7 +279,7 @@ def many_calls() -> list[Row]:
 def test_the_groups_of_a_day_add_up_to_the_day(tmp_path: Path, view: str) -> None:
     summed = ("calls", "connected", "converted", "revenue", "payout", "cost", "repeat_calls", "no_buyer")
     (day,) = view_rows(tmp_path, "daily_summary", many_calls())
-    rows = query(Lake(tmp_path), f"FROM {view}")
+    rows = query(lake_at(tmp_path), f"FROM {view}")
     assert len(rows) > (view != "hourly_volume")
     assert {name: sum(row[name] for row in rows) for name in summed} == {name: day[name] for name in summed}
 
@@ -290,12 +290,12 @@ def test_the_groups_are_those_that_python_counts(tmp_path: Path) -> None:
     rows = view_rows(tmp_path, "state_performance", calls)
     assert {row["state"]: row["calls"] for row in rows} == states
     lost = [call["uuid"] for call in calls if call["answered_duration"] == 0]
-    rows = query(Lake(tmp_path), "FROM missed_calls")
+    rows = query(lake_at(tmp_path), "FROM missed_calls")
     assert sorted(row["uuid"] for row in rows) == sorted(map(str, lost))
-    (day,) = query(Lake(tmp_path), "FROM daily_summary")
+    (day,) = query(lake_at(tmp_path), "FROM daily_summary")
     assert sum(row["reason"] == "no_buyer" for row in rows) == day["no_buyer"]
     revenue: dict[object, Decimal] = defaultdict(Decimal)
     for call in calls:
         revenue[call["caller_number"], call["buyer_id"]] += call.get("revenue") or 0  # type: ignore[operator]
-    rows = query(Lake(tmp_path), "FROM repeat_callers")
+    rows = query(lake_at(tmp_path), "FROM repeat_callers")
     assert {(row["caller_number"], row["buyer_id"]): row["revenue"] for row in rows} == revenue

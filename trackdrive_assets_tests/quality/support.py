@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.quality.check import CheckResult
 from trackdrive_assets.quality.checks import checks, run_checks
 from trackdrive_assets.settings import Settings
@@ -21,7 +21,7 @@ CALL_CHECKS = sorted(checks().keys() - {"yesterday_loaded"})
 """Every check except `yesterday_loaded`, which depends on the clock."""
 
 
-def run(lake: Lake, name: str, *days: date, settings: Settings = SETTINGS) -> CheckResult:
+def run(lake: ClaimedLake, name: str, *days: date, settings: Settings = SETTINGS) -> CheckResult:
     """Run a check on `DAY`, or on other days."""
     ((_, result),) = run_checks([name], lake, settings, days or [DAY])
     assert all(checks()[name].message(code) for code in codes(result))
@@ -66,7 +66,7 @@ def a_sale(number: int, revenue: str | None, payout: str | None, **fields: objec
 
 
 def write_calls(
-    lake: Lake,
+    lake: ClaimedLake,
     calls: Sequence[Mapping[str, object]],
     *,
     day: date = DAY,

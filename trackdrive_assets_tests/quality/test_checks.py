@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.quality.checks import run_checks
 from trackdrive_assets_tests.quality.support import (
     CALL_CHECKS,
@@ -18,13 +18,13 @@ from trackdrive_assets_tests.quality.support import (
 )
 
 
-def test_a_day_without_a_file_violates_every_check(lake: Lake) -> None:
+def test_a_day_without_a_file_violates_every_check(lake: ClaimedLake) -> None:
     for _, result in run_checks(CALL_CHECKS, lake, SETTINGS, [DAY]):
         assert not result.passed
         assert shown(result, "date", "violation") == [(DAY, "file_missing")]
 
 
-def test_an_unreadable_file_violates_every_check(lake: Lake) -> None:
+def test_an_unreadable_file_violates_every_check(lake: ClaimedLake) -> None:
     write_calls(lake, [a_call()])
     lake.file("calls", DAY).write_bytes(b"no Parquet")
     for _, result in run_checks(CALL_CHECKS, lake, SETTINGS, [DAY]):
@@ -33,7 +33,7 @@ def test_an_unreadable_file_violates_every_check(lake: Lake) -> None:
         assert str(lake.file("calls", DAY)) in result.rows["error"][0].as_py()
 
 
-def test_a_damaged_file_of_an_earlier_week_does_not_violate_this_day(lake: Lake) -> None:
+def test_a_damaged_file_of_an_earlier_week_does_not_violate_this_day(lake: ClaimedLake) -> None:
     write_calls(lake, [a_call()])
     write_calls(lake, [a_call()], day=DAY - timedelta(days=7))
     lake.file("calls", DAY - timedelta(days=7)).write_bytes(b"no Parquet")
@@ -41,7 +41,7 @@ def test_a_damaged_file_of_an_earlier_week_does_not_violate_this_day(lake: Lake)
     assert run(lake, "uuid_unique").passed
 
 
-def test_a_file_with_a_damaged_middle_is_unreadable(lake: Lake) -> None:
+def test_a_file_with_a_damaged_middle_is_unreadable(lake: ClaimedLake) -> None:
     write_calls(lake, [a_call(number) for number in range(500)])
     file = lake.file("calls", DAY)
     whole = file.read_bytes()
@@ -49,7 +49,7 @@ def test_a_file_with_a_damaged_middle_is_unreadable(lake: Lake) -> None:
     assert codes(run(lake, "uuid_unique")) == ["file_unreadable"]
 
 
-def test_only_the_given_days_are_checked(lake: Lake) -> None:
+def test_only_the_given_days_are_checked(lake: ClaimedLake) -> None:
     for number in range(3):
         day = DAY + timedelta(days=number)
         write_calls(lake, [a_call(number, created_at=NOON, total_duration=-1.0)], day=day)
@@ -59,12 +59,12 @@ def test_only_the_given_days_are_checked(lake: Lake) -> None:
     assert (violation.row_count, violation.days) == (2, [DAY, DAY + timedelta(days=1)])
 
 
-def test_checks_of_no_days_pass(lake: Lake) -> None:
+def test_checks_of_no_days_pass(lake: ClaimedLake) -> None:
     for _, result in run_checks(CALL_CHECKS, lake, SETTINGS, []):
         assert result.passed
 
 
-def test_no_violation_shows_a_name_or_a_phone_number(lake: Lake) -> None:
+def test_no_violation_shows_a_name_or_a_phone_number(lake: ClaimedLake) -> None:
     wrong = a_sale(1, "0", "0") | {
         "created_at": NOON + timedelta(days=2),
         "caller_number": "+17195550100",

@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.quality.file_checks import last_due
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.quality.support import a_call, codes, run, shown, write_calls
 
 
-def test_a_file_of_an_older_version_has_other_columns(lake: Lake) -> None:
+def test_a_file_of_an_older_version_has_other_columns(lake: ClaimedLake) -> None:
     older = CALLS.schema.remove(CALLS.schema.get_field_index("hangup_cause"))
     older = older.set(older.get_field_index("revenue"), pa.field("revenue", pa.float64()))
     write_calls(lake, [a_call()], schema=older.append(pa.field("gone", pa.string())))
@@ -25,7 +25,7 @@ def test_a_file_of_an_older_version_has_other_columns(lake: Lake) -> None:
     ]
 
 
-def test_a_file_of_this_version_matches_the_schema(lake: Lake) -> None:
+def test_a_file_of_this_version_matches_the_schema(lake: ClaimedLake) -> None:
     write_calls(lake, [a_call(tokens=[("state", "CO")])])
     assert run(lake, "schema_matches").violations == []
 
@@ -39,32 +39,32 @@ def test_a_day_is_due_at_six_on_the_next_morning(hour_of_the_20th: float, day: d
     assert last_due(midnight + timedelta(hours=hour_of_the_20th)) == day
 
 
-def store_recent_days(lake: Lake, *, fetched_after: timedelta) -> None:
+def store_recent_days(lake: ClaimedLake, *, fetched_after: timedelta) -> None:
     """Store the days that may be due on this machine's clock. New York's time is 5 hours behind UTC."""
     today = datetime.now(UTC).replace(hour=5, minute=0, second=0, microsecond=0)
     for start in (today - timedelta(days=before) for before in range(4)):
         write_calls(lake, [], day=start.date(), fetched_at=start + fetched_after)
 
 
-def test_yesterday_is_loaded_if_it_was_fetched_after_its_end(lake: Lake) -> None:
+def test_yesterday_is_loaded_if_it_was_fetched_after_its_end(lake: ClaimedLake) -> None:
     store_recent_days(lake, fetched_after=timedelta(hours=26))
     result = run(lake, "yesterday_loaded")
     assert result.violations == []
     assert len(result.days) == 1
 
 
-def test_yesterday_is_not_loaded_if_it_was_fetched_before_its_end(lake: Lake) -> None:
+def test_yesterday_is_not_loaded_if_it_was_fetched_before_its_end(lake: ClaimedLake) -> None:
     store_recent_days(lake, fetched_after=timedelta(hours=20))
     assert codes(run(lake, "yesterday_loaded")) == ["fetched_before_end"]
 
 
-def test_a_missing_yesterday_fails_whatever_days_are_checked(lake: Lake) -> None:
+def test_a_missing_yesterday_fails_whatever_days_are_checked(lake: ClaimedLake) -> None:
     write_calls(lake, [a_call()])
     result = run(lake, "yesterday_loaded")
     assert not result.passed
     assert codes(result) == ["file_missing"]
 
 
-def test_no_day_is_due_before_the_first_partition(lake: Lake) -> None:
+def test_no_day_is_due_before_the_first_partition(lake: ClaimedLake) -> None:
     settings = Settings(start_date=datetime.now(UTC).date() + timedelta(days=1))
     assert run(lake, "yesterday_loaded", settings=settings).violations == []

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.quality.checks import checks
 from trackdrive_assets.tables.columns import REPORTS, STATS
 from trackdrive_assets_tests.quality.support import (
@@ -25,7 +25,7 @@ from trackdrive_assets_tests.quality.support import (
 
 
 def write_report(
-    lake: Lake, *, calls: int, revenue: str | None = "10", fetched_at: datetime = NEXT_MORNING
+    lake: ClaimedLake, *, calls: int, revenue: str | None = "10", fetched_at: datetime = NEXT_MORNING
 ) -> None:
     """Store the API's report about the only buyer of the day."""
     row = {"group_value": "7", "calls": calls, "revenue": revenue and Decimal(revenue), "payout": Decimal(5)}
@@ -33,13 +33,13 @@ def write_report(
         writer.write(pa.RecordBatch.from_pylist([row], schema=REPORTS.schema))
 
 
-def test_a_matching_report_passes(lake: Lake) -> None:
+def test_a_matching_report_passes(lake: ClaimedLake) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
     write_report(lake, calls=1)
     assert run(lake, "matches_api_report_buyer_id").violations == []
 
 
-def test_each_number_of_a_report_that_differs_is_a_violation(lake: Lake) -> None:
+def test_each_number_of_a_report_that_differs_is_a_violation(lake: ClaimedLake) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
     write_report(lake, calls=2, revenue="12.50")
     result = run(lake, "matches_api_report_buyer_id")
@@ -51,7 +51,7 @@ def test_each_number_of_a_report_that_differs_is_a_violation(lake: Lake) -> None
     ]
 
 
-def test_totals_fetched_at_another_time_are_reported_and_pass(lake: Lake) -> None:
+def test_totals_fetched_at_another_time_are_reported_and_pass(lake: ClaimedLake) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
     write_report(lake, calls=2, fetched_at=NEXT_MORNING + timedelta(days=3))
     result = run(lake, "matches_api_report_buyer_id")
@@ -60,7 +60,7 @@ def test_totals_fetched_at_another_time_are_reported_and_pass(lake: Lake) -> Non
 
 
 @pytest.mark.parametrize("check", sorted(name for name in checks() if name.startswith("matches_api_")))
-def test_without_totals_there_is_nothing_to_compare_with_yet(lake: Lake, check: str) -> None:
+def test_without_totals_there_is_nothing_to_compare_with_yet(lake: ClaimedLake, check: str) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
     result = run(lake, check)
     assert result.passed
@@ -68,7 +68,7 @@ def test_without_totals_there_is_nothing_to_compare_with_yet(lake: Lake, check: 
     assert checks()[check].message("api_file_missing").startswith("Nothing to compare with yet")
 
 
-def test_a_day_without_totals_hides_no_day_that_differs(lake: Lake) -> None:
+def test_a_day_without_totals_hides_no_day_that_differs(lake: ClaimedLake) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
     later = DAY + timedelta(days=1)
     write_calls(lake, [a_sale(2, "10", "5")], day=later)
@@ -78,7 +78,7 @@ def test_a_day_without_totals_hides_no_day_that_differs(lake: Lake) -> None:
     assert sorted(codes(result)) == ["api_file_missing", "values_differ"]
 
 
-def test_a_violation_names_the_side_that_lacks_a_number(lake: Lake) -> None:
+def test_a_violation_names_the_side_that_lacks_a_number(lake: ClaimedLake) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
     write_report(lake, calls=1, revenue=None)
     assert codes(run(lake, "matches_api_report_buyer_id")) == ["api_value_missing"]
@@ -92,7 +92,7 @@ def test_a_violation_names_the_side_that_lacks_a_number(lake: Lake) -> None:
     [("5", [], True), ("3", ["profit_subtracts_cost"], True), ("9", ["values_differ"], False)],
 )
 def test_the_profit_of_the_statistics_may_subtract_the_cost(
-    lake: Lake, profit: str, found: list[str], *, passed: bool
+    lake: ClaimedLake, profit: str, found: list[str], *, passed: bool
 ) -> None:
     costs = {"trackdrive_cost": Decimal(1), "provider_cost": Decimal(1)}
     write_calls(lake, [a_sale(1, "10", "5", **costs)])
@@ -107,7 +107,7 @@ def test_the_profit_of_the_statistics_may_subtract_the_cost(
 
 
 @pytest.mark.parametrize("source", ["stats", "report_offer_id", "report_traffic_source_id"])
-def test_each_source_has_a_check_of_its_own(lake: Lake, source: str) -> None:
+def test_each_source_has_a_check_of_its_own(lake: ClaimedLake, source: str) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
     write_report(lake, calls=1)
     assert codes(run(lake, f"matches_api_{source}")) == ["api_file_missing"]
@@ -140,7 +140,7 @@ def calls_at(count: int, day: date, *, hour: int) -> list[dict[str, object]]:
     ],
 )
 def test_a_day_is_compared_with_the_same_weekday_of_four_weeks(
-    lake: Lake, counts: list[int], code: str
+    lake: ClaimedLake, counts: list[int], code: str
 ) -> None:
     for weeks, count in enumerate(counts):
         day = DAY - timedelta(weeks=weeks)
@@ -154,7 +154,7 @@ def test_a_day_is_compared_with_the_same_weekday_of_four_weeks(
         ]
 
 
-def test_other_weekdays_and_older_weeks_do_not_count(lake: Lake) -> None:
+def test_other_weekdays_and_older_weeks_do_not_count(lake: ClaimedLake) -> None:
     for days_before in (0, 1, 6, 8, 35):
         day = DAY - timedelta(days=days_before)
         write_calls(lake, calls_at(100 if days_before else 5, day, hour=12), day=day)
@@ -164,7 +164,7 @@ def test_other_weekdays_and_older_weeks_do_not_count(lake: Lake) -> None:
     assert (DAY, 0) in shown(result, "date", "weeks_compared")
 
 
-def test_an_unfinished_day_is_compared_up_to_the_same_time(lake: Lake) -> None:
+def test_an_unfinished_day_is_compared_up_to_the_same_time(lake: ClaimedLake) -> None:
     before = DAY - timedelta(weeks=1)
     write_calls(lake, calls_at(30, before, hour=10) + calls_at(70, before, hour=14), day=before)
     write_calls(lake, calls_at(30, DAY, hour=10), fetched_at=NOON)
@@ -173,7 +173,7 @@ def test_an_unfinished_day_is_compared_up_to_the_same_time(lake: Lake) -> None:
     assert not run(lake, "volume_in_expected_range").passed
 
 
-def test_the_same_time_is_on_the_accounts_clock_even_after_it_changed(lake: Lake) -> None:
+def test_the_same_time_is_on_the_accounts_clock_even_after_it_changed(lake: ClaimedLake) -> None:
     after, before = date(2024, 11, 5), date(2024, 10, 29)
     eleven_before, eleven_after = (
         datetime(2024, 10, 29, 15, tzinfo=UTC),
@@ -186,7 +186,7 @@ def test_the_same_time_is_on_the_accounts_clock_even_after_it_changed(lake: Lake
     assert not run(lake, "volume_in_expected_range", after).passed
 
 
-def test_a_half_fetched_day_of_an_earlier_week_is_not_compared(lake: Lake) -> None:
+def test_a_half_fetched_day_of_an_earlier_week_is_not_compared(lake: ClaimedLake) -> None:
     before = DAY - timedelta(weeks=1)
     write_calls(lake, calls_at(10, before, hour=9), day=before, fetched_at=NOON - timedelta(weeks=1))
     write_calls(lake, calls_at(100, DAY, hour=12))

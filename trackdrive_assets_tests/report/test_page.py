@@ -10,9 +10,17 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.report.page import PageError, default_path, write_page
-from trackdrive_assets_tests.support.factories import DAY, Row, a_call, a_sale, write_day
+from trackdrive_assets_tests.support.factories import (
+    DAY,
+    Row,
+    a_call,
+    a_sale,
+    lake_at,
+    set_time_zone,
+    write_day,
+)
 
 NEXT = DAY + timedelta(days=1)
 MONTH_LATER = datetime(2024, 8, 1, 12, tzinfo=UTC)
@@ -22,7 +30,7 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(12), UTC)
 
 
-def store(lake: Lake, day: date, calls: Sequence[Row], *, fetched_at: datetime | None = None) -> None:
+def store(lake: ClaimedLake, day: date, calls: Sequence[Row], *, fetched_at: datetime | None = None) -> None:
     """Store a day of calls. By default, it was fetched two days later."""
     rows = [
         {"uuid": f"{day}-{n}", **call, "created_at": noon(day), "ended_at": noon(day)}
@@ -31,7 +39,8 @@ def store(lake: Lake, day: date, calls: Sequence[Row], *, fetched_at: datetime |
     write_day(lake, "calls", rows, day=day, fetched_at=fetched_at or noon(day) + timedelta(days=2))
 
 
-def page(lake: Lake, first: date, last: date, **options: str) -> ET.Element:
+def page(lake: ClaimedLake, first: date, last: date, **options: str) -> ET.Element:
+    set_time_zone(lake, options.get("time_zone", "UTC"))
     path = write_page(
         lake, first, last, lake.root / "page.html", time_zone=options.pop("time_zone", "UTC"), **options
     )
@@ -54,15 +63,15 @@ def sums(parsed: ET.Element) -> dict[str, str]:
     return {words(box[0]): words(box[1]) for box in found}
 
 
-def error_of(lake: Lake, first: date, last: date, path: Path | None = None) -> str:
+def error_of(lake: ClaimedLake, first: date, last: date, path: Path | None = None) -> str:
     with pytest.raises(PageError) as caught:
         write_page(lake, first, last, path, time_zone="UTC")
     return str(caught.value)
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path)
+def lake(tmp_path: Path) -> ClaimedLake:
+    return lake_at(tmp_path)
 
 
 BUYERS = {1: "Harbor <b>Home</b> & Co", 2: "Summit Solar"}
@@ -74,12 +83,12 @@ def sold(buyer: int, revenue: str, payout: str | None = "1") -> Row:
     )
 
 
-def two_days(lake: Lake) -> None:
+def two_days(lake: ClaimedLake) -> None:
     store(lake, DAY, [sold(1, "1000.50", "250.25"), sold(2, "30"), a_call(), a_call()])
     store(lake, NEXT, [sold(1, "200", None), a_call()])
 
 
-def test_the_sums_are_those_of_all_days(lake: Lake) -> None:
+def test_the_sums_are_those_of_all_days(lake: ClaimedLake) -> None:
     two_days(lake)
     assert sums(page(lake, DAY, NEXT)) == {
         "Calls": "6",
@@ -91,7 +100,7 @@ def test_the_sums_are_those_of_all_days(lake: Lake) -> None:
     }
 
 
-def test_each_day_has_a_row_with_its_numbers(lake: Lake) -> None:
+def test_each_day_has_a_row_with_its_numbers(lake: ClaimedLake) -> None:
     two_days(lake)
     assert table(page(lake, DAY, NEXT), "volume") == {
         "2024-06-19 Wed": ["4", "2", "2", "50.0%", "1,030.50", "251.25", "779.25", "75.6%"],
@@ -100,12 +109,12 @@ def test_each_day_has_a_row_with_its_numbers(lake: Lake) -> None:
     }
 
 
-def test_other_days_do_not_count(lake: Lake) -> None:
+def test_other_days_do_not_count(lake: ClaimedLake) -> None:
     two_days(lake)
     assert sums(page(lake, NEXT, NEXT))["Calls"] == "2"
 
 
-def test_a_buyer_has_the_sum_of_its_days_and_its_name_is_text(lake: Lake) -> None:
+def test_a_buyer_has_the_sum_of_its_days_and_its_name_is_text(lake: ClaimedLake) -> None:
     two_days(lake)
     assert table(page(lake, DAY, NEXT), "buyer") == {
         BUYERS[1]: ["2", "100.0%", "1,200.50", "250.25", "950.25", "79.2%", ""],
@@ -115,14 +124,14 @@ def test_a_buyer_has_the_sum_of_its_days_and_its_name_is_text(lake: Lake) -> Non
     }
 
 
-def test_traffic_sources_have_a_table_too(lake: Lake) -> None:
+def test_traffic_sources_have_a_table_too(lake: ClaimedLake) -> None:
     two_days(lake)
     sources = table(page(lake, DAY, NEXT), "traffic_source")
     assert sources["Radio"][:4] == ["3", "100.0%", "1,230.50", "251.25"]
     assert sources["No traffic source"][:2] == ["3", "0.0%"]
 
 
-def test_only_the_twenty_largest_buyers_have_a_row_of_their_own(lake: Lake) -> None:
+def test_only_the_twenty_largest_buyers_have_a_row_of_their_own(lake: ClaimedLake) -> None:
     calls = [a_sale(str(n), "1", buyer_id=n, buyer=f"Buyer {n}") for n in range(1, 501)]
     store(lake, DAY, [*calls, a_call()])
     rows = table(page(lake, DAY, DAY), "buyer")
@@ -131,18 +140,18 @@ def test_only_the_twenty_largest_buyers_have_a_row_of_their_own(lake: Lake) -> N
     assert sum(int(cells[0]) for name, cells in rows.items() if name != "All") == int(rows["All"][0]) == 501
 
 
-def test_buyers_with_the_same_name_are_shown_with_their_ids(lake: Lake) -> None:
+def test_buyers_with_the_same_name_are_shown_with_their_ids(lake: ClaimedLake) -> None:
     store(lake, DAY, [a_sale(str(n), "1", buyer_id=n, buyer="Twin") for n in (7, 8)])
     assert {"Twin (7)", "Twin (8)"} <= table(page(lake, DAY, DAY), "buyer").keys()
 
 
-def test_a_renamed_buyer_is_one_row_under_its_last_name(lake: Lake) -> None:
+def test_a_renamed_buyer_is_one_row_under_its_last_name(lake: ClaimedLake) -> None:
     for day, name in ((DAY, "Old"), (NEXT, "New")):
         store(lake, day, [a_sale("1", "1", buyer_id=7, buyer=name)])
     assert table(page(lake, DAY, NEXT), "buyer")["New"][0] == "2"
 
 
-def test_what_the_legacy_api_does_not_send_is_unknown_and_never_0(lake: Lake) -> None:
+def test_what_the_legacy_api_does_not_send_is_unknown_and_never_0(lake: ClaimedLake) -> None:
     hidden = dict.fromkeys(("buyer_converted", "traffic_source_converted", "revenue", "payout"))
     store(lake, DAY, [a_call(**hidden, buyer="Northwind")])
     parsed = page(lake, DAY, DAY)
@@ -151,7 +160,7 @@ def test_what_the_legacy_api_does_not_send_is_unknown_and_never_0(lake: Lake) ->
     assert "Which calls converted is unknown." in words(parsed)
 
 
-def test_a_sum_over_an_unknown_day_is_unknown(lake: Lake) -> None:
+def test_a_sum_over_an_unknown_day_is_unknown(lake: ClaimedLake) -> None:
     store(lake, DAY, [sold(1, "1")])
     store(lake, NEXT, [a_call(buyer_converted=None, buyer_id=1, buyer=BUYERS[1])])
     parsed = page(lake, DAY, NEXT)
@@ -161,13 +170,13 @@ def test_a_sum_over_an_unknown_day_is_unknown(lake: Lake) -> None:
     assert "sums over these days are unknown too: 2024-06-20." in words(parsed)
 
 
-def test_if_revenue_is_unknown_the_most_calls_come_first(lake: Lake) -> None:
+def test_if_revenue_is_unknown_the_most_calls_come_first(lake: ClaimedLake) -> None:
     store(lake, DAY, [sold(1, "1"), sold(2, "9")])
     store(lake, NEXT, [sold(1, "1") | {"revenue": None}, sold(1, "1") | {"revenue": None}])
     assert list(table(page(lake, DAY, NEXT), "buyer"))[:2] == [BUYERS[1], BUYERS[2]]
 
 
-def test_a_day_that_is_not_in_the_lake_is_named_and_has_no_numbers(lake: Lake) -> None:
+def test_a_day_that_is_not_in_the_lake_is_named_and_has_no_numbers(lake: ClaimedLake) -> None:
     store(lake, DAY, [a_call()])
     parsed = page(lake, DAY - timedelta(days=2), NEXT)
     assert table(parsed, "volume")["2024-06-20 Thu"] == ["not in the lake"]
@@ -175,7 +184,7 @@ def test_a_day_that_is_not_in_the_lake_is_named_and_has_no_numbers(lake: Lake) -
     assert sums(parsed)["Calls"] == "1"
 
 
-def test_a_day_without_calls_has_zero_calls_and_no_ratios(lake: Lake) -> None:
+def test_a_day_without_calls_has_zero_calls_and_no_ratios(lake: ClaimedLake) -> None:
     store(lake, DAY, [])
     parsed = page(lake, DAY, DAY)
     assert table(parsed, "volume")["2024-06-19 Wed"] == [
@@ -191,19 +200,19 @@ def test_a_day_without_calls_has_zero_calls_and_no_ratios(lake: Lake) -> None:
     assert "Not in the lake" not in words(parsed)
 
 
-def test_a_day_that_was_fetched_before_its_end_is_named(lake: Lake) -> None:
+def test_a_day_that_was_fetched_before_its_end_is_named(lake: ClaimedLake) -> None:
     store(lake, DAY, [a_call()], fetched_at=noon(DAY))
     store(lake, NEXT, [a_call()])
     assert "so more calls will follow: 2024-06-19." in words(page(lake, DAY, NEXT))
 
 
-def test_the_end_of_a_day_is_on_the_accounts_clock(lake: Lake) -> None:
+def test_the_end_of_a_day_is_on_the_accounts_clock(lake: ClaimedLake) -> None:
     store(lake, DAY, [a_call()], fetched_at=datetime(2024, 6, 20, 2, tzinfo=UTC))
     assert "more calls will follow" not in words(page(lake, DAY, DAY))
     assert "more calls will follow" in words(page(lake, DAY, DAY, time_zone="America/New_York"))
 
 
-def test_the_head_has_the_account_the_days_and_the_time_of_the_fetch(lake: Lake) -> None:
+def test_the_head_has_the_account_the_days_and_the_time_of_the_fetch(lake: ClaimedLake) -> None:
     two_days(lake)
     head = words(
         next(page(lake, DAY, NEXT, time_zone="America/New_York", account="acme.example").iter("header"))
@@ -226,7 +235,7 @@ def test_the_head_has_the_account_the_days_and_the_time_of_the_fetch(lake: Lake)
     ],
 )
 def test_too_many_days_are_shown_as_weeks_or_months(
-    lake: Lake, days: int, unit: str, rows: int, first_row: str
+    lake: ClaimedLake, days: int, unit: str, rows: int, first_row: str
 ) -> None:
     first = date(2024, 1, 1)
     for n in (0, 2, days - 1):
@@ -240,7 +249,7 @@ def test_too_many_days_are_shown_as_weeks_or_months(
     )
 
 
-def test_the_height_of_a_column_is_proportional_to_its_calls(lake: Lake) -> None:
+def test_the_height_of_a_column_is_proportional_to_its_calls(lake: ClaimedLake) -> None:
     two_days(lake)
     heights = [
         float(rect.get("height", ""))
@@ -250,7 +259,7 @@ def test_the_height_of_a_column_is_proportional_to_its_calls(lake: Lake) -> None
     assert heights[0] == 2 * heights[1] > 0
 
 
-def test_the_conversion_line_has_a_gap_where_it_is_unknown(lake: Lake) -> None:
+def test_the_conversion_line_has_a_gap_where_it_is_unknown(lake: ClaimedLake) -> None:
     for n in (0, 1, 3):
         store(lake, DAY + timedelta(days=n), [sold(1, "1"), a_call()])
     lines = [
@@ -259,7 +268,7 @@ def test_the_conversion_line_has_a_gap_where_it_is_unknown(lake: Lake) -> None:
     assert [len(points) for points in lines] == [2, 1]
 
 
-def test_the_lag_covers_settled_days_before_the_page(lake: Lake) -> None:
+def test_the_lag_covers_settled_days_before_the_page(lake: ClaimedLake) -> None:
     store(lake, DAY, [sold(1, "40")], fetched_at=noon(DAY))
     store(lake, DAY, [sold(1, "40")], fetched_at=MONTH_LATER)
     change = {"uuid": f"{DAY}-0", "field": "revenue", "old_value": "10.000000", "new_value": "40.000000"}
@@ -271,12 +280,12 @@ def test_the_lag_covers_settled_days_before_the_page(lake: Lake) -> None:
     }
 
 
-def test_the_lag_of_unsettled_days_is_unknown(lake: Lake) -> None:
+def test_the_lag_of_unsettled_days_is_unknown(lake: ClaimedLake) -> None:
     two_days(lake)
     assert "Not known yet: no day from 2024-06-19 to 2024-06-20" in words(page(lake, DAY, NEXT))
 
 
-def test_the_reconciliation_counts_verdicts_and_lists_differences(lake: Lake) -> None:
+def test_the_reconciliation_counts_verdicts_and_lists_differences(lake: ClaimedLake) -> None:
     two_days(lake)
     for day, revenue in ((DAY, "1000.50"), (NEXT, "150")):
         report = {"group_value": "1", "calls": 1, "revenue": Decimal(revenue), "payout": Decimal("250.25")}
@@ -305,14 +314,14 @@ def test_the_reconciliation_counts_verdicts_and_lists_differences(lake: Lake) ->
     assert [str(NEXT), "reports/buyer_id", "1", "revenue", "200.00", "150.00", "50.00"] in differences
 
 
-def test_every_table_has_a_caption_and_every_head_its_scope(lake: Lake) -> None:
+def test_every_table_has_a_caption_and_every_head_its_scope(lake: ClaimedLake) -> None:
     two_days(lake)
     parsed = page(lake, DAY, NEXT)
     assert all(words(found[0]) and found[0].tag == "caption" for found in parsed.iter("table"))
     assert {head.get("scope") for head in parsed.iter("th")} == {"row", "col"}
 
 
-def test_the_page_loads_nothing_from_elsewhere(lake: Lake) -> None:
+def test_the_page_loads_nothing_from_elsewhere(lake: ClaimedLake) -> None:
     two_days(lake)
     parsed = page(lake, DAY, NEXT)
     assert not {"script", "link", "img", "iframe", "use"} & {element.tag for element in parsed.iter()}
@@ -322,7 +331,7 @@ def test_the_page_loads_nothing_from_elsewhere(lake: Lake) -> None:
     )
 
 
-def test_the_glossary_explains_every_word(lake: Lake) -> None:
+def test_the_glossary_explains_every_word(lake: ClaimedLake) -> None:
     two_days(lake)
     (footer,) = page(lake, DAY, NEXT).iter("footer")
     meanings = {
@@ -333,26 +342,26 @@ def test_the_glossary_explains_every_word(lake: Lake) -> None:
     assert all(meaning.endswith(".") for meaning in meanings.values())
 
 
-def test_days_in_the_wrong_order_are_an_error(lake: Lake) -> None:
+def test_days_in_the_wrong_order_are_an_error(lake: ClaimedLake) -> None:
     assert error_of(lake, NEXT, DAY) == (
         "The last day, 2024-06-19, is before the first day, 2024-06-20. Exchange the two."
     )
 
 
-def test_an_empty_lake_is_an_error_that_names_the_next_step(lake: Lake) -> None:
+def test_an_empty_lake_is_an_error_that_names_the_next_step(lake: ClaimedLake) -> None:
     assert error_of(lake, DAY, NEXT).endswith(
         f"in {lake.root}. The lake is empty: materialize `calls` first."
     )
 
 
-def test_days_that_are_not_in_the_lake_are_an_error_that_names_others(lake: Lake) -> None:
+def test_days_that_are_not_in_the_lake_are_an_error_that_names_others(lake: ClaimedLake) -> None:
     two_days(lake)
     message = error_of(lake, date(2023, 1, 1), date(2023, 1, 31))
     assert message.startswith("There are no calls from 2023-01-01 to 2023-01-31 in ")
     assert "The lake has 2 days from 2024-06-19 to 2024-06-20" in message
 
 
-def test_a_damaged_file_is_an_error_that_names_it(lake: Lake) -> None:
+def test_a_damaged_file_is_an_error_that_names_it(lake: ClaimedLake) -> None:
     two_days(lake)
     lake.file("calls", DAY).write_bytes(b"PAR1 no more")
     message = error_of(lake, DAY, NEXT, lake.root / "page.html")
@@ -360,13 +369,13 @@ def test_a_damaged_file_is_an_error_that_names_it(lake: Lake) -> None:
     assert not (lake.root / "page.html").exists()
 
 
-def test_a_path_that_cannot_be_written_is_an_error_that_names_it(lake: Lake) -> None:
+def test_a_path_that_cannot_be_written_is_an_error_that_names_it(lake: ClaimedLake) -> None:
     two_days(lake)
     path = lake.root / "nowhere" / "page.html"
     assert error_of(lake, DAY, NEXT, path).startswith(f"Can't write {path}: No such file")
 
 
-def test_the_file_keeps_its_mode_and_the_target_of_a_link(lake: Lake) -> None:
+def test_the_file_keeps_its_mode_and_the_target_of_a_link(lake: ClaimedLake) -> None:
     two_days(lake)
     target, link = lake.root / "target.html", lake.root / "page.html"
     target.write_text("old")
@@ -378,7 +387,7 @@ def test_the_file_keeps_its_mode_and_the_target_of_a_link(lake: Lake) -> None:
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
 
 
-def test_control_characters_are_left_out(lake: Lake) -> None:
+def test_control_characters_are_left_out(lake: ClaimedLake) -> None:
     name = "A\x00\x08\x0b\x1b[31mB\x7f\x85C\u202eD\u2028E\ufffe\uffffF <b>"
     store(lake, DAY, [a_sale("1", "1", buyer_id=1, buyer=name, traffic_source_id=9, traffic_source=name)])
     parsed = page(lake, DAY, DAY, account="ac\x1bme\u202e.example")
@@ -388,7 +397,9 @@ def test_control_characters_are_left_out(lake: Lake) -> None:
     assert "acme.example" in text
 
 
-def test_the_default_path_is_in_the_current_folder(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_path_is_in_the_current_folder(
+    lake: ClaimedLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     two_days(lake)
     monkeypatch.chdir(lake.root)
     assert write_page(lake, DAY, NEXT, time_zone="UTC") == default_path(DAY, NEXT)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from trackdrive_assets.lake.store import Lake
-from trackdrive_assets_tests.support.factories import DAY, Row, write_day
+from trackdrive_assets.lake.store import ClaimedLake
+from trackdrive_assets_tests.support.factories import DAY, Row, lake_at, write_day
 
 MIDNIGHT = datetime(2024, 6, 20, tzinfo=UTC)
 """The end of `DAY` in UTC."""
@@ -39,9 +39,9 @@ def fetched_twice(
     day: date = DAY,
     first: datetime = FIRST,
     last: datetime = LAST,
-) -> Lake:
+) -> ClaimedLake:
     """Return a lake with a day of calls that was fetched twice, and the changes in between."""
-    lake = Lake(folder)
+    lake = lake_at(folder)
     for fetched_at in (first, last):
         write_day(lake, "calls", calls, day=day, fetched_at=fetched_at)
     write_day(lake, "call_changes", changes, day=day, fetched_at=last)

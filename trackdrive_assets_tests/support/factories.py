@@ -9,8 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from trackdrive_assets.lake.database import connect
+from trackdrive_assets.lake.identity import LakeIdentity, LakeRecord, read_record, write_record
+from trackdrive_assets.lake.ownership import claim
 from trackdrive_assets.lake.sql_catalog import referenced_tables
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake, Lake
 from trackdrive_assets.tables.columns import SCHEMAS
 
 Row = dict[str, object]
@@ -18,8 +20,13 @@ Row = dict[str, object]
 DAY = date(2024, 6, 19)
 
 
+def lake_at(root: str | Path, time_zone: str = "UTC") -> ClaimedLake:
+    """Return the lake of the sandbox in a folder, for writing."""
+    return claim(Lake(root), LakeIdentity("localhost/Sandbox", time_zone))
+
+
 def write_day(
-    lake: Lake,
+    lake: ClaimedLake,
     table: str,
     rows: Sequence[Row],
     *,
@@ -33,8 +40,18 @@ def write_day(
         writer.write(pa.RecordBatch.from_pylist(list(rows), schema=schema))
 
 
+def set_time_zone(lake: Lake, time_zone: str) -> None:
+    """Make a lake that has days one of another time zone, although its files are not."""
+    if read_record(lake.root):
+        write_record(lake.root, LakeRecord(LakeIdentity("localhost/Sandbox", time_zone)))
+
+
 def query(lake: Lake, sql: str, *, time_zone: str = "UTC", setting: str = "") -> list[dict[str, Any]]:
-    """Return the rows of a query, sorted by all columns. `setting` is a statement that is run first."""
+    """Return the rows of a query, sorted by all columns. `setting` is a statement that is run first.
+
+    The lake gets the time zone, so that tests of views write no days for it.
+    """
+    set_time_zone(lake, time_zone)
     with connect(lake, SCHEMAS, time_zone=time_zone, names=referenced_tables(sql)) as connection:
         connection.execute(setting)
         result = connection.execute(f"FROM ({sql}) ORDER BY ALL")
@@ -52,7 +69,7 @@ def view_rows(
     setting: str = "",
 ) -> list[dict[str, Any]]:
     """Store a day of calls in a lake, and return the rows of a view."""
-    lake = Lake(folder)
+    lake = lake_at(folder, time_zone)
     write_day(lake, "calls", calls, day=day)
     return query(lake, f"FROM {view}", time_zone=time_zone, setting=setting)
 

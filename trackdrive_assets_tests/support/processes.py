@@ -174,7 +174,7 @@ class Deployment:
 
     def leftovers(self) -> list[str]:
         """Return the files in the lake that are neither a day nor the DuckDB file."""
-        ours = {FILE, *(layout.file for layout in LAYOUT.values())}
+        ours = {FILE, "lake.json", *(layout.file for layout in LAYOUT.values())}
         found = [path.relative_to(self.lake.root) for path in self.lake.root.rglob("*")]
         return [str(path) for path in found if "." in path.name and path.name not in ours]
 

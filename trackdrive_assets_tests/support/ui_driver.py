@@ -20,8 +20,9 @@ from urllib.request import urlopen
 import pyarrow.parquet as pq
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.support.factories import lake_at
 
 PROJECT = Path(__file__).parents[2]
 TRACKDRIVE = Path(sys.executable).with_name("trackdrive")
@@ -45,7 +46,7 @@ class DevServer:
 
     url: str
     sandbox: Sandbox
-    lake: Lake
+    lake: ClaimedLake
     first: date
     environment: Mapping[str, str]
 
@@ -128,7 +129,7 @@ def run_dev_server(folder: Path, calls_per_day: int = 40) -> Iterator[DevServer]
             url = f"http://127.0.0.1:{port}"
             if not _responds(f"{url}/server_info", process):
                 raise RuntimeError(f"`trackdrive dev` did not serve its UI: {log.read_text()[-2000:]}")
-            yield DevServer(url, sandbox, Lake(folder / "lake"), first, environment)
+            yield DevServer(url, sandbox, lake_at(folder / "lake"), first, environment)
         finally:
             _end(process)
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.dagster.assets.failures import (
     RETRY_DELAYS,
     concerns_one_asset,
@@ -28,11 +29,13 @@ from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.dagster.metadata import Metadata
 from trackdrive_assets.dagster.progress import ProgressLog
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
+from trackdrive_assets.dagster.zone_change import change_zone, lake_of_step, may_change_zone
 from trackdrive_assets.days import Day, exact_day, not_begun
 from trackdrive_assets.ingest.concurrency import Outcome, run_concurrently
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.database import build_database
 from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.ownership import end_zone_change
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.file_checks import DUE_HOUR
 from trackdrive_assets.settings import Settings, variable
@@ -104,7 +107,10 @@ class DailyAssets(ABC, Generic[Result]):
         def ingest_days_of_run(
             context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
         ) -> Iterator[dg.MaterializeResult[Any]]:
-            opened = lake.open()
+            try:
+                opened = lake_of_step(context, lake)
+            except LakeError as error:
+                raise dg.Failure(str(error), allow_retries=False) from None
             for remark in self.remarks(context):
                 context.log.warning(remark)
             with trackdrive.client() as client:
@@ -167,6 +173,12 @@ class StepRun(Generic[Result]):
             The failure of the step; None if all days were ingested.
         """
         with account_lock(self._context.instance, self._context.log):
+            if may_change_zone(self._context):
+                try:
+                    days = [day.date for day in self._days]
+                    change_zone(self._lake, self._client, self._assets.settings, days)
+                except (LakeError, TrackdriveError) as error:
+                    return dg.Failure(str(error), allow_retries=is_transient(error))
             for outcome in run_concurrently(
                 self._client,
                 self._remaining(),
@@ -180,6 +192,8 @@ class StepRun(Generic[Result]):
                 elif outcome.result is not None:
                     self._record_stored(day, key, outcome.result, _cost(outcome))
                 self._progress.on_end(day, outcome.progress.done, failed=outcome.error is not None)
+            if may_change_zone(self._context):
+                end_zone_change(self._lake)
         if not self._failures:
             return None
         return dg.Failure(

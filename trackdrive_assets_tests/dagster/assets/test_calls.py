@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.dagster.assets.daily import days_of
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW, Pipeline, days_between, why
+from trackdrive_assets_tests.support.factories import lake_at
 
 BAD_DAYS = ("2024-03-10", "2024-03-11")
 
@@ -323,5 +323,5 @@ def test_a_lake_that_cannot_be_written_is_named_and_stays_clean(pipeline: Pipeli
     pipeline.lake.root.mkdir()
     (pipeline.lake.root / "calls").write_text("a file where a folder belongs")
     result = pipeline.materialize("calls", "2024-03-10", fails=True)
-    assert str(Lake(pipeline.lake.root).root / "calls") in why(result)
+    assert str(lake_at(pipeline.lake.root).root / "calls") in why(result)
     assert pipeline.files() == {"calls"}

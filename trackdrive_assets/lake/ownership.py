@@ -1,0 +1,250 @@
+"""Who may read and write a lake: only its own account with its own time zone.
+
+`check` comes before reading, `claim` before writing. A change of the time zone replaces every day.
+Until it is complete, the lake has days of two zones, so only the run that completes it may use the lake. Not
+here: the form of `lake.json` (`identity.py`).
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from trackdrive_assets.days import exact_day
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.errors import DamagedFileError, LakeError
+from trackdrive_assets.lake.identity import (
+    FILE,
+    LakeIdentity,
+    LakeRecord,
+    host_of,
+    is_same_account,
+    read_record,
+    rebuilt_record,
+    write_record,
+)
+from trackdrive_assets.lake.layout import day_of, group_folders, group_of
+from trackdrive_assets.lake.store import ClaimedLake, Lake
+
+_MICROSECOND = timedelta(microseconds=1)
+_ACCEPT = "--accept-zone"
+
+
+@dataclass(frozen=True)
+class AcceptedZone:
+    """A run that may change the time zone of a lake.
+
+    Attributes:
+        days: The days that the run replaces.
+        first_day: The first day that the account can have.
+        groups: The groups that the run fetches of each table that has groups.
+    """
+
+    days: Collection[date]
+    first_day: date
+    groups: Mapping[str, Collection[str]]
+
+
+def record_of(lake: Lake) -> LakeRecord | None:
+    """Return whose lake it is: from `lake.json`, or from the day files if that is missing or damaged.
+
+    None if neither shows it. A change of the time zone is in progress while there are files of both zones.
+
+    Raises:
+        LakeError: A newer version of this package wrote the lake, or its files belong to several accounts.
+    """
+    record = read_record(lake.root) or rebuilt_record(lake.root, _fetched_identities(lake))
+    if record is None or record.previous_time_zone is None:
+        return record
+    # A file that does not show its zone is older than the change.
+    zones = {identity.time_zone if identity else None for _, identity in _identities(lake)}
+    if zones <= {record.identity.time_zone}:
+        return LakeRecord(record.identity)
+    if record.identity.time_zone not in zones:
+        return LakeRecord(replace(record.identity, time_zone=record.previous_time_zone))
+    return record
+
+
+def check(lake: Lake, *, account: str | None = None, time_zone: str | None = None) -> None:
+    """Check that a lake is that of an account with a time zone, before it is read.
+
+    Args:
+        lake: The lake. One that does not show whose it is can be read.
+        account: The host of the account, without the company. None if it is unknown.
+        time_zone: The IANA name of the time zone. None accepts that of the lake.
+
+    Raises:
+        LakeError: The lake has another account or another time zone, or its time zone is being changed.
+    """
+    record = record_of(lake)
+    if record is None:
+        return
+    if account and not is_same_account(host_of(record.identity.account), account):
+        raise _other_account(lake.root, record.identity.account, account)
+    if record.previous_time_zone or time_zone not in {None, record.identity.time_zone}:
+        raise _other_time_zone(lake, record, time_zone)
+
+
+def time_zone_of(lake: Lake, default: str) -> str:
+    """Return the time zone of a lake's days. `default` is for a lake that does not show it."""
+    record = record_of(lake)
+    return record.identity.time_zone if record else default
+
+
+def claim(lake: Lake, identity: LakeIdentity) -> ClaimedLake:
+    """Return a lake for writing, if it is new or that of an account with a time zone.
+
+    A new lake gets its `lake.json` with its first day. A missing or damaged one is written again.
+
+    Raises:
+        LakeError: The lake has another account or another time zone, or its days do not show whose it is.
+    """
+    stored = read_record(lake.root)
+    # Whether a change of the time zone has begun is only asked if that matters, because it reads every file.
+    record = stored if stored and stored.identity.time_zone == identity.time_zone else record_of(lake)
+    if record is None:
+        _refuse_unknown_days(lake, identity)
+        return ClaimedLake(lake.root, identity)
+    if not is_same_account(record.identity.account, identity.account):
+        raise _other_account(lake.root, record.identity.account, identity.account)
+    if record.identity.time_zone != identity.time_zone:
+        raise _other_time_zone(lake, record, identity.time_zone)
+    if record != stored:
+        write_record(lake.root, record)
+    return ClaimedLake(lake.root, identity)
+
+
+def begin_zone_change(lake: Lake, identity: LakeIdentity, accepted: AcceptedZone) -> ClaimedLake:
+    """Return a lake for a run that may change its time zone. The change begins or continues, if there is one.
+
+    Raises:
+        LakeError: The lake has another account, or the run does not replace every day. Nothing was written.
+    """
+    record = record_of(lake)
+    same_account = record and is_same_account(record.identity.account, identity.account)
+    if not record or not same_account:
+        return claim(lake, identity)
+    if record.previous_time_zone or record.identity.time_zone != identity.time_zone:
+        _refuse_partial_range(lake, record, identity.time_zone, accepted)
+        write_record(lake.root, LakeRecord(identity, _replaced_zone(record, identity.time_zone)))
+    return ClaimedLake(lake.root, identity)
+
+
+def end_zone_change(lake: Lake) -> None:
+    """Record that a change of the time zone is complete, if no file of another zone is left."""
+    record = record_of(lake)
+    if record and record != read_record(lake.root):
+        write_record(lake.root, record)
+
+
+def _replaced_zone(record: LakeRecord, time_zone: str) -> str | None:
+    """Return the time zone whose days a change to `time_zone` replaces."""
+    zone = record.identity.time_zone
+    return record.previous_time_zone if zone == time_zone else zone
+
+
+def days_to_replace(stored: Collection[date], zone: str, time_zone: str) -> set[date]:
+    """Return the days of a time zone that have calls of days of another zone, and the dates of those days."""
+    new = ZoneInfo(time_zone)
+    days = set(stored)
+    for day in (exact_day(day, ZoneInfo(zone)) for day in stored):
+        days |= {day.start.astimezone(new).date(), (day.end - _MICROSECOND).astimezone(new).date()}
+    return days
+
+
+def _refuse_partial_range(lake: Lake, record: LakeRecord, time_zone: str, accepted: AcceptedZone) -> None:
+    """Refuse a run that leaves days of another zone, or that lacks calls of them."""
+    for table, groups in accepted.groups.items():
+        found = {group_of(folder) for folder in group_folders(lake.root, table)} - {None}
+        if others := sorted(str(group) for group in found - set(groups)):
+            raise LakeError(
+                f"{_ACCEPT} has to replace every day, but the run does not fetch {table}/{others[0]} "
+                f"of {lake.root}. Move its folder out of the lake, or fetch it too. Nothing was written."
+            )
+    needed = _days_to_replace(lake, record, time_zone, accepted.first_day)
+    if missing := sorted(needed - set(accepted.days)):
+        raise LakeError(
+            f"{_ACCEPT} needs a range with every day of {lake.root} in both time zones. The range lacks "
+            f"{len(missing)} of {len(needed)} days, such as {missing[0]}. Nothing was written. "
+            f"Run: {_command(needed)}"
+        )
+
+
+def _days_to_replace(lake: Lake, record: LakeRecord, time_zone: str, first_day: date) -> set[date]:
+    """Return the days with files of other zones, and their neighbours in a zone that the account has."""
+    # A file that does not show its zone is older than the change.
+    unknown = record.previous_time_zone or record.identity.time_zone
+    outdated: dict[str, set[date]] = {}
+    for path in lake.files():
+        day, (_, identity) = day_of(path), _identity_of(path)
+        zone = identity.time_zone if identity else unknown
+        if day and zone != time_zone:
+            outdated.setdefault(zone, set()).add(day)
+    today = datetime.now(UTC).astimezone(ZoneInfo(time_zone)).date()
+    needed: set[date] = set()
+    for zone, days in outdated.items():
+        neighbours = days_to_replace(days, zone, time_zone)
+        needed |= days | {day for day in neighbours if first_day <= day <= today}
+    return needed
+
+
+def _refuse_unknown_days(lake: Lake, identity: LakeIdentity) -> None:
+    if stored := _stored_days(lake):
+        raise LakeError(
+            f"{lake.root} has {len(stored)} days of another program, and no readable {FILE}. So nothing "
+            "shows whose they are. Nothing was written. Set TRACKDRIVE_LAKE to a new folder. Or, if all are "
+            f"days of {identity.account} in {identity.time_zone}, write {lake.root / FILE} with "
+            f'{{"layout": 2, "account": "{identity.account}", "time_zone": "{identity.time_zone}"}}.'
+        )
+
+
+def _other_account(root: Path, stored: str, account: str) -> LakeError:
+    return LakeError(
+        f"{root} is the lake of {stored}, but the account is {account}. Nothing was written. "
+        f"Set TRACKDRIVE_LAKE to a folder of its own for {account}, or use a key of {stored}."
+    )
+
+
+def _other_time_zone(lake: Lake, record: LakeRecord, time_zone: str | None) -> LakeError:
+    stored = record.identity.time_zone
+    wanted = stored if time_zone is None or record.previous_time_zone else time_zone
+    command = _command(_days_to_replace(lake, record, wanted, date.min))
+    if record.previous_time_zone:
+        return LakeError(
+            f"The days of {lake.root} are being changed from {record.previous_time_zone} to {stored}, and "
+            f"some are not replaced yet. Complete it with TRACKDRIVE_TIME_ZONE={stored}: {command}"
+        )
+    return LakeError(
+        f"The days of {lake.root} are those of {stored}, but TRACKDRIVE_TIME_ZONE is {wanted}. Nothing was "
+        f"written. Set it to {stored}, or set TRACKDRIVE_LAKE to a new folder, or fetch every day again in "
+        f"{wanted}: {command}"
+    )
+
+
+def _command(days: Collection[date]) -> str:
+    span = f"--from {min(days)} --to {max(days)}" if days else "--from … --to …"
+    return f"trackdrive materialize {span} {_ACCEPT}"
+
+
+def _stored_days(lake: Lake) -> set[date]:
+    return {day for path in lake.files() if (day := day_of(path))}
+
+
+def _fetched_identities(lake: Lake) -> Iterator[tuple[datetime, LakeIdentity]]:
+    """Yield when each file was last fetched, and its identity. Files that do not show both are left out."""
+    for fetched_at, identity in _identities(lake):
+        if fetched_at and identity:
+            yield fetched_at, identity
+
+
+def _identities(lake: Lake) -> Iterator[tuple[datetime | None, LakeIdentity | None]]:
+    yield from map(_identity_of, lake.files())
+
+
+def _identity_of(path: Path) -> tuple[datetime | None, LakeIdentity | None]:
+    """Return when a file was last fetched, and its identity. Both are None for a damaged file."""
+    with suppress(DamagedFileError), DayFile(path) as file:
+        return file.fetch_info.updated_at if file.fetch_info else None, file.identity
+    return None, None
