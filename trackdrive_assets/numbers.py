@@ -10,7 +10,10 @@ from decimal import Decimal
 # No sign `+`, no `_`, no thousands separators, no spaces, no digits of other scripts, no `nan` and no `inf`.
 # 38 digits are the most that Arrow and DuckDB have. A double has an exponent of up to three digits, but no
 # amount, duration or id of a call needs more than two.
-_NUMBER = re.compile(r"-?[0-9]{1,38}(?:\.[0-9]{1,38})?(?:[eE][+-]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"-?[0-9]{1,38}(?:\.([0-9]{1,38}))?(?:[eE]([+-]?[0-9]{1,2}))?")
+
+# Arrow misreads numbers with more decimals.
+_MOST_DECIMALS = 38
 
 LARGEST_EXPONENT = 38 + 99
 """The largest power of ten in a number within the bounds."""
@@ -27,7 +30,8 @@ def parse_number(text: str) -> Decimal:
     Raises:
         ValueError: The text is not a number, or a number that is too long or too large to compute with.
     """
-    if not _NUMBER.fullmatch(text):
+    match = _NUMBER.fullmatch(text)
+    if match is None or len(match[1] or "") - int(match[2] or 0) > _MOST_DECIMALS:
         raise ValueError("The text is not a number, or one that is too large.")
     return Decimal(text)
 

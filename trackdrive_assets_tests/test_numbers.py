@@ -7,7 +7,9 @@ import pytest
 from trackdrive_assets.numbers import json_number, parse_count, parse_number
 
 
-@pytest.mark.parametrize("text", ["0", "-0", "007", "10.50", "1e5", "-1.5E-07", "0.105e2", "9" * 38, "1e-99"])
+@pytest.mark.parametrize(
+    "text", ["0", "-0", "007", "10.50", "1e5", "-1.5E-07", "0.105e2", "9" * 38, "1e-38", "1e99"]
+)
 def test_a_number_has_digits_a_fraction_and_a_short_exponent(text: str) -> None:
     assert parse_number(text) == json_number(text) == Decimal(text)
 
@@ -16,7 +18,7 @@ def test_a_number_has_digits_a_fraction_and_a_short_exponent(text: str) -> None:
     "text",
     [
         "", " 1", "1 ", "1_000", "1,000", "1 000", "+1", "nan", "inf", "Infinity", ".5", "5.", "1e", "e5",
-        "0x10", "\u0661", "\uff11", "1e100", "1e3000000", "1e-999999999", "9" * 39,
+        "0x10", "\u0661", "\uff11", "1e100", "1e-39", "1.5e-38", "1e3000000", "1e-999999999", "9" * 39,
         "9" * 10**6, "0." + "1" * 39,
     ],
 )  # fmt: skip

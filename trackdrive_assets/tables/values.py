@@ -246,12 +246,17 @@ class _MoneyParser(TypeParser):
         return money(value)
 
     def vectorized(self, values: Sequence[Any]) -> Values:
-        # Arrow misreads some amounts with more than 38 decimals, so all are rounded first.
-        amounts = [
-            None if sent is None else Decimal(sent).quantize(_SMALLEST_AMOUNT, context=_MONEY_CONTEXT)
-            for sent in map(_usual_number, values)
-        ]
-        return pa.array(amounts, MONEY)
+        amounts = list(map(_usual_number, values))
+        try:
+            return pa.array(amounts, MONEY)
+        except pa.ArrowInvalid:
+            # Arrow refuses an amount with more than six decimals. It also refuses the rounded amounts if one
+            # is not finite or too large, and `scalar` finds out which.
+            rounded = [
+                None if sent is None else Decimal(sent).quantize(_SMALLEST_AMOUNT, context=_MONEY_CONTEXT)
+                for sent in amounts
+            ]
+            return pa.array(rounded, MONEY)
 
 
 class _SecondsParser(TypeParser):
