@@ -90,6 +90,10 @@ class RangeIgnored(UnreadableResponse):
     """A row outside the requested range: the server did not apply the range, so others may be missing."""
 
 
+class EndlessList(UnreadableResponse):
+    """A list with more rows or more pages than any account has."""
+
+
 class IncompleteResponse(TrackdriveError):
     """Fewer rows than the API counted, or a cursor that repeats or does not end."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from trackdrive_assets.api.envelope import Metadata
-from trackdrive_assets.api.errors import IncompleteResponse
+from trackdrive_assets.api.errors import EndlessList, IncompleteResponse
 from trackdrive_assets.api.page_decisions import (
     FIRST_CURSOR,
     Paging,
@@ -99,7 +99,8 @@ class Paginator:
             The page with only those rows that no earlier page contained.
 
         Raises:
-            IncompleteResponse: The list goes in a circle, never ends, or is truncated.
+            IncompleteResponse: The list goes in a circle, or is truncated.
+            EndlessList: It has more rows or pages than any account.
         """
         token = str(self.next_page_token)
         self._seen_tokens.add(token)
@@ -110,7 +111,7 @@ class Paginator:
         self.received += len(new)
         size = page.metadata.per_page or self._per_page
         if never_ends(self.received, self.page_count, size, self.expected, self._seconds):
-            raise IncompleteResponse(self._endless())
+            raise EndlessList(self._endless())
         if len(page.rows) and not len(new):
             self._end_at_repetition(len(page.rows), page.metadata)
             return Page(new, page.metadata, len(page.rows))
@@ -199,8 +200,8 @@ def paginate(
     """Fetch every page of a list, one after another. The other arguments are those of `Paginator`.
 
     Raises:
-        IncompleteResponse: The API sent fewer rows than the first page counted, or a cursor repeats, or the
-            list never ends.
+        IncompleteResponse: The API sent fewer rows than the first page counted, or a cursor repeats.
+        EndlessList: The list never ends.
     """
     paginator = Paginator(paging=paging, per_page=per_page, start=start, seconds=seconds)
     while paginator.next_page_token is not None:

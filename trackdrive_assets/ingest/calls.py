@@ -257,7 +257,7 @@ def windows_after(first: Page, whole: Window, share: int) -> list[Window]:
     metadata = first.metadata
     left = missing_count(metadata.total_count, len(first.rows))
     is_clear = len(moments) == len(first.rows) and is_newest_first(moments)
-    if not left or not is_clear or moments[-1] not in whole:
+    if not left or not moments or not is_clear or moments[-1] not in whole:
         return []
     pages_left = math.ceil(left / (metadata.per_page or len(moments)))
     windows = divide(rest_of(whole, moments[-1]), part_count(pages_left, share))

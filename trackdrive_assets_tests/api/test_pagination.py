@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trackdrive_assets.api.envelope import Metadata
-from trackdrive_assets.api.errors import IncompleteResponse
+from trackdrive_assets.api.errors import EndlessList, IncompleteResponse
 from trackdrive_assets.api.page_decisions import FIRST_CURSOR, Paging
 from trackdrive_assets.api.pagination import Page, paginate
 from trackdrive_assets.api.rows import Rows
@@ -211,7 +211,7 @@ def test_a_list_that_is_far_longer_than_its_count_is_an_error() -> None:
         first = next(numbers)
         return _page([first * 1000 + n for n in range(100)], next_cursor=str(first), total_count=50)
 
-    with pytest.raises(IncompleteResponse, match="sent 1200 rows on 12 pages, with a count of 50"):
+    with pytest.raises(EndlessList, match="sent 1200 rows on 12 pages, with a count of 50"):
         list(paginate(more, paging=Paging.CURSOR, per_page=100))
 
 
@@ -253,7 +253,7 @@ def test_a_list_that_grows_for_ever_ends_by_its_range() -> None:
         pages += 1
         return _page([next(numbers) for _ in range(5_000)], next_cursor=str(pages))
 
-    with pytest.raises(IncompleteResponse, match="15000 rows on 3 pages for a range of 60 s"):
+    with pytest.raises(EndlessList, match="15000 rows on 3 pages for a range of 60 s"):
         list(paginate(more, paging=Paging.CURSOR, per_page=5_000, seconds=60))
     assert pages == 3
 
@@ -266,7 +266,7 @@ def test_a_list_of_nearly_empty_pages_ends(rows_on_each: int) -> None:
     def more(_: dict[str, str]) -> Page:
         return _page([next(numbers) for _ in range(rows_on_each)], next_cursor=str(next(cursors)))
 
-    with pytest.raises(IncompleteResponse, match="and goes on"):
+    with pytest.raises(EndlessList, match="and goes on"):
         list(paginate(more, paging=Paging.CURSOR, per_page=250))
     assert next(cursors) < 130
 

@@ -110,6 +110,12 @@ def test_a_day_without_a_count_loses_no_calls(lake: Lake, bodies: list[bytes]) -
     assert stored(lake) == 40
 
 
+def test_a_day_whose_first_page_is_empty_is_walked_on(tmp_path: Path) -> None:
+    first = {"metadata": {"root": "calls", "total_count": 3, "next_cursor": 7, "per_page": 250}, "calls": []}
+    with serving(json.dumps(first).encode(), page(3, 3)) as (address, _), client_at(address) as client:
+        assert ingest_calls(client, Lake(tmp_path), DAY).written.rows == 3
+
+
 def test_a_day_that_comes_back_is_stored(lake: Lake) -> None:
     with serving(page(0, 0), page(41, 41)) as (address, _), client_at(address) as client:
         ingest_calls(client, lake, DAY)
