@@ -21,7 +21,7 @@ from trackdrive_assets.api.failures import (
     stated_failure,
     status_number,
 )
-from trackdrive_assets.api.rows import Rows
+from trackdrive_assets.api.rows import ABSENT, Rows
 from trackdrive_assets.numbers import parse_count
 
 _ENVELOPE_KEYS = frozenset({"status", "metadata", "errors", "checksum"})
@@ -144,7 +144,9 @@ def _failure_inside(content: Any, method: str) -> Failure | None:
         failures = (stated_failure(content, content.keys() | {"id"}, method), *map(failure_of_rows, lists))
         return next(filter(None, failures), None)
     if isinstance(content, Rows):
-        return None if STATEMENT_KEYS.isdisjoint(content.columns) else failure_of_rows(content)
+        # A row with a uuid is a call. So a page is usually decided without making objects of its rows.
+        unnamed = [n for n, uuid in enumerate(content.column("uuid")) if uuid is ABSENT]
+        return failure_of_rows(content.at(unnamed)) if unnamed else None
     return failure_of_rows(content) if isinstance(content, list) else None
 
 
