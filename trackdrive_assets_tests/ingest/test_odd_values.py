@@ -75,7 +75,7 @@ def test_a_value_that_can_be_kept_is_stored(
         ("buyer_id", b'"nan"'),
         ("total_duration", b"Infinity"),
         ("total_duration", b'"inf"'),
-        ("ended_at", b'"' + b" " * 200_000 + b'x"'),
+        ("ended_at", b'"2024-03-28T15:16:49' + b" " * 100 + b'+00:00"'),
         ("token-x", b"[" * 200 + b"]" * 200),
     ],
 )

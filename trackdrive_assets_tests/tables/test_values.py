@@ -171,7 +171,7 @@ def test_an_instant_is_parsed_with_its_offset(value: object, expected: datetime 
         "0001-01-01T00:00:00+05:00",
         "9999-12-31T23:59:59-05:00",
         "yesterday",
-        "2024-03-28T15:16:49" + " " * 100_000 + "x",
+        "2024-03-28T15:16:49" + " " * 100 + "+00:00",
         1719610895,
     ],
 )
