@@ -82,7 +82,7 @@ def _runs_without_process(
     )
     for run in instance.get_runs(started):
         if (
-            is_ours(run)
+            is_ours(instance, run)
             and _LAUNCHED_TAG in run.tags
             and not (folder / f"{run.run_id}{_LIVENESS_SUFFIX}").exists()
         ):

@@ -15,12 +15,29 @@ _RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_r
 _PARTITION_TAG = "dagster/partition"
 
 
-def is_ours(run: dg.DagsterRun) -> bool:
+def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Return whether a run is of this package. An instance can have other projects too."""
     if run.job_name in _JOBS:
         return True
-    tables = {key.path[0] for key in run.asset_selection or ()}
-    return run.job_name.startswith(_AD_HOC_JOB) and bool(tables) and tables <= _TABLES
+    if not run.job_name.startswith(_AD_HOC_JOB):
+        return False
+    tables = {key.path[0] for key in _selected_assets(run) or _planned_assets(instance, run.run_id)}
+    return bool(tables) and tables <= _TABLES
+
+
+def _selected_assets(run: dg.DagsterRun) -> set[dg.AssetKey]:
+    checked = {key.asset_key for key in run.asset_check_selection or ()}
+    return checked.union(run.asset_selection or ())
+
+
+def _planned_assets(instance: dg.DagsterInstance, run_id: str) -> set[dg.AssetKey]:
+    """Return the assets of a run without a selection, such as one in the process that launched it."""
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    return {
+        entry.dagster_event.asset_materialization_planned_data.asset_key
+        for entry in entries
+        if entry.dagster_event
+    }
 
 
 def name_of(run: dg.DagsterRun) -> str:

@@ -131,14 +131,14 @@ def ended_runs(instance: dg.DagsterInstance, since: datetime) -> Iterator[dg.Run
     """Yield the runs of this package that ended after a time, the earliest first."""
     filters = dg.RunsFilter(statuses=_ENDED, updated_after=since)
     for record in instance.get_run_records(filters, order_by="update_timestamp", ascending=True):
-        if is_ours(record.dagster_run):
+        if is_ours(instance, record.dagster_run):
             yield record
 
 
 def silent_run(instance: dg.DagsterInstance, now: datetime) -> dg.DagsterRun | None:
     """Return a run that has started and logged nothing for some minutes. None if there is none."""
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        since = silent_since(instance, run.run_id) if is_ours(run) else None
+        since = silent_since(instance, run.run_id) if is_ours(instance, run) else None
         if since and now - since >= SILENCE:
             return run
     return None

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from trackdrive_assets.dagster import sensors, webhook
+from trackdrive_assets.dagster.runs import is_ours
 from trackdrive_assets.dagster.sensors import Cursor, next_message
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.quality import file_checks
@@ -64,9 +65,8 @@ def messages(pipeline: Pipeline) -> list[webhook.Message]:
 
 
 @pytest.fixture
-def ours(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
-    """A pipeline whose runs count as ours: those of tests select their assets by another way."""
-    monkeypatch.setattr(sensors, "is_ours", lambda _: True)
+def ours(pipeline: Pipeline) -> Pipeline:
+    """A pipeline with the name of an account."""
     pipeline.settings = replace(pipeline.settings, subdomain="acme")
     return pipeline
 
@@ -219,3 +219,26 @@ def test_a_cursor_survives_its_text() -> None:
     cursor = Cursor(datetime(2024, 3, 10, 1, 2, 3, 456789, tzinfo=UTC), str(date(2024, 3, 9)), "r1")
     assert Cursor.read(str(cursor), EARLY.since) == cursor
     assert json.dumps(str(cursor))
+
+
+@pytest.mark.parametrize(
+    ("job", "keys", "checked", "expected"),
+    [
+        ("nightly", None, None, True),
+        ("__ASSET_JOB", ["calls", "views/daily_summary"], None, True),
+        ("__ASSET_JOB", None, ["calls"], True),
+        ("__ASSET_JOB", ["calls", "orders"], None, False),
+        ("__ASSET_JOB", ["orders"], ["orders"], False),
+        ("__ASSET_JOB", None, None, False),
+        ("etl", None, None, False),
+    ],
+)
+def test_only_our_runs_are_looked_at(
+    pipeline: Pipeline, job: str, keys: list[str] | None, checked: list[str] | None, *, expected: bool
+) -> None:
+    run = dg.DagsterRun(
+        job_name=job,
+        asset_selection=frozenset(map(dg.AssetKey.from_user_string, keys or [])),
+        asset_check_selection=frozenset(dg.AssetCheckKey(dg.AssetKey(key), "x") for key in checked or []),
+    )
+    assert is_ours(pipeline.instance, run) is expected
