@@ -45,11 +45,21 @@ def _env_file() -> dict[str, str]:
         text = "\0"
     if "\0" in text:
         raise SettingError("The file .env is not UTF-8 text. Save it as UTF-8.")
+    # `${NAME}` is expanded, except in settings: an unknown name would be an empty text, and /lake the lake.
+    values = dotenv_values(stream=io.StringIO(text)) | _settings_as_written(text)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _settings_as_written(text: str) -> dict[str, str]:
+    """Return the settings of the file. A line of another program that can't be read is ignored."""
+    settings = {}
     for line in parse_stream(io.StringIO(text)):
-        is_setting = PREFIX in (line.key or line.original.string).upper()
-        if is_setting and (line.error or (line.key and line.value is None)):
+        name = line.key or (line.original.string.strip() if line.error else "")
+        if not name.upper().removeprefix("EXPORT ").startswith(PREFIX):
+            continue
+        if line.error or line.value is None:
             raise SettingError(
                 f"Line {line.original.line} of the file .env can't be read. Write NAME=value, without quotes."
             )
-    values = dotenv_values(stream=io.StringIO(text))
-    return {name: value for name, value in values.items() if value is not None}
+        settings[name] = line.value
+    return settings

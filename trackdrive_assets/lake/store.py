@@ -4,6 +4,7 @@
 writing of a day is in `day_writer`, and the DuckDB file over all days is in `database`.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -52,6 +53,11 @@ class Lake:
             raise UnusableLakeError(
                 f"TRACKDRIVE_LAKE is {str(root)!r}. DuckDB can't write below a folder with a ? in its name. "
                 "Choose another folder."
+            )
+        # Unlike `Path.is_file`, this is False for a folder that may not be read.
+        if files := [part for part in (self.root, *self.root.parents) if os.path.isfile(part)]:  # noqa: PTH113
+            raise UnusableLakeError(
+                f"TRACKDRIVE_LAKE is {str(root)!r}, and {files[0]} is a file. Set it to a folder."
             )
         # DuckDB finds hive keys anywhere in a path, and would mistake this one for the partition's key.
         keys = {"date", *(key for layout in LAYOUT.values() for key in layout.keys)}

@@ -38,7 +38,7 @@ WRONG_SETTINGS = {
     "TRACKDRIVE_BASE_URL": ("http://a..b", "its host is not a valid name"),
     "TRACKDRIVE_PUBLIC_KEY": ("tdprvswapped", "exchange the two keys"),
 }
-OWN_ACCOUNT = {"TRACKDRIVE_BASE_URL", "TRACKDRIVE_PUBLIC_KEY"}
+OWN_ACCOUNT = {"TRACKDRIVE_BASE_URL", "TRACKDRIVE_PUBLIC_KEY", "TRACKDRIVE_START_DATE"}
 """The variables that `trackdrive demo` sets itself."""
 
 
@@ -64,12 +64,18 @@ def test_a_wrong_setting_stops_every_command(
     assert not sandbox.requests
 
 
-@pytest.mark.parametrize("lake", ["lake?", "date=2024-06-19/lake"])
-def test_a_place_that_can_never_be_a_lake_is_exit_code_2(trackdrive: Trackdrive, lake: str) -> None:
+@pytest.mark.parametrize(
+    "lake", ["lake?", "date=2024-06-19/lake", "s3://key:sesame@bucket", "file", "file/lake"]
+)
+def test_a_place_that_can_never_be_a_lake_is_exit_code_2(
+    trackdrive: Trackdrive, tmp_path: Path, lake: str
+) -> None:
+    (tmp_path / "file").write_text("a note")
     for arguments in (["page", "--from", "today"], ["dev"]):
         outcome = trackdrive(*arguments, TRACKDRIVE_LAKE=lake)
         assert (outcome.exit_code, outcome.stdout) == (2, "")
         assert "TRACKDRIVE_LAKE" in outcome.stderr
+        assert "sesame" not in outcome.stderr
 
 
 @pytest.mark.parametrize(
@@ -80,8 +86,11 @@ def test_a_place_that_can_never_be_a_lake_is_exit_code_2(trackdrive: Trackdrive,
         ("# Zürich\nTRACKDRIVE_SUBDOMAIN=acme".encode("latin-1"), "is not UTF-8 text"),
         (b"A=1\nTRACKDRIVE_SUBDOMAIN: acme\n", "Line 2 of the file .env can't be read"),
         (b'TRACKDRIVE_SUBDOMAIN="acme\n', "Line 1 of the file .env can't be read"),
+        (b"export TRACKDRIVE_SUBDOMAIN 'acme\n", "Line 1 of the file .env can't be read"),
         (b"trackdrive_subdomain\n", "Line 1 of the file .env can't be read"),
         (b"TRACKDRIVE_TIMEZONE=America/Denver", "Did you mean TRACKDRIVE_TIME_ZONE?"),
+        (b"TRACKDRIVE_LAKE=${HOME}/lake", "TRACKDRIVE_LAKE is invalid (it is '${HOME}/lake')"),
+        (b"TRACKDRIVE_LAKE=${NOPE}/lake", "TRACKDRIVE_LAKE is invalid (it is '${NOPE}/lake')"),
         (b"TRACKDRIVE_LAKE=$HOME/lake", "TRACKDRIVE_LAKE is invalid (it is '$HOME/lake')"),
     ],
 )
