@@ -12,6 +12,7 @@ from trackdrive_assets.cli.dagster_home import account_environment
 from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.query_options import CONTEXT, DayOption, day_options, requested_days
+from trackdrive_assets.cli.signals import dagster_signals
 from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
@@ -105,13 +106,14 @@ def materialize_days(
                 continue
             started_at = time.monotonic()
             click.echo(f"Materializing {step:8}{first} to {last} … ", nl=False)
-            result = job.execute_in_process(
-                instance=instance,
-                asset_selection=list(keys[step]),
-                tags={**span, **tags},
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=False,
-            )
+            with dagster_signals():
+                result = job.execute_in_process(
+                    instance=instance,
+                    asset_selection=list(keys[step]),
+                    tags={**span, **tags},
+                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                    raise_on_error=False,
+                )
             count = len({event.asset_key for event in result.get_asset_materialization_events()})
             noun = "asset " if count == 1 else "assets"
             click.echo(f"{count:3} {noun} in {time.monotonic() - started_at:.1f} s")

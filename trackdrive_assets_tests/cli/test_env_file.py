@@ -19,6 +19,7 @@ COMMANDS = [
     ["report", "status"],
     ["stats", "status", "--from", "today"],
     ["page", "--from", "today"],
+    ["materialize", "--from", "today"],
     ["demo"],
     ["dev"],
 ]

@@ -15,6 +15,7 @@ RUN = {
     "call": ["call", "1"],
     "report": ["report", "status"],
     "stats": ["stats", "status", "--from", "today"],
+    "materialize": ["materialize", "--from", "2024-06-19"],
     "doctor": ["doctor"],
     "page": ["page", "--from", "2024-06-19"],
 }
