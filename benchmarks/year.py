@@ -24,7 +24,9 @@ import pyarrow.compute as pc
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.api.rows import Rows
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.identity import LakeIdentity
+from trackdrive_assets.lake.ownership import claim
+from trackdrive_assets.lake.store import ClaimedLake, Lake
 from trackdrive_assets.sandbox.call import Call
 from trackdrive_assets.sandbox.generator import CallGenerator
 from trackdrive_assets.sandbox.times import milliseconds
@@ -87,7 +89,7 @@ class Template:
     stats: dict[str, pa.RecordBatch]
 
 
-def build(lake: Lake, days: int) -> None:
+def build(lake: ClaimedLake, days: int) -> None:
     """Write a number of days up to `LAST_DAY`."""
     generator = CallGenerator(7, CALLS_PER_DAY, _FIRST_WEEK - timedelta(days=1))
     templates = [_template(generator, _FIRST_WEEK + timedelta(days=n)) for n in range(7)]
@@ -210,7 +212,7 @@ def _query(connection: duckdb.DuckDBPyConnection, schema: pa.Schema, sql: str) -
     return result.combine_chunks().to_batches()[0]
 
 
-def _write_day(lake: Lake, day: date, template: Template) -> None:
+def _write_day(lake: ClaimedLake, day: date, template: Template) -> None:
     weeks = (day - _FIRST_WEEK) // _WEEK
     first = _fetch_time(day, 1)
     # The look-back has not ended yet for the days of the last month.
@@ -268,4 +270,4 @@ def _arguments() -> Iterator[Any]:
 
 if __name__ == "__main__":
     folder, days = _arguments()
-    build(Lake(folder), days)
+    build(claim(Lake(folder), LakeIdentity("localhost/Sandbox", "UTC")), days)

@@ -15,6 +15,8 @@ from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import IngestedCalls, ingest_calls
 from trackdrive_assets.ingest.concurrency import run_concurrently
 from trackdrive_assets.ingest.fetcher import Fetcher
+from trackdrive_assets.lake.identity import LakeIdentity
+from trackdrive_assets.lake.ownership import claim
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings
 
@@ -25,7 +27,9 @@ with Client(
     settings.credentials,
     settings.client_options,
 ) as client:
-    lake, zone = Lake(settings.lake), ZoneInfo(settings.time_zone)
+    # The server of the benchmarks is the sandbox's account.
+    lake = claim(Lake(settings.lake), LakeIdentity("localhost/Sandbox", settings.time_zone))
+    zone = ZoneInfo(settings.time_zone)
 
     def ingest(date: date, fetcher: Fetcher) -> IngestedCalls:
         """Ingest the calls of a date."""
