@@ -125,7 +125,7 @@ def _earlier_changes(
             recorded_at = changes.fetch_info.fetched_at if changes.fetch_info else None
         stored = lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, [day.date])
     except DamagedFileError as error:
-        damaged = file.replace(file.with_name(f"{file.name}.damaged"))
+        damaged = lake.set_apart(file)
         _log.warning("%s The API does not have its changes, so it is kept as %s.", error, damaged)
         return CALL_CHANGES.schema.empty_table()
     kept_fields = [field for field in pc.unique(stored["field"]).to_pylist() if not exclude.excludes(field)]

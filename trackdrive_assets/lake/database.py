@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
 from trackdrive_assets.lake.errors import LakeError, translate_os_errors, write_error
+from trackdrive_assets.lake.foreign_objects import keep_foreign_objects
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.sql_catalog import FILE_METADATA, views, with_referenced
@@ -92,6 +93,7 @@ def build_database(
             columns_of = _write_database(new, lake, statements)
         except duckdb.Error as error:
             raise write_error("write", path, str(error)) from error
+        keep_foreign_objects(path, columns_of)
         with translate_os_errors("replace", path):
             # Changes that another program left in the old file's write-ahead log must not reach the new file.
             path.with_name(f"{path.name}.wal").unlink(missing_ok=True)

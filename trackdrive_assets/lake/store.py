@@ -16,7 +16,12 @@ import pyarrow.parquet as pq
 from trackdrive_assets.lake.atomic import staging_dir
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_writer import DayWriter
-from trackdrive_assets.lake.errors import LakeError, UnusableLakeError, translate_read_errors
+from trackdrive_assets.lake.errors import (
+    LakeError,
+    UnusableLakeError,
+    translate_os_errors,
+    translate_read_errors,
+)
 from trackdrive_assets.lake.identity import LakeClaim, LakeIdentity
 from trackdrive_assets.lake.layout import (
     LAYOUT,
@@ -141,6 +146,14 @@ class ClaimedLake(Lake):
     def __init__(self, root: Path, identity: LakeIdentity) -> None:
         super().__init__(root)
         self.claim = LakeClaim(self.root, identity)
+
+    def set_apart(self, file: Path) -> Path:
+        """Move a damaged file out of its table, where no program reads it, and return its new path."""
+        moment = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%f}"
+        path = self.root / "damaged" / f"{file.parent.name}.{moment}.{file.name}"
+        with translate_os_errors("move", file):
+            path.parent.mkdir(exist_ok=True)
+            return file.replace(path)
 
     @contextmanager
     def replace(

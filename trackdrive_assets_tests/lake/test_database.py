@@ -365,6 +365,72 @@ def test_a_build_replaces_a_damaged_file(tmp_path: Path, damage: str) -> None:
     assert ask(path, "FROM calls") == []
 
 
+def test_a_build_keeps_what_others_added_in_a_copy(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lake = lake_at(tmp_path)
+    build(lake)
+    with duckdb.connect(tmp_path / "trackdrive.duckdb") as other:
+        other.execute("CREATE TABLE notes AS SELECT 1 AS note")
+        other.execute("CREATE MACRO twice(x) AS 2 * x")
+    for _ in range(2):
+        build(lake)
+    (copy,) = tmp_path.glob("trackdrive.before-*.duckdb")
+    assert ask(copy, "SELECT twice(note) FROM notes") == [(2,)]
+    assert str(copy) in caplog.text
+    assert "notes, twice" in caplog.text
+
+
+def test_a_changed_view_of_ours_is_not_kept(tmp_path: Path) -> None:
+    build(lake_at(tmp_path))
+    with duckdb.connect(tmp_path / "trackdrive.duckdb") as other:
+        other.execute("CREATE OR REPLACE VIEW calls AS SELECT 1 AS uuid")
+    build(lake_at(tmp_path))
+    assert list(tmp_path.glob("*.before-*")) == []
+
+
+def test_two_copies_of_one_minute_are_both_kept(tmp_path: Path) -> None:
+    for note in (1, 2):
+        with duckdb.connect(tmp_path / "trackdrive.duckdb") as other:
+            other.execute(f"CREATE TABLE notes AS SELECT {note} AS note")
+        build(lake_at(tmp_path))
+    assert len(list(tmp_path.glob("trackdrive.before-*.duckdb"))) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["date=2024-99-99", "date=2024-02-30", "date=2024-06-19.bak", "DATE=2024-06-20"]
+)
+def test_only_existing_dates_are_days(tmp_path: Path, name: str) -> None:
+    lake = lake_at(tmp_path)
+    write(lake, "a")
+    built = build(lake).path
+    day = lake.file("calls", DAY).parent
+    shutil.copytree(day, day.with_name(name))
+    for path in (built, build(lake).path):
+        assert ask(path, "SELECT uuid, date FROM calls") == [("a", DAY)]
+    (day.with_name(name) / "calls.parquet").write_text("damaged")
+    assert ask(build(lake).path, "SELECT rows FROM fetch_log") == [(1,)]
+    assert lake.days("calls") == [DAY]
+
+
+def test_a_folder_with_the_name_of_a_file_is_no_day(tmp_path: Path) -> None:
+    lake = lake_at(tmp_path)
+    write(lake, "a")
+    lake.file("calls", date(2024, 6, 20)).mkdir(parents=True)
+    assert ask(build(lake).path, "SELECT uuid FROM calls") == [("a",)]
+    assert lake.days("calls") == [DAY]
+
+
+def test_a_copy_of_a_category_is_no_category(tmp_path: Path) -> None:
+    lake = lake_at(tmp_path)
+    with lake.replace("reports", SCHEMAS["reports"], DAY, category="buyer_id") as writer:
+        writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=SCHEMAS["reports"]))
+    group = lake.file("reports", DAY, category="buyer_id").parent.parent
+    for copy in ("category=buyer_id.bak", "category=buyer_id copy"):
+        shutil.copytree(group, group.with_name(copy))
+    path = build(lake).path
+    assert ask(path, "SELECT category FROM reports") == [("buyer_id",)]
+    assert ask(path, "SELECT grouped_by FROM fetch_log") == [("buyer_id",)]
+
+
 def test_a_build_replaces_tables_and_views_of_other_programs(tmp_path: Path) -> None:
     with duckdb.connect(tmp_path / "trackdrive.duckdb") as other:
         other.execute("CREATE VIEW calls AS SELECT 1 AS uuid")
