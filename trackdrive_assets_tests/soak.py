@@ -108,7 +108,7 @@ def run(mix: Mix, instance: dg.DagsterInstance, folder: Path) -> list[str]:
         trial = Trial(
             sandbox,
             instance,
-            lake_at(folder),
+            lake_at(folder, "America/New_York"),
             settings_for(folder),
             per_page=mix.per_page,
             max_concurrency=mix.max_concurrency,

@@ -126,6 +126,7 @@ def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None
         "page.html",
         "call_changes",
         "calls",
+        "lake.json",
         "reports",
         "stats",
         "trackdrive.duckdb",

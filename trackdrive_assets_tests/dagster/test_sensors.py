@@ -71,6 +71,13 @@ def ours(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
+@pytest.fixture
+def checked(pipeline: Pipeline) -> Pipeline:
+    """A pipeline on the account of its lake, so that its checks may read the lake."""
+    pipeline.settings = replace(pipeline.settings, base_url=pipeline.sandbox.base_url)
+    return pipeline
+
+
 def test_a_failed_run_is_one_message_with_its_days_and_its_reason(ours: Pipeline) -> None:
     result = fail(ours)
     (message,) = messages(ours)
@@ -125,21 +132,21 @@ def test_without_a_webhook_the_tick_names_the_missing_variable(pipeline: Pipelin
     assert "TRACKDRIVE_WEBHOOK_URL is not set" in evaluate(pipeline)[0]
 
 
-def test_a_check_that_begins_to_fail_is_one_message(ours: Pipeline) -> None:
-    ours.materialize("calls", DAY, checked=True)
-    before = len(messages(ours))
-    ours.sandbox.add_call(datetime(2024, 11, 12, 17, tzinfo=UTC), total_duration=-5)
-    ours.materialize("calls", DAY, checked=True)
-    found = messages(ours)
+def test_a_check_that_begins_to_fail_is_one_message(checked: Pipeline) -> None:
+    checked.materialize("calls", DAY, checked=True)
+    before = len(messages(checked))
+    checked.sandbox.add_call(datetime(2024, 11, 12, 17, tzinfo=UTC), total_duration=-5)
+    checked.materialize("calls", DAY, checked=True)
+    found = messages(checked)
     assert len(found) == before + 1
     assert "The check durations_not_negative failed. A duration is negative. 1 row" in str(found[-1]["text"])
     # The same violation on the same day is no news.
-    ours.materialize("calls", DAY, checked=True)
-    assert len(messages(ours)) == before + 1
+    checked.materialize("calls", DAY, checked=True)
+    assert len(messages(checked)) == before + 1
     # Another day is.
-    ours.sandbox.add_call(datetime(2024, 11, 13, 17, tzinfo=UTC), total_duration=-5)
-    ours.materialize("calls", DAY, "2024-11-13", checked=True)
-    assert len(messages(ours)) == before + 2
+    checked.sandbox.add_call(datetime(2024, 11, 13, 17, tzinfo=UTC), total_duration=-5)
+    checked.materialize("calls", DAY, "2024-11-13", checked=True)
+    assert len(messages(checked)) == before + 2
 
 
 def test_a_missing_yesterday_is_one_message(ours: Pipeline) -> None:
@@ -177,18 +184,18 @@ def test_a_silent_run_is_one_message(ours: Pipeline, monkeypatch: pytest.MonkeyP
     ours.instance.report_engine_event("Another run uses the API. This run starts when …", run)
 
 
-def test_a_refused_key_keeps_the_results_of_the_checks(ours: Pipeline) -> None:
-    ours.materialize("calls", DAY, checked=True)
-    ours.sandbox.revoked = True
-    failed = ours.materialize("calls", DAY, checked=True, fails=True)
-    _, cursor = evaluate(ours, "watch_runs", cursor=str(EARLY))
+def test_a_refused_key_keeps_the_results_of_the_checks(checked: Pipeline) -> None:
+    checked.materialize("calls", DAY, checked=True)
+    checked.sandbox.revoked = True
+    failed = checked.materialize("calls", DAY, checked=True, fails=True)
+    _, cursor = evaluate(checked, "watch_runs", cursor=str(EARLY))
     key = dg.AssetCheckKey(dg.AssetKey("calls"), "uuid_unique")
-    (record,) = ours.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    (record,) = checked.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
     assert record.run_id != failed.run_id
     assert record.status.value == "SUCCEEDED"
     # A run is looked at once.
-    evaluate(ours, "watch_runs", cursor=cursor)
-    (again,) = ours.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    evaluate(checked, "watch_runs", cursor=cursor)
+    (again,) = checked.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
     assert again.id == record.id
 
 

@@ -61,10 +61,9 @@ def test_runs_of_one_home_use_the_api_one_after_another(deployment: Deployment) 
     assert deployment.leftovers() == []
 
 
-def test_the_last_run_of_two_homes_replaces_the_complete_day(deployment: Deployment, tmp_path: Path) -> None:
+def test_of_two_homes_the_run_that_began_later_wins(deployment: Deployment, tmp_path: Path) -> None:
     other = Deployment(deployment.sandbox, deployment.lake, tmp_path / "other")
     stop = Stop()
-    first_truth = deployment.truth(DAY)
     first = deployment.begin("calls", DAY, DAY, at=IN_THE_MIDDLE, do=stop.wait)
     assert stop.reached(first)
 
@@ -75,7 +74,7 @@ def test_the_last_run_of_two_homes_replaces_the_complete_day(deployment: Deploym
     stop.go_on()
     first.join()
     assert first.exitcode == 0
-    assert deployment.stored(DAY) == first_truth
+    assert deployment.stored(DAY) == deployment.truth(DAY)
     assert deployment.leftovers() == []
 
 

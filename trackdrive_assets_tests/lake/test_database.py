@@ -275,9 +275,9 @@ def test_the_error_lists_every_broken_view_and_the_file_stays(
 
 
 def test_the_error_names_the_file_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "lake").write_text("a file where a folder should be")
+    (tmp_path / "trackdrive.duckdb").mkdir()
     with pytest.raises(LakeError, match=r"trackdrive\.duckdb"):
-        build(lake_at(tmp_path / "lake"))
+        build(lake_at(tmp_path))
 
 
 def test_the_file_has_the_format_of_duckdb_1_0(tmp_path: Path) -> None:

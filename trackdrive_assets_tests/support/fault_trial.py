@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trackdrive_assets.api.auth import KeyPair
@@ -23,7 +22,7 @@ from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import TABLES
+from trackdrive_assets.tables.columns import SCHEMAS
 from trackdrive_assets_tests.conftest import Pipeline
 from trackdrive_assets_tests.support.fake_clock import FakeClock
 
@@ -92,10 +91,11 @@ class Trial(Pipeline):
 
     def attempt(self, keys: Sequence[str], *partitions: str) -> dg.ExecuteInProcessResult:
         """Materialize days of assets, and return the result of the run, also if it failed."""
-        for (key, _), file in self.day_files(keys, partitions).items():
+        for (key, partition), file in self.day_files(keys, partitions).items():
             if not file.exists():
-                file.parent.mkdir(parents=True)
-                pq.write_table(_schema(key).empty_table(), file)
+                table, hive = _table_and_keys(key)
+                with self.lake.replace(table, SCHEMAS[table], date.fromisoformat(partition), **hive):
+                    pass
             self.old[file] = file.read_bytes()
         return self.run(dg.AssetSelection.assets(*keys), partitions[0], partitions[-1])
 
@@ -105,7 +105,7 @@ class Trial(Pipeline):
         """Return what is wrong after an attempt.
 
         A day that the run recorded must have the calls of the sandbox. Every other day must have its old
-        file, byte for byte. The lake must have no other file.
+        file, byte for byte. The lake must have no other file beside its own two.
         """
         files = self.day_files(keys, partitions)
         recorded = self.recorded(result) & files.keys()
@@ -120,6 +120,9 @@ class Trial(Pipeline):
             if (key, partition) not in recorded and file.read_bytes() != self.old[file]
         ]
         expected = {
+            self.lake.root / "lake.json",
+            # A failed step shows what it stored.
+            self.lake.root / "trackdrive.duckdb",
             *files.values(),
             *(self.lake.file("call_changes", date.fromisoformat(p)) for p in partitions),
         }
@@ -161,10 +164,6 @@ def _table_and_keys(key: str) -> tuple[str, dict[str, str]]:
     """Return the table of an asset and its partition keys."""
     table, _, group = key.partition("/")
     return table, dict.fromkeys(LAYOUT[table].keys, group)
-
-
-def _schema(key: str) -> pa.Schema:
-    return next(table.schema for table in TABLES if table.name == _table_and_keys(key)[0])
 
 
 def _by_uuid(calls: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
