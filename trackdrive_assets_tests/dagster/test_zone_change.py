@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -47,19 +48,15 @@ def change_to_utc(
 ) -> dg.ExecuteInProcessResult:
     """Materialize 2024-03-11 to 2024-03-13 with the tag of `--accept-zone`."""
     pipeline.settings = replace(pipeline.settings, time_zone="UTC")
-    monkeypatch.setattr(
-        dg.JobDefinition, "execute_in_process", _accepting(dg.JobDefinition.execute_in_process)
-    )
+    execute = dg.JobDefinition.execute_in_process
+
+    def execute_with_tag(job: Any, *, tags: dict[str, str], **options: Any) -> Any:
+        return execute(job, tags={**tags, ACCEPT_ZONE: "true"}, **options)
+
+    monkeypatch.setattr(dg.JobDefinition, "execute_in_process", execute_with_tag)
     result = pipeline.run(dg.AssetSelection.from_string(select), "2024-03-11", "2024-03-13")
     monkeypatch.undo()
     return result
-
-
-def _accepting(execute):  # type: ignore[no-untyped-def]
-    def run(job, *, tags, **options):  # type: ignore[no-untyped-def]
-        return execute(job, tags={**tags, ACCEPT_ZONE: "true"}, **options)
-
-    return run
 
 
 def test_a_change_of_the_zone_keeps_all_calls_and_changes(

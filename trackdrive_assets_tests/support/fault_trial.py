@@ -22,8 +22,8 @@ from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import SCHEMAS
 from trackdrive_assets_tests.conftest import Pipeline
+from trackdrive_assets_tests.support.factories import write_day
 from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 CALLS, REPORTS, STATS = "/api/v1/calls", "/api/v1/calls/reports", "/api/v1/calls/stats"
@@ -93,9 +93,8 @@ class Trial(Pipeline):
         """Materialize days of assets, and return the result of the run, also if it failed."""
         for (key, partition), file in self.day_files(keys, partitions).items():
             if not file.exists():
-                table, hive = _table_and_keys(key)
-                with self.lake.replace(table, SCHEMAS[table], date.fromisoformat(partition), **hive):
-                    pass
+                table, keys_of_table = _table_and_keys(key)
+                write_day(self.lake, table, [], day=date.fromisoformat(partition), **keys_of_table)
             self.old[file] = file.read_bytes()
         return self.run(dg.AssetSelection.assets(*keys), partitions[0], partitions[-1])
 
@@ -160,7 +159,7 @@ class Trial(Pipeline):
         return self.lake.file(table, date.fromisoformat(partition), **keys)
 
 
-def _table_and_keys(key: str) -> tuple[str, dict[str, str]]:
+def _table_and_keys(key: str) -> tuple[str, dict[str, Any]]:
     """Return the table of an asset and its partition keys."""
     table, _, group = key.partition("/")
     return table, dict.fromkeys(LAYOUT[table].keys, group)

@@ -17,6 +17,7 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     UnreadableResponse,
 )
+from trackdrive_assets.ingest.calls import PatchedMeanwhile
 from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.tables.errors import MalformedRow
 
@@ -35,7 +36,9 @@ _LONGEST_REASON = 1_000
 
 def concerns_one_day(error: Exception) -> bool:
     """Return whether the other days of the same asset can still be ingested: the data of this day are bad."""
-    return isinstance(error, MalformedRow | UnreadableResponse | IncompleteResponse | DamagedFileError)
+    return isinstance(
+        error, MalformedRow | UnreadableResponse | IncompleteResponse | DamagedFileError | PatchedMeanwhile
+    )
 
 
 def concerns_one_asset(error: Exception) -> bool:

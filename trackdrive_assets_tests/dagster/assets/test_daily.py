@@ -27,6 +27,7 @@ from trackdrive_assets.dagster.assets.failures import (
     is_transient,
 )
 from trackdrive_assets.dagster.resources import TrackdriveResource
+from trackdrive_assets.ingest.calls import PatchedMeanwhile
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets_tests.conftest import Pipeline, why
@@ -41,6 +42,7 @@ REQUEST = "GET /api/v1/calls/reports"
         (UnreadableResponse("what?"), "the day", False),
         (IncompleteResponse("short"), "the day", False),
         (DamagedFileError("calls.parquet is damaged"), "the day", False),
+        (PatchedMeanwhile("patched"), "the day", False),
         (Rejected("no", request=REQUEST, status=422), "the asset", False),
         (NotFound("no", request=REQUEST, status=404), "the asset", False),
         (AccessDenied("no", request=REQUEST, status=403), "the step", False),
