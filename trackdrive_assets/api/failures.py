@@ -22,11 +22,13 @@ _FLAG_KEYS = frozenset({
     "failed", "failure", "is_error", "has_error", "has_errors", "partial", "incomplete", "truncated",
     "timed_out",
 })  # fmt: skip
+_RESULT_KEYS = frozenset({"result", "state", "outcome"})
 _DEEPEST = 2
 _STATUSES = range(200, 600)
 _GOOD_STATUSES = range(200, 300)
-_CODE_KEYS = ("status_code", "http_status", "error_code", "code", "status")
-STATEMENT_KEYS = _SUCCESS_KEYS | _ERROR_KEYS | _FLAG_KEYS | {*_CODE_KEYS}
+_HTTP_CODE_KEYS = ("status_code", "http_status", "code")
+_CODE_KEYS = (*_HTTP_CODE_KEYS, "error_code", "status")
+STATEMENT_KEYS = _SUCCESS_KEYS | _ERROR_KEYS | _FLAG_KEYS | _RESULT_KEYS | {*_CODE_KEYS}
 """The keys that can state a failure."""
 
 _MESSAGE_KEYS = STATEMENT_KEYS | {"message", "messages", "detail", "details", "title", "type", "request_id"}
@@ -85,6 +87,8 @@ def stated_failure(members: Mapping[str, Any], keys: Set[str], method: str = "GE
         or (name == "status" and _is_bad_status(value, method, is_named=is_named))
         or (not is_call and name in _ERROR_KEYS and _has_content(value))
         or (not is_call and name in _FLAG_KEYS and value in (True, "true") and not _is_number(value))
+        or (not is_call and name in _HTTP_CODE_KEYS and _is_error_status(status_number(value)))
+        or (not is_call and name in _RESULT_KEYS and _is_bad_result(value))
     }
     return Failure(_status_in(members), outline_of_error(stated)) if stated else None
 
@@ -116,6 +120,10 @@ def _is_bad_status(value: object, method: str, *, is_named: bool) -> bool:
         return value is False
     word = value.strip().lower()
     return word in _BAD_WORDS if is_named else word not in _GOOD_WORDS
+
+
+def _is_bad_result(value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower() in _BAD_WORDS | {"failed"}
 
 
 def status_number(value: object) -> int | None:

@@ -13,9 +13,9 @@ MOST_CALLS_PER_SECOND = 25
 """The number of calls per second of the requested range above which a list counts as endless. That is two
 million calls in a day, twice as many as this package is made for."""
 
-_DEFAULT_PAGE_SIZE = 25
-"""The documented page size of a request without `per_page`. A page of exactly so many rows may be full,
-because the server may ignore `per_page`."""
+_USUAL_PAGE_SIZES = frozenset({10, 20, 25, 50, 100, 200, 250, 500, 1000})
+"""A page of exactly so many rows may be full, because the server may ignore `per_page` or have a limit, and
+still repeat the requested number in its metadata. 25 is the documented default."""
 
 _MOST_CALLS_OF_ANY_RANGE = 10_000
 """The number of calls that even the shortest range may have. A call center can be called all at once."""
@@ -34,11 +34,13 @@ class Paging(StrEnum):
     PAGE = "page"
 
 
-def is_last(expected: int | None, received: int, row_count: int, metadata: Metadata) -> bool:
+def is_last(
+    expected: int | None, received: int, row_count: int, metadata: Metadata, *, largest_page: int = 0
+) -> bool:
     """Return whether a page is the last, so that no empty page has to be fetched after it.
 
-    Both must be true: the rows reach the count of the server exactly, and the page is not full. Alone, the
-    first could be a count that is too low, and the second a page that was cut short. More rows than the count
+    All must be true: the rows reach the count of the server exactly, the page is not full, and the number of
+    pages fits the count. Alone, the count could be too low, and the page cut short. More rows than the count
     show that it is too low.
 
     Args:
@@ -46,14 +48,23 @@ def is_last(expected: int | None, received: int, row_count: int, metadata: Metad
         received: The number of rows so far, those of this page included.
         row_count: The number of rows on this page.
         metadata: The metadata of this page.
+        largest_page: The number of rows on the largest page before this one; 0 without one.
     """
-    has_all = expected is not None and received == expected
-    return has_all and metadata.per_page is not None and not is_full(row_count, metadata.per_page)
+    if expected is None or received != expected or metadata.per_page is None:
+        return False
+    # The server counts one page too many, or two if the last one is full.
+    has_more_pages = (
+        metadata.total_pages is not None
+        and metadata.per_page > 0
+        and (metadata.total_pages > expected // metadata.per_page + 2)
+    )
+    page_size = min(metadata.per_page, largest_page or metadata.per_page)
+    return not has_more_pages and not is_full(row_count, page_size)
 
 
 def is_full(row_count: int, page_size: int) -> bool:
     """Return whether a page may be followed by another."""
-    return row_count >= page_size or row_count == _DEFAULT_PAGE_SIZE
+    return row_count >= page_size or row_count in _USUAL_PAGE_SIZES
 
 
 def next_page_token(

@@ -75,6 +75,7 @@ class Paginator:
         self._from_the_start = start is None
         self._seen_tokens: set[str] = set()
         self._seen_rows: set[str] = set()
+        self._largest_page = 0
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -115,7 +116,8 @@ class Paginator:
         if len(page.rows) and not len(new):
             self._end_at_repetition(len(page.rows), page.metadata)
             return Page(new, page.metadata, len(page.rows))
-        if is_last(self.expected, self.received, len(page.rows), page.metadata):
+        largest_page, self._largest_page = self._largest_page, max(self._largest_page, len(page.rows))
+        if is_last(self.expected, self.received, len(page.rows), page.metadata, largest_page=largest_page):
             self.next_page_token = None
         else:
             self.next_page_token = next_page_token(

@@ -127,11 +127,13 @@ def _errors(result: dg.ExecuteInProcessResult) -> str:
     """Return the errors of a run, as the UI shows them."""
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     messages = [
-        str(failure.user_failure_data.description)
-        if failure.user_failure_data
-        else failure.error.to_string()
-        if failure.error
-        else ""
-        for failure in failures
+        *(
+            f"The check {check.check_name} failed. {check.description}"
+            for check in result.get_asset_check_evaluations()
+            if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+        ),
+        *(str(failure.user_failure_data.description) for failure in failures if failure.user_failure_data),
     ]
+    if not messages:
+        messages = [failure.error.to_string() for failure in failures if failure.error]
     return "\n".join(messages) or "The run failed."

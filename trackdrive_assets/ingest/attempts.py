@@ -17,7 +17,7 @@ from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import Table
+from trackdrive_assets.tables.columns import MONEY, Table
 
 MAX_ATTEMPTS = 3
 """The number of times that a day is fetched: most incomplete responses pass by themselves."""
@@ -84,14 +84,31 @@ def check_not_gone(
     """
     if not stored_rows(lake, table.name, day, **hive):
         return
-    stored = _calls_of(lake.read(table.name, table.schema, [day.date], [counts], **hive).column(counts))
-    found = _calls_of(batch.column(counts))
+    current = lake.read(table.name, table.schema, [day.date], **hive)
+    stored, found = _calls_of(current.column(counts)), _calls_of(batch.column(counts))
     if not is_mostly_gone(stored, found):
+        _check_amounts(table, current, batch)
         return
     fetched = Fetched(found, client.count_calls(range_of(client, day), group=fetcher.group))
     if doubt := reason_to_doubt(fetched, doubted, stored=stored, is_finished=False):
         doubted.append(fetched)
         raise IncompleteResponse(doubt)
+
+
+def _check_amounts(table: Table, current: pa.Table, batch: pa.RecordBatch) -> None:
+    """Compare the amounts of a day with the stored ones, if their calls are still there.
+
+    Raises:
+        IncompleteResponse: Most amounts of a column are gone.
+    """
+    for column in table.columns:
+        stored = len(current) - current[column.name].null_count
+        found = len(batch) - batch.column(column.name).null_count
+        if column.type == MONEY and is_mostly_gone(stored, found):
+            raise IncompleteResponse(
+                f"{stored} rows are stored with {column.name}, but the API now sends it for {found}. The day "
+                "stays as it is in the lake. Check whether the key still has the permission for it."
+            )
 
 
 def _calls_of(counts: pa.Array | pa.ChunkedArray) -> int:

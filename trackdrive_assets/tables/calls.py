@@ -1,5 +1,6 @@
 """A page of calls as a typed batch of the table `calls`."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate, chain, compress, pairwise
@@ -16,6 +17,8 @@ Keys = Mapping[str, Sequence[object]]
 """The values of each key in all calls, as decoded from JSON. `ABSENT` where a call lacks the key."""
 
 _FLAGS = tuple(column.name for column in CALLS.columns if column.type == BOOLEAN)
+# With digits and letters, so that it is neither a name nor a phone number.
+_ID = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[0-9A-Za-z_-]{1,64}")
 _TEXT_OR_ABSENT = frozenset({str, type(ABSENT)})
 
 
@@ -76,7 +79,8 @@ def _require_values(column: Column, values: Sequence[object]) -> None:
 
 def _malformed_call(keys: Keys, field: str, position: int, value: object, expected: str) -> MalformedRow:
     uuid = keys["uuid"][position] if "uuid" in keys else None
-    is_named = isinstance(uuid, str) and uuid != ""
+    # Anything else than an id could be about the caller.
+    is_named = isinstance(uuid, str) and bool(_ID.fullmatch(uuid))
     return MalformedRow(
         f"Call {uuid}" if is_named else f"Call {position + 1} of the page",
         field,

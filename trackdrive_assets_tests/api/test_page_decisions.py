@@ -95,6 +95,23 @@ def test_the_last_page_is_not_full_and_completes_the_count(
     assert is_last(expected, received, row_count, Metadata(per_page=per_page)) is last
 
 
+@pytest.mark.parametrize(
+    ("row_count", "metadata", "largest_page", "last"),
+    [
+        # A server with a limit of its own repeats the requested page size, and counts only its page.
+        (100, Metadata(per_page=250), 0, False),
+        (33, Metadata(per_page=250), 33, False),
+        (33, Metadata(per_page=250), 34, True),
+        (30, Metadata(per_page=250, total_pages=3), 0, False),
+        (30, Metadata(per_page=250, total_pages=2), 0, True),
+    ],
+)
+def test_a_page_that_may_be_full_is_not_the_last(
+    row_count: int, metadata: Metadata, largest_page: int, last: object
+) -> None:
+    assert is_last(row_count, row_count, row_count, metadata, largest_page=largest_page) is last
+
+
 def test_no_more_rows_are_missing_than_were_counted() -> None:
     counts = [missing_count(None, 0), missing_count(3, 3), missing_count(3, 4), missing_count(3, 1)]
     assert counts == [0, 0, 0, 2]

@@ -83,6 +83,31 @@ def test_statistics_that_come_empty_do_not_replace_the_stored_ones(
     assert stored_count(lake) == before > 0
 
 
+@pytest.mark.parametrize("stat", ["revenue", "profit", "cost"])
+def test_amounts_that_come_empty_do_not_replace_the_stored_ones(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stat: str
+) -> None:
+    lake = Lake(tmp_path)
+    answer = sandbox.stats
+    with client_of(sandbox) as client:
+        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        monkeypatch.setattr(
+            sandbox,
+            "stats",
+            lambda params: (
+                EndpointResult(200, {"status": 200, "stats": {}})
+                if params["stat"] == stat
+                else answer(params)
+            ),
+        )
+        with pytest.raises(
+            IncompleteResponse, match=f"rows are stored with {stat}, but the API now sends it for 0"
+        ):
+            ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+    rows = lake.read("stats", STATS.schema, [DAY.date], group_by="status")
+    assert rows[stat].null_count < len(rows)
+
+
 def test_statistics_of_a_day_whose_calls_are_gone_are_replaced(sandbox: Sandbox, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with client_of(sandbox) as client:

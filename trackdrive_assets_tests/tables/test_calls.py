@@ -133,3 +133,11 @@ def test_extra_is_merged_key_by_key(
     stored: str | None, fetched: str | None, answered: list[str], exclude: str, merged: str | None
 ) -> None:
     assert merge_extra(stored, fetched, answered, Exclusion.of(exclude)) == merged
+
+
+@pytest.mark.parametrize("uuid", ["Jane Doe +17195550100", "+17195550100", "17195550100", "Jane"])
+def test_a_uuid_that_is_no_id_is_not_named(uuid: str) -> None:
+    with pytest.raises(MalformedRow, match="Call 1 of the page: payout is a text") as error:
+        parsed(api_call(uuid=uuid, payout="x"))
+    assert error.value.uuid is None
+    assert uuid not in str(error.value)
