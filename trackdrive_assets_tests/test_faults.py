@@ -265,7 +265,8 @@ def test_every_fault_of_the_sandbox_is_tested() -> None:
 # All faults together.
 
 
-@pytest.mark.parametrize("seed", range(1, 21))
+# `make soak` tries many more.
+@pytest.mark.parametrize("seed", range(1, 9))
 def test_after_any_mix_of_faults_a_day_is_exact_or_unchanged(
     instance: dg.DagsterInstance, tmp_path: Path, seed: int
 ) -> None:

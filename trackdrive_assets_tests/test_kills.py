@@ -191,6 +191,5 @@ def test_a_kill_at_any_moment_leaves_first_days_complete_or_absent(deployment: D
     effects = MomentCounter()
     assert run(deployment, days_between("2024-04-09", "2024-04-10"), at=effect(0), do=effects) == 0
     chance = Random(11)  # noqa: S311  seeded, so that it can be repeated
-    for month in (5, 6):
-        moments = [effect(round(effects.count.value * chance.uniform(0.02, 0.95))) for _ in range(4)]
-        kill_and_run_again(deployment, days_between(f"2024-{month:02d}-09", f"2024-{month:02d}-10"), *moments)
+    moments = [effect(round(effects.count.value * chance.uniform(0.02, 0.95))) for _ in range(4)]
+    kill_and_run_again(deployment, days_between("2024-05-09", "2024-05-10"), *moments)

@@ -58,8 +58,9 @@ def is_last(
         and metadata.per_page > 0
         and (metadata.total_pages > expected // metadata.per_page + 2)
     )
-    page_size = min(metadata.per_page, largest_page or metadata.per_page)
-    return not has_more_pages and not is_full(row_count, page_size)
+    # An earlier page with more rows proves that this one is not full.
+    is_short = row_count < largest_page or not is_full(row_count, metadata.per_page)
+    return not has_more_pages and is_short and row_count != largest_page
 
 
 def is_full(row_count: int, page_size: int) -> bool:

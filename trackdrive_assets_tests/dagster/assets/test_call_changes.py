@@ -23,11 +23,13 @@ def recorded(pipeline: Pipeline, *days: str) -> list[dict[str, object]]:
 def test_a_week_fetched_again_is_exact_and_has_every_change_once(pipeline: Pipeline, clock: Clock) -> None:
     days = days_between(FIRST, LAST)
     week = [pipeline.day(day) for day in days]
-    pipeline.materialize("*", FIRST, LAST)
+    # Without the statistics, which have most of the requests.
+    selection = 'key:calls or key:call_changes or key:"reports/*" or key:"views/*"'
+    pipeline.materialize(selection, FIRST, LAST)
     before = {row["uuid"]: row for day in week for row in pipeline.sandbox.calls(day.start, day.end)}
     clock.now += timedelta(days=3)
 
-    pipeline.materialize('key:calls or key:call_changes or key:"reports/*" or key:"views/*"', FIRST, LAST)
+    pipeline.materialize(selection, FIRST, LAST)
 
     moved = [
         change
