@@ -52,8 +52,8 @@ definitions: install
 
 tests: install
 # By file, because all tests of a file can share a process. In alphabetical order, so that the long tests of the
-# browser do not come last.
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-report term
+# browser do not come last. Three at a time on two cores, because tests wait for retries and for other processes.
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --cov --cov-report term
 
 docs: install  ## Write the generated pages: data dictionary, checks, settings
 	@$(BIN)/python -m docs.write
