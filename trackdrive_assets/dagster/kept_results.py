@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-_SEARCHED_RECORDS = 25
-"""The number of records of a check among which its last result is searched."""
+from trackdrive_assets.dagster.runs import last_evaluation
 
 _EVENTS = {
     dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
@@ -47,10 +46,7 @@ def _last_evaluations(
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
     }
     for key in sorted(planned - evaluated):
-        records = instance.event_log_storage.get_asset_check_execution_history(key, limit=_SEARCHED_RECORDS)
-        # The record of a check that is only planned has no evaluation, or a plan in its place.
-        results = (record.evaluation for record in records)
-        if last := next((result for result in results if isinstance(result, dg.AssetCheckEvaluation)), None):
+        if last := last_evaluation(instance, key):
             yield last
 
 

@@ -110,7 +110,7 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # a reso
         return lake
 
     def locate(self) -> Lake:
-        """Return the lake, whosever it is, for a run that changes its time zone."""
+        """Return the lake without a check of its account and time zone."""
         return Lake(project_path(self.path, os.environ))
 
 

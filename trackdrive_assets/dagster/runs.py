@@ -1,5 +1,6 @@
-"""Which runs of an instance are of this package, what they are about, and since when they are silent."""
+"""Which runs of an instance are of this package, what they are about, and what they left in its log."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -13,6 +14,9 @@ _TABLES = {"calls", "call_changes", "reports", "stats", "views"}
 _AD_HOC_JOB = "__ASSET_JOB"
 _RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _PARTITION_TAG = "dagster/partition"
+
+_SEARCHED_RECORDS = 25
+"""The number of records of a check among which its last result is searched."""
 
 
 def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
@@ -56,3 +60,27 @@ def silent_since(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
     if not records or WAITS_FOR_ANOTHER_RUN in records[0].event_log_entry.user_message:
         return None
     return datetime.fromtimestamp(records[0].timestamp, UTC)
+
+
+def last_evaluation(
+    instance: dg.DagsterInstance,
+    key: dg.AssetCheckKey,
+    *,
+    before: float = math.inf,
+    other_than: str | None = None,
+) -> dg.AssetCheckEvaluation | None:
+    """Return the last result of a check. None if none of the last records has one.
+
+    Args:
+        instance: The instance.
+        key: The check.
+        before: The time, in seconds since 1970, before which the result was recorded.
+        other_than: The id of a run whose own results do not count.
+    """
+    history = instance.event_log_storage.get_asset_check_execution_history(key, limit=_SEARCHED_RECORDS)
+    for record in history:
+        # The record of a check that is only planned has no evaluation, or a plan in its place.
+        is_result = isinstance(record.evaluation, dg.AssetCheckEvaluation)
+        if is_result and record.run_id != other_than and record.create_timestamp < before:
+            return record.evaluation
+    return None

@@ -13,7 +13,7 @@ import dagster as dg
 from trackdrive_assets.dagster import webhook
 from trackdrive_assets.dagster.kept_results import keep_last_results
 from trackdrive_assets.dagster.locks import fail_dead_runs
-from trackdrive_assets.dagster.runs import days_of, is_ours, name_of, silent_since
+from trackdrive_assets.dagster.runs import days_of, is_ours, last_evaluation, name_of, silent_since
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.checks import checks
 from trackdrive_assets.quality.file_checks import DUE_HOUR, YESTERDAY_LOADED, check_yesterday
@@ -26,7 +26,6 @@ SILENCE = timedelta(minutes=15)
 """How long a run may log nothing. No request and no retry takes longer."""
 
 _ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
-_SEARCHED_RECORDS = 25
 
 
 @dataclass(frozen=True)
@@ -189,18 +188,8 @@ def _newly_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[
         evaluation = entry.dagster_event.asset_check_evaluation_data
         if evaluation.passed or evaluation.check_name not in checks():
             continue
-        records = instance.event_log_storage.get_asset_check_execution_history(
-            evaluation.asset_check_key, limit=_SEARCHED_RECORDS
-        )
-        before = next(
-            (
-                record.evaluation
-                for record in records
-                if isinstance(record.evaluation, dg.AssetCheckEvaluation)
-                and record.run_id != run_id
-                and record.create_timestamp < entry.timestamp
-            ),
-            None,
+        before = last_evaluation(
+            instance, evaluation.asset_check_key, before=entry.timestamp, other_than=run_id
         )
         if before is None or not _found(evaluation) <= _found(before):
             yield evaluation

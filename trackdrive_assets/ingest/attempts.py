@@ -4,6 +4,8 @@ Not here: the decisions (`doubts.py`).
 """
 
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +17,7 @@ from trackdrive_assets.days import Day, last_instant
 from trackdrive_assets.ingest.doubts import Fetched, is_mostly_gone, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.errors import DamagedFileError
+from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import MONEY, Table
 
@@ -23,11 +25,30 @@ MAX_ATTEMPTS = 3
 """The number of times that a day is fetched: most incomplete responses pass by themselves."""
 
 _log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
-def log_next_attempt(what: str, attempt: int, error: Exception) -> None:
-    """Log that something is fetched again after its attempt number `attempt`, and why."""
-    _log.warning("Fetching %s again, attempt %d of %d: %s", what, attempt + 1, MAX_ATTEMPTS, error)
+class PatchedMeanwhile(LakeError):
+    """A day whose file got single calls of a later fetch, while the whole day was fetched."""
+
+
+def until_complete(what: str, fetch_day: Callable[[int], Result]) -> Result:
+    """Fetch a day, and fetch it again while it is incomplete, in doubt or patched meanwhile.
+
+    Args:
+        what: A description of the day, for the log.
+        fetch_day: Fetches the day and stores it. It gets the number of the attempt, from 1.
+
+    Raises:
+        IncompleteResponse: Even the last attempt was incomplete or in doubt.
+        PatchedMeanwhile: Single calls were stored during every attempt.
+    """
+    for attempt in range(1, MAX_ATTEMPTS):
+        try:
+            return fetch_day(attempt)
+        except (IncompleteResponse, PatchedMeanwhile) as error:
+            _log.warning("Fetching %s again, attempt %d of %d: %s", what, attempt + 1, MAX_ATTEMPTS, error)
+    return fetch_day(MAX_ATTEMPTS)
 
 
 def stored_rows(lake: Lake, table: str, day: Day, **hive: str) -> int:

@@ -21,14 +21,13 @@ from trackdrive_assets.api.pagination import Page, identities
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of
-from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, log_next_attempt, stored_rows
+from trackdrive_assets.ingest.attempts import PatchedMeanwhile, stored_rows, until_complete
 from trackdrive_assets.ingest.changes import RecordedChanges, record_changes, recorded_changes
 from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.received import FetchedPage, ReceivedCalls
 from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
-from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import ClaimedLake, Lake, is_patched_since, is_superseded
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
@@ -80,18 +79,12 @@ def ingest_calls(
     """
     fetcher = fetcher or Fetcher(client)
     doubted: list[Fetched] = []
-    for attempt in range(1, MAX_ATTEMPTS):
-        fetch = _DayFetch(client, day, exclude, fetcher, attempt)
-        try:
-            return _replace_day(lake, day, exclude, fetch, doubted)
-        except (IncompleteResponse, PatchedMeanwhile) as error:
-            log_next_attempt(f"the calls of {day}", attempt, error)
-    fetch = _DayFetch(client, day, exclude, fetcher, MAX_ATTEMPTS)
-    return _replace_day(lake, day, exclude, fetch, doubted)
-
-
-class PatchedMeanwhile(LakeError):
-    """A day whose file got single calls of a later fetch, while the whole day was fetched."""
+    return until_complete(
+        f"the calls of {day}",
+        lambda attempt: _replace_day(
+            lake, day, exclude, _DayFetch(client, day, exclude, fetcher, attempt), doubted
+        ),
+    )
 
 
 def _replace_day(

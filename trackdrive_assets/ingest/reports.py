@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from trackdrive_assets.api.client import Client, Report
 from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.days import Day
-from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, check_not_gone, log_next_attempt, range_of
+from trackdrive_assets.ingest.attempts import check_not_gone, range_of, until_complete
 from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
@@ -43,12 +43,10 @@ def ingest_report(
     """
     fetcher = fetcher or Fetcher(client)
     doubted: list[Fetched] = []
-    for attempt in range(1, MAX_ATTEMPTS):
-        try:
-            return _replace_day(client, lake, day, category, fetcher=fetcher, doubted=doubted)
-        except IncompleteResponse as error:
-            log_next_attempt(f"the report {category} of {day}", attempt, error)
-    return _replace_day(client, lake, day, category, fetcher=fetcher, doubted=doubted)
+    return until_complete(
+        f"the report {category} of {day}",
+        lambda _: _replace_day(client, lake, day, category, fetcher=fetcher, doubted=doubted),
+    )
 
 
 def _replace_day(

@@ -7,9 +7,8 @@ from decimal import Decimal
 
 from trackdrive_assets.api.catalog import STATS as EVERY_STAT
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.days import Day, last_instant
-from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS, check_not_gone, log_next_attempt
+from trackdrive_assets.ingest.attempts import check_not_gone, until_complete
 from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
@@ -50,15 +49,11 @@ def ingest_stats(
     """
     fetcher = fetcher or Fetcher(client)
     doubted: list[Fetched] = []
-    for attempt in range(1, MAX_ATTEMPTS):
-        try:
-            return _replace_day(
-                client, lake, day, group_by, minutes=minutes, now=now, fetcher=fetcher, doubted=doubted
-            )
-        except IncompleteResponse as error:
-            log_next_attempt(f"the statistics {group_by} of {day}", attempt, error)
-    return _replace_day(
-        client, lake, day, group_by, minutes=minutes, now=now, fetcher=fetcher, doubted=doubted
+    return until_complete(
+        f"the statistics {group_by} of {day}",
+        lambda _: _replace_day(
+            client, lake, day, group_by, minutes=minutes, now=now, fetcher=fetcher, doubted=doubted
+        ),
     )
 
 

@@ -4,18 +4,19 @@ The API does not have the changes, so they must survive a kill at any moment. Al
 file, before the first file of a day is replaced. Not here: the days of calls, which are fetched again.
 """
 
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import ClaimedLake
-from trackdrive_assets.tables.columns import CALL_CHANGES
+from trackdrive_assets.tables.columns import CALL_CHANGES, DAY
 
 _COPY = "call_changes_before_zone_change.parquet"
 """The copy of all changes, in the folder of the lake. It exists until every change is filed."""
@@ -36,20 +37,14 @@ def refile_changes(lake: ClaimedLake) -> None:
         _write_copy(lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, stored), copy)
     changes = pq.read_table(copy, schema=CALL_CHANGES.schema)
     zone = ZoneInfo(lake.claim.identity.time_zone)
-    days = [_day(moment, zone) for moment in changes["created_at"].to_pylist()]
+    days = pa.array([moment.astimezone(zone).date() for moment in changes["created_at"].to_pylist()], DAY)
     # A day that is filed already can have later changes, so it is not written again.
     filed = set(stored) - outdated
-    for day in sorted((outdated | set(days)) - filed):
-        with lake.stage(CALL_CHANGES.name, CALL_CHANGES.schema, day) as writer:
-            for batch in changes.filter(pa.array([each == day for each in days], pa.bool_())).to_batches():
+    for day in sorted(outdated.union(days.to_pylist()) - filed):
+        with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day) as writer:
+            for batch in changes.filter(pc.equal(days, day)).to_batches():
                 writer.write(batch)
-            with writer.locked() as current, writer.save(current):
-                writer.commit()
     copy.unlink()
-
-
-def _day(moment: datetime, zone: ZoneInfo) -> date:
-    return moment.astimezone(zone).date()
 
 
 def _is_of_zone(lake: ClaimedLake, day: date) -> bool:

@@ -17,7 +17,7 @@ from trackdrive_assets.api.errors import (
     Unavailable,
     UnreadableResponse,
 )
-from trackdrive_assets.ingest.calls import PatchedMeanwhile
+from trackdrive_assets.ingest.attempts import PatchedMeanwhile
 from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.tables.errors import MalformedRow
 

@@ -27,7 +27,7 @@ from trackdrive_assets.dagster.assets.failures import (
     is_transient,
 )
 from trackdrive_assets.dagster.resources import TrackdriveResource
-from trackdrive_assets.ingest.calls import PatchedMeanwhile
+from trackdrive_assets.ingest.attempts import PatchedMeanwhile
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets_tests.conftest import Pipeline, why
