@@ -13,8 +13,8 @@ import dagster as dg
 from trackdrive_assets.dagster import webhook
 from trackdrive_assets.dagster.kept_results import keep_last_results
 from trackdrive_assets.dagster.locks import fail_dead_runs
+from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.dagster.runs import days_of, is_ours, last_evaluation, name_of, silent_since
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.checks import checks
 from trackdrive_assets.quality.file_checks import DUE_HOUR, YESTERDAY_LOADED, check_yesterday
 from trackdrive_assets.settings import Settings, variable
@@ -145,7 +145,7 @@ def silent_run(instance: dg.DagsterInstance, now: datetime) -> dg.DagsterRun | N
 
 def missing_day(settings: Settings) -> tuple[str, str | None]:
     """Return the last day that is due, and what is wrong with it: no run came, or it came too early."""
-    result = check_yesterday(Lake(settings.lake), settings)
+    result = check_yesterday(LakeResource(path=settings.lake).locate(), settings)
     day = str(result.days[0]) if result.days else ""
     if not result.violations:
         return day, None

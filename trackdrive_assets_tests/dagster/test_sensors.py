@@ -168,6 +168,20 @@ def test_a_yesterday_that_is_loaded_is_not_missing(ours: Pipeline) -> None:
     assert sensors.missing_day(ours.settings)[1] is None
 
 
+def test_a_missing_day_is_searched_in_the_lake_of_the_runs(
+    ours: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = file_checks.last_due(datetime.now(UTC))
+    monkeypatch.setenv("DAGSTER_HOME", str(ours.lake.root.parent / ".dagster"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    ours.settings = replace(ours.settings, time_zone="UTC", lake=ours.lake.root.name)
+    assert sensors.missing_day(ours.settings)[1]
+    with ours.lake.replace("calls", CALLS.schema, day):
+        pass
+    assert sensors.missing_day(ours.settings)[1] is None
+
+
 def test_a_silent_run_is_one_message(ours: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     @dg.job(name="nightly")
     def nightly() -> None:
