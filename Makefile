@@ -79,7 +79,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 
 lock:  ## Write both requirements.lock from pyproject.toml (needs uv)
 	@$(LOCK) pyproject.toml --group dev --output-file requirements.lock
-	@$(LOCK) --group pyproject.toml:peers --output-file benchmarks/requirements.lock
+	@$(LOCK) --group pyproject.toml:peers --constraint requirements.lock --output-file benchmarks/requirements.lock
 
 clean:  ## Remove both virtual environments and the data of the demo
 	@rm -rf .venv benchmarks/.venv demo

@@ -89,16 +89,18 @@ class Template:
     stats: dict[str, pa.RecordBatch]
 
 
-def build(lake: ClaimedLake, days: int) -> None:
-    """Write a number of days up to `LAST_DAY`."""
-    generator = CallGenerator(7, CALLS_PER_DAY, _FIRST_WEEK - timedelta(days=1))
+def build(
+    lake: ClaimedLake, days: int, last_day: date = LAST_DAY, calls_per_day: int = CALLS_PER_DAY
+) -> None:
+    """Write a number of days up to the last one."""
+    generator = CallGenerator(7, calls_per_day, _FIRST_WEEK - timedelta(days=1))
     templates = [_template(generator, _FIRST_WEEK + timedelta(days=n)) for n in range(7)]
 
     def write(day: date) -> None:
-        _write_day(lake, day, templates[day.weekday()])
+        _write_day(lake, day, last_day, templates[day.weekday()])
 
     with ThreadPoolExecutor() as pool:
-        for done, _ in enumerate(pool.map(write, (LAST_DAY - timedelta(days=n) for n in range(days))), 1):
+        for done, _ in enumerate(pool.map(write, (last_day - timedelta(days=n) for n in range(days))), 1):
             print(f"\r{done} of {days} days", end="", file=sys.stderr)
     print(file=sys.stderr)
 
@@ -212,11 +214,11 @@ def _query(connection: duckdb.DuckDBPyConnection, schema: pa.Schema, sql: str) -
     return result.combine_chunks().to_batches()[0]
 
 
-def _write_day(lake: ClaimedLake, day: date, template: Template) -> None:
+def _write_day(lake: ClaimedLake, day: date, last_day: date, template: Template) -> None:
     weeks = (day - _FIRST_WEEK) // _WEEK
     first = _fetch_time(day, 1)
     # The look-back has not ended yet for the days of the last month.
-    last = min(_fetch_time(day, LOOK_BACK), _fetch_time(LAST_DAY, 1))
+    last = min(_fetch_time(day, LOOK_BACK), _fetch_time(last_day, 1))
     uuids = _uuids(template.calls.num_rows)
     calls = _later(template.calls, weeks)
     calls = _with(calls, "uuid", uuids)
@@ -265,9 +267,11 @@ def _arguments() -> Iterator[Any]:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the new lake")
     parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--last-day", type=date.fromisoformat, default=LAST_DAY)
+    parser.add_argument("--calls-per-day", type=int, default=CALLS_PER_DAY)
     yield from vars(parser.parse_args()).values()
 
 
 if __name__ == "__main__":
-    folder, days = _arguments()
-    build(claim(Lake(folder), LakeIdentity("localhost/Sandbox", "UTC")), days)
+    folder, *sizes = _arguments()
+    build(claim(Lake(folder), LakeIdentity("localhost/Sandbox", "UTC")), *sizes)
