@@ -137,6 +137,8 @@ def _default(default: object) -> str:
         return "none"
     if default == REPORT_CATEGORIES:
         return f"the {len(REPORT_CATEGORIES)} of the documentation"
+    if isinstance(default, tuple):
+        return f"`{','.join(default)}`"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 

@@ -251,6 +251,19 @@ def parse_choice(choices: Iterable[object]) -> Parse:
     return parse
 
 
+def parse_choices(choices: Iterable[str]) -> Parse:
+    """Return a parser of some of the given names, separated by commas. The result has their order."""
+    names = tuple(choices)
+
+    def parse(value: Any) -> tuple[str, ...]:
+        parts = {part.strip() for part in (value.split(",") if isinstance(value, str) else value)}
+        if not parts or parts - set(names):
+            raise InvalidValue(f"use some of {', '.join(names)}, separated by commas")
+        return tuple(name for name in names if name in parts)
+
+    return parse
+
+
 def parse_names(allowed: str, example: str) -> Parse:
     """Return a parser of names that are separated by commas, each once."""
 

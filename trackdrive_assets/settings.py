@@ -24,6 +24,7 @@ from trackdrive_assets.setting_values import (
     nearest,
     parse_base_url,
     parse_choice,
+    parse_choices,
     parse_date,
     parse_exclusions,
     parse_folder,
@@ -44,6 +45,9 @@ STATS_INTERVALS = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "6h": 360, "1d": 144
 """Lengths of an interval of the statistics, in minutes."""
 INTRADAY_MINUTES = (5, 10, 15, 20, 30, 60)
 """Allowed intervals of the intraday schedule. Each divides an hour, so that runs start at regular times."""
+
+FETCHED_TABLES = ("calls", "reports", "stats")
+"""The tables that are fetched from the API. `call_changes` is made with `calls`."""
 
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
@@ -114,6 +118,12 @@ class Settings:
         15,
         f"Minutes between two intraday runs: {', '.join(map(str, INTRADAY_MINUTES))}.",
         parse_choice(INTRADAY_MINUTES),
+    )
+    intraday_tables: tuple[str, ...] = _setting(
+        ("calls", "reports"),
+        f"Tables of the intraday schedule, comma-separated: {', '.join(FETCHED_TABLES)}. `stats` are most of "
+        "the requests of a day.",
+        parse_choices(FETCHED_TABLES),
     )
     lookback_days: int = _setting(
         30, "Number of finished days that the look-back schedule fetches again.", parse_integer(1, 366)

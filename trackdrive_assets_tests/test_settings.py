@@ -29,6 +29,7 @@ VARIABLES: list[tuple[str, Any, str, Any]] = [
     ("TRACKDRIVE_REPORT_CATEGORIES", REPORT_CATEGORIES, "buyer_id, status,", ("buyer_id", "status")),
     ("TRACKDRIVE_STATS_INTERVAL", "1h", "15m", "15m"),
     ("TRACKDRIVE_INTRADAY_MINUTES", 15, "60", 60),
+    ("TRACKDRIVE_INTRADAY_TABLES", ("calls", "reports"), "stats, calls", ("calls", "stats")),
     ("TRACKDRIVE_LOOKBACK_DAYS", 30, "7", 7),
     ("TRACKDRIVE_EXCLUDE_COLUMNS", (), "caller_number,token-*", ("caller_number", "token-*")),
     ("TRACKDRIVE_WEBHOOK_URL", None, "https://hooks.example.com/a?b", "https://hooks.example.com/a?b"),
@@ -88,6 +89,7 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
     [
         ("TRACKDRIVE_SUBDOMAIN", "https://acme.trackdrive.com", "only the first part of the host"),
         ("TRACKDRIVE_SUBDOMAIN", "acme.trackdrive.com", "acme for https://acme.trackdrive.com"),
+        ("TRACKDRIVE_INTRADAY_TABLES", "calls,stat", "use some of calls, reports, stats, separated by"),
         ("TRACKDRIVE_SUBDOMAIN", "-acme", "only the first part of the host"),
         ("TRACKDRIVE_SUBDOMAIN", "ac me", "only the first part of the host"),
         ("TRACKDRIVE_BASE_URL", "acme.trackdrive.com", "use a scheme and a host"),

@@ -5,7 +5,7 @@ No schedule and no sensor launches them. The jobs of the schedules are in `sched
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ import dagster as dg
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.api.rows import Row
+from trackdrive_assets.cost import describe_year, requests_per_day
 from trackdrive_assets.dagster.assets.calls import calls_metadata
 from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.locks import account_lock
@@ -21,12 +22,16 @@ from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.ingest.refetch import refetch_calls
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.privacy import outline
-from trackdrive_assets.settings import Settings
+from trackdrive_assets.settings import FETCHED_TABLES, Settings
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 
 # By key and not by group, because assets of other projects can have the same group.
-CALLS_AND_REPORTS = 'key:calls or key:call_changes or key:"reports/*" or key:"views/*"'
-ALL_TABLES = f'{CALLS_AND_REPORTS} or key:"stats/*"'
+_SELECTIONS = {
+    "calls": "key:calls or key:call_changes",
+    "reports": 'key:"reports/*"',
+    "stats": 'key:"stats/*"',
+    "views": 'key:"views/*"',
+}
 
 CALL_FIELDS = (
     "status",
@@ -57,16 +62,27 @@ _AUTOMATIONS = {"dagster/schedule_name": "schedule", "dagster/sensor_name": "sen
 
 def build_jobs(settings: Settings) -> list[Any]:
     """Return the three jobs."""
-    return [_refresh_range(), _refetch_calls(settings), _hang_up_calls(settings)]
+    return [_refresh_range(settings), _refetch_calls(settings), _hang_up_calls(settings)]
 
 
-def _refresh_range() -> Any:
+def selection_of(tables: Iterable[str]) -> str:
+    """Return the selection of the assets of some tables and of all views.
+
+    Args:
+        tables: Some of `FETCHED_TABLES`.
+    """
+    return " or ".join(_SELECTIONS[table] for table in (*tables, "views"))
+
+
+def _refresh_range(settings: Settings) -> Any:
     return dg.define_asset_job(
         "refresh_range",
-        selection=ALL_TABLES,
+        selection=selection_of(FETCHED_TABLES),
         description=(
             "Fetches all tables of a range of days again, and ends with fresh views. Click “Materialize all” "
-            "and select the days in the dialog. The range is one run, which records each finished day."
+            "and select the days in the dialog. The range is one run, which records each finished day. "
+            f"{describe_year(settings, requests_per_day(settings))} So launch look_back first for a long "
+            "range: it fetches calls and reports."
         ),
     )
 

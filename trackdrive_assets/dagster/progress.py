@@ -4,18 +4,15 @@ A short run only logs which days are done. Not here: what is fetched, and when.
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 
+from trackdrive_assets.cost import format_duration
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.fetcher import Progress
 
 RESPONSES_PER_LINE = 40
 """The number of responses between two lines: 10,000 calls at 250 per page."""
-
-_MINUTE = 60
-_HOUR = 60 * _MINUTE
 
 
 def seconds_left(share: float, elapsed: float) -> float | None:
@@ -26,14 +23,6 @@ def seconds_left(share: float, elapsed: float) -> float | None:
         elapsed: The seconds since the beginning.
     """
     return elapsed * (1 - share) / share if share > 0 else None
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration for people: `40 s`, `3 min`, `2 h 10 min`."""
-    if seconds < _MINUTE:
-        return f"{math.ceil(seconds)} s"
-    minutes = math.ceil(seconds / _MINUTE)
-    return f"{minutes} min" if seconds < _HOUR else f"{minutes // 60} h {minutes % 60} min"
 
 
 class ProgressLog:

@@ -5,18 +5,18 @@ of days, which ends with fresh views. How a run fetches its days is in `assets/d
 for each other is in `locks.py`.
 """
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, STATS
-from trackdrive_assets.dagster.jobs import ALL_TABLES, CALLS_AND_REPORTS
+from trackdrive_assets.cost import describe_days
+from trackdrive_assets.dagster.jobs import selection_of
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.quality.file_checks import DUE_HOUR
-from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
+from trackdrive_assets.settings import FETCHED_TABLES, Settings, variable
 
 NIGHTLY_DAYS = 7
 _INTRADAY_DAYS = 2
@@ -74,24 +74,6 @@ def schedule_days(name: str, settings: Settings, now: datetime) -> Days:
             return finished_days(settings.lookback_days, now)
 
 
-def describe_cost(settings: Settings, *, days: int, with_stats: bool) -> str:
-    """Return the requests of a run and their duration as plain text, because the UI shows no Markdown here.
-
-    Args:
-        settings: The settings of the deployment.
-        days: The highest number of days of a run.
-        with_stats: Whether the run fetches statistics too.
-    """
-    stats = len(LEGACY_GROUP_BYS) * len(STATS) * (24 * 60 // STATS_INTERVALS[settings.stats_interval])
-    per_day = len(settings.fetched_categories) + (stats if with_stats else 0)
-    requests, rate = days * per_day, settings.requests_per_second
-    duration = f". At {rate:g} per second they take {math.ceil(requests / rate / 60)} min" if rate else ""
-    return (
-        f"A run costs up to {requests:,} requests, {per_day:,} per day{duration}. Calls cost extra: "
-        f"about one request per {settings.per_page} calls, and at least one per day."
-    )
-
-
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     """Return the three schedules. Each has a job of the same name, which people can launch for other days."""
     minutes, lookback = settings.intraday_minutes, settings.lookback_days
@@ -100,10 +82,10 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             settings,
             "intraday",
             cron="0 * * * *" if minutes == _MINUTES_PER_HOUR else f"*/{minutes} * * * *",
-            description=f"Every {minutes} minutes: all tables of today, and until {DUE_HOUR:02}:00 "
-            "of yesterday too.",
+            description=f"Every {minutes} minutes: {' and '.join(settings.intraday_tables)} of today, and "
+            f"until {DUE_HOUR:02}:00 of yesterday too.",
             max_days=_INTRADAY_DAYS,
-            with_stats=True,
+            tables=settings.intraday_tables,
         ),
         _schedule(
             settings,
@@ -111,7 +93,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             cron="0 3 * * *",
             description=f"At 03:00: all tables of the last {NIGHTLY_DAYS} finished days.",
             max_days=NIGHTLY_DAYS,
-            with_stats=True,
+            tables=FETCHED_TABLES,
         ),
         _schedule(
             settings,
@@ -119,13 +101,13 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             cron="0 4 * * *",
             description=f"At 04:00: calls and reports of the last {lookback} finished days, no statistics.",
             max_days=lookback,
-            with_stats=False,
+            tables=("calls", "reports"),
         ),
     ]
 
 
 def _schedule(
-    settings: Settings, name: str, *, cron: str, description: str, max_days: int, with_stats: bool
+    settings: Settings, name: str, *, cron: str, description: str, max_days: int, tables: Sequence[str]
 ) -> dg.ScheduleDefinition:
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if run := _unfinished_run(context.instance, name):
@@ -148,11 +130,11 @@ def _schedule(
 
     return dg.ScheduleDefinition(
         name=name,
-        job=dg.define_asset_job(name, selection=ALL_TABLES if with_stats else CALLS_AND_REPORTS),
+        job=dg.define_asset_job(name, selection=selection_of(tables)),
         cron_schedule=cron,
         execution_timezone=settings.time_zone,
         execution_fn=tick,
-        description=f"{description} {describe_cost(settings, days=max_days, with_stats=with_stats)}",
+        description=f"{description} {describe_days(settings, tables, max_days)}",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
 

@@ -1,18 +1,18 @@
 """Probes of paging, of the end of a range, of the rate limit, and what a day's run costs in requests."""
 
-import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from trackdrive_assets.api import catalog
+from trackdrive_assets.cost import describe_year, requests_per_day
 from trackdrive_assets.doctor.descriptions import no_calls
 from trackdrive_assets.doctor.finding import Finding, differs, inconclusive, ok
 from trackdrive_assets.doctor.replies import KnownCall, Replies, metadata_of, rows_of
 from trackdrive_assets.doctor.requests import LARGE_PAGE
 from trackdrive_assets.numbers import parse_number
 from trackdrive_assets.privacy import mask_phone_numbers
-from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
+from trackdrive_assets.settings import Settings, variable
 
 _CURSOR_UNITS = 100_000
 """Units of the current API's cursor in a second."""
@@ -20,7 +20,6 @@ _CURSOR_UNITS = 100_000
 _LARGEST_ID = 10**12
 _LIMIT_HEADER = re.compile(r"rate-?limit|retry-after|x-limit|quota", re.IGNORECASE)
 _HEADER_LENGTH = 60
-_MINUTES_PER_DAY = 24 * 60
 
 
 def page_size(replies: Replies) -> Finding:
@@ -96,20 +95,16 @@ def rate_limit(replies: Replies) -> Finding:
 
 
 def cost_of_a_day(replies: Replies, settings: Settings) -> Finding:
-    """Estimate how many requests the run of one day sends, and how long they take at least."""
+    """Estimate how many requests the run of one day sends, and how long those of a year take at least."""
     metadata = metadata_of(replies.page)
     if metadata is None or metadata.total_count is None or not metadata.per_page:
         return inconclusive("no response contains the number of calls.")
     calls = round(metadata.total_count / replies.days)
-    pages = max(1, math.ceil(calls / metadata.per_page))
-    reports = len(settings.fetched_categories)
-    intervals = _MINUTES_PER_DAY // STATS_INTERVALS[settings.stats_interval]
-    stats = len(catalog.LEGACY_GROUP_BYS) * len(catalog.STATS) * intervals
-    requests, rate = pages + reports + stats, settings.requests_per_second
-    duration = f", at least {requests / rate:,.0f} s at {rate:g} per second" if rate else ""
+    requests = requests_per_day(replace(settings, per_page=metadata.per_page), calls)
     return ok(
-        f"About {calls:,} calls and {requests:,} requests ({pages:,} for calls, {reports} for reports, "
-        f"{stats} for statistics){duration}."
+        f"About {calls:,} calls and {sum(requests.values()):,} requests ({requests['calls']:,} for calls, "
+        f"{requests['reports']} for reports, {requests['stats']} for statistics). "
+        f"{describe_year(settings, requests)}"
     )
 
 

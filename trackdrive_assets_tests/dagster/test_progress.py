@@ -10,7 +10,6 @@ import pytest
 from trackdrive_assets.dagster.progress import (
     RESPONSES_PER_LINE,
     ProgressLog,
-    format_duration,
     seconds_left,
 )
 from trackdrive_assets.days import exact_day
@@ -41,14 +40,6 @@ def respond(run: ProgressLog, count: int, *in_progress: Progress) -> None:
 @pytest.mark.parametrize(("share", "left"), [(0.0, None), (0.25, 30.0), (0.5, 10.0), (1.0, 0.0)], ids=str)
 def test_the_rest_takes_as_long_as_the_part_that_is_done(share: float, left: float | None) -> None:
     assert seconds_left(share, 10) == left
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.2, "1 s"), (59, "59 s"), (60, "1 min"), (61, "2 min"), (3599, "60 min"), (7800, "2 h 10 min")],
-)
-def test_durations_have_at_most_two_units(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
 
 
 def test_a_line_has_the_calls_the_rate_and_the_time_left(logged: pytest.LogCaptureFixture) -> None:

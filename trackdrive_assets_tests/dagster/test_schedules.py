@@ -1,6 +1,5 @@
 """The schedules: the days of their runs, their cost, and the ticks that start no run."""
 
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,14 +12,12 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteRepos
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
-from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES, STATS
-from trackdrive_assets.dagster.schedules import build_schedules, describe_cost
+from trackdrive_assets.cost import describe_days
+from trackdrive_assets.dagster.schedules import build_schedules
 from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.settings import Settings
+from trackdrive_assets.settings import FETCHED_TABLES, Settings
 from trackdrive_assets_tests.conftest import Pipeline, days_between, why
 
-REPORT_REQUESTS = len(REPORT_CATEGORIES)
-STATS_REQUESTS = len(LEGACY_GROUP_BYS) * len(STATS) * 24
 NEW_YORK = Settings(time_zone="America/New_York")
 EVERY_NAME = ["intraday", "nightly", "look_back"]
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -238,17 +235,23 @@ def made_run(
     return instance.create_run_for_job(job, status=status, remote_job_origin=origin)
 
 
-@pytest.mark.parametrize("name", ["intraday", "nightly"])
-def test_intraday_and_nightly_select_every_asset(name: str) -> None:
+def test_nightly_selects_every_asset() -> None:
     definitions = build_definitions(NEW_YORK)
-    assert selected(definitions, name) == definitions.resolve_asset_graph().get_all_asset_keys()
+    assert selected(definitions, "nightly") == definitions.resolve_asset_graph().get_all_asset_keys()
 
 
-def test_look_back_selects_no_statistics() -> None:
+@pytest.mark.parametrize("name", ["intraday", "look_back"])
+def test_intraday_and_look_back_select_no_statistics(name: str) -> None:
     definitions = build_definitions(NEW_YORK)
-    left_out = definitions.resolve_asset_graph().get_all_asset_keys() - selected(definitions, "look_back")
+    left_out = definitions.resolve_asset_graph().get_all_asset_keys() - selected(definitions, name)
     assert {key.path[0] for key in left_out} == {"stats"}
     assert len(left_out) == 3
+
+
+def test_intraday_selects_the_tables_of_the_setting() -> None:
+    definitions = build_definitions(replace(NEW_YORK, intraday_tables=("calls", "stats")))
+    left_out = definitions.resolve_asset_graph().get_all_asset_keys() - selected(definitions, "intraday")
+    assert {key.path[0] for key in left_out} == {"reports"}
 
 
 @pytest.mark.parametrize("name", EVERY_NAME)
@@ -302,7 +305,7 @@ def test_a_run_has_the_requests_of_the_description(pipeline: Pipeline) -> None:
             spent[key.path[0]] += sum(int(str(metadata["requests"])) for metadata in of_days)
     # Two days: a page each, two reports each, and 12 series of four intervals each.
     assert spent == {"calls": 2, "reports": 2 * 2, "stats": 2 * 12 * 4}
-    assert "up to 100 requests, 50 per day" in describe_cost(settings, days=2, with_stats=True)
+    assert describe_days(settings, FETCHED_TABLES, 2).startswith("A day costs 51 requests or more")
 
 
 def run(pipeline: Pipeline, name: str, instant: str, settings: Settings) -> dg.ExecuteInProcessResult:
@@ -324,52 +327,30 @@ def run(pipeline: Pipeline, name: str, instant: str, settings: Settings) -> dg.E
 
 
 @pytest.mark.parametrize(
-    ("name", "description", "days", "requests_per_day"),
+    ("name", "description"),
     [
         (
             "intraday",
-            "Every 15 minutes: all tables of today, and until 06:00 of yesterday too.",
-            2,
-            REPORT_REQUESTS + STATS_REQUESTS,
+            "Every 15 minutes: calls and reports of today, and until 06:00 of yesterday too. A day costs 17 "
+            "requests or more: 1 for each 250 calls, 16 for reports. 2 days take at least 7 s at 5 requests "
+            "per second.",
         ),
         (
             "nightly",
-            "At 03:00: all tables of the last 7 finished days.",
-            7,
-            REPORT_REQUESTS + STATS_REQUESTS,
+            "At 03:00: all tables of the last 7 finished days. A day costs 305 requests or more: 1 for each "
+            "250 calls, 16 for reports, 288 for statistics. 7 days take at least 8 min at 5 requests per "
+            "second.",
         ),
         (
             "look_back",
-            "At 04:00: calls and reports of the last 30 finished days, no statistics.",
-            30,
-            REPORT_REQUESTS,
+            "At 04:00: calls and reports of the last 30 finished days, no statistics. A day costs 17 "
+            "requests or more: 1 for each 250 calls, 16 for reports. 30 days take at least 2 min at 5 "
+            "requests per second.",
         ),
     ],
 )
-def test_a_schedule_describes_its_days_its_time_and_its_cost(
-    name: str, description: str, days: int, requests_per_day: int
-) -> None:
-    requests = days * requests_per_day
-    assert schedule(name).description == (
-        f"{description} A run costs up to {requests:,} requests, {requests_per_day:,} per day. "
-        f"At 5 per second they take {math.ceil(requests / 5 / 60)} min. "
-        "Calls cost extra: about one request per 250 calls, and at least one per day."
-    )
-
-
-def test_the_cost_depends_on_the_settings() -> None:
-    settings = Settings(
-        report_categories=("buyer_id",), stats_interval="1d", per_page=100, requests_per_second=0.5
-    )
-    assert describe_cost(settings, days=10, with_stats=True) == (
-        "A run costs up to 130 requests, 13 per day. At 0.5 per second they take 5 min. "
-        "Calls cost extra: about one request per 100 calls, and at least one per day."
-    )
-
-
-def test_the_cost_has_no_duration_without_a_rate() -> None:
-    cost = describe_cost(Settings(requests_per_second=0), days=1, with_stats=False)
-    assert cost.startswith(f"A run costs up to {REPORT_REQUESTS} requests, {REPORT_REQUESTS} per day. Calls")
+def test_a_schedule_describes_its_days_its_time_and_its_cost(name: str, description: str) -> None:
+    assert schedule(name).description == description
 
 
 def test_of_all_schedules_one_run_at_a_time_leaves_the_queue(

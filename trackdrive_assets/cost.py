@@ -1,0 +1,99 @@
+"""What it costs to fetch days: the requests of each table, and the time that they take at least.
+
+Arithmetic on the settings, without a request. The jobs, the schedules and doctor describe themselves with it,
+and `trackdrive materialize` prints it. Not here: the requests that were sent (`api/usage.py`).
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, STATS
+from trackdrive_assets.settings import STATS_INTERVALS, Settings
+
+_DAYS_PER_YEAR = 365
+_MINUTES_PER_DAY = 24 * 60
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+
+Requests = Mapping[str, int]
+"""The number of requests of each table."""
+
+
+def requests_per_day(settings: Settings, calls: int = 0) -> Requests:
+    """Return the requests of one day. Calls take at least one.
+
+    Args:
+        settings: The settings of the deployment.
+        calls: The number of calls of the day; 0 if it is unknown.
+    """
+    intervals = _MINUTES_PER_DAY // STATS_INTERVALS[settings.stats_interval]
+    return {
+        "calls": max(1, math.ceil(calls / settings.per_page)),
+        "reports": len(settings.fetched_categories),
+        "stats": len(LEGACY_GROUP_BYS) * len(STATS) * intervals,
+    }
+
+
+def requests_of_days(settings: Settings, calls: Iterable[int]) -> Requests:
+    """Return the requests of some days.
+
+    Args:
+        settings: The settings of the deployment.
+        calls: The number of calls of each day; 0 if it is unknown.
+    """
+    days = [requests_per_day(settings, count) for count in calls]
+    return {table: sum(day[table] for day in days) for table in requests_per_day(settings)}
+
+
+def describe_days(settings: Settings, tables: Iterable[str], days: int) -> str:
+    """Return what a day costs, and how long some days take.
+
+    Args:
+        settings: The settings of the deployment.
+        tables: Some of `FETCHED_TABLES`.
+        days: The number of days.
+    """
+    requests = requests_per_day(settings)
+    total = sum(requests[table] for table in tables)
+    parts = {
+        "calls": f"1 for each {settings.per_page} calls",
+        "reports": f"{requests['reports']} for reports",
+        "stats": f"{requests['stats']} for statistics",
+    }
+    duration = describe_duration(settings, days * total)
+    return (
+        f"A day costs {total:,} {'request' if total == 1 else 'requests'} or more: "
+        f"{', '.join(parts[table] for table in tables)}."
+        f"{f' {days} days take {duration}.' if duration else ''}"
+    )
+
+
+def describe_year(settings: Settings, requests: Requests) -> str:
+    """Return how long a year of all tables takes, and how long it takes without statistics.
+
+    Args:
+        settings: The settings of the deployment.
+        requests: The requests of one day.
+    """
+    total = _DAYS_PER_YEAR * sum(requests.values())
+    rest = total - _DAYS_PER_YEAR * requests["stats"]
+    if not (rate := settings.requests_per_second):
+        return f"A year of all tables takes {total:,} requests, and {rest:,} without statistics."
+    return (
+        f"A year of all tables takes at least {format_duration(total / rate)} at {rate:g} requests per "
+        f"second, and {format_duration(rest / rate)} without statistics."
+    )
+
+
+def describe_duration(settings: Settings, requests: int) -> str | None:
+    """Return how long some requests take at least. None if there is no rate limit."""
+    rate = settings.requests_per_second
+    return f"at least {format_duration(requests / rate)} at {rate:g} requests per second" if rate else None
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration for people: `40 s`, `3 min`, `2 h 10 min`."""
+    if seconds < _MINUTE:
+        return f"{math.ceil(seconds)} s"
+    minutes = math.ceil(seconds / _MINUTE)
+    return f"{minutes} min" if seconds < _HOUR else f"{minutes // 60} h {minutes % 60} min"
