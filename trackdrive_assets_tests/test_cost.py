@@ -15,7 +15,7 @@ from trackdrive_assets.settings import Settings
 DEFAULTS = Settings()
 
 
-def test_a_day_takes_a_request_for_each_category_and_each_statistic_of_an_interval() -> None:
+def test_a_day_takes_requests_for_categories_and_intervals() -> None:
     assert requests_per_day(DEFAULTS) == {"calls": 1, "reports": 16, "stats": 3 * 4 * 24}
     settings = Settings(report_categories=("buyer_id",), stats_interval="1d")
     assert requests_per_day(settings) == {"calls": 1, "reports": 1, "stats": 3 * 4}
