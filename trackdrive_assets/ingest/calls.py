@@ -5,13 +5,18 @@ exactly one window by its `created_at`. Not here: the threads (`fetcher.py`), th
 (`api/pagination.py`), and what the values of a call mean (`tables/`).
 """
 
+from __future__ import annotations
+
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, repeat
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
@@ -31,6 +36,7 @@ from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
 from trackdrive_assets.lake.store import ClaimedLake, Lake, is_patched_since, is_superseded
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets.tables.values import instant
 
@@ -88,7 +94,7 @@ def ingest_calls(
 
 
 def _replace_day(
-    lake: Lake, day: Day, exclude: Exclusion, fetch: "_DayFetch", doubted: list[Fetched]
+    lake: Lake, day: Day, exclude: Exclusion, fetch: _DayFetch, doubted: list[Fetched]
 ) -> IngestedCalls:
     """Write the calls of one fetch, if it is complete and without doubt. Otherwise add it to `doubted`."""
     received = ReceivedCalls()
@@ -196,24 +202,47 @@ class _DayFetch:
         return self.client.call_pages(query, group=self.fetcher.group)
 
     def _typed(self, page: Page, window: Window, requested: Window) -> FetchedPage:
-        """Cut a page to a window, and type its calls. `requested` is the window that was requested."""
+        """Type the calls of a page, and cut it to a window. `requested` is the window that was requested."""
         fetched_at = datetime.now(UTC)
-        kept, hashes, outside = [], [], []
-        moments = created(page.rows)
-        for position, (name, moment) in enumerate(zip(identities(page.rows), moments, strict=True)):
+        outside: list[object] = []
+        try:
+            calls = self._parsed(page.rows, fetched_at)
+        except MalformedRow:
+            # The call may be one of a neighbouring day, and must fail only that day.
+            kept, outside = self._cut(identities(page.rows), created(page.rows), window, requested)
+            calls = self._parsed(page.rows.at(kept), fetched_at)
+        else:
+            if not are_inside(calls["created_at"], window):
+                names, moments = calls["uuid"].to_pylist(), calls["created_at"].to_pylist()
+                kept, outside = self._cut(names, moments, window, requested)
+                calls = calls.take(pa.array(kept, pa.int64()))
+        hashes = [hash(name) for name in calls["uuid"].to_pylist()]
+        return FetchedPage(window, calls, hashes, outside, page.metadata.total_count)
+
+    def _parsed(self, rows: Rows, fetched_at: datetime) -> pa.RecordBatch:
+        return parse_calls(rows.columns, len(rows), fetched_at=fetched_at, exclude=self.exclude)
+
+    def _cut(
+        self,
+        names: Sequence[object],
+        moments: Sequence[datetime | None],
+        window: Window,
+        requested: Window,
+    ) -> tuple[list[int], list[object]]:
+        """Return the positions of the calls inside a window, and the names of those outside the day."""
+        kept: list[int] = []
+        outside: list[object] = []
+        for position, (name, moment) in enumerate(zip(names, moments, strict=True)):
             # A created_at that cannot be parsed is left to the typing, whose error names the call.
             if moment is None or moment in window:
                 kept.append(position)
-                hashes.append(hash(name))
                 continue
             if not requested.may_contain(moment):
                 self._refuse_range(requested, moment)
             if not self.day.start <= moment < self.day.end:
                 # Two windows can bring the same call. One without a name is counted each time.
                 outside.append(object() if name is None else name)
-        rows = page.rows if len(kept) == len(page.rows) else page.rows.at(kept)
-        calls = parse_calls(rows.columns, len(rows), fetched_at=fetched_at, exclude=self.exclude)
-        return FetchedPage(window, calls, hashes, outside, page.metadata.total_count)
+        return kept, outside
 
     def _refuse_range(self, requested: Window, moment: datetime) -> NoReturn:
         """Raise the error for a call outside the range that was requested.
@@ -246,11 +275,13 @@ def windows_after(first: Page, whole: Window, share: int) -> list[Window]:
     Returns:
         The windows. None if few pages are left, or if the first page does not show what is left.
     """
-    moments = [moment for moment in created(first.rows) if moment is not None]
     metadata = first.metadata
     left = missing_count(metadata.total_count, len(first.rows))
+    if not left:
+        return []
+    moments = [moment for moment in created(first.rows) if moment is not None]
     is_clear = len(moments) == len(first.rows) and is_newest_first(moments)
-    if not left or not moments or not is_clear or moments[-1] not in whole:
+    if not moments or not is_clear or moments[-1] not in whole:
         return []
     pages_left = math.ceil(left / (metadata.per_page or len(moments)))
     windows = divide(rest_of(whole, moments[-1]), part_count(pages_left, share))
@@ -267,11 +298,16 @@ def asked_columns(exclude: Exclusion) -> list[str] | None:
     return wanted if exclude.excludes_all_tags else None
 
 
+def are_inside(moments: pa.Array[Any], window: Window) -> bool:
+    """Return whether all moments are in a window. Their order does not matter."""
+    ends = pc.min_max(moments)
+    return all(end.as_py() in window for end in ends.values()) if len(moments) else True
+
+
 def created(rows: Rows) -> list[datetime | None]:
     """Return when each call was created, in UTC; None for a value that cannot be parsed.
 
-    This is read before the calls are typed, so that a malformed call of a neighbouring day fails only that
-    day.
+    Calls that cannot be typed are cut to their day by this, so that they fail only that day.
     """
     return [_created(value) for value in rows.column("created_at")]
 

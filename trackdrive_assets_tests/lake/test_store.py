@@ -7,9 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +20,6 @@ from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_writer import WriteResult, check_complete
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.layout import LAYOUT
-from trackdrive_assets.lake.spool import Span, group_overlapping
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALLS, TABLES
 from trackdrive_assets_tests.support.factories import lake_at
@@ -281,9 +278,10 @@ KILLED_WHILE_WRITING = """
 import os, signal, sys
 from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.lake.test_store import DAY, SCHEMA, page
-with lake_at(sys.argv[1]).replace("calls", SCHEMA, DAY, sort_by="created_at") as writer:
+with lake_at(sys.argv[1]).stage("calls", SCHEMA, DAY, sort_by="created_at") as writer:
     writer.write(page(2))
-    os.kill(os.getpid(), signal.SIGKILL)
+    with writer.locked() as current, writer.save(current):
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 
 ON_A_FULL_DISK = """
@@ -389,28 +387,3 @@ def test_the_error_names_days_without_a_file(tmp_path: Path) -> None:
     days = [DAY + timedelta(days=n) for n in range(8)]
     with pytest.raises(LakeError, match=r"8 of the 8 requested days: 2024-06-19, .* …\. Materialize .*calls"):
         lake_at(tmp_path).read("calls", SCHEMA, days)
-
-
-# Spans of batches
-
-spans = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)).map(lambda p: (p[0], p[0] + p[1])))
-
-
-@given(spans)
-def test_every_span_is_in_exactly_one_group(found: Sequence[Span]) -> None:
-    assert sorted(n for group in group_overlapping(found) for n in group) == list(range(len(found)))
-
-
-@given(spans)
-def test_every_group_ends_before_the_next_begins(found: Sequence[Span]) -> None:
-    groups = group_overlapping(found)
-    for earlier, later in pairwise(groups):
-        assert max(found[n][1] for n in earlier) <= min(found[n][0] for n in later)
-
-
-@given(spans)
-def test_groups_are_as_small_as_possible(found: Sequence[Span]) -> None:
-    for group in group_overlapping(found):
-        for split in range(1, len(group)):
-            before, after = group[:split], group[split:]
-            assert max(found[n][1] for n in before) > min(found[n][0] for n in after)
