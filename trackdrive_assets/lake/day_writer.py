@@ -3,6 +3,8 @@
 A day is never complete in memory. Where the file is stored is in `layout`; `store.Lake` creates the writer.
 """
 
+from __future__ import annotations
+
 import logging
 import threading
 from collections.abc import Iterable, Iterator
@@ -10,8 +12,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.atomic import atomic_replace, directory_lock
@@ -25,6 +29,10 @@ _log = logging.getLogger(__name__)
 # A row has about a kilobyte. A row group of this size takes about 30 MB of memory, and a usual day has one or
 # two of them. Pages are far smaller, and a row group for each page would slow down every reader.
 _ROW_GROUP = 32_768
+
+# The first rows of a day show which columns repeat their values.
+_SAMPLE = 1_000
+_MOST_DISTINCT = 0.9
 
 # One day at a time: sorting and encoding it takes more memory than fetching it.
 _SAVING = threading.Lock()
@@ -159,15 +167,18 @@ class DayWriter:
         pa.default_memory_pool().release_unused()
 
     def _save(self, fetch_info: FetchInfo) -> None:
-        with (
-            _SAVING,
-            translate_os_errors("write", self._path),
-            pq.ParquetWriter(self._new, self._schema, compression="zstd") as parquet,
-        ):
-            for group in _row_groups(self._spool.sorted_tables()):
-                parquet.write_table(group, row_group_size=_ROW_GROUP)
-                pa.default_memory_pool().release_unused()
-            parquet.add_key_value_metadata(fetch_info.to_metadata() | self._claim.identity.to_metadata())
+        with _SAVING, translate_os_errors("write", self._path):
+            groups = _row_groups(self._spool.sorted_tables())
+            group = next(groups, None)
+            dictionaries = True if group is None else repeating_columns(group)
+            with pq.ParquetWriter(
+                self._new, self._schema, compression="zstd", use_dictionary=dictionaries
+            ) as parquet:
+                while group is not None:
+                    parquet.write_table(group, row_group_size=_ROW_GROUP)
+                    pa.default_memory_pool().release_unused()
+                    group = next(groups, None)
+                parquet.add_key_value_metadata(fetch_info.to_metadata() | self._claim.identity.to_metadata())
 
 
 def result_of(file: DayFile, *, is_superseded: bool = False) -> WriteResult:
@@ -220,3 +231,32 @@ def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         rows += table.num_rows
     if pending:
         yield pa.concat_tables(pending)
+
+
+def repeating_columns(rows: pa.Table) -> list[str] | bool:
+    """Return the Parquet columns that get a dictionary: those whose values repeat.
+
+    A dictionary of unique values makes a file larger, and its writing slower.
+
+    Args:
+        rows: The first rows of a day. If they are few, all columns get a dictionary.
+    """
+    if rows.num_rows < _SAMPLE:
+        return True
+    sample = rows.slice(0, _SAMPLE)
+    columns = zip(sample.schema, sample.columns, strict=True)
+    return [leaf for field, values in columns if _is_repeating(values) for leaf in _leaves(field)]
+
+
+def _is_repeating(values: pa.ChunkedArray[Any]) -> bool:
+    if pa.types.is_nested(values.type):
+        return True
+    distinct: int = pc.count_distinct(values).as_py()
+    present: int = len(values) - values.null_count
+    return distinct <= _MOST_DISTINCT * present
+
+
+def _leaves(field: pa.Field[Any]) -> list[str]:
+    """Return the names of a column in Parquet, where a map is two columns."""
+    is_map = pa.types.is_map(field.type)
+    return [f"{field.name}.key_value.{part}" for part in ("key", "value")] if is_map else [field.name]

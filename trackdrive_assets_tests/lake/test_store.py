@@ -331,6 +331,20 @@ def test_the_error_names_a_folder_that_cannot_be_written(tmp_path: Path) -> None
         write(lake_at(tmp_path), page(1))
 
 
+@pytest.mark.parametrize(("rows", "without"), [(999, set()), (1_000, {"uuid"})])
+def test_a_column_of_unique_values_has_no_dictionary(rows: int, without: set[str], tmp_path: Path) -> None:
+    schema = pa.schema(
+        [("uuid", pa.string()), ("status", pa.string()), ("tokens", pa.map_(pa.string(), pa.string()))]
+    )
+    with lake_at(tmp_path).replace("calls", schema, DAY) as writer:
+        columns = [[str(n) for n in range(rows)], ["answered"] * rows, [[("state", "CO")]] * rows]
+        writer.write(pa.record_batch(columns, schema=schema))
+    with pq.ParquetFile(writer.result.path) as file:
+        group = file.metadata.row_group(0)
+        found = [group.column(n) for n in range(group.num_columns)]
+    assert {column.path_in_schema for column in found if not column.has_dictionary_page} == without
+
+
 TWO_DAYS_OF_MANY_PAGES = """
 import resource, sys
 import pyarrow as pa
