@@ -22,7 +22,7 @@ from benchmarks.year import TIME_ZONE
 from trackdrive_assets.lake.database import FILE, build_database
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
 
 GOAL = 1.0
 RUNS = 5
@@ -66,7 +66,7 @@ def main(lake: Lake) -> None:
     def build() -> None:
         build_database(
             lake,
-            SCHEMAS,
+            schemas(),
             time_zone=TIME_ZONE,
             descriptions=DESCRIPTIONS,
             column_descriptions=COLUMN_DESCRIPTIONS,

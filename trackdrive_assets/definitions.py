@@ -23,7 +23,6 @@ from trackdrive_assets.dagster.partitions import daily_partitions
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource, without_launch_config
 from trackdrive_assets.dagster.schedules import build_schedules
 from trackdrive_assets.dagster.sensors import build_sensors
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, setting_variables, variable
 
 _SECRETS = ("public_key", "private_key", "auth_token")
@@ -39,6 +38,8 @@ def build_definitions(settings: Settings, *, resources: Mapping[str, object] | N
     Raises:
         LakeError: The lake has an unsupported place, such as an object store.
     """
+    from trackdrive_assets.lake.store import Lake  # noqa: PLC0415  # imports Arrow
+
     # Raises for an unsupported lake before the first run.
     Lake(settings.lake)
     partitions = daily_partitions(settings)

@@ -1,5 +1,6 @@
 """The definitions as Dagster shows them: keys, columns, policies. Importing them has no effect."""
 
+import json
 import os
 import re
 import subprocess
@@ -166,28 +167,37 @@ def test_every_asset_of_the_api_is_in_one_pool(key: dg.AssetKey) -> None:
     assert GRAPH.get(key).assets_def.node_def.pools == {"trackdrive_api"}
 
 
-def test_importing_the_package_opens_no_file_and_no_socket(tmp_path: Path) -> None:
-    script = """
-import sys
-import dagster, duckdb, msgspec, pyarrow.parquet, requests, tenacity
+SCRIPT = """
+import json, sys
+import dagster
 
-def refuse(event, arguments):
-    if event in {"socket.connect", "socket.bind"}:
-        sys.exit(f"{event} {arguments}")
-    if event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
-        sys.exit(f"{event} {arguments}")
+effects = []
 
-sys.addaudithook(refuse)
+def note_effect(event, arguments):
+    is_write = event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+")
+    if is_write or event in {"socket.connect", "socket.bind"}:
+        effects.append(f"{event} {arguments}")
+
+sys.addaudithook(note_effect)
+modules_before = set(sys.modules)
 import trackdrive_assets.definitions
 import trackdrive_assets.dagster.resources
+print(json.dumps({"effects": effects, "modules": sorted(set(sys.modules) - modules_before)}))
 """
-    process = subprocess.run(
-        [sys.executable, "-B", "-c", script],
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, list[str]]:
+    """The effects of importing the definitions after Dagster, and the modules that they import."""
+    process = subprocess.run([sys.executable, "-B", "-c", SCRIPT], capture_output=True, check=True)
+    found: dict[str, list[str]] = json.loads(process.stdout)
+    return found
+
+
+def test_importing_the_definitions_opens_no_file_and_no_socket(imported: dict[str, list[str]]) -> None:
+    assert imported["effects"] == []
+
+
+def test_importing_the_definitions_imports_no_other_package(imported: dict[str, list[str]]) -> None:
+    packages = {module.partition(".")[0] for module in imported["modules"]}
+    assert packages - sys.stdlib_module_names == {"trackdrive_assets"}

@@ -25,7 +25,7 @@ from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.lake.database import FILE, build_database
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import ClaimedLake
-from trackdrive_assets.tables.columns import CALL_CHANGES, REPORTS, SCHEMAS, Table
+from trackdrive_assets.tables.columns import CALL_CHANGES, REPORTS, Table, schemas
 from trackdrive_assets_tests.conftest import Pipeline
 from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.processes import forks
@@ -132,9 +132,9 @@ def test_a_full_disk_leaves_the_old_calls_and_records_a_change_once(
 
 def test_a_full_disk_leaves_the_old_views(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    build_database(lake, SCHEMAS, time_zone="UTC")
+    build_database(lake, schemas(), time_zone="UTC")
     write_with_growing_limit(
-        lake, lambda: build_database(lake, SCHEMAS, time_zone="America/New_York"), lake.root / FILE
+        lake, lambda: build_database(lake, schemas(), time_zone="America/New_York"), lake.root / FILE
     )
 
 
@@ -157,7 +157,7 @@ def write_without_privileges(test: Connection, lake: ClaimedLake) -> None:
 
 WRITES: tuple[Callable[[ClaimedLake], object], ...] = (
     partial(store, table=CALL_CHANGES, rows=1),
-    partial(build_database, schemas=SCHEMAS, time_zone="UTC"),
+    partial(build_database, schemas=schemas(), time_zone="UTC"),
 )
 
 

@@ -1,9 +1,12 @@
 """The addresses that credentials may be sent to: any host over https, and this machine over http."""
 
-from ipaddress import ip_address
+from __future__ import annotations
 
-from urllib3.exceptions import LocationParseError
-from urllib3.util import Url, parse_url
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from urllib3.util import Url
 
 
 def address_fault(url: str) -> str | None:
@@ -32,6 +35,10 @@ def account_host(url: str) -> str:
 
 def _parsed(url: str) -> Url:
     """Parse a URL as requests does. Another parser may find another host in the same text."""
+    # Slow to import, and Dagster's definitions load fast.
+    from urllib3.exceptions import LocationParseError  # noqa: PLC0415
+    from urllib3.util import Url, parse_url  # noqa: PLC0415
+
     try:
         return parse_url(url)
     except LocationParseError:

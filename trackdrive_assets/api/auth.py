@@ -9,9 +9,6 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Literal
 
-from requests import PreparedRequest
-from requests.auth import AuthBase
-
 from trackdrive_assets.api.errors import CredentialError
 
 TokenPlace = Literal["query", "header"]
@@ -47,9 +44,9 @@ class KeyPair:
         return f"the key pair with the public key {beginning}…"
 
     @property
-    def auth(self) -> AuthBase:
-        """The Authorization header for requests."""
-        return _AuthorizationHeader(f"Basic {self._encoded}")
+    def authorization(self) -> str | None:
+        """The value of the Authorization header."""
+        return f"Basic {self._encoded}"
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -94,9 +91,9 @@ class AuthToken:
         return f"the auth token in the {self.sent_in} (TRACKDRIVE_AUTH_TOKEN_IN)"
 
     @property
-    def auth(self) -> AuthBase:
-        """The Authorization header, or none. Both keep requests from reading a .netrc file."""
-        return _AuthorizationHeader(f"Token {self.token}") if self.sent_in == "header" else _NoHeader()
+    def authorization(self) -> str | None:
+        """The value of the Authorization header. None if the query has the token."""
+        return f"Token {self.token}" if self.sent_in == "header" else None
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -110,17 +107,3 @@ class AuthToken:
 
 
 Credentials = KeyPair | AuthToken
-
-
-class _AuthorizationHeader(AuthBase):
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = self._value
-        return request
-
-
-class _NoHeader(AuthBase):
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        return request

@@ -76,7 +76,7 @@ class Transport:
             self.base_url, options.requests_per_second, options.max_concurrency
         )
         self._session = requests.Session()
-        self._session.auth = credentials.auth
+        self._session.auth = partial(_authorize, authorization=credentials.authorization)
         self._session.headers["User-Agent"] = f"trackdrive-assets/{version('trackdrive-assets')}"
         self._session.headers["Accept"] = "application/json"
         for name in _LOGS_OF_URLS:
@@ -287,6 +287,13 @@ class Transport:
     def _count(self, group: RequestGroup, more: Usage) -> None:
         self._total.count(more)
         group.count(more)
+
+
+def _authorize(request: requests.PreparedRequest, authorization: str | None) -> requests.PreparedRequest:
+    """Set the Authorization header. Without a function that does, requests would read a .netrc file."""
+    if authorization is not None:
+        request.headers["Authorization"] = authorization
+    return request
 
 
 def _without_token(record: logging.LogRecord) -> bool:

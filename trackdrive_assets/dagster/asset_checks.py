@@ -5,18 +5,20 @@ What a check is, and how it runs, is in `quality`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.quality.check import Check, CheckResult, Violation
-from trackdrive_assets.quality.checks import checks, run_checks
+from trackdrive_assets.quality.catalog import Check, checks
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
+
+if TYPE_CHECKING:
+    from trackdrive_assets.lake.store import Lake
+    from trackdrive_assets.quality.result import CheckResult, Violation
 
 ASSET = dg.AssetKey(CALLS.name)
 
@@ -63,6 +65,8 @@ def _step(
         op_tags=op_tags,
     )
     def step(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        from trackdrive_assets.quality.checks import run_checks  # noqa: PLC0415  # imports DuckDB
+
         try:
             opened = lake.open()
         except LakeError as error:
@@ -79,12 +83,14 @@ def _step(
     return step
 
 
-def evaluate_without_reports(context: dg.AssetExecutionContext, lake: Lake, settings: Settings) -> None:
+def evaluate_without_reports(context: dg.AssetExecutionContext, lake: "Lake", settings: Settings) -> None:
     """Evaluate the checks of a run whose step of the calls fails although it stored days.
 
     Dagster skips the checks of a failed step. Those that compare with reports and statistics stay skipped,
     because these come later.
     """
+    from trackdrive_assets.quality.checks import run_checks  # noqa: PLC0415  # imports DuckDB
+
     planned = context.instance.all_logs(
         context.run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
     )
@@ -122,7 +128,7 @@ def recent_days(days: Sequence[date], settings: Settings, now: datetime) -> list
     return [day for day in days if day >= today - timedelta(days=settings.lookback_days)]
 
 
-def _asset_check_result(check: Check, result: CheckResult) -> dg.AssetCheckResult:
+def _asset_check_result(check: Check, result: "CheckResult") -> dg.AssetCheckResult:
     violations = result.violations
     return dg.AssetCheckResult(
         asset_key=ASSET,
@@ -138,14 +144,14 @@ def _asset_check_result(check: Check, result: CheckResult) -> dg.AssetCheckResul
     )
 
 
-def describe_result(check: Check, result: CheckResult) -> str:
+def describe_result(check: Check, result: "CheckResult") -> str:
     """Return the sentences about a result: one line for each violation, then the days that were checked."""
     lines = [_describe_violation(check, violation) for violation in result.violations]
     verb = "Passed for" if result.passed else "Checked"
     return "\n".join([*lines, f"{verb} {_describe_days(result.days)}."])
 
 
-def _describe_violation(check: Check, violation: Violation) -> str:
+def _describe_violation(check: Check, violation: "Violation") -> str:
     message = check.message(violation.code)
     if not violation.days:
         return message
@@ -161,7 +167,7 @@ def _describe_days(days: Sequence[date]) -> str:
     return f"{count} ({', '.join(map(str, days))})" if days else count
 
 
-def _violations_metadata(result: CheckResult, violations: Sequence[Violation]) -> Mapping[str, Any]:
+def _violations_metadata(result: "CheckResult", violations: "Sequence[Violation]") -> Mapping[str, Any]:
     """Return the number of rows of each violation, the days, and the first rows."""
     hidden = {"fails"} if len(violations) > 1 else {"fails", "violation"}
     names = [name for name in result.rows.column_names if name not in hidden]

@@ -4,20 +4,24 @@ It only reads. The assets of this package write their days themselves, because a
 has many days.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow as pa
 from pydantic import Field
 
 from trackdrive_assets.dagster.resources import LakeResource
-from trackdrive_assets.lake.database import read_view
 from trackdrive_assets.lake.layout import LAYOUT
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, setting_description
 from trackdrive_assets.tables.columns import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from trackdrive_assets.lake.store import Lake
 
 IO_MANAGER_KEY = "trackdrive_lake"
 VIEWS = "views"
@@ -42,12 +46,17 @@ class LakeIOManager(dg.ConfigurableIOManager):
             LakeError: A day has no file yet, the view does not exist, or the lake is that of another account
                 or another time zone.
         """
+        # These are slow to import, and most runs read no input.
+        import pyarrow as pa  # noqa: PLC0415
+
+        from trackdrive_assets.lake.database import read_view  # noqa: PLC0415
+
         table, *names = context.asset_key.path
         lake = LakeResource(path=self.path, account=self.account, time_zone=self.time_zone).open()
         rows = read_view(lake, *names) if table == VIEWS else _days(lake, context, table, names)
         if context.dagster_type.typing_type is pa.Table:
             return rows
-        import pandas as pd  # noqa: PLC0415  # slow to import, and other inputs do not need it
+        import pandas as pd  # noqa: PLC0415  # other inputs do not need it
 
         return rows.to_pandas(types_mapper=pd.ArrowDtype)
 

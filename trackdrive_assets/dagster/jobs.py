@@ -6,24 +6,25 @@ No schedule and no sensor launches them. The jobs of the schedules are in `sched
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
-from trackdrive_assets.api.rows import Row
 from trackdrive_assets.cost import describe_year, requests_per_day
 from trackdrive_assets.dagster.assets.calls import calls_metadata
 from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
-from trackdrive_assets.ingest.refetch import refetch_calls
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.privacy import outline
 from trackdrive_assets.settings import FETCHED_TABLES, Settings
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
+
+if TYPE_CHECKING:
+    from trackdrive_assets.api.client import Client
+    from trackdrive_assets.api.rows import Row
 
 # By key and not by group, because assets of other projects can have the same group.
 _SELECTIONS = {
@@ -87,7 +88,7 @@ def _refresh_range(settings: Settings) -> Any:
     )
 
 
-def describe_end(call: Row) -> str | None:
+def describe_end(call: "Row") -> str | None:
     """Return when a call ended, for a sentence. None if it is in progress."""
     if ended_at := call.get("ended_at"):
         return f"at {ended_at}"
@@ -97,7 +98,7 @@ def describe_end(call: Row) -> str | None:
     return None
 
 
-def loggable_fields(response: Row, exclude: Exclusion = NO_EXCLUSIONS) -> dict[str, Any]:
+def loggable_fields(response: "Row", exclude: Exclusion = NO_EXCLUSIONS) -> dict[str, Any]:
     """Return the fields of a response that may be logged. A message of the server can name a caller."""
     return {
         key: value if key in CALL_FIELDS or isinstance(value, bool) else outline(value)
@@ -159,7 +160,7 @@ def _hang_up_calls(settings: Settings) -> dg.JobDefinition:
     return hang_up_calls
 
 
-def _hang_up_one(client: Client, uuid: str, log: Any, exclude: Exclusion) -> dict[str, str]:
+def _hang_up_one(client: "Client", uuid: str, log: Any, exclude: Exclusion) -> dict[str, str]:
     """Hang up a call if it is in progress, and return the outcome."""
     try:
         call = client.call(uuid)
@@ -196,6 +197,8 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
         trackdrive: TrackdriveResource,
         lake: LakeResource,
     ) -> None:
+        from trackdrive_assets.ingest.refetch import refetch_calls  # noqa: PLC0415  # imports Arrow
+
         uuids = requested_uuids(context.op_config["uuids"])
         try:
             with account_lock(context.instance, context.log), trackdrive.client() as client:

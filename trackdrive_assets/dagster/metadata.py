@@ -4,19 +4,22 @@ The previews themselves are in `previews.py` and `charts.py`. `assets/daily.py` 
 recorded.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY
-from trackdrive_assets.dagster.previews import first_rows
-from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import Table
+
+if TYPE_CHECKING:
+    from trackdrive_assets.lake.day_writer import WriteResult
 
 OWNERS = ["team:trackdrive"]
 
@@ -54,7 +57,7 @@ def column_schema(table: Table) -> dg.TableSchema:
     """Return the columns of a table with types and descriptions, with those of its folders."""
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(name=column.name, type=str(column.type), description=column.description)
+            dg.TableColumn(name=column.name, type=column.type, description=column.description)
             for column in (*table.columns, *table.hive)
         ]
     )
@@ -75,6 +78,8 @@ def day_metadata(
         extra: More metadata.
         hidden: The columns that are missing in the first rows.
     """
+    from trackdrive_assets.dagster.previews import first_rows  # noqa: PLC0415  # imports Arrow
+
     return {
         "dagster/partition_row_count": written.rows,
         **({} if written.api_count is None else {"api_count": written.api_count}),

@@ -42,10 +42,6 @@ _HOURS = 24
 _LONGEST_TEXT = 200
 
 
-GROUP_COLUMNS = ("group_value", "group_name")
-"""The columns of a report that name its groups. In a report by contact, these are callers."""
-
-
 def first_rows(file: Path, table: Table, hidden: Collection[str] = ()) -> dg.TableMetadataValue:
     """Return the first rows of a day, without the hidden columns."""
     names = [name for name in SHOWN_COLUMNS[table.name] if name not in hidden]
@@ -55,7 +51,7 @@ def first_rows(file: Path, table: Table, hidden: Collection[str] = ()) -> dg.Tab
     rows = batch.to_pylist() if batch is not None else []
     return dg.MetadataValue.table(
         [dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows],
-        dg.TableSchema([dg.TableColumn(name, str(columns[name].type)) for name in names]),
+        dg.TableSchema([dg.TableColumn(name, columns[name].type) for name in names]),
     )
 
 

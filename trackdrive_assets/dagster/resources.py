@@ -4,20 +4,23 @@ The descriptions of their fields come from `settings.py` and `api/options.py`. `
 the lake an input of users' own assets.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
-from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.options import DEFAULTS, option_description
-from trackdrive_assets.lake.ownership import check
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, project_path, setting_description
+
+if TYPE_CHECKING:
+    from trackdrive_assets.api.client import Client
+    from trackdrive_assets.lake.store import Lake
 
 
 def _secret(name: str) -> Any:
@@ -66,6 +69,8 @@ class TrackdriveResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # 
         Raises:
             SettingError: The address or the credentials are missing, or a value is invalid.
         """
+        from trackdrive_assets.api.client import Client  # noqa: PLC0415  # imports requests
+
         settings = Settings(
             subdomain=self.subdomain,
             base_url=self.base_url,
@@ -105,12 +110,16 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # a reso
         Raises:
             LakeError: The lake is that of another account or another time zone.
         """
+        from trackdrive_assets.lake.ownership import check  # noqa: PLC0415  # imports Arrow
+
         lake = self.locate()
         check(lake, account=self.account, time_zone=self.time_zone)
         return lake
 
     def locate(self) -> Lake:
         """Return the lake without a check of its account and time zone."""
+        from trackdrive_assets.lake.store import Lake  # noqa: PLC0415  # imports Arrow
+
         return Lake(project_path(self.path, os.environ))
 
 

@@ -15,7 +15,7 @@ import dagster as dg
 from trackdrive_assets.cost import describe_days
 from trackdrive_assets.dagster.jobs import selection_of
 from trackdrive_assets.dagster.locks import fail_dead_runs
-from trackdrive_assets.quality.file_checks import DUE_HOUR
+from trackdrive_assets.quality.catalog import DUE_HOUR
 from trackdrive_assets.settings import FETCHED_TABLES, Settings, variable
 
 NIGHTLY_DAYS = 7

@@ -15,8 +15,7 @@ from trackdrive_assets.dagster.kept_results import keep_last_results
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.dagster.runs import days_of, is_ours, last_evaluation, name_of, silent_since
-from trackdrive_assets.quality.checks import checks
-from trackdrive_assets.quality.file_checks import DUE_HOUR, YESTERDAY_LOADED, check_yesterday
+from trackdrive_assets.quality.catalog import DUE_HOUR, YESTERDAY_LOADED, checks
 from trackdrive_assets.settings import Settings, variable
 
 INTERVAL = 60
@@ -145,6 +144,8 @@ def silent_run(instance: dg.DagsterInstance, now: datetime) -> dg.DagsterRun | N
 
 def missing_day(settings: Settings) -> tuple[str, str | None]:
     """Return the last day that is due, and what is wrong with it: no run came, or it came too early."""
+    from trackdrive_assets.quality.file_checks import check_yesterday  # noqa: PLC0415  # imports Arrow
+
     result = check_yesterday(LakeResource(path=settings.lake).locate(), settings)
     day = str(result.days[0]) if result.days else ""
     if not result.violations:

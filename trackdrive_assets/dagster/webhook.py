@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from threading import Thread
 from urllib.parse import urlsplit
 
-import requests
-from urllib3.exceptions import ProtocolError
-
 from trackdrive_assets.privacy import mask_phone_numbers
 from trackdrive_assets.settings import Settings, variable
 
@@ -104,6 +101,9 @@ def deliver(url: str, made: Message) -> Delivery:
 
 
 def _post(url: str, made: Message) -> Delivery | WebhookUnreachable:
+    import requests  # noqa: PLC0415  # slow to import, and the sensors are definitions, which load fast
+    from urllib3.exceptions import ProtocolError  # noqa: PLC0415
+
     try:
         with requests.post(
             url,

@@ -19,7 +19,8 @@ from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import MONEY, Table
+from trackdrive_assets.tables.arrow_types import MONEY
+from trackdrive_assets.tables.columns import Table
 
 MAX_ATTEMPTS = 3
 """The number of times that a day is fetched: most incomplete responses pass by themselves."""
@@ -125,7 +126,7 @@ def _check_amounts(table: Table, current: pa.Table, batch: pa.RecordBatch) -> No
     for column in table.columns:
         stored = len(current) - current[column.name].null_count
         found = len(batch) - batch.column(column.name).null_count
-        if column.type == MONEY and is_mostly_gone(stored, found):
+        if column.arrow_type == MONEY and is_mostly_gone(stored, found):
             raise IncompleteResponse(
                 f"{stored} rows are stored with {column.name}, but the API now sends it for {found}. The day "
                 "stays as it is in the lake. Check whether the key still has the permission for it."

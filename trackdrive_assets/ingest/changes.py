@@ -18,8 +18,9 @@ from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.day_writer import WriteResult, result_of
 from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.lake.store import ClaimedLake
+from trackdrive_assets.tables.arrow_types import INSTANT
 from trackdrive_assets.tables.changes import call_changes
-from trackdrive_assets.tables.columns import CALL_CHANGES, INSTANT
+from trackdrive_assets.tables.columns import CALL_CHANGES
 from trackdrive_assets.tables.exclusion import Exclusion
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

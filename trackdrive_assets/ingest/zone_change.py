@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import ClaimedLake
-from trackdrive_assets.tables.columns import CALL_CHANGES, DAY
+from trackdrive_assets.tables.arrow_types import DAY
+from trackdrive_assets.tables.columns import CALL_CHANGES
 
 _COPY = "call_changes_before_zone_change.parquet"
 """The copy of all changes, in the folder of the lake. It exists until every change is filed."""

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
-
 
 class LakeError(Exception):
     """A failure to read or write the lake. The message names the file, the reason and what to do."""
@@ -43,6 +41,8 @@ def translate_os_errors(action: str, path: Path) -> Iterator[None]:
 @contextmanager
 def translate_read_errors(path: Path) -> Iterator[None]:
     """Translate errors of reading a Parquet file: `DamagedFileError` for bad content, else `LakeError`."""
+    import pyarrow as pa  # noqa: PLC0415  # the errors are caught by Dagster's definitions, which load fast
+
     with translate_os_errors("read", path):
         try:
             yield

@@ -1,26 +1,17 @@
-"""Every check of the calls, and how to run some of them.
+"""Run checks of the calls.
 
 Not here: when a check runs, and how Dagster shows its result (`dagster.asset_checks`).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.quality.check import Check, CheckResult
-from trackdrive_assets.quality.file_checks import (
-    SCHEMA_MATCHES,
-    YESTERDAY_LOADED,
-    check_schema,
-    check_yesterday,
-)
-from trackdrive_assets.quality.sql_checks import run_sql_checks, sql_checks
+from trackdrive_assets.quality.catalog import SCHEMA_MATCHES, YESTERDAY_LOADED, sql_checks
+from trackdrive_assets.quality.file_checks import check_schema, check_yesterday
+from trackdrive_assets.quality.result import CheckResult
+from trackdrive_assets.quality.sql_checks import run_sql_checks
 from trackdrive_assets.settings import Settings
-
-
-def checks() -> Mapping[str, Check]:
-    """Return every check by name."""
-    return {SCHEMA_MATCHES.name: SCHEMA_MATCHES, YESTERDAY_LOADED.name: YESTERDAY_LOADED, **sql_checks()}
 
 
 def run_checks(

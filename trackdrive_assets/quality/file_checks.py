@@ -10,26 +10,10 @@ from trackdrive_assets.days import exact_day
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.quality.check import Check, CheckResult, Row, rows_table
+from trackdrive_assets.quality.catalog import DUE_HOUR
+from trackdrive_assets.quality.result import CheckResult, Row, rows_table
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
-
-DUE_HOUR = 6
-"""The hour on the account's clock at which yesterday should be in the lake."""
-
-SCHEMA_MATCHES = Check(
-    name="schema_matches",
-    description="Every day's file has the columns of the table, with their types.",
-    severity="error",
-    messages={"column_differs": "A column differs from the one in this version. Run the partition again."},
-)
-
-YESTERDAY_LOADED = Check(
-    name="yesterday_loaded",
-    description=f"At {DUE_HOUR:02}:00, yesterday is in the lake, and was fetched after its end.",
-    severity="warning",
-    messages={"fetched_before_end": "The day was last fetched before its end. Run its partition again."},
-)
 
 
 def check_schema(lake: Lake, days: Sequence[date]) -> CheckResult:

@@ -5,9 +5,8 @@ and others that show what is wrong. If some violations are only reported, a colu
 The head of the file has the check's description, its severity, and a sentence for each code.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
-from functools import cache
 from string import Template
 
 import duckdb
@@ -19,34 +18,13 @@ from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import Query, queries_in, referenced_tables
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.quality.check import Check, CheckResult, Row, rows_table
 from trackdrive_assets.quality.file_checks import file_problem
+from trackdrive_assets.quality.result import CheckResult, Row, rows_table
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import BOOLEAN, CALLS, SCHEMAS, TEXT
+from trackdrive_assets.tables.columns import BOOLEAN, CALLS, TEXT, schemas
 
 _COMPARED_DAYS = 28
 """The number of earlier days that some checks compare with: four weeks, with four times each weekday."""
-
-
-@cache
-def sql_checks() -> Mapping[str, Check]:
-    """Return the check of each query, by name."""
-    return {name: check_of(name, query) for name, query in sorted(queries_in("checks").items())}
-
-
-def check_of(name: str, query: Query) -> Check:
-    """Return the check that the head of a query describes.
-
-    Raises:
-        ValueError: The head has no valid severity.
-    """
-    messages = dict(query.options)
-    match messages.pop("severity", None):
-        case "error" | "warning" as severity:
-            return Check(name, query.description, severity, messages)
-    raise ValueError(
-        f"The head of sql/checks/{name}.sql needs `-- severity: error` or `-- severity: warning`."
-    )
 
 
 def run_sql_checks(
@@ -63,7 +41,9 @@ def run_sql_checks(
     readable = [day for day, problem in problems.items() if problem is None]
     tables = frozenset[str]().union(*(referenced_tables(query.sql) for query in queries.values()))
     try:
-        with connect(lake, SCHEMAS, time_zone=settings.time_zone, days=readable, names=tables) as connection:
+        with connect(
+            lake, schemas(), time_zone=settings.time_zone, days=readable, names=tables
+        ) as connection:
             # Instants in a result are on the account's clock.
             connection.execute(f"SET TimeZone = {ConstantExpression(settings.time_zone)}")
             for name, query in queries.items():
@@ -97,7 +77,7 @@ def _violations(
         return rows_table([_unreadable(error)])
 
 
-def _names_of(type_: pa.DataType) -> list[str]:
+def _names_of(type_: str) -> list[str]:
     return [column.name for column in CALLS.columns if column.type == type_]
 
 

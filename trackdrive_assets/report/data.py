@@ -12,7 +12,7 @@ from duckdb import ConstantExpression
 from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report.totals import Group, Groups, Totals
-from trackdrive_assets.tables.columns import SCHEMAS
+from trackdrive_assets.tables.columns import schemas
 
 MAX_GROUPS = 20
 """The number of buyers, or of traffic sources, with a row of their own."""
@@ -132,9 +132,9 @@ def load_report_data(
         duckdb.Error: A file can't be read.
     """
     lag_days = [day for day in lake.days("calls") if first - timedelta(days=LAG_DAYS) <= day <= last]
-    with connect(lake, SCHEMAS, time_zone=time_zone, days=lag_days, names=["conversion_lag"]) as connection:
+    with connect(lake, schemas(), time_zone=time_zone, days=lag_days, names=["conversion_lag"]) as connection:
         lag = [_lag(row) for row in _query(connection, _LAG)]
-    with connect(lake, SCHEMAS, time_zone=time_zone, days=days, names=_VIEWS) as connection:
+    with connect(lake, schemas(), time_zone=time_zone, days=days, names=_VIEWS) as connection:
         totals = {row.pop("date"): Totals(**row) for row in _query(connection, _DAYS)}
         fetches = _query(connection, _FETCHES.format(time_zone=ConstantExpression(time_zone)))
         times = [fetch["fetched_at"] for fetch in fetches if fetch["fetched_at"]]

@@ -8,7 +8,8 @@ from itertools import accumulate, chain, compress, pairwise
 import msgspec
 import pyarrow as pa
 
-from trackdrive_assets.tables.columns import BOOLEAN, CALL_KEYS, CALLS, INSTANT, TEXT, TOKENS, Column
+from trackdrive_assets.tables.arrow_types import BOOLEAN, INSTANT, TEXT, TOKENS
+from trackdrive_assets.tables.columns import CALL_KEYS, CALLS, Column
 from trackdrive_assets.tables.errors import MalformedRow, UnreadableValue
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, REQUIRED_COLUMNS, TOKEN_PREFIX, Exclusion
 from trackdrive_assets.tables.values import ABSENT, Values, is_known_flag, json_text, parse_column, text
@@ -16,7 +17,7 @@ from trackdrive_assets.tables.values import ABSENT, Values, is_known_flag, json_
 Keys = Mapping[str, Sequence[object]]
 """The values of each key in all calls, as decoded from JSON. `ABSENT` where a call lacks the key."""
 
-_FLAGS = tuple(column.name for column in CALLS.columns if column.type == BOOLEAN)
+_FLAGS = tuple(column.name for column in CALLS.columns if column.arrow_type == BOOLEAN)
 # With digits and letters, so that it is neither a name nor a phone number.
 _ID = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[0-9A-Za-z_-]{1,64}")
 _TEXT_OR_ABSENT = frozenset({str, type(ABSENT)})
@@ -41,7 +42,7 @@ def parse_calls(
     """
     kept = {key: values for key, values in keys.items() if not exclude.excludes(key)}
     arrays = [
-        pa.nulls(length, column.type)
+        pa.nulls(length, column.arrow_type)
         if exclude.excludes(column.name)
         else _parse_column(column, keys, kept, length, fetched_at)
         for column in CALLS.columns
@@ -59,7 +60,7 @@ def _parse_column(column: Column, keys: Keys, kept: Keys, length: int, fetched_a
         case "fetched_at":
             return pa.repeat(pa.scalar(fetched_at, INSTANT), length)
     if column.name not in keys and column.name not in REQUIRED_COLUMNS:
-        return pa.nulls(length, column.type)
+        return pa.nulls(length, column.arrow_type)
     values = keys.get(column.name) or [ABSENT] * length
     try:
         if column.name in REQUIRED_COLUMNS:

@@ -13,7 +13,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, INSTANT, TEXT
+from trackdrive_assets.tables.arrow_types import INSTANT, TEXT
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.exclusion import TOKEN_PREFIX, Exclusion
 from trackdrive_assets.tables.values import Values
 

@@ -2,23 +2,31 @@
 
 Schemas, documentation, checks and the metadata in Dagster's UI all come from these lists. Values are parsed
 in `values`, and tables are stored by `lake`.
+
+Dagster's definitions need the columns, and must load fast. So this module imports Arrow only for a schema.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-INSTANT = pa.timestamp("us", tz="UTC")
-MONEY = pa.decimal128(18, 6)
-SECONDS = pa.float64()
-BOOLEAN = pa.bool_()
-ID = pa.int64()
-COUNT = pa.int64()
-TEXT = pa.string()
-JSON_TEXT = pa.string()
-TOKENS = pa.map_(pa.string(), pa.string())
-DAY = pa.date32()
+    import pyarrow as pa
+
+INSTANT = "timestamp[us, tz=UTC]"
+MONEY = "decimal128(18, 6)"
+SECONDS = "double"
+BOOLEAN = "bool"
+ID = "int64"
+COUNT = "int64"
+TEXT = "string"
+JSON_TEXT = "string"
+TOKENS = "map<string, string>"
+DAY = "date32[day]"
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Column:
 
     Attributes:
         name: The name in the table.
-        type: The Arrow type.
+        type: The name of the Arrow type.
         description: One sentence, with the unit if there is one.
         sources: The keys of an API row that may contain the value, best first. Empty for columns that this
             package adds.
@@ -35,10 +43,17 @@ class Column:
     """
 
     name: str
-    type: pa.DataType
+    type: str
     description: str
     sources: tuple[str, ...] = ()
     is_html_escaped: bool = False
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type."""
+        from trackdrive_assets.tables.arrow_types import ARROW_TYPES  # noqa: PLC0415  # imports Arrow
+
+        return ARROW_TYPES[self.type]
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,9 @@ class Table:
     @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema of a file, without the hive columns. Every field may be null."""
-        return pa.schema([(column.name, column.type) for column in self.columns])
+        import pyarrow as pa  # noqa: PLC0415  # slow to import
+
+        return pa.schema([(column.name, column.arrow_type) for column in self.columns])
 
     @property
     def column_descriptions(self) -> dict[str, str]:
@@ -68,7 +85,7 @@ class Table:
         return {column.name: column.description for column in (*self.columns, *self.hive)}
 
 
-def _column(name: str, type_: pa.DataType, description: str, *other_sources: str) -> Column:
+def _column(name: str, type_: str, description: str, *other_sources: str) -> Column:
     """Return a column that the API sends under the same name, or else under another one."""
     return Column(name, type_, description, sources=(name, *other_sources))
 
@@ -287,9 +304,14 @@ CALL_CHANGES = Table(
 )
 
 TABLES = (CALLS, REPORTS, STATS, CALL_CHANGES)
-SCHEMAS = {table.name: table.schema for table in TABLES}
 COLUMN_DESCRIPTIONS = {table.name: table.column_descriptions for table in TABLES}
 DESCRIPTIONS = {table.name: table.description for table in TABLES}
 
 CALL_KEYS = frozenset(key for column in CALLS.columns for key in column.sources)
 """The documented keys of a call. Tags, whose keys begin with `token-`, are not among them."""
+
+
+@cache
+def schemas() -> Mapping[str, pa.Schema]:
+    """Return the Arrow schema of each table."""
+    return {table.name: table.schema for table in TABLES}

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from trackdrive_assets.tables.columns import REPORTS, TEXT, Column
+from trackdrive_assets.tables.arrow_types import TEXT
+from trackdrive_assets.tables.columns import REPORTS, Column
 from trackdrive_assets.tables.errors import MalformedRow, UnreadableValue
 from trackdrive_assets.tables.values import Values, json_text, number, parse_column
 

@@ -46,7 +46,7 @@ def parse_stats(intervals: Sequence[IntervalStats]) -> pa.RecordBatch:
 def _parse_column(column: Column, rows: Sequence[Mapping[str, Any]]) -> Values:
     values = [row.get(column.name) for row in rows]
     if not column.sources:
-        return pa.array(values, column.type)
+        return pa.array(values, column.arrow_type)
     try:
         return parse_column(column, values)
     except UnreadableValue as error:

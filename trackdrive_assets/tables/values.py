@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trackdrive_assets.numbers import LARGEST_EXPONENT, parse_number
-from trackdrive_assets.tables.columns import BOOLEAN, COUNT, INSTANT, MONEY, SECONDS, TEXT, Column
+from trackdrive_assets.tables.arrow_types import BOOLEAN, INSTANT, INTEGER, MONEY, SECONDS, TEXT
+from trackdrive_assets.tables.columns import Column
 from trackdrive_assets.tables.errors import UnreadableValue
 
 Values: TypeAlias = "pa.Array[Any]"
@@ -229,7 +230,7 @@ class _IntegerParser(TypeParser):
         return integer(value)
 
     def vectorized(self, values: Sequence[Any]) -> Values:
-        return pa.array(values, COUNT)
+        return pa.array(values, INTEGER)
 
 
 def _usual_number(value: int | Decimal | str | None) -> int | Decimal | None:
@@ -299,7 +300,7 @@ class _InstantParser(TypeParser):
 
 _PARSERS: dict[pa.DataType, TypeParser] = {
     TEXT: _TextParser(),
-    COUNT: _IntegerParser(),
+    INTEGER: _IntegerParser(),
     MONEY: _MoneyParser(),
     SECONDS: _SecondsParser(),
     BOOLEAN: _BooleanParser(),
@@ -318,21 +319,21 @@ def parse_column(column: Column, values: Sequence[object]) -> Values:
     Raises:
         UnreadableValue: A value can't be parsed. The first such value is named.
     """
-    parser = _PARSERS[column.type]
+    parser = _PARSERS[column.arrow_type]
     types = set(map(type, values)) - {type(None)}
-    if column.type != BOOLEAN:
+    if column.arrow_type != BOOLEAN:
         # Only a boolean column differs between an absent key and null.
         if type(ABSENT) in types:
             types.remove(type(ABSENT))
             values = [None if value is ABSENT else value for value in values]
         if not types:
-            return pa.nulls(len(values), column.type)
+            return pa.nulls(len(values), column.arrow_type)
     try:
         parsed = parser.vectorized(values) if types <= parser.fast_types else None
     except (pa.ArrowException, KeyError, TypeError, ValueError, ArithmeticError):
         parsed = None
     if parsed is None:
-        parsed = pa.array(list(_parse_one_by_one(parser, values)), column.type)
+        parsed = pa.array(list(_parse_one_by_one(parser, values)), column.arrow_type)
     return _unescape(parsed) if column.is_html_escaped else parsed
 
 

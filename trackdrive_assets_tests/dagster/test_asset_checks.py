@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from trackdrive_assets.dagster.asset_checks import ASSET, recent_days
 from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.quality.checks import checks
+from trackdrive_assets.quality.catalog import checks
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import Pipeline, why

@@ -18,14 +18,14 @@ from trackdrive_assets.lake.database import BuildResult, build_database, connect
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import View, views
 from trackdrive_assets.lake.store import ClaimedLake
-from trackdrive_assets.tables.columns import CALLS, COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS
+from trackdrive_assets.tables.columns import CALLS, COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
 from trackdrive_assets_tests.support.factories import lake_at, set_time_zone
 
 DAY = date(2024, 6, 19)
 
 
 def build(
-    lake: ClaimedLake, schemas: Mapping[str, pa.Schema] = SCHEMAS, time_zone: str = "UTC"
+    lake: ClaimedLake, schemas: Mapping[str, pa.Schema] = schemas(), time_zone: str = "UTC"
 ) -> BuildResult:
     return build_database(
         lake, schemas, time_zone=time_zone, descriptions=DESCRIPTIONS, column_descriptions=COLUMN_DESCRIPTIONS
@@ -112,8 +112,8 @@ def test_a_folder_name_with_a_wildcard_matches_only_itself(tmp_path: Path) -> No
 
 def test_a_category_keeps_its_special_characters(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    with lake.replace("reports", SCHEMAS["reports"], DAY, category="a b/c=d") as writer:
-        writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=SCHEMAS["reports"]))
+    with lake.replace("reports", schemas()["reports"], DAY, category="a b/c=d") as writer:
+        writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=schemas()["reports"]))
     assert ask(build(lake).path, "SELECT category, group_value, date FROM reports") == [("a b/c=d", "x", DAY)]
 
 
@@ -195,7 +195,7 @@ def inherited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **sql: str) -> di
         "calls": {"uuid": "Of calls.", "created_at": "The same."},
         "call_changes": {"uuid": "Of changes.", "created_at": "The same."},
     }
-    built = build_database(lake_at(tmp_path), SCHEMAS, time_zone="UTC", column_descriptions=descriptions)
+    built = build_database(lake_at(tmp_path), schemas(), time_zone="UTC", column_descriptions=descriptions)
     return {name: described(built)[name] for name in sql}
 
 
@@ -326,7 +326,7 @@ def test_a_build_shows_the_first_day_of_a_table(tmp_path: Path) -> None:
 def test_a_build_shows_a_new_category(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     for category in ("buyer_id", "offer_id"):
-        with lake.replace("reports", SCHEMAS["reports"], DAY, category=category):
+        with lake.replace("reports", schemas()["reports"], DAY, category=category):
             pass
         path = build(lake).path
     assert ask(path, "SELECT grouped_by FROM fetch_log ORDER BY ALL") == [("buyer_id",), ("offer_id",)]
@@ -421,8 +421,8 @@ def test_a_folder_with_the_name_of_a_file_is_no_day(tmp_path: Path) -> None:
 
 def test_a_copy_of_a_category_is_no_category(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    with lake.replace("reports", SCHEMAS["reports"], DAY, category="buyer_id") as writer:
-        writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=SCHEMAS["reports"]))
+    with lake.replace("reports", schemas()["reports"], DAY, category="buyer_id") as writer:
+        writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=schemas()["reports"]))
     group = lake.file("reports", DAY, category="buyer_id").parent.parent
     for copy in ("category=buyer_id.bak", "category=buyer_id copy"):
         shutil.copytree(group, group.with_name(copy))
@@ -448,7 +448,7 @@ def test_connect_reads_current_files_and_changes_nothing(tmp_path: Path) -> None
     path = build(lake).path
     before = path.read_bytes()
     write(lake, "a")
-    with connect(lake, SCHEMAS, time_zone="UTC") as connection:
+    with connect(lake, schemas(), time_zone="UTC") as connection:
         assert connection.execute("SELECT calls FROM daily_summary").fetchall() == [(1,)]
         connection.execute("CREATE TABLE notes AS SELECT 1 AS note")
     assert path.read_bytes() == before
@@ -457,7 +457,7 @@ def test_connect_reads_current_files_and_changes_nothing(tmp_path: Path) -> None
 
 def test_connect_has_the_views_of_the_file_and_needs_no_file(tmp_path: Path) -> None:
     lake = lake_at(tmp_path / "unwritten")
-    with connect(lake, SCHEMAS, time_zone="UTC") as connection:
+    with connect(lake, schemas(), time_zone="UTC") as connection:
         names = {row[0] for row in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()}
     assert not lake.root.exists()
     assert build(lake_at(tmp_path)).views.keys() <= names
@@ -469,13 +469,13 @@ def test_connect_opens_only_the_selected_days(tmp_path: Path) -> None:
         write(lake, str(day), day=date(2024, 6, day))
     lake.file("calls", date(2024, 6, 18)).write_bytes(b"not a Parquet file")
     days = [date(2024, 6, 19), date(2024, 6, 20), date(2024, 6, 21)]
-    with connect(lake, SCHEMAS, time_zone="UTC", days=days) as connection:
+    with connect(lake, schemas(), time_zone="UTC", days=days) as connection:
         for table in ("calls", "fetch_log WHERE table_name = 'calls'"):
             assert connection.execute(f"SELECT date FROM {table} ORDER BY date").fetchall() == [
                 (date(2024, 6, 19),),
                 (date(2024, 6, 20),),
             ]
-    with connect(lake, SCHEMAS, time_zone="UTC", days=[]) as connection:
+    with connect(lake, schemas(), time_zone="UTC", days=[]) as connection:
         assert connection.execute("FROM calls").fetchall() == []
         assert connection.execute("FROM fetch_log").fetchall() == []
 
@@ -484,7 +484,7 @@ def test_connect_names_broken_views(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         lake_database, "views", lambda: {"wrong": View("wrong", "", "FROM calls SELECT wrong")}
     )
-    with pytest.raises(LakeError, match="wrong: "), connect(lake_at(tmp_path), SCHEMAS, time_zone="UTC"):
+    with pytest.raises(LakeError, match="wrong: "), connect(lake_at(tmp_path), schemas(), time_zone="UTC"):
         pass
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import SCHEMAS
+from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.support.factories import DAY, a_call, lake_at, query, write_day
 
 EVENING = datetime(2024, 6, 19, 22, tzinfo=UTC)
@@ -18,9 +18,9 @@ NEXT_WEEK = datetime(2024, 6, 26, 3, 0, 0, 5, tzinfo=UTC)
 
 def test_each_day_of_each_table_is_a_row(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    with lake.replace("calls", SCHEMAS["calls"], DAY, fetched_at=EVENING) as writer:
+    with lake.replace("calls", schemas()["calls"], DAY, fetched_at=EVENING) as writer:
         writer.api_count = 2
-        writer.write(pa.RecordBatch.from_pylist([a_call(), a_call()], schema=SCHEMAS["calls"]))
+        writer.write(pa.RecordBatch.from_pylist([a_call(), a_call()], schema=schemas()["calls"]))
     write_day(lake, "call_changes", [], fetched_at=EVENING)
     write_day(lake, "reports", [{"group_value": "1"}], fetched_at=EVENING, category="buyer_id")
     write_day(lake, "stats", [], day=date(2024, 6, 20), fetched_at=NEXT_WEEK, group_by="status")
@@ -43,7 +43,7 @@ def test_a_day_that_is_fetched_again_keeps_its_first_time(tmp_path: Path) -> Non
 def test_a_file_of_another_program_has_no_time(tmp_path: Path) -> None:
     file = lake_at(tmp_path).file("calls", DAY)
     file.parent.mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist([a_call()], SCHEMAS["calls"]), file)
+    pq.write_table(pa.Table.from_pylist([a_call()], schemas()["calls"]), file)
     (row,) = query(Lake(tmp_path), "FROM fetch_log")
     assert tuple(row.values()) == ("calls", None, DAY, None, None, None, 1)
 
@@ -67,7 +67,7 @@ def test_a_query_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
     write_day(lake, "calls", [])
     for category in ("buyer_id", "offer_id"):
         write_day(lake, "reports", [], category=category)
-    with connect(lake, SCHEMAS, time_zone="UTC") as connection:
+    with connect(lake, schemas(), time_zone="UTC") as connection:
         for other in (lake.file("calls", DAY), lake.file("reports", DAY, category="offer_id")):
             other.write_bytes(b"not a Parquet file")
         query = "SELECT rows FROM fetch_log WHERE table_name = 'reports' AND grouped_by = 'buyer_id'"

@@ -21,7 +21,7 @@ from trackdrive_assets.lake.ownership import (
     record_of,
 )
 from trackdrive_assets.lake.store import ClaimedLake, Lake
-from trackdrive_assets.tables.columns import SCHEMAS
+from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.support.factories import DAY, a_call, write_day
 
 ACME = LakeIdentity("acme.trackdrive.com", "America/New_York")
@@ -164,7 +164,7 @@ def test_a_newer_layout_is_refused(tmp_path: Path) -> None:
 def test_days_of_another_program_are_not_claimed(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.file("calls", DAY).parent.mkdir(parents=True)
-    pq.write_table(SCHEMAS["calls"].empty_table(), lake.file("calls", DAY))
+    pq.write_table(schemas()["calls"].empty_table(), lake.file("calls", DAY))
     check(lake, account="acme.trackdrive.com", time_zone="UTC")
     with pytest.raises(LakeError, match="days of another program"):
         claim(lake, ACME)

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pyarrow as pa
 
 from trackdrive_assets.lake.store import ClaimedLake
-from trackdrive_assets.quality.check import CheckResult
-from trackdrive_assets.quality.checks import checks, run_checks
+from trackdrive_assets.quality.catalog import checks
+from trackdrive_assets.quality.checks import run_checks
+from trackdrive_assets.quality.result import CheckResult
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
 

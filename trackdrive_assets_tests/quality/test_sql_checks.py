@@ -9,7 +9,7 @@ import pytest
 from trackdrive_assets.api.catalog import STATUSES
 from trackdrive_assets.lake.sql_catalog import Query
 from trackdrive_assets.lake.store import ClaimedLake
-from trackdrive_assets.quality.sql_checks import check_of
+from trackdrive_assets.quality.catalog import check_of
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.quality.support import (
     DAY,

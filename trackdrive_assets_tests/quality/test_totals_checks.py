@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from trackdrive_assets.lake.store import ClaimedLake
-from trackdrive_assets.quality.checks import checks
+from trackdrive_assets.quality.catalog import checks
 from trackdrive_assets.tables.columns import REPORTS, STATS
 from trackdrive_assets_tests.quality.support import (
     DAY,

@@ -13,7 +13,7 @@ from trackdrive_assets.lake.identity import LakeIdentity, LakeRecord, read_recor
 from trackdrive_assets.lake.ownership import claim
 from trackdrive_assets.lake.sql_catalog import referenced_tables
 from trackdrive_assets.lake.store import ClaimedLake, Lake
-from trackdrive_assets.tables.columns import SCHEMAS
+from trackdrive_assets.tables.columns import schemas
 
 Row = dict[str, object]
 
@@ -35,7 +35,7 @@ def write_day(
     **hive: Any,
 ) -> None:
     """Replace a day of a table. A column that a row lacks is null."""
-    schema = SCHEMAS[table]
+    schema = schemas()[table]
     with lake.replace(table, schema, day, fetched_at=fetched_at, **hive) as writer:
         writer.write(pa.RecordBatch.from_pylist(list(rows), schema=schema))
 
@@ -52,7 +52,7 @@ def query(lake: Lake, sql: str, *, time_zone: str = "UTC", setting: str = "") ->
     The lake gets the time zone, so that tests of views write no days for it.
     """
     set_time_zone(lake, time_zone)
-    with connect(lake, SCHEMAS, time_zone=time_zone, names=referenced_tables(sql)) as connection:
+    with connect(lake, schemas(), time_zone=time_zone, names=referenced_tables(sql)) as connection:
         connection.execute(setting)
         result = connection.execute(f"FROM ({sql}) ORDER BY ALL")
         columns = [column[0] for column in result.description or ()]

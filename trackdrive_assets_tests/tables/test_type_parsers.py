@@ -110,7 +110,7 @@ def test_usual_values_are_parsed_at_once(case: ParserCase, monkeypatch: pytest.M
 @PARAMETERS
 def test_a_column_of_absent_keys_is_null(case: ParserCase) -> None:
     parsed = parse_column(COLUMNS[case.column], [ABSENT, ABSENT])
-    assert (parsed.type, parsed.null_count) == (COLUMNS[case.column].type, 2)
+    assert (parsed.type, parsed.null_count) == (COLUMNS[case.column].arrow_type, 2)
 
 
 # Texts and numbers as `json_number` and msgspec give them, with those that attack a parser.

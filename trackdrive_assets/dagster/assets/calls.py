@@ -3,21 +3,25 @@
 One fetch of a day writes both. If a run selects one of them, both are written and recorded.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.asset_checks import evaluate_without_reports
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
-from trackdrive_assets.dagster.previews import picture_of_calls
-from trackdrive_assets.days import Day
-from trackdrive_assets.ingest.calls import IngestedCalls, ingest_calls
-from trackdrive_assets.ingest.fetcher import Fetcher
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
+
+if TYPE_CHECKING:
+    from trackdrive_assets.api.client import Client
+    from trackdrive_assets.days import Day
+    from trackdrive_assets.ingest.calls import IngestedCalls
+    from trackdrive_assets.ingest.fetcher import Fetcher
+    from trackdrive_assets.lake.store import Lake
 
 CALLS_KEY = dg.AssetKey(CALLS.name)
 CALL_CHANGES_KEY = dg.AssetKey(CALL_CHANGES.name)
@@ -28,7 +32,7 @@ def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     return CallsAssets(settings).build(partitions)
 
 
-class CallsAssets(DailyAssets[IngestedCalls]):
+class CallsAssets(DailyAssets["IngestedCalls"]):
     """The assets `calls` and `call_changes`."""
 
     name = "calls"
@@ -74,6 +78,8 @@ class CallsAssets(DailyAssets[IngestedCalls]):
         fetcher: Fetcher,
     ) -> IngestedCalls:
         """Fetch a day of calls, and write the calls and their changes."""
+        from trackdrive_assets.ingest.calls import ingest_calls  # noqa: PLC0415  # imports Arrow
+
         return ingest_calls(client, lake, day, exclude=self._exclude, fetcher=fetcher)
 
     def metadata_for(
@@ -96,6 +102,8 @@ class CallsAssets(DailyAssets[IngestedCalls]):
 
 def calls_metadata(ingested: IngestedCalls, zone: str) -> Mapping[dg.AssetKey, Metadata]:
     """Return what Dagster shows of a day of calls, and of its changes."""
+    from trackdrive_assets.dagster.previews import picture_of_calls  # noqa: PLC0415  # imports Arrow
+
     found = {"changes_found": ingested.changes.new_count}
     picture = {"picture": picture_of_calls(ingested.written.path, zone)}
     return {

@@ -1,24 +1,29 @@
 """The assets `reports/<category>`: the API's own totals by category, one file for each day and category."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
-from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
-from trackdrive_assets.dagster.previews import GROUP_COLUMNS
-from trackdrive_assets.days import Day
-from trackdrive_assets.ingest.fetcher import Fetcher
-from trackdrive_assets.ingest.reports import ingest_report
-from trackdrive_assets.lake.day_writer import WriteResult
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import Settings, describe_undocumented
 from trackdrive_assets.tables.columns import REPORTS
 
+if TYPE_CHECKING:
+    from trackdrive_assets.api.client import Client
+    from trackdrive_assets.days import Day
+    from trackdrive_assets.ingest.fetcher import Fetcher
+    from trackdrive_assets.lake.day_writer import WriteResult
+    from trackdrive_assets.lake.store import Lake
+
 CATEGORY_OF_CALLERS = "contact_id"
 """The category whose groups are callers. More people read the event log than the lake."""
+
+_GROUP_COLUMNS = ("group_value", "group_name")
 
 
 def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -26,7 +31,7 @@ def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) 
     return ReportsAssets(settings).build(partitions)
 
 
-class ReportsAssets(DailyAssets[WriteResult]):
+class ReportsAssets(DailyAssets["WriteResult"]):
     """The assets `reports/<category>`."""
 
     name = "reports"
@@ -62,9 +67,11 @@ class ReportsAssets(DailyAssets[WriteResult]):
         self, client: Client, lake: Lake, day: Day, key: dg.AssetKey, fetcher: Fetcher
     ) -> WriteResult:
         """Fetch a day of one report, and write it."""
+        from trackdrive_assets.ingest.reports import ingest_report  # noqa: PLC0415  # imports Arrow
+
         return ingest_report(client, lake, day, key.path[-1], fetcher=fetcher)
 
     def metadata_for(self, key: dg.AssetKey, result: WriteResult) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of one report."""
-        hidden = GROUP_COLUMNS if key.path[-1] == CATEGORY_OF_CALLERS else ()
+        hidden = _GROUP_COLUMNS if key.path[-1] == CATEGORY_OF_CALLERS else ()
         return {key: day_metadata(result, REPORTS, hidden=hidden)}

@@ -1,21 +1,25 @@
 """The assets `stats/<group_by>`: the API's own statistics by interval, one file for each day and group."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
-from trackdrive_assets.api.client import Client
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
-from trackdrive_assets.days import Day
-from trackdrive_assets.ingest.fetcher import Fetcher
-from trackdrive_assets.ingest.stats import ingest_stats
-from trackdrive_assets.lake.day_writer import WriteResult
-from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 from trackdrive_assets.tables.columns import STATS
+
+if TYPE_CHECKING:
+    from trackdrive_assets.api.client import Client
+    from trackdrive_assets.days import Day
+    from trackdrive_assets.ingest.fetcher import Fetcher
+    from trackdrive_assets.lake.day_writer import WriteResult
+    from trackdrive_assets.lake.store import Lake
 
 
 def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -23,7 +27,7 @@ def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     return StatsAssets(settings).build(partitions)
 
 
-class StatsAssets(DailyAssets[WriteResult]):
+class StatsAssets(DailyAssets["WriteResult"]):
     """The assets `stats/<group_by>`."""
 
     name = "stats"
@@ -49,6 +53,8 @@ class StatsAssets(DailyAssets[WriteResult]):
         self, client: Client, lake: Lake, day: Day, key: dg.AssetKey, fetcher: Fetcher
     ) -> WriteResult:
         """Fetch a day of statistics by one group, and write it."""
+        from trackdrive_assets.ingest.stats import ingest_stats  # noqa: PLC0415  # imports Arrow
+
         minutes = STATS_INTERVALS[self.settings.stats_interval]
         now = datetime.now(UTC)
         return ingest_stats(client, lake, day, key.path[-1], minutes=minutes, now=now, fetcher=fetcher)

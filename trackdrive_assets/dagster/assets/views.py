@@ -4,7 +4,7 @@ The columns of a view are known when it is built. Each materialization records t
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -12,11 +12,13 @@ from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY, VIEWS
 from trackdrive_assets.dagster.metadata import OWNERS, code_links, column_schema
 from trackdrive_assets.dagster.resources import LakeResource
-from trackdrive_assets.lake.database import ViewColumn, build_database
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, SCHEMAS, TABLES
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, TABLES, schemas
+
+if TYPE_CHECKING:
+    from trackdrive_assets.lake.database import ViewColumn
 
 
 def build_views(settings: Settings) -> dg.AssetsDefinition:
@@ -32,10 +34,12 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
     def views_of_the_lake(
         context: dg.AssetExecutionContext, lake: LakeResource
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        from trackdrive_assets.lake.database import build_database  # noqa: PLC0415  # imports DuckDB
+
         try:
             built = build_database(
                 lake.open(),
-                SCHEMAS,
+                schemas(),
                 time_zone=settings.time_zone,
                 descriptions=DESCRIPTIONS,
                 column_descriptions=COLUMN_DESCRIPTIONS,
@@ -58,7 +62,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
     return views_of_the_lake
 
 
-def _view_schema(columns: Sequence[ViewColumn]) -> dg.TableSchema:
+def _view_schema(columns: "Sequence[ViewColumn]") -> dg.TableSchema:
     return dg.TableSchema(
         [dg.TableColumn(column.name, column.type, column.description) for column in columns]
     )

@@ -11,7 +11,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from trackdrive_assets.dagster.assets.daily import days_of
+from trackdrive_assets.dagster.assets.step_run import days_of
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW, Pipeline, days_between, why

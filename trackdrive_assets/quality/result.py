@@ -1,43 +1,14 @@
-"""What a check is, and what it returns. The checks themselves are in `sql_checks` and `file_checks`."""
+"""The result of a check: its violations, with the rows that show them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
-Severity = Literal["error", "warning"]
-
 Row = Mapping[str, Any]
 """One violation: its `date`, the code `violation`, and columns that show what is wrong."""
-
-FILE_MESSAGES = {
-    "file_missing": "The calls of the day have no file. Materialize the partition.",
-    "file_unreadable": "A file can't be read. Run the partition again.",
-}
-"""The violations that every check of the calls can have."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """A check of the calls.
-
-    Attributes:
-        description: The sentence that is true if the check passes.
-        severity: `error` if a violation makes the calls wrong, so that no views may be built on them.
-            `warning` if a person should look at a violation.
-        messages: The sentence for each violation, by its code.
-    """
-
-    name: str
-    description: str
-    severity: Severity
-    messages: Mapping[str, str]
-
-    def message(self, violation: str) -> str:
-        """Return the sentence for a violation."""
-        return self.messages[violation] if violation in self.messages else FILE_MESSAGES[violation]
 
 
 @dataclass(frozen=True)
