@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
 from trackdrive_assets.api.rows import Rows
+from trackdrive_assets.lake.day_parts import fetched_part
 from trackdrive_assets.lake.identity import LakeIdentity
 from trackdrive_assets.lake.ownership import claim
 from trackdrive_assets.lake.store import ClaimedLake, Lake
@@ -170,7 +171,7 @@ def _report(connection: duckdb.DuckDBPyConnection, category: str) -> pa.RecordBa
         connection,
         REPORTS.schema,
         f"""
-        SELECT *, CAST(to_json(figures) AS VARCHAR) AS row FROM (
+        SELECT '{category}' AS category, *, CAST(to_json(figures) AS VARCHAR) AS row FROM (
             SELECT
                 CAST({_COLUMNS.get(category, category)} AS VARCHAR) AS group_value,
                 any_value({_NAMES.get(category, "NULL")}) AS group_name,
@@ -195,6 +196,7 @@ def _series(connection: duckdb.DuckDBPyConnection, group_by: str) -> pa.RecordBa
         STATS.schema,
         f"""
         SELECT
+            '{group_by}' AS group_by,
             time_bucket(INTERVAL 1 HOUR, created_at) AS interval_start,
             interval_start + INTERVAL 1 HOUR AS interval_end,
             CAST({_COLUMNS.get(group_by, group_by)} AS VARCHAR) AS group_value,
@@ -232,12 +234,12 @@ def _write_day(lake: ClaimedLake, day: date, last_day: date, template: Template)
             writer.write(calls.slice(offset, 1000))
     with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day, fetched_at=last) as writer:
         writer.write(changes)
-    for category, report in template.reports.items():
-        with lake.replace(REPORTS.name, REPORTS.schema, day, category=category, fetched_at=last) as writer:
-            writer.write(report)
-    for group_by, series in template.stats.items():
-        with lake.replace(STATS.name, STATS.schema, day, group_by=group_by, fetched_at=first) as writer:
-            writer.write(_later(series, weeks))
+    reports = {category: fetched_part(report, last) for category, report in template.reports.items()}
+    lake.replace_parts(REPORTS.name, REPORTS.schema, day, reports)
+    series = {
+        group_by: fetched_part(_later(stats, weeks), first) for group_by, stats in template.stats.items()
+    }
+    lake.replace_parts(STATS.name, STATS.schema, day, series)
 
 
 def _later(batch: pa.RecordBatch, weeks: int) -> pa.RecordBatch:

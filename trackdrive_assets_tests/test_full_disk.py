@@ -27,7 +27,7 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALL_CHANGES, REPORTS, Table, schemas
 from trackdrive_assets_tests.conftest import Pipeline
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import Row, lake_at, write_day
 from trackdrive_assets_tests.support.processes import forks
 
 DAY = date(2024, 3, 10)
@@ -80,34 +80,26 @@ def error_of(write: Callable[[], object]) -> str | None:
     return None
 
 
-def store(lake: ClaimedLake, table: Table, rows: int, **hive: str) -> None:
+def store(lake: ClaimedLake, table: Table, part: str | None, rows: int) -> None:
     """Write a day of a table with texts that do not compress."""
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
-    batch = pa.RecordBatch.from_pylist(
-        [{name: sha256(f"{name} {row}".encode()).hexdigest() for name in texts} for row in range(rows)],
-        schema=table.schema,
-    )
-    with lake.replace(
-        table.name,
-        table.schema,
-        DAY,
-        sort_by=None,
-        fetched_at=None,
-        **hive,
-    ) as day:
-        day.write(batch)
+    named: list[Row] = [
+        {name: sha256(f"{name} {row}".encode()).hexdigest() for name in texts} for row in range(rows)
+    ]
+    rows_of_part = [row | {"category": part} for row in named] if part else named
+    write_day(lake, table.name, rows_of_part, day=DAY, part=part)
 
 
 @pytest.mark.parametrize(
-    ("table", "hive"),
-    [(REPORTS, {"category": "status"}), (CALL_CHANGES, {})],
+    ("table", "part"),
+    [(REPORTS, "status"), (CALL_CHANGES, None)],
     ids=["reports", "call_changes"],
 )
-def test_a_full_disk_leaves_the_old_day(tmp_path: Path, table: Table, hive: dict[str, str]) -> None:
+def test_a_full_disk_leaves_the_old_day(tmp_path: Path, table: Table, part: str | None) -> None:
     lake = lake_at(tmp_path)
-    store(lake, table, 1, **hive)
-    file = lake.file(table.name, DAY, **hive)
-    write_with_growing_limit(lake, lambda: store(lake, table, 200, **hive), file)
+    store(lake, table, part, 1)
+    file = lake.file(table.name, DAY)
+    write_with_growing_limit(lake, lambda: store(lake, table, part, 200), file)
     assert pq.read_metadata(file).num_rows == 200
 
 

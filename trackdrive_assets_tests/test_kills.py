@@ -72,8 +72,11 @@ def state_of(deployment: Deployment, days: Sequence[str]) -> State:
 
 
 def reported(lake: Lake, day: str) -> int | None:
-    file = lake.file("reports", date.fromisoformat(day), category="status")
-    return sum(pq.read_table(file)["calls"].to_pylist()) if file.exists() else None
+    file = lake.file("reports", date.fromisoformat(day))
+    if not file.exists():
+        return None
+    counts: list[int] = pq.read_table(file).filter(pc.field("category") == "status")["calls"].to_pylist()
+    return sum(counts)
 
 
 def appeared(lake: Lake) -> list[str]:

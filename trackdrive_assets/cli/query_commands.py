@@ -250,7 +250,7 @@ def report(
             parameters |= {"created_at_from": window.start, "created_at_to": last}
         rows = client.reports(category, Query(**parameters)).rows
     batch = parse_report(rows, category=category)
-    _write(batch.drop_columns(["row"]) if format_ == "table" else batch, format_, output)
+    _write(batch.drop_columns(["category", "row"] if format_ == "table" else ["category"]), format_, output)
 
 
 @click.command(epilog=_STATS_EPILOG, context_settings=CONTEXT)
@@ -284,7 +284,7 @@ def stats(
         query, names = Query(**parameters), stats_ or catalog.STATS
         values = {stat: client.stats(group_by, stat, first, last, query) for stat in names}
     now = datetime.now(UTC)
-    batch = parse_stats([IntervalStats(now, now, values)])
+    batch = parse_stats([IntervalStats(now, now, values)], group_by=group_by)
     _write(batch.select(["group_value", *names]), format_, output)
 
 

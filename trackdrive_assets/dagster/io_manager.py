@@ -14,7 +14,6 @@ import dagster as dg
 from pydantic import Field
 
 from trackdrive_assets.dagster.resources import LakeResource
-from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.settings import Settings, setting_description
 from trackdrive_assets.tables.columns import TABLES
 
@@ -69,8 +68,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         )
 
 
-def _days(lake: Lake, context: dg.InputContext, table_name: str, groups: Sequence[str]) -> pa.Table:
+def _days(lake: Lake, context: dg.InputContext, table_name: str, part: Sequence[str]) -> pa.Table:
     (table,) = (table for table in TABLES if table.name == table_name)
-    hive = dict(zip(LAYOUT[table_name].keys, groups, strict=True))
     days = [date.fromisoformat(key) for key in context.asset_partition_keys]
-    return lake.read(table_name, table.schema, days, **hive)
+    return lake.read(table_name, table.schema, days, part=part[0] if part else None)

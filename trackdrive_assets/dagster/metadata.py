@@ -69,6 +69,7 @@ def day_metadata(
     extra: Metadata = MappingProxyType({}),
     *,
     hidden: Collection[str] = (),
+    part: str | None = None,
 ) -> Metadata:
     """Return what Dagster shows of a day's file. What people look for comes first.
 
@@ -77,6 +78,7 @@ def day_metadata(
         table: The table of the file.
         extra: More metadata.
         hidden: The columns that are missing in the first rows.
+        part: The part of the day that was written. None for a whole day.
     """
     from trackdrive_assets.dagster.previews import first_rows  # noqa: PLC0415  # imports Arrow
 
@@ -84,7 +86,7 @@ def day_metadata(
         "dagster/partition_row_count": written.rows,
         **({} if written.api_count is None else {"api_count": written.api_count}),
         **extra,
-        "first_rows": first_rows(written.path, table, hidden),
+        "first_rows": first_rows(written.path, table, hidden, part),
         "path": dg.MetadataValue.path(written.path),
         "bytes": written.bytes,
     }

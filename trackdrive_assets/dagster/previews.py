@@ -17,6 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trackdrive_assets.dagster.charts import draw_day
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.day_parts import read_part
+from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS, Table
 
 FIRST_ROWS = 5
@@ -42,17 +45,30 @@ _HOURS = 24
 _LONGEST_TEXT = 200
 
 
-def first_rows(file: Path, table: Table, hidden: Collection[str] = ()) -> dg.TableMetadataValue:
-    """Return the first rows of a day, without the hidden columns."""
+def first_rows(
+    file: Path, table: Table, hidden: Collection[str] = (), part: str | None = None
+) -> dg.TableMetadataValue:
+    """Return the first rows of a day or of one of its parts, without the hidden columns."""
     names = [name for name in SHOWN_COLUMNS[table.name] if name not in hidden]
     columns = {column.name: column for column in table.columns}
-    with pq.ParquetFile(file) as parquet:
-        batch = next(parquet.iter_batches(FIRST_ROWS, columns=names), None)
-    rows = batch.to_pylist() if batch is not None else []
+    rows = _first_rows(file, names) if part is None else _first_rows_of_part(file, table, names, part)
     return dg.MetadataValue.table(
         [dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows],
         dg.TableSchema([dg.TableColumn(name, columns[name].type) for name in names]),
     )
+
+
+def _first_rows(file: Path, names: list[str]) -> list[dict[str, Any]]:
+    with pq.ParquetFile(file) as parquet:
+        batch = next(parquet.iter_batches(FIRST_ROWS, columns=names), None)
+    return batch.to_pylist() if batch is not None else []
+
+
+def _first_rows_of_part(file: Path, table: Table, names: list[str], part: str) -> list[dict[str, Any]]:
+    schema = pa.schema([table.schema.field(name) for name in names])
+    with DayFile(file) as day:
+        rows = read_part(day, str(LAYOUT[table.name].part_column), part, schema)
+    return [] if rows is None else rows.slice(0, FIRST_ROWS).to_pylist()
 
 
 def picture_of_calls(file: Path, zone: str) -> dg.MarkdownMetadataValue:

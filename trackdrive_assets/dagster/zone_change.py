@@ -53,7 +53,7 @@ def change_zone(lake: Lake, client: Client, settings: Settings, days: Sequence[d
     accepted = AcceptedZone(
         days=days,
         first_day=settings.start_date,
-        groups={"reports": settings.fetched_categories, "stats": LEGACY_GROUP_BYS},
+        parts={"reports": settings.fetched_categories, "stats": LEGACY_GROUP_BYS},
     )
     identity = LakeIdentity(client.account(), settings.time_zone)
     refile_changes(begin_zone_change(lake, identity, accepted))

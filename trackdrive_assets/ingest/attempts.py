@@ -52,12 +52,12 @@ def until_complete(what: str, fetch_day: Callable[[int], Result]) -> Result:
     return fetch_day(MAX_ATTEMPTS)
 
 
-def stored_rows(lake: Lake, table: str, day: Day, **hive: str) -> int:
+def stored_rows(lake: Lake, table: str, day: Day) -> int:
     """Return the number of rows that the lake has of a day, in the day's time zone.
 
     A damaged file has none.
     """
-    path = lake.file(table, day.date, **hive)
+    path = lake.file(table, day.date)
     if not path.exists():
         return 0
     try:
@@ -84,7 +84,7 @@ def check_not_gone(
     counts: str,
     fetcher: Fetcher,
     doubted: list[Fetched],
-    **hive: str,
+    part: str,
 ) -> None:
     """Compare the totals of a day with the stored ones, if most of their calls are gone.
 
@@ -99,14 +99,16 @@ def check_not_gone(
         counts: The column with the number of calls.
         fetcher: The fetcher of the day.
         doubted: The fetches of the day that were in doubt. Another one is added.
-        **hive: The table's other hive keys.
+        part: The part of the day that was fetched, like a category.
 
     Raises:
         IncompleteResponse: The count does not confirm the totals, or not often enough yet.
     """
-    if not stored_rows(lake, table.name, day, **hive):
+    if not stored_rows(lake, table.name, day):
         return
-    current = lake.read(table.name, table.schema, [day.date], **hive)
+    current = lake.stored(table.name, table.schema, day.date, part)
+    if current is None:
+        return
     stored, found = _calls_of(current.column(counts)), _calls_of(batch.column(counts))
     if not is_mostly_gone(stored, found):
         _check_amounts(table, current, batch)

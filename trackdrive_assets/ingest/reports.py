@@ -13,6 +13,7 @@ from trackdrive_assets.ingest.attempts import check_not_gone, range_of, until_co
 from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
+from trackdrive_assets.lake.day_parts import fetched_part
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import REPORTS
@@ -71,16 +72,13 @@ def _replace_day(
         doubted.append(groups)
         raise IncompleteResponse(doubt)
     check_not_gone(
-        client, lake, day, REPORTS, batch, counts="calls", fetcher=fetcher, doubted=doubted, category=category
+        client, lake, day, REPORTS, batch, counts="calls", fetcher=fetcher, doubted=doubted, part=category
     )
     fetcher.finish()
-    with claim_lake(client, lake, day).replace(
-        REPORTS.name, REPORTS.schema, day.date, fetched_at=fetched_at, category=category
-    ) as writer:
-        # A count below the number of groups is that of a page, or has a limit.
-        writer.api_count = None if groups.has_surplus else report.total_count
-        writer.write(batch)
-    return writer.result
+    # A count below the number of groups is that of a page, or has a limit.
+    part = fetched_part(batch, fetched_at, None if groups.has_surplus else report.total_count)
+    lake = claim_lake(client, lake, day)
+    return lake.replace_parts(REPORTS.name, REPORTS.schema, day.date, {category: part})[category]
 
 
 def _fetch_report(client: Client, day: Day, category: str, fetcher: Fetcher) -> Iterator[Report]:

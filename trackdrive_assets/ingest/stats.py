@@ -12,6 +12,7 @@ from trackdrive_assets.ingest.attempts import check_not_gone, until_complete
 from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
+from trackdrive_assets.lake.day_parts import fetched_part
 from trackdrive_assets.lake.day_writer import WriteResult
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import STATS
@@ -87,16 +88,13 @@ def _replace_day(
         IntervalStats(start, end, {stat: values[start, stat] for stat in EVERY_STAT})
         for start, end in intervals
     ]
-    batch = parse_stats(series)
+    batch = parse_stats(series, group_by=group_by)
     check_not_gone(
-        client, lake, day, STATS, batch, counts="count", fetcher=fetcher, doubted=doubted, group_by=group_by
+        client, lake, day, STATS, batch, counts="count", fetcher=fetcher, doubted=doubted, part=group_by
     )
     fetcher.finish()
-    with claim_lake(client, lake, day).replace(
-        STATS.name, STATS.schema, day.date, fetched_at=now, group_by=group_by
-    ) as writer:
-        writer.write(batch)
-    return writer.result
+    parts = {group_by: fetched_part(batch, now)}
+    return claim_lake(client, lake, day).replace_parts(STATS.name, STATS.schema, day.date, parts)[group_by]
 
 
 @dataclass(frozen=True)

@@ -167,10 +167,11 @@ def _view_statements(
     found = find_files(lake.root, LAYOUT if reads_metadata else schemas, days)
     values = {"time_zone": literal(time_zone)}
     if reads_metadata:
-        values["file_metadata"] = file_metadata_sql(chain.from_iterable(found.values()))
+        values["file_metadata"] = file_metadata_sql(found)
     statements = {
-        table: [_create_view(table, table_sql(table, schema, found[table]))]
-        for table, schema in schemas.items()
+        each.table: [_create_view(each.table, table_sql(schemas[each.table], each))]
+        for each in found
+        if each.table in schemas
     }
     for name, view in selected.items():
         sql = Template(view.sql).substitute(values)

@@ -4,7 +4,7 @@ The metadata of the file contains the fetch. Where the file is stored is in `lay
 `day_writer`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,6 +18,7 @@ from trackdrive_assets.lake.errors import translate_read_errors
 from trackdrive_assets.lake.identity import LakeIdentity
 
 _PREFIX = "trackdrive."
+_FETCHED_AT = f"{_PREFIX}fetched_at"
 _TICK = timedelta(microseconds=1)
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
@@ -81,10 +82,14 @@ class FetchInfo:
         return replace(self, patched_at=max(at, self.updated_at + _TICK), api_count=count)
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[bytes, bytes]) -> "FetchInfo | None":
-        """Return the fetch that a file's metadata contains. None if another program wrote the file."""
+    def from_metadata(cls, metadata: Mapping[bytes, bytes], suffix: str = "") -> "FetchInfo | None":
+        """Return the fetch that a file's metadata contains. None if another program wrote the file.
+
+        `suffix` ends each key. It names a part of a day.
+        """
         found = {
-            name: metadata.get(f"{_PREFIX}{name}".encode(), b"").decode() for name in cls.__annotations__
+            name: metadata.get(f"{_PREFIX}{name}{suffix}".encode(), b"").decode()
+            for name in cls.__annotations__
         }
         if not found["fetched_at"]:
             return None
@@ -95,8 +100,8 @@ class FetchInfo:
             patched_at=datetime.fromisoformat(found["patched_at"]) if found["patched_at"] else None,
         )
 
-    def to_metadata(self) -> dict[str, str]:
-        """Return the key-value metadata for a file. Instants are in UTC."""
+    def to_metadata(self, suffix: str = "") -> dict[str, str]:
+        """Return the key-value metadata for a file, with a suffix of each key. Instants are in UTC."""
         count = {} if self.api_count is None else {"api_count": str(self.api_count)}
         instants = {
             "fetched_at": self.fetched_at,
@@ -104,7 +109,7 @@ class FetchInfo:
             "patched_at": self.patched_at,
         }
         texts = {name: instant.astimezone(UTC).isoformat() for name, instant in instants.items() if instant}
-        return {f"{_PREFIX}{name}": text for name, text in (texts | count).items()}
+        return {f"{_PREFIX}{name}{suffix}": text for name, text in (texts | count).items()}
 
 
 class DayFile:
@@ -133,12 +138,49 @@ class DayFile:
     @property
     def fetch_info(self) -> FetchInfo | None:
         """The fetch of the day. None if another program wrote the file."""
-        return FetchInfo.from_metadata(self._parquet.metadata.metadata or {})
+        return FetchInfo.from_metadata(self.metadata)
+
+    @property
+    def updated_at(self) -> datetime | None:
+        """The time of the last fetch of anything in the file. None if another program wrote it."""
+        suffixes = [
+            key.decode().removeprefix(_FETCHED_AT)
+            for key in self.metadata
+            if key.decode().startswith(_FETCHED_AT)
+        ]
+        fetches = [FetchInfo.from_metadata(self.metadata, suffix) for suffix in suffixes]
+        return max((fetch.updated_at for fetch in fetches if fetch), default=None)
 
     @property
     def identity(self) -> LakeIdentity | None:
         """The account and the time zone of the day. None if another program wrote the file."""
-        return LakeIdentity.from_metadata(self._parquet.metadata.metadata or {})
+        return LakeIdentity.from_metadata(self.metadata)
+
+    @property
+    def metadata(self) -> Mapping[bytes, bytes]:
+        """The key-value metadata of the file."""
+        return self._parquet.metadata.metadata or {}
+
+    def read(self, schema: pa.Schema, row_groups: Iterable[int] | None = None) -> pa.Table:
+        """Return rows in a schema: those of the row groups, or all. A column that the file lacks is null."""
+        columns = existing_columns(self.schema, schema)
+        groups = range(self._parquet.num_row_groups) if row_groups is None else row_groups
+        with translate_read_errors(self.path):
+            return conform(self._parquet.read_row_groups(list(groups), columns=columns), schema)
+
+    def row_groups_with(self, column: str, value: str) -> list[int]:
+        """Return the row groups that have a value in a text column, by their statistics, or may have it."""
+        parquet = self._parquet.metadata
+        names = [parquet.schema.column(index).path for index in range(parquet.num_columns)]
+        ranges = {
+            group: parquet.row_group(group).column(names.index(column)).statistics
+            for group in range(parquet.num_row_groups)
+        }
+        return [
+            group
+            for group, range_ in ranges.items()
+            if range_ is None or not range_.has_min_max or range_.min <= value <= range_.max
+        ]
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column of all rows. If it is not readable, it raises `DamagedFileError`."""
@@ -150,3 +192,18 @@ class DayFile:
 
     def __exit__(self, *_: object) -> None:
         self._parquet.close()
+
+
+def existing_columns(file: pa.Schema, wanted: pa.Schema) -> list[str]:
+    """Return the names of the wanted columns that a file has."""
+    return [name for name in wanted.names if name in file.names]
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the table with the columns and types of a schema. Columns that it lacks are null."""
+    present = set(table.schema.names)
+    columns = [
+        table[name].cast(type_) if name in present else pa.nulls(table.num_rows, type_)
+        for name, type_ in zip(schema.names, schema.types, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)

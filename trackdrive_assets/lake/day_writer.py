@@ -108,7 +108,7 @@ class DayWriter:
         Returns:
             The current file; None if it does not exist, is damaged, or is a day of another time zone.
         """
-        with directory_lock(self._path.parent), _open_current(self._path, self._claim.identity) as current:
+        with directory_lock(self._path.parent), open_current(self._path, self._claim.identity) as current:
             yield current
 
     @contextmanager
@@ -121,14 +121,7 @@ class DayWriter:
         """
         earlier = current.fetch_info if current else None
         now = datetime.now(UTC)
-        if earlier and earlier.is_in_future(now):
-            _log.warning(
-                "%s was fetched at %s, by its own metadata. Now it is %s, so a clock was wrong. The time of "
-                "that fetch is ignored.",
-                self._path,
-                f"{earlier.updated_at:%Y-%m-%d %H:%M:%S %Z}",
-                f"{now:%Y-%m-%d %H:%M:%S %Z}",
-            )
+        warn_of_wrong_clock(self._path, earlier, now)
         this_fetch = FetchInfo(self.fetched_at, self.fetched_at, self.api_count)
         self._save(fetch_info or this_fetch.successor_of(earlier, now))
         with DayFile(self._new) as new:
@@ -145,12 +138,7 @@ class DayWriter:
 
     def keep(self, current: DayFile) -> None:
         """Leave the current file, because it was fetched later. The rows of this writer are dropped."""
-        _log.warning(
-            "%s was fetched by another run meanwhile. The result of this older fetch, which began at %s, is "
-            "dropped.",
-            self._path,
-            f"{self.fetched_at:%Y-%m-%d %H:%M:%S %Z}",
-        )
+        warn_of_later_fetch(self._path, self.fetched_at)
         self._result = result_of(current, is_superseded=True)
 
     @property
@@ -181,6 +169,28 @@ class DayWriter:
                 parquet.add_key_value_metadata(fetch_info.to_metadata() | self._claim.identity.to_metadata())
 
 
+def warn_of_wrong_clock(path: Path, earlier: FetchInfo | None, now: datetime) -> None:
+    """Log that the time of an earlier fetch is ignored, if it is in the future."""
+    if earlier and earlier.is_in_future(now):
+        _log.warning(
+            "%s was fetched at %s, by its own metadata. Now it is %s, so a clock was wrong. The time of "
+            "that fetch is ignored.",
+            path,
+            f"{earlier.updated_at:%Y-%m-%d %H:%M:%S %Z}",
+            f"{now:%Y-%m-%d %H:%M:%S %Z}",
+        )
+
+
+def warn_of_later_fetch(path: Path, fetched_at: datetime) -> None:
+    """Log that what was fetched is dropped, because a later fetch is stored already."""
+    _log.warning(
+        "%s was fetched by another run meanwhile. The result of this older fetch, which began at %s, is "
+        "dropped.",
+        path,
+        f"{fetched_at:%Y-%m-%d %H:%M:%S %Z}",
+    )
+
+
 def result_of(file: DayFile, *, is_superseded: bool = False) -> WriteResult:
     """Return what an existing file of a day contains."""
     api_count = file.fetch_info.api_count if file.fetch_info else None
@@ -197,7 +207,7 @@ def check_complete(file: DayFile, schema: pa.Schema, rows: int) -> None:
 
 
 @contextmanager
-def _open_current(path: Path, identity: LakeIdentity) -> Iterator[DayFile | None]:
+def open_current(path: Path, identity: LakeIdentity) -> Iterator[DayFile | None]:
     """Open the file that is to be replaced. None if it does not exist, is damaged, or is of another zone.
 
     A day of another time zone has other calls, so nothing can be compared.

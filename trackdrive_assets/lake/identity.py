@@ -109,7 +109,7 @@ def read_record(root: Path) -> LakeRecord | None:
     """Return the content of `lake.json`. None if the file is missing or damaged.
 
     Raises:
-        LakeError: The file can't be opened, or a newer version of this package wrote it.
+        LakeError: The file can't be opened, or another version of this package wrote it.
     """
     path = root / FILE
     with translate_os_errors("read", path):
@@ -117,7 +117,7 @@ def read_record(root: Path) -> LakeRecord | None:
     if text is None:
         return None
     try:
-        return _parse(json.loads(text))
+        return _parse(root, json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError):
         _log.warning("%s is damaged. The metadata of the day files is used instead.", path)
         return None
@@ -168,6 +168,15 @@ def rebuilt_record(root: Path, found: Iterable[tuple[datetime, LakeIdentity]]) -
     return LakeRecord(newest, earlier[-1] if earlier else None)
 
 
+def layout_1_error(root: Path) -> LakeError:
+    """Return the error for a lake whose reports have a folder each."""
+    return LakeError(
+        f"An older version of trackdrive-assets wrote the lake {root} (layout 1: a folder for each report). "
+        "This version can't read it. Nothing was written. Set TRACKDRIVE_LAKE to a new folder, and fetch the "
+        "days again."
+    )
+
+
 def _subdomain(account: str) -> tuple[str, str]:
     host, _, company = account.partition("/")
     host = host.lower().rstrip(".")
@@ -175,8 +184,10 @@ def _subdomain(account: str) -> tuple[str, str]:
     return (f"{host.removesuffix(domain)}.trackdrive" if domain else host), company
 
 
-def _parse(content: Any) -> LakeRecord:
+def _parse(root: Path, content: Any) -> LakeRecord:
     layout = content["layout"]
+    if isinstance(layout, int) and layout < LAYOUT_VERSION:
+        raise layout_1_error(root)
     if isinstance(layout, int) and layout > LAYOUT_VERSION:
         raise LakeError(
             f"A newer version of trackdrive-assets wrote this lake (layout {layout}). Install that version."

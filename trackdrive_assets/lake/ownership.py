@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.day_parts import parts_of
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.lake.identity import (
     FILE,
@@ -21,11 +22,12 @@ from trackdrive_assets.lake.identity import (
     LakeRecord,
     host_of,
     is_same_account,
+    layout_1_error,
     read_record,
     rebuilt_record,
     write_record,
 )
-from trackdrive_assets.lake.layout import day_of, group_folders, group_of
+from trackdrive_assets.lake.layout import LAYOUT, candidates, day_of, has_layout_1, is_day
 from trackdrive_assets.lake.store import ClaimedLake, Lake
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,12 +41,12 @@ class AcceptedZone:
     Attributes:
         days: The days that the run replaces.
         first_day: The first day that the account can have.
-        groups: The groups that the run fetches of each table that has groups.
+        parts: The parts that the run fetches of each table whose days have parts.
     """
 
     days: Collection[date]
     first_day: date
-    groups: Mapping[str, Collection[str]]
+    parts: Mapping[str, Collection[str]]
 
 
 def record_of(lake: Lake) -> LakeRecord | None:
@@ -53,8 +55,9 @@ def record_of(lake: Lake) -> LakeRecord | None:
     None if neither shows it. A change of the time zone is in progress while there are files of both zones.
 
     Raises:
-        LakeError: A newer version of this package wrote the lake, or its files belong to several accounts.
+        LakeError: Another version of this package wrote the lake, or its files belong to several accounts.
     """
+    _refuse_layout_1(lake)
     record = read_record(lake.root) or rebuilt_record(lake.root, _fetched_identities(lake))
     if record is None or record.previous_time_zone is None:
         return record
@@ -76,7 +79,8 @@ def check(lake: Lake, *, account: str | None = None, time_zone: str | None = Non
         time_zone: The IANA name of the time zone. None accepts that of the lake.
 
     Raises:
-        LakeError: The lake has another account or another time zone, or its time zone is being changed.
+        LakeError: The lake has another account or another time zone, or its time zone is being changed, or
+            another version of this package wrote it.
     """
     record = record_of(lake)
     if record is None:
@@ -99,8 +103,10 @@ def claim(lake: Lake, identity: LakeIdentity) -> ClaimedLake:
     A new lake gets its `lake.json` with its first day. A missing or damaged one is written again.
 
     Raises:
-        LakeError: The lake has another account or another time zone, or its days do not show whose it is.
+        LakeError: The lake has another account, another time zone or another layout, or its days do not show
+            whose it is.
     """
+    _refuse_layout_1(lake)
     stored = read_record(lake.root)
     # Whether a change of the time zone has begun is only asked if that matters, because it reads every file.
     record = stored if stored and stored.identity.time_zone == identity.time_zone else record_of(lake)
@@ -156,12 +162,12 @@ def days_to_replace(stored: Collection[date], zone: str, time_zone: str) -> set[
 
 def _refuse_partial_range(lake: Lake, record: LakeRecord, time_zone: str, accepted: AcceptedZone) -> None:
     """Refuse a run that leaves days of another zone, or that lacks calls of them."""
-    for table, groups in accepted.groups.items():
-        found = {group_of(folder) for folder in group_folders(lake.root, table)} - {None}
-        if others := sorted(str(group) for group in found - set(groups)):
+    for table, parts in accepted.parts.items():
+        if others := sorted(_stored_parts(lake, table) - set(parts)):
             raise LakeError(
                 f"{_ACCEPT} has to replace every day, but the run does not fetch {table}/{others[0]} "
-                f"of {lake.root}. Move its folder out of the lake, or fetch it too. Nothing was written."
+                f"of {lake.root}. Fetch it too, or move the folder {table} out of the lake. "
+                "Nothing was written."
             )
     needed = _days_to_replace(lake, record, time_zone, accepted.first_day)
     if missing := sorted(needed - set(accepted.days)):
@@ -228,6 +234,20 @@ def _command(days: Collection[date]) -> str:
     return f"trackdrive materialize {span} {_ACCEPT}"
 
 
+def _refuse_layout_1(lake: Lake) -> None:
+    if has_layout_1(lake.root):
+        raise layout_1_error(lake.root)
+
+
+def _stored_parts(lake: Lake, table: str) -> set[str]:
+    """Return the names of the parts that any day of a table has. A damaged file has none."""
+    found: set[str] = set()
+    for path in filter(is_day, candidates(lake.root, table)):
+        with suppress(DamagedFileError), DayFile(path) as file:
+            found.update(parts_of(file, str(LAYOUT[table].part_column)))
+    return found
+
+
 def _stored_days(lake: Lake) -> set[date]:
     return {day for path in lake.files() if (day := day_of(path))}
 
@@ -246,5 +266,5 @@ def _identities(lake: Lake) -> Iterator[tuple[datetime | None, LakeIdentity | No
 def _identity_of(path: Path) -> tuple[datetime | None, LakeIdentity | None]:
     """Return when a file was last fetched, and its identity. Both are None for a damaged file."""
     with suppress(DamagedFileError), DayFile(path) as file:
-        return file.fetch_info.updated_at if file.fetch_info else None, file.identity
+        return file.updated_at, file.identity
     return None, None

@@ -5,7 +5,7 @@ writing of a day is in `day_writer`, and the DuckDB file over all days is in `da
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.atomic import staging_dir
-from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.day_writer import DayWriter
+from trackdrive_assets.lake.day_file import DayFile, conform, existing_columns
+from trackdrive_assets.lake.day_parts import Part, read_part, replace_parts
+from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
 from trackdrive_assets.lake.errors import (
     LakeError,
     UnusableLakeError,
@@ -23,15 +24,7 @@ from trackdrive_assets.lake.errors import (
     translate_read_errors,
 )
 from trackdrive_assets.lake.identity import LakeClaim, LakeIdentity
-from trackdrive_assets.lake.layout import (
-    LAYOUT,
-    candidates,
-    day_of,
-    day_path,
-    group_folders,
-    group_path,
-    is_day,
-)
+from trackdrive_assets.lake.layout import LAYOUT, candidates, day_of, day_path, is_day
 
 _MAX_DAYS_SHOWN = 5
 
@@ -65,30 +58,26 @@ class Lake:
             raise UnusableLakeError(
                 f"TRACKDRIVE_LAKE is {str(root)!r}, and {files[0]} is a file. Set it to a folder."
             )
-        # DuckDB finds hive keys anywhere in a path, and would mistake this one for the partition's key.
-        keys = {"date", *(key for layout in LAYOUT.values() for key in layout.keys)}
+        # DuckDB finds hive keys anywhere in a path, and would mistake this one for the column.
+        keys = {"date", *(layout.part_column for layout in LAYOUT.values())}
         if parts := [part for part in self.root.parts if part.partition("=")[0] in keys and "=" in part]:
             raise UnusableLakeError(
                 f"TRACKDRIVE_LAKE is {self.root}. Choose a folder without {parts[0]!r} in its path."
             )
 
-    def file(self, table: str, day: date, **hive: str) -> Path:
-        """Return the path of a day's file. The file may not exist.
+    def file(self, table: str, day: date) -> Path:
+        """Return the path of a day's file. The file may not exist. `table` is a name in `LAYOUT`."""
+        return self.root / day_path(table, day)
 
-        `table` is a name in `LAYOUT`. `hive` has the table's other keys, such as `category="buyer_id"`.
-        """
-        return self.root / day_path(table, day, hive)
-
-    def days(self, table: str, **hive: str) -> list[date]:
+    def days(self, table: str) -> list[date]:
         """Return the days that have a file, in ascending order."""
-        found = candidates(self.root / group_path(table, hive), table)
+        found = candidates(self.root, table)
         return [day for path in found if is_day(path) and (day := day_of(path))]
 
     def files(self) -> Iterator[Path]:
         """Yield the files of all days of all tables."""
         for table in LAYOUT:
-            for folder in group_folders(self.root, table):
-                yield from filter(is_day, candidates(folder, table))
+            yield from filter(is_day, candidates(self.root, table))
 
     def read(
         self,
@@ -96,7 +85,7 @@ class Lake:
         schema: pa.Schema,
         days: Sequence[date],
         columns: Sequence[str] | None = None,
-        **hive: str,
+        part: str | None = None,
     ) -> pa.Table:
         """Read days in the given order.
 
@@ -105,23 +94,25 @@ class Lake:
             schema: The schema of the result. A column that an older file lacks is null.
             days: The dates of the partitions.
             columns: A selection of the schema's columns. The default is all of them.
-            **hive: The table's other hive keys.
+            part: The only part to read of each day, like `buyer_id` of the reports. The default is all.
 
         Raises:
-            LakeError: A day has no file, or its file can't be read.
+            LakeError: A day has no file or lacks the part, or its file can't be read.
         """
-        files = {day: self.file(table, day, **hive) for day in days}
-        if missing := [day.isoformat() for day, file in files.items() if not file.exists()]:
-            name = "/".join([table, *hive.values()])
+        wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+        tables = {day: self.stored(table, wanted, day, part) for day in days}
+        if missing := [day.isoformat() for day, rows in tables.items() if rows is None]:
+            name = table if part is None else f"{table}/{part}"
             dates = ", ".join(missing[:_MAX_DAYS_SHOWN]) + (" …" if len(missing) > _MAX_DAYS_SHOWN else "")
             raise LakeError(
-                f"{name} has no file for {len(missing)} of the {len(files)} requested days: {dates}. "
+                f"{name} is missing for {len(missing)} of the {len(tables)} requested days: {dates}. "
                 f"Materialize these partitions of the asset {name} first (lake: {self.root})."
             )
-        wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-        return pa.concat_tables([wanted.empty_table(), *(_read(file, wanted) for file in files.values())])
+        return pa.concat_tables(
+            [wanted.empty_table(), *(rows for rows in tables.values() if rows is not None)]
+        )
 
-    def batches(self, table: str, schema: pa.Schema, day: date, **hive: str) -> Iterator[pa.RecordBatch]:
+    def batches(self, table: str, schema: pa.Schema, day: date) -> Iterator[pa.RecordBatch]:
         """Read a day batch by batch, so that it is never complete in memory.
 
         A column of the schema that an older file lacks is null.
@@ -129,10 +120,20 @@ class Lake:
         Raises:
             LakeError: The file can't be read.
         """
-        file = self.file(table, day, **hive)
+        file = self.file(table, day)
         with translate_read_errors(file), pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(columns=_existing_columns(parquet, schema)):
-                yield from _conform(pa.Table.from_batches([batch]), schema).to_batches()
+            for batch in parquet.iter_batches(columns=existing_columns(parquet.schema_arrow, schema)):
+                yield from conform(pa.Table.from_batches([batch]), schema).to_batches()
+
+    def stored(self, table: str, schema: pa.Schema, day: date, part: str | None = None) -> pa.Table | None:
+        """Return the rows of a day, or of a part of it. None if it is not stored."""
+        path = self.file(table, day)
+        if not path.exists():
+            return None
+        with DayFile(path) as file:
+            if part is None:
+                return file.read(schema)
+            return read_part(file, str(LAYOUT[table].part_column), part, schema)
 
 
 class ClaimedLake(Lake):
@@ -164,14 +165,13 @@ class ClaimedLake(Lake):
         *,
         sort_by: str | None = None,
         fetched_at: datetime | None = None,
-        **hive: str,
     ) -> Iterator[DayWriter]:
         """Replace a day as a whole at the end of the block. If the block raises, nothing changes.
 
         A day that was fetched after `fetched_at` stays, and the rows of this writer are dropped. `stage`
         describes the arguments and the errors.
         """
-        with self.stage(table, schema, day, sort_by=sort_by, fetched_at=fetched_at, **hive) as writer:
+        with self.stage(table, schema, day, sort_by=sort_by, fetched_at=fetched_at) as writer:
             yield writer
             with writer.locked() as current:
                 if current and is_superseded(current, writer.fetched_at):
@@ -189,7 +189,6 @@ class ClaimedLake(Lake):
         *,
         sort_by: str | None = None,
         fetched_at: datetime | None = None,
-        **hive: str,
     ) -> Iterator[DayWriter]:
         """Open a writer of a day, which replaces nothing until its `commit`. Its temporary files are removed.
 
@@ -199,13 +198,12 @@ class ClaimedLake(Lake):
             day: The partition.
             sort_by: The column by which the file is sorted. None keeps the order of writing.
             fetched_at: The start of the fetch. The default is now.
-            **hive: The table's other hive keys.
 
         Raises:
             LakeError: The file can't be written, or the lake became that of another account or time zone. The
                 current file is unchanged.
         """
-        path = self.file(table, day, **hive)
+        path = self.file(table, day)
         started_at = fetched_at or datetime.now(UTC)
         with staging_dir(path) as staging:
             writer = DayWriter(
@@ -215,6 +213,29 @@ class ClaimedLake(Lake):
                 yield writer
             finally:
                 writer.close()
+
+    def replace_parts(
+        self, table: str, schema: pa.Schema, day: date, parts: Mapping[str, Part]
+    ) -> Mapping[str, WriteResult]:
+        """Replace parts of a day, and keep its other parts.
+
+        A part that was fetched after the new one stays.
+
+        Args:
+            table: A table in `LAYOUT` whose days have parts.
+            schema: The schema of the file and of the rows of every part.
+            day: The partition.
+            parts: The new parts by name.
+
+        Returns:
+            The result of each part.
+
+        Raises:
+            LakeError: The file can't be written, or the lake became that of another account or time zone. The
+                current file is unchanged.
+        """
+        column = str(LAYOUT[table].part_column)
+        return replace_parts(self.file(table, day), schema, column, parts, self.claim)
 
 
 def is_superseded(current: DayFile, started_at: datetime) -> bool:
@@ -227,22 +248,3 @@ def is_patched_since(current: DayFile, started_at: datetime) -> bool:
     """Return whether the current file of a day has single rows that were fetched after `started_at`."""
     info = current.fetch_info
     return info is not None and info.was_patched_since(started_at, datetime.now(UTC))
-
-
-def _read(file: Path, schema: pa.Schema) -> pa.Table:
-    with translate_read_errors(file), pq.ParquetFile(file) as parquet:
-        return _conform(parquet.read(columns=_existing_columns(parquet, schema)), schema)
-
-
-def _existing_columns(parquet: pq.ParquetFile, schema: pa.Schema) -> list[str]:
-    return [name for name in schema.names if name in parquet.schema_arrow.names]
-
-
-def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return the table with the columns and types of a schema. Columns that it lacks are null."""
-    present = set(table.schema.names)
-    columns = [
-        table[name].cast(type_) if name in present else pa.nulls(table.num_rows, type_)
-        for name, type_ in zip(schema.names, schema.types, strict=True)
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,27 +1,20 @@
 """The SQL that reads the Parquet files of the lake: the rows of a table, and the metadata of all files."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from io import SEEK_END
-from itertools import chain
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trackdrive_assets.lake.day_parts import ROWS_KEY
 from trackdrive_assets.lake.errors import translate_os_errors
-from trackdrive_assets.lake.layout import (
-    ANY_DATE,
-    LAYOUT,
-    candidates,
-    group_folders,
-    group_of,
-    is_day,
-)
+from trackdrive_assets.lake.layout import ANY_DATE, LAYOUT, candidates, is_day
 
 # The metadata is at the end of a file. To parse the whole footers of some thousand files takes a second.
 _TAIL_BYTES = 16 * 1024
@@ -41,92 +34,89 @@ def identifier(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class GroupFiles:
-    """The files of the days of a group, and the patterns by which DuckDB finds them.
+class TableFiles:
+    """The files of the days of a table, and the patterns by which DuckDB finds them.
 
     Attributes:
-        table: The table of the group.
-        group: The name of the group. None for a table without groups.
+        table: The name of the table.
         files: The files that exist, in ascending order of their days.
         patterns: One pattern for all days, so that later days appear in a view that exists. If it matches
             anything else, or only some days are wanted, the patterns are the files.
     """
 
     table: str
-    group: str | None
     files: Sequence[Path]
     patterns: Sequence[str]
 
 
-def find_files(
-    root: Path, tables: Iterable[str], days: Collection[date] | None = None
-) -> Mapping[str, Sequence[GroupFiles]]:
-    """Return the groups of each table that have files. `days` are the only days. The default is all."""
-    return {
-        table: [
-            found
-            for folder in group_folders(root, table)
-            if (found := _group_files(folder, table, days)).files
-        ]
-        for table in tables
-    }
+def find_files(root: Path, tables: Iterable[str], days: Collection[date] | None = None) -> list[TableFiles]:
+    """Return the files of each table. `days` are the only days. The default is all."""
+    return [_table_files(root, table, days) for table in tables]
 
 
-def table_sql(table: str, schema: pa.Schema, groups: Sequence[GroupFiles]) -> str:
-    """Return a query over the files of a table: its columns in order with their types, then the hive keys.
+def table_sql(schema: pa.Schema, found: TableFiles) -> str:
+    """Return a query over the files of a table: its columns in order with their types, then the date.
 
     A column that a file lacks is null.
     """
-    types = _duckdb_types(schema) | {**dict.fromkeys(LAYOUT[table].keys, "VARCHAR"), "date": "DATE"}
+    types = _duckdb_types(schema) | {"date": "DATE"}
     casts = {name: f"CAST({{}} AS {type_}) AS {identifier(name)}" for name, type_ in types.items()}
     empty = f"SELECT {', '.join(cast.format('NULL') for cast in casts.values())} WHERE false"
-    if not groups:
+    if not found.files:
         return empty
     options = "hive_partitioning = true, hive_types_autocast = false"
-    if not _all_have(schema, chain.from_iterable(group.files for group in groups)):
+    if not _all_have(schema, found.files):
         # With this option, DuckDB opens every file before it can plan even a query about one day.
         options += ", union_by_name = true"
-    patterns = _sql_list(chain.from_iterable(group.patterns for group in groups))
     # A folder can appear later whose name is like a date but is none.
     rows = (
         "SELECT * REPLACE (TRY_CAST(date AS DATE) AS date) "  # noqa: S608  quoted
-        f"FROM read_parquet({patterns}, {options}) WHERE TRY_CAST(date AS DATE) IS NOT NULL"
+        f"FROM read_parquet({_sql_list(found.patterns)}, {options}) WHERE TRY_CAST(date AS DATE) IS NOT NULL"
     )
     columns = ", ".join(cast.format(identifier(name)) for name, cast in casts.items())
     # The empty query adds the columns that no file has.
     return f"SELECT {columns} FROM ({rows} UNION ALL BY NAME {empty})"  # noqa: S608  quoted
 
 
-def file_metadata_sql(groups: Iterable[GroupFiles]) -> str:
+def file_metadata_sql(found: Iterable[TableFiles]) -> str:
     """Return a query over the files of all tables: their key-value metadata and their row counts.
 
-    Each group of each table has a SELECT of its own with its names as constants. So DuckDB opens only the
-    files of the groups that a query selects.
+    Each table has SELECTs of its own with its name as a constant. So DuckDB opens only the files of the
+    tables that a query selects.
     """
     selects = [
-        "SELECT CAST(NULL AS VARCHAR) AS table_name, CAST(NULL AS VARCHAR) AS grouped_by, "
+        "SELECT CAST(NULL AS VARCHAR) AS table_name, CAST(NULL AS VARCHAR) AS part, "
         "CAST(NULL AS VARCHAR) AS file_name, CAST(NULL AS VARCHAR) AS key, CAST(NULL AS VARCHAR) AS value, "
         "CAST(NULL AS BIGINT) AS num_rows WHERE false"
     ]
-    for group in groups:
-        name = "NULL" if group.group is None else literal(group.group)
-        files = _sql_list(group.patterns)
-        select = f"SELECT {literal(group.table)}, {name}, file_name"
-        selects += [
-            f"{select}, decode(key), decode(value), NULL FROM parquet_kv_metadata({files})",
-            f"{select}, NULL, NULL, num_rows FROM parquet_file_metadata({files})",
-        ]
+    for each in found:
+        if each.files:
+            selects += _metadata_selects(each)
     return " UNION ALL ".join(selects)
 
 
-def _group_files(folder: Path, table: str, days: Collection[date] | None) -> GroupFiles:
-    found = candidates(folder, table, days)
+def _metadata_selects(found: TableFiles) -> list[str]:
+    name, files = literal(found.table), _sql_list(found.patterns)
+    pairs = f"SELECT file_name, decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata({files})"  # noqa: S608  quoted
+    if LAYOUT[found.table].part_column is None:
+        return [
+            f"SELECT {name}, NULL, file_name, key, value, NULL FROM ({pairs})",  # noqa: S608  quoted
+            f"SELECT {name}, NULL, file_name, NULL, NULL, num_rows FROM parquet_file_metadata({files})",  # noqa: S608  quoted
+        ]
+    # The name of a part comes after the first slash of a key, and can have slashes too.
+    return [
+        f"SELECT {name}, substr(key, instr(key, '/') + 1), file_name, split_part(key, '/', 1), value, "  # noqa: S608  quoted
+        f"CASE WHEN starts_with(key, {literal(ROWS_KEY)}) THEN CAST(value AS BIGINT) END "
+        f"FROM ({pairs}) WHERE key LIKE 'trackdrive.%/%'"
+    ]
+
+
+def _table_files(root: Path, table: str, days: Collection[date] | None) -> TableFiles:
+    found = candidates(root, table, days)
     files = [path for path in found if is_day(path)]
     is_exact = days is None and files == found
-    pattern = f"{_escaped(folder)}/date={ANY_DATE}/{LAYOUT[table].file}"
-    return GroupFiles(
-        table, group_of(folder), files, [pattern] if is_exact else [_escaped(file) for file in files]
-    )
+    pattern = f"{_escaped(root / table)}/date={ANY_DATE}/{LAYOUT[table].file}"
+    return TableFiles(table, files, [pattern] if is_exact else [_escaped(file) for file in files])
 
 
 def _escaped(path: Path) -> str:

@@ -211,8 +211,9 @@ REPORTS = Table(
         "One row per group of a day's calls, with the totals of the API's own report by category. "
         "It serves as a comparison: the same totals can be computed from the calls."
     ),
-    hive=(Column("category", TEXT, "The category by which the report groups calls."), _DATE),
+    hive=(_DATE,),
     columns=(
+        Column("category", TEXT, "The category by which the report groups calls."),
         _column("group_value", TEXT, "The API's identifier of the group.", "group", "id", "key", "value"),
         Column(
             "group_name",
@@ -273,8 +274,9 @@ STATS = Table(
         "One row per interval of a day and group, with the numbers of the API's own statistics. "
         "It shows the course of a day without its calls, and serves as a comparison."
     ),
-    hive=(Column("group_by", TEXT, "The field by which the statistics group calls."), _DATE),
+    hive=(_DATE,),
     columns=(
+        Column("group_by", TEXT, "The field by which the statistics group calls."),
         Column("interval_start", INSTANT, "First instant of the interval."),
         Column("interval_end", INSTANT, "First instant after the interval."),
         Column("group_value", TEXT, "The group. Null for calls without a value."),

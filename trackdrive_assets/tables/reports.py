@@ -37,6 +37,8 @@ def parse_report(rows: Rows, *, category: str) -> pa.RecordBatch:
 
 
 def _parse_column(column: Column, rows: Rows, category: str) -> Values:
+    if column.name == "category":
+        return pa.array([category] * len(rows), TEXT)
     if column.name == "row":
         return pa.array([_row_text(row, position) for position, row in enumerate(rows)], TEXT)
     keys = [_key_of(column, row, category, position) for position, row in enumerate(rows)]

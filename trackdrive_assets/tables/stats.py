@@ -28,8 +28,8 @@ class IntervalStats:
     values: Mapping[str, Mapping[str | None, Decimal | None]]
 
 
-def parse_stats(intervals: Sequence[IntervalStats]) -> pa.RecordBatch:
-    """Parse the statistics of intervals.
+def parse_stats(intervals: Sequence[IntervalStats], *, group_by: str) -> pa.RecordBatch:
+    """Parse the statistics of intervals by one group.
 
     Returns:
         A batch with the schema of `STATS`, and a row for each interval and group. A statistic that lacks the
@@ -38,7 +38,7 @@ def parse_stats(intervals: Sequence[IntervalStats]) -> pa.RecordBatch:
     Raises:
         MalformedRow: A value can't be read, or an interval has both a null and an empty group.
     """
-    rows = [row for interval in intervals for row in _rows(interval)]
+    rows = [{"group_by": group_by, **row} for interval in intervals for row in _rows(interval)]
     arrays = [_parse_column(column, rows) for column in STATS.columns]
     return pa.RecordBatch.from_arrays(arrays, schema=STATS.schema)
 

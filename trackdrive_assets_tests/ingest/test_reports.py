@@ -53,11 +53,11 @@ def test_a_report_that_stays_incomplete_fails_and_stores_nothing(tmp_path: Path)
         pytest.raises(IncompleteResponse, match="1 are"),
     ):
         ingest_report(client, lake, DAY, "buyer_id")
-    assert lake.days("reports", category="buyer_id") == []
+    assert lake.days("reports") == []
 
 
 def stored_calls(lake: Lake) -> int:
-    calls = lake.read(REPORTS.name, REPORTS.schema, [DAY.date], ["calls"], category="status")["calls"]
+    calls = lake.read(REPORTS.name, REPORTS.schema, [DAY.date], ["calls"], part="status")["calls"]
     return sum(calls.to_pylist())
 
 

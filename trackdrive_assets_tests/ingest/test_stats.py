@@ -38,7 +38,7 @@ def client_of(sandbox: Sandbox, date_precision: str = "microsecond") -> Client:
 
 
 def stored_count(lake: Lake) -> int:
-    counts = lake.read(STATS.name, STATS.schema, [DAY.date], ["count"], group_by="status")["count"]
+    counts = lake.read(STATS.name, STATS.schema, [DAY.date], ["count"], part="status")["count"]
     return sum(counts.to_pylist())
 
 
@@ -104,7 +104,7 @@ def test_amounts_that_come_empty_do_not_replace_the_stored_ones(
             IncompleteResponse, match=f"rows are stored with {stat}, but the API now sends it for 0"
         ):
             ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
-    rows = lake.read("stats", STATS.schema, [DAY.date], group_by="status")
+    rows = lake.read("stats", STATS.schema, [DAY.date], part="status")
     assert rows[stat].null_count < len(rows)
 
 

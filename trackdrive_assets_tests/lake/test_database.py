@@ -19,7 +19,7 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import View, views
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALLS, COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
-from trackdrive_assets_tests.support.factories import lake_at, set_time_zone
+from trackdrive_assets_tests.support.factories import lake_at, set_time_zone, write_day
 
 DAY = date(2024, 6, 19)
 
@@ -112,8 +112,7 @@ def test_a_folder_name_with_a_wildcard_matches_only_itself(tmp_path: Path) -> No
 
 def test_a_category_keeps_its_special_characters(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    with lake.replace("reports", schemas()["reports"], DAY, category="a b/c=d") as writer:
-        writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=schemas()["reports"]))
+    write_day(lake, "reports", [{"group_value": "x"}], part="a b/c=d")
     assert ask(build(lake).path, "SELECT category, group_value, date FROM reports") == [("a b/c=d", "x", DAY)]
 
 
@@ -326,8 +325,7 @@ def test_a_build_shows_the_first_day_of_a_table(tmp_path: Path) -> None:
 def test_a_build_shows_a_new_category(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     for category in ("buyer_id", "offer_id"):
-        with lake.replace("reports", schemas()["reports"], DAY, category=category):
-            pass
+        write_day(lake, "reports", [], part=category)
         path = build(lake).path
     assert ask(path, "SELECT grouped_by FROM fetch_log ORDER BY ALL") == [("buyer_id",), ("offer_id",)]
 
@@ -417,18 +415,6 @@ def test_a_folder_with_the_name_of_a_file_is_no_day(tmp_path: Path) -> None:
     lake.file("calls", date(2024, 6, 20)).mkdir(parents=True)
     assert ask(build(lake).path, "SELECT uuid FROM calls") == [("a",)]
     assert lake.days("calls") == [DAY]
-
-
-def test_a_copy_of_a_category_is_no_category(tmp_path: Path) -> None:
-    lake = lake_at(tmp_path)
-    with lake.replace("reports", schemas()["reports"], DAY, category="buyer_id") as writer:
-        writer.write(pa.RecordBatch.from_pylist([{"group_value": "x"}], schema=schemas()["reports"]))
-    group = lake.file("reports", DAY, category="buyer_id").parent.parent
-    for copy in ("category=buyer_id.bak", "category=buyer_id copy"):
-        shutil.copytree(group, group.with_name(copy))
-    path = build(lake).path
-    assert ask(path, "SELECT category FROM reports") == [("buyer_id",)]
-    assert ask(path, "SELECT grouped_by FROM fetch_log") == [("buyer_id",)]
 
 
 def test_a_build_replaces_tables_and_views_of_other_programs(tmp_path: Path) -> None:

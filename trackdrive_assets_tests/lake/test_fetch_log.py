@@ -22,8 +22,8 @@ def test_each_day_of_each_table_is_a_row(tmp_path: Path) -> None:
         writer.api_count = 2
         writer.write(pa.RecordBatch.from_pylist([a_call(), a_call()], schema=schemas()["calls"]))
     write_day(lake, "call_changes", [], fetched_at=EVENING)
-    write_day(lake, "reports", [{"group_value": "1"}], fetched_at=EVENING, category="buyer_id")
-    write_day(lake, "stats", [], day=date(2024, 6, 20), fetched_at=NEXT_WEEK, group_by="status")
+    write_day(lake, "reports", [{"group_value": "1"}], fetched_at=EVENING, part="buyer_id")
+    write_day(lake, "stats", [], day=date(2024, 6, 20), fetched_at=NEXT_WEEK, part="status")
     assert [tuple(row.values()) for row in query(lake, "FROM fetch_log")] == [
         ("call_changes", None, DAY, EVENING, EVENING, None, 0),
         ("calls", None, DAY, EVENING, EVENING, 2, 2),
@@ -51,7 +51,7 @@ def test_a_file_of_another_program_has_no_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["it's here", "a b", "[x]", "a*b", "{a,b}", "$home ${tally}", "date", "é"])
 def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
     lake = lake_at(tmp_path / folder)
-    write_day(lake, "reports", [], category="a b/c=d'é")
+    write_day(lake, "reports", [], part="a b/c=d'é")
     (row,) = query(lake, "FROM fetch_log")
     assert (row["grouped_by"], row["date"]) == ("a b/c=d'é", DAY)
 
@@ -62,13 +62,14 @@ def test_a_folder_name_with_a_wildcard_matches_only_itself(tmp_path: Path) -> No
     assert [row["fetched_at"] for row in query(lake_at(tmp_path / "a*"), "FROM fetch_log")] == [EVENING]
 
 
-def test_a_query_about_one_group_opens_no_other_file(tmp_path: Path) -> None:
+def test_a_query_about_one_table_opens_no_other_file(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     write_day(lake, "calls", [])
+    write_day(lake, "stats", [], part="status")
     for category in ("buyer_id", "offer_id"):
-        write_day(lake, "reports", [], category=category)
+        write_day(lake, "reports", [], part=category)
     with connect(lake, schemas(), time_zone="UTC") as connection:
-        for other in (lake.file("calls", DAY), lake.file("reports", DAY, category="offer_id")):
+        for other in (lake.file("calls", DAY), lake.file("stats", DAY)):
             other.write_bytes(b"not a Parquet file")
         query = "SELECT rows FROM fetch_log WHERE table_name = 'reports' AND grouped_by = 'buyer_id'"
         assert connection.execute(query).fetchall() == [(0,)]

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.dagster.resources import LakeResource
+from trackdrive_assets.lake.database import build_database, read_view
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.identity import FILE, LakeIdentity, LakeRecord, is_same_account, read_record
@@ -21,6 +24,7 @@ from trackdrive_assets.lake.ownership import (
     record_of,
 )
 from trackdrive_assets.lake.store import ClaimedLake, Lake
+from trackdrive_assets.report.page import write_page
 from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.support.factories import DAY, a_call, write_day
 
@@ -53,7 +57,7 @@ def test_the_first_day_creates_lake_json(tmp_path: Path) -> None:
 
 def test_every_file_contains_the_account_and_the_zone(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
-    write_day(lake, "reports", [], category="buyer_id")
+    write_day(lake, "reports", [], part="buyer_id")
     for path in lake.files():
         with DayFile(path) as file:
             assert file.identity == ACME
@@ -124,7 +128,7 @@ def test_a_writer_that_was_overtaken_stores_nothing(tmp_path: Path) -> None:
     assert late.days("calls") == [DAY]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"layout": 2}', '{"layout": 1}', "\x00", '"x"'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"layout": 2}', "\x00", '"x"'])
 def test_a_damaged_lake_json_is_rebuilt_from_the_files(tmp_path: Path, text: str) -> None:
     lake = lake_of(tmp_path)
     (tmp_path / FILE).write_text(text)
@@ -161,6 +165,41 @@ def test_a_newer_layout_is_refused(tmp_path: Path) -> None:
         claim(lake, ACME)
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        check,
+        record_of,
+        lambda lake: claim(lake, ACME),
+        lambda lake: begin_zone_change(lake, UTC_IDENTITY, accepted(DAY)),
+        lambda lake: build_database(lake, schemas(), time_zone="America/New_York"),
+        lambda lake: read_view(lake, "calls"),
+        lambda lake: LakeResource(path=str(lake.root)).open(),
+        lambda lake: write_page(lake, DAY, DAY, lake.root / "page.html", time_zone="America/New_York"),
+    ],
+    ids=["check", "record_of", "claim", "zone", "build", "view", "dagster", "page"],
+)
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        (FILE, '{"layout": 1, "account": "acme.trackdrive.com", "time_zone": "America/New_York"}'),
+        ("reports/category=buyer_id/date=2024-06-19/report.parquet", ""),
+        ("stats/group_by=status/date=2024-06-19/stats.parquet", ""),
+    ],
+    ids=["lake.json", "reports", "stats"],
+)
+def test_a_lake_of_layout_1_is_refused_before_anything_is_written(
+    tmp_path: Path, file: str, text: str, use: Callable[[Lake], object]
+) -> None:
+    lake = lake_of(tmp_path)
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(text)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(LakeError, match=r"layout 1.* Set TRACKDRIVE_LAKE to a new folder"):
+        use(lake)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
 def test_days_of_another_program_are_not_claimed(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.file("calls", DAY).parent.mkdir(parents=True)
@@ -183,7 +222,7 @@ def test_a_lake_with_days_of_two_accounts_is_refused(tmp_path: Path) -> None:
 
 
 def accepted(*days: date, groups: dict[str, list[str]] = ALL_GROUPS) -> AcceptedZone:
-    return AcceptedZone(days, first_day=date(2024, 1, 1), groups=groups)
+    return AcceptedZone(days, first_day=date(2024, 1, 1), parts=groups)
 
 
 UTC_IDENTITY = LakeIdentity(ACME.account, "UTC")
@@ -212,7 +251,7 @@ def test_a_range_that_leaves_days_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_that_does_not_fetch_a_stored_report_is_refused(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
-    write_day(lake, "reports", [], category="offer_id")
+    write_day(lake, "reports", [], part="offer_id")
     with pytest.raises(LakeError, match="does not fetch reports/offer_id"):
         begin_zone_change(lake, UTC_IDENTITY, accepted(DAY, NEXT))
 

@@ -84,9 +84,9 @@ def reconciled(
     lake = lake_at(folder)
     write_day(lake, "calls", calls, fetched_at=calls_fetched_at)
     for category, rows in (reports or {}).items():
-        write_day(lake, "reports", rows, fetched_at=api_fetched_at, category=category)
+        write_day(lake, "reports", rows, fetched_at=api_fetched_at, part=category)
     if stats is not None:
-        write_day(lake, "stats", stats, fetched_at=api_fetched_at, group_by="status")
+        write_day(lake, "stats", stats, fetched_at=api_fetched_at, part="status")
     return query(lake, "FROM reconciliation WHERE api_fetched_at IS NOT NULL", time_zone=time_zone)
 
 
@@ -301,7 +301,7 @@ def test_a_source_without_a_file_has_a_row_for_each_figure(tmp_path: Path) -> No
 
 def test_days_without_calls_are_not_compared(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    write_day(lake, "reports", BUYERS["buyer_id"], category="buyer_id")
+    write_day(lake, "reports", BUYERS["buyer_id"], part="buyer_id")
     assert query(lake, "FROM reconciliation") == []
 
 

@@ -70,32 +70,26 @@ def test_days_have_the_documented_paths(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     paths = [
         lake.file("calls", DAY),
-        lake.file("reports", DAY, category="buyer_id"),
-        lake.file("stats", DAY, group_by="status"),
+        lake.file("reports", DAY),
+        lake.file("stats", DAY),
     ]
     assert [str(path.relative_to(tmp_path)) for path in paths] == [
         "calls/date=2024-06-19/calls.parquet",
-        "reports/category=buyer_id/date=2024-06-19/report.parquet",
-        "stats/group_by=status/date=2024-06-19/stats.parquet",
+        "reports/date=2024-06-19/reports.parquet",
+        "stats/date=2024-06-19/stats.parquet",
     ]
 
 
-def test_a_category_stays_in_its_folder(tmp_path: Path) -> None:
-    path = lake_at(tmp_path).file("reports", DAY, category="../../etc/a=b c")
-    assert path.parent.parent == tmp_path / "reports" / "category=%2E%2E%2F%2E%2E%2Fetc%2Fa%3Db%20c"
+def test_every_table_has_a_place_and_its_part_column() -> None:
+    assert LAYOUT.keys() == {table.name for table in TABLES}
+    for table in TABLES:
+        column = LAYOUT[table.name].part_column
+        assert column is None or column in table.schema.names
 
 
-def test_hive_keys_are_those_of_the_tables() -> None:
-    assert {table.name: tuple(column.name for column in table.hive) for table in TABLES} == {
-        name: (*layout.keys, "date") for name, layout in LAYOUT.items()
-    }
-
-
-def test_an_unknown_table_or_hive_key_is_an_error(tmp_path: Path) -> None:
+def test_an_unknown_table_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no table 'cals'\. Its tables are calls"):
         lake_at(tmp_path).file("cals", DAY)
-    with pytest.raises(ValueError, match="The hive keys of reports are"):
-        lake_at(tmp_path).file("reports", DAY)
 
 
 @pytest.mark.parametrize("root", ["s3://bucket/lake", "gs://bucket"])
@@ -207,16 +201,13 @@ def test_a_staged_day_without_a_commit_changes_nothing(tmp_path: Path) -> None:
     assert everything_in(tmp_path) == ["calls/date=2024-06-19/calls.parquet"]
 
 
-@pytest.mark.parametrize(("table", "hive"), [("reports", {"category": "status"}), ("calls", {})])
-def test_the_result_of_an_older_fetch_is_dropped(
-    tmp_path: Path, table: str, hive: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_result_of_an_older_fetch_is_dropped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lake = lake_at(tmp_path)
     for minute, rows in ((5, page(5)), (4, page(4))):
         began = datetime(2024, 6, 20, 0, minute, tzinfo=UTC)
-        with lake.replace(table, SCHEMA, DAY, fetched_at=began, **hive) as writer:
+        with lake.replace("calls", SCHEMA, DAY, fetched_at=began) as writer:
             writer.write(rows)
-    assert lake.read(table, SCHEMA, [DAY], **hive)["uuid"].to_pylist() == ["call-5"]
+    assert uuids(lake) == ["call-5"]
     assert (writer.result.is_superseded, writer.result.rows) == (True, 1)
     assert "is dropped" in caplog.text
 

@@ -3,12 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-import pyarrow as pa
 import pytest
 
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.quality.catalog import checks
-from trackdrive_assets.tables.columns import REPORTS, STATS
 from trackdrive_assets_tests.quality.support import (
     DAY,
     NEXT_MORNING,
@@ -20,6 +18,7 @@ from trackdrive_assets_tests.quality.support import (
     shown,
     write_calls,
 )
+from trackdrive_assets_tests.support.factories import write_day
 
 # matches_api
 
@@ -29,8 +28,7 @@ def write_report(
 ) -> None:
     """Store the API's report about the only buyer of the day."""
     row = {"group_value": "7", "calls": calls, "revenue": revenue and Decimal(revenue), "payout": Decimal(5)}
-    with lake.replace("reports", REPORTS.schema, DAY, fetched_at=fetched_at, category="buyer_id") as writer:
-        writer.write(pa.RecordBatch.from_pylist([row], schema=REPORTS.schema))
+    write_day(lake, "reports", [row], day=DAY, fetched_at=fetched_at, part="buyer_id")
 
 
 def test_a_matching_report_passes(lake: ClaimedLake) -> None:
@@ -97,9 +95,8 @@ def test_the_profit_of_the_statistics_may_subtract_the_cost(
     costs = {"trackdrive_cost": Decimal(1), "provider_cost": Decimal(1)}
     write_calls(lake, [a_sale(1, "10", "5", **costs)])
     row = {"group_value": "finished", "count": 1, "revenue": Decimal(10), "cost": Decimal(2)}
-    with lake.replace("stats", STATS.schema, DAY, fetched_at=NEXT_MORNING, group_by="status") as writer:
-        rows = [row | {"profit": Decimal(profit)}]
-        writer.write(pa.RecordBatch.from_pylist(rows, schema=STATS.schema))
+    rows = [row | {"profit": Decimal(profit)}]
+    write_day(lake, "stats", rows, day=DAY, fetched_at=NEXT_MORNING, part="status")
     result = run(lake, "matches_api_stats")
     assert (result.passed, codes(result)) == (passed, found)
     if found == ["profit_subtracts_cost"]:

@@ -290,7 +290,7 @@ def test_the_reconciliation_counts_verdicts_and_lists_differences(lake: ClaimedL
     for day, revenue in ((DAY, "1000.50"), (NEXT, "150")):
         report = {"group_value": "1", "calls": 1, "revenue": Decimal(revenue), "payout": Decimal("250.25")}
         write_day(
-            lake, "reports", [report], day=day, fetched_at=noon(day) + timedelta(days=2), category="buyer_id"
+            lake, "reports", [report], day=day, fetched_at=noon(day) + timedelta(days=2), part="buyer_id"
         )
     parsed = page(lake, DAY, NEXT)
     assert table(parsed, "verdicts")["reports/buyer_id"] == ["4", "5", "0"]

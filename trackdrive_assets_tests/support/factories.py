@@ -9,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from trackdrive_assets.lake.database import connect
+from trackdrive_assets.lake.day_parts import fetched_part
 from trackdrive_assets.lake.identity import LakeIdentity, LakeRecord, read_record, write_record
+from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.ownership import claim
 from trackdrive_assets.lake.sql_catalog import referenced_tables
 from trackdrive_assets.lake.store import ClaimedLake, Lake
@@ -32,12 +34,20 @@ def write_day(
     *,
     day: date = DAY,
     fetched_at: datetime | None = None,
-    **hive: Any,
+    part: str | None = None,
+    api_count: int | None = None,
 ) -> None:
-    """Replace a day of a table. A column that a row lacks is null."""
+    """Replace a day of a table, or a part of it. A column that a row lacks is null."""
     schema = schemas()[table]
-    with lake.replace(table, schema, day, fetched_at=fetched_at, **hive) as writer:
-        writer.write(pa.RecordBatch.from_pylist(list(rows), schema=schema))
+    if part is None:
+        with lake.replace(table, schema, day, fetched_at=fetched_at) as writer:
+            writer.api_count = api_count
+            writer.write(pa.RecordBatch.from_pylist(list(rows), schema=schema))
+        return
+    named = [{LAYOUT[table].part_column: part, **row} for row in rows]
+    batch = pa.RecordBatch.from_pylist(named, schema=schema)
+    new = fetched_part(batch, fetched_at or datetime.now(UTC), api_count)
+    lake.replace_parts(table, schema, day, {part: new})
 
 
 def set_time_zone(lake: Lake, time_zone: str) -> None:

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow.parquet as pq
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.dagster.resources import TrackdriveResource
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.day_parts import parts_of, read_part
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.conftest import Pipeline
 from trackdrive_assets_tests.support.factories import write_day
 from trackdrive_assets_tests.support.fake_clock import FakeClock
@@ -70,13 +72,13 @@ class Trial(Pipeline):
         per_page: The rows per page.
         max_concurrency: The most concurrent requests.
         retry_budget: The seconds for one request with its retries.
-        old: The content of each file before the last attempt.
+        old: The content of each asset and day before the last attempt.
     """
 
     per_page: int = 20
     max_concurrency: int = 4
     retry_budget: float = RETRY_BUDGET
-    old: dict[Path, bytes] = field(default_factory=dict)
+    old: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
     def account(self) -> TrackdriveResource:
@@ -92,10 +94,10 @@ class Trial(Pipeline):
     def attempt(self, keys: Sequence[str], *partitions: str) -> dg.ExecuteInProcessResult:
         """Materialize days of assets, and return the result of the run, also if it failed."""
         for (key, partition), file in self.day_files(keys, partitions).items():
-            if not file.exists():
-                table, keys_of_table = _table_and_keys(key)
-                write_day(self.lake, table, [], day=date.fromisoformat(partition), **keys_of_table)
-            self.old[file] = file.read_bytes()
+            if self._content(key, file) is None:
+                table, _, part = key.partition("/")
+                write_day(self.lake, table, [], day=date.fromisoformat(partition), part=part or None)
+            self.old[key, partition] = self._content(key, file)
         return self.run(dg.AssetSelection.assets(*keys), partitions[0], partitions[-1])
 
     def violations(
@@ -104,7 +106,7 @@ class Trial(Pipeline):
         """Return what is wrong after an attempt.
 
         A day that the run recorded must have the calls of the sandbox. Every other day must have its old
-        file, byte for byte. The lake must have no other file beside its own two.
+        content. The lake must have no other file beside its own two.
         """
         files = self.day_files(keys, partitions)
         recorded = self.recorded(result) & files.keys()
@@ -114,9 +116,9 @@ class Trial(Pipeline):
             if not self.is_exact(key, partition)
         ]
         violations += [
-            f"{key} of {partition} is not recorded and its old file has changed"
+            f"{key} of {partition} is not recorded and its old content has changed"
             for (key, partition), file in files.items()
-            if (key, partition) not in recorded and file.read_bytes() != self.old[file]
+            if (key, partition) not in recorded and self._content(key, file) != self.old[key, partition]
         ]
         expected = {
             self.lake.root / "lake.json",
@@ -137,10 +139,10 @@ class Trial(Pipeline):
 
     def is_exact(self, key: str, partition: str) -> bool:
         """Return whether a day has the calls of the sandbox, or their sums, with the money."""
-        rows = pq.ParquetFile(self._file(key, partition)).read().to_pylist()
         day = self.day(partition)
         calls = self.sandbox.calls(day.start, day.end)
         table, _, group = key.partition("/")
+        rows = self.lake.read(table, schemas()[table], [day.date], part=group or None).to_pylist()
         if table == "calls":
             return _by_uuid((row["uuid"], *(row[name] for name in _MONEY)) for row in rows) == _by_uuid(
                 (call["uuid"], *(_decimal(call[name]) for name in _MONEY)) for call in calls
@@ -152,17 +154,21 @@ class Trial(Pipeline):
 
     def day_files(self, keys: Sequence[str], partitions: Sequence[str]) -> dict[tuple[str, str], Path]:
         """Return the file of each asset and day."""
-        return {(key, partition): self._file(key, partition) for key in keys for partition in partitions}
+        return {
+            (key, partition): self.lake.file(key.partition("/")[0], date.fromisoformat(partition))
+            for key in keys
+            for partition in partitions
+        }
 
-    def _file(self, key: str, partition: str) -> Path:
-        table, keys = _table_and_keys(key)
-        return self.lake.file(table, date.fromisoformat(partition), **keys)
-
-
-def _table_and_keys(key: str) -> tuple[str, dict[str, Any]]:
-    """Return the table of an asset and its partition keys."""
-    table, _, group = key.partition("/")
-    return table, dict.fromkeys(LAYOUT[table].keys, group)
+    def _content(self, key: str, file: Path) -> Any:
+        """Return the bytes of a file, or the rows of the part of an asset and its fetch. None without it."""
+        table, _, part = key.partition("/")
+        if not part or not file.exists():
+            return file.read_bytes() if file.exists() else None
+        column = str(LAYOUT[table].part_column)
+        with DayFile(file) as day:
+            rows = read_part(day, column, part, schemas()[table])
+            return None if rows is None else (rows.to_pylist(), parts_of(day, column)[part])
 
 
 def _by_uuid(calls: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -59,6 +59,7 @@ def test_calls_are_typed(name: str, kind: pa.DataType) -> None:
 
 def test_reports_and_stats_have_the_columns_of_the_contract() -> None:
     assert REPORTS.schema.names == [
+        "category",
         "group_value",
         "group_name",
         "calls",
@@ -72,6 +73,7 @@ def test_reports_and_stats_have_the_columns_of_the_contract() -> None:
         "row",
     ]
     assert STATS.schema.names == [
+        "group_by",
         "interval_start",
         "interval_end",
         "group_value",

@@ -20,27 +20,32 @@ def test_the_four_statistics_of_a_group_are_one_row() -> None:
         "cost": {"finished": None},
     }
     batch = parse_stats(
-        [IntervalStats(NOON, ONE, series), IntervalStats(ONE, TWO, {"count": {"finished": Decimal(2)}})]
+        [IntervalStats(NOON, ONE, series), IntervalStats(ONE, TWO, {"count": {"finished": Decimal(2)}})],
+        group_by="status",
     )
     assert batch.schema == STATS.schema
     assert [tuple(row.values()) for row in batch.to_pylist()] == [
-        (NOON, ONE, "finished", 3, Decimal("10.5"), None, None),
-        (NOON, ONE, "no-buyer", 1, None, None, None),
-        (ONE, TWO, "finished", 2, None, None, None),
+        ("status", NOON, ONE, "finished", 3, Decimal("10.5"), None, None),
+        ("status", NOON, ONE, "no-buyer", 1, None, None, None),
+        ("status", ONE, TWO, "finished", 2, None, None, None),
     ]
 
 
 @pytest.mark.parametrize("group", [None, ""])
 def test_calls_without_a_value_are_the_null_group(group: str | None) -> None:
-    rows = parse_stats([IntervalStats(NOON, ONE, {"count": {group: Decimal(3)}})]).to_pylist()
+    rows = parse_stats(
+        [IntervalStats(NOON, ONE, {"count": {group: Decimal(3)}})], group_by="status"
+    ).to_pylist()
     assert [(row["group_value"], row["count"]) for row in rows] == [(None, 3)]
 
 
 def test_a_null_and_an_empty_group_are_malformed() -> None:
     with pytest.raises(MalformedRow, match="without a name"):
-        parse_stats([IntervalStats(NOON, ONE, {"count": {None: Decimal(3), "": Decimal(1)}})])
+        parse_stats(
+            [IntervalStats(NOON, ONE, {"count": {None: Decimal(3), "": Decimal(1)}})], group_by="status"
+        )
 
 
 def test_a_count_that_is_not_a_whole_number_is_malformed() -> None:
     with pytest.raises(MalformedRow, match=r"Row 1 of the statistics, from .*: count is a"):
-        parse_stats([IntervalStats(NOON, ONE, {"count": {"finished": Decimal("1.5")}})])
+        parse_stats([IntervalStats(NOON, ONE, {"count": {"finished": Decimal("1.5")}})], group_by="status")

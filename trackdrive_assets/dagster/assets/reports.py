@@ -74,4 +74,4 @@ class ReportsAssets(DailyAssets["WriteResult"]):
     def metadata_for(self, key: dg.AssetKey, result: WriteResult) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of one report."""
         hidden = _GROUP_COLUMNS if key.path[-1] == CATEGORY_OF_CALLERS else ()
-        return {key: day_metadata(result, REPORTS, hidden=hidden)}
+        return {key: day_metadata(result, REPORTS, hidden=hidden, part=key.path[-1])}

@@ -61,4 +61,4 @@ class StatsAssets(DailyAssets["WriteResult"]):
 
     def metadata_for(self, key: dg.AssetKey, result: WriteResult) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of statistics by one group."""
-        return {key: day_metadata(result, STATS)}
+        return {key: day_metadata(result, STATS, part=key.path[-1])}

@@ -40,7 +40,7 @@ def test_a_report_gives_what_the_calls_give(pipeline: Pipeline) -> None:
 
 def test_one_category_alone_can_be_materialized(pipeline: Pipeline) -> None:
     pipeline.materialize("key:reports/status", "2024-03-10")
-    assert pipeline.files() == {"lake.json", "reports/category=status/date=2024-03-10/report.parquet"}
+    assert pipeline.files() == {"lake.json", "reports/date=2024-03-10/reports.parquet"}
     assert {asked.params["category"] for asked in pipeline.sandbox.requests} == {"status"}
 
 

@@ -52,7 +52,7 @@ def test_a_week_fetched_again_is_exact_and_has_every_change_once(pipeline: Pipel
         assert held.drop_columns(["fetched_at"]).to_pylist() == [
             {name: value for name, value in row.items() if name != "fetched_at"} for row in truth.to_pylist()
         ]
-        report = pipeline.lake.read("reports", REPORTS.schema, [day.date], category="buyer_id")
+        report = pipeline.lake.read("reports", REPORTS.schema, [day.date], part="buyer_id")
         money = sum(row["revenue"] or 0 for row in truth.to_pylist())
         assert sum(report["revenue"].to_pylist()) == money, partition
 
@@ -109,12 +109,12 @@ def test_a_vanished_call_is_recorded_with_its_values(pipeline: Pipeline) -> None
 def test_the_files_of_a_day_have_their_fetch_time_and_count(pipeline: Pipeline) -> None:
     began = datetime.now(UTC)
     pipeline.materialize('key:calls or key:"reports/buyer_id"', FIRST)
-    for file in (
-        pipeline.lake.file("calls", date.fromisoformat(FIRST)),
-        pipeline.lake.file("reports", date.fromisoformat(FIRST), category="buyer_id"),
-    ):
+    for table, suffix in (("calls", ""), ("reports", "/buyer_id")):
+        file = pipeline.lake.file(table, date.fromisoformat(FIRST))
         with pq.ParquetFile(file) as parquet:
             notes = {key.decode(): text.decode() for key, text in parquet.metadata.metadata.items()}
-            assert began <= datetime.fromisoformat(notes["trackdrive.fetched_at"]) <= datetime.now(UTC)
-            assert notes["trackdrive.first_fetched_at"] == notes["trackdrive.fetched_at"]
-            assert notes["trackdrive.api_count"] == str(parquet.metadata.num_rows)
+            assert (
+                began <= datetime.fromisoformat(notes[f"trackdrive.fetched_at{suffix}"]) <= datetime.now(UTC)
+            )
+            assert notes[f"trackdrive.first_fetched_at{suffix}"] == notes[f"trackdrive.fetched_at{suffix}"]
+            assert notes[f"trackdrive.api_count{suffix}"] == str(parquet.metadata.num_rows)

@@ -1,0 +1,175 @@
+"""The parts of a day's file: each report of the reports, each grouping of the statistics.
+
+Parts are fetched one by one, but stored together, because readers need much longer for many small files.
+Each part has row groups of its own, and its own fetch in the metadata of the file. So a part without rows is
+stored too. Not here: days that are fetched as a whole (`day_writer.py`).
+"""
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from trackdrive_assets.lake.atomic import atomic_replace, directory_lock, staging_dir
+from trackdrive_assets.lake.day_file import DayFile, FetchInfo
+from trackdrive_assets.lake.day_writer import (
+    WriteResult,
+    check_complete,
+    open_current,
+    warn_of_later_fetch,
+    warn_of_wrong_clock,
+)
+from trackdrive_assets.lake.errors import DamagedFileError, translate_os_errors
+from trackdrive_assets.lake.identity import LakeClaim
+
+ROWS_KEY = "trackdrive.rows/"
+"""The beginning of the key with the number of rows of a part. The name of the part follows."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of a part of a day, and their fetch.
+
+    Attributes:
+        rows: The rows, with the schema of the file. Each has the name of the part in the part column.
+        fetch_info: The fetch of the part. None if another program wrote the file.
+    """
+
+    rows: pa.Table
+    fetch_info: FetchInfo | None
+
+
+@dataclass(frozen=True)
+class PartInfo:
+    """A part that a day's file has.
+
+    Attributes:
+        rows: The number of rows.
+        fetch_info: The fetch of the part. None if another program wrote the file.
+    """
+
+    rows: int
+    fetch_info: FetchInfo | None
+
+
+def fetched_part(rows: pa.RecordBatch, fetched_at: datetime, api_count: int | None = None) -> Part:
+    """Return a part of a day that was just fetched.
+
+    Args:
+        rows: The rows.
+        fetched_at: The start of the fetch.
+        api_count: The number of rows that the API counts. None if the API does not count them.
+    """
+    return Part(pa.Table.from_batches([rows]), FetchInfo(fetched_at, fetched_at, api_count))
+
+
+def parts_of(file: DayFile, column: str) -> Mapping[str, PartInfo]:
+    """Return the parts of a day by name. Another program's file has a part for each value of the column."""
+    prefix = ROWS_KEY.encode()
+    counts = {key: int(count) for key, count in file.metadata.items() if key.startswith(prefix)}
+    if counts:
+        names = {key: key.removeprefix(prefix).decode() for key in counts}
+        return {
+            name: PartInfo(counts[key], FetchInfo.from_metadata(file.metadata, f"/{name}"))
+            for key, name in names.items()
+        }
+    if column not in file.schema.names:
+        return {}
+    found = pc.value_counts(file.column(column)).to_pylist()
+    return {entry["values"]: PartInfo(entry["counts"], None) for entry in found if entry["values"]}
+
+
+def read_part(file: DayFile, column: str, part: str, schema: pa.Schema) -> pa.Table | None:
+    """Return the rows of a part in a schema. None if the day lacks the part."""
+    if part not in parts_of(file, column):
+        return None
+    groups = file.row_groups_with(column, part)
+    names = file.read(pa.schema([file.schema.field(column)]), groups)[column]
+    return file.read(schema, groups).filter(pc.equal(names, part))
+
+
+def replace_parts(
+    path: Path, schema: pa.Schema, column: str, parts: Mapping[str, Part], claim: LakeClaim
+) -> Mapping[str, WriteResult]:
+    """Replace parts of a day's file, and keep the others. `ClaimedLake.replace_parts` describes it."""
+    now = datetime.now(UTC)
+    with (
+        staging_dir(path) as staging,
+        directory_lock(path.parent),
+        open_current(path, claim.identity) as current,
+    ):
+        stored = parts_of(current, column) if current else {}
+        later = {name for name, part in parts.items() if _is_superseded(path, part, stored.get(name), now)}
+        new = {
+            name: _successor(path, part, stored.get(name), now)
+            for name, part in parts.items()
+            if name not in later
+        }
+        if new:
+            kept = _read_parts(current, column, stored.keys() - new.keys(), schema) if current else {}
+            _save(staging / "day", schema, {**kept, **new}, claim)
+            claim.confirm()
+            atomic_replace(staging / "day", path)
+        infos = {**stored, **{name: PartInfo(len(part.rows), part.fetch_info) for name, part in new.items()}}
+        return {name: _result(path, infos[name], is_superseded=name in later) for name in parts}
+
+
+def _is_superseded(path: Path, part: Part, stored: PartInfo | None, now: datetime) -> bool:
+    """Return whether the stored part is from a fetch that began later, and log that."""
+    earlier, info = part.fetch_info, stored.fetch_info if stored else None
+    if earlier is None or info is None or not info.is_later_than(earlier.fetched_at, now):
+        return False
+    warn_of_later_fetch(path, earlier.fetched_at)
+    return True
+
+
+def _successor(path: Path, part: Part, stored: PartInfo | None, now: datetime) -> Part:
+    """Return a part with its fetch as the successor of the stored one."""
+    earlier = stored.fetch_info if stored else None
+    warn_of_wrong_clock(path, earlier, now)
+    return replace(part, fetch_info=part.fetch_info and part.fetch_info.successor_of(earlier, now))
+
+
+def _read_parts(file: DayFile, column: str, names: Collection[str], schema: pa.Schema) -> dict[str, Part]:
+    """Read the parts that stay. A damaged one can't stay, and must not stop the new ones."""
+    parts: dict[str, Part] = {}
+    infos = parts_of(file, column)
+    for name in names:
+        try:
+            rows = read_part(file, column, name, schema)
+        except DamagedFileError as error:
+            _log.warning("%s The part %s is lost. Materialize it again.", error, name)
+        else:
+            if rows is not None:
+                parts[name] = Part(rows, infos[name].fetch_info)
+    return parts
+
+
+def _save(new: Path, schema: pa.Schema, parts: Mapping[str, Part], claim: LakeClaim) -> None:
+    """Write parts in the order of their names, each into row groups of its own."""
+    metadata = claim.identity.to_metadata()
+    with (
+        translate_os_errors("write", new),
+        pq.ParquetWriter(new, schema, compression="zstd") as parquet,
+    ):
+        for name, part in sorted(parts.items()):
+            if len(part.rows):
+                parquet.write_table(part.rows)
+            metadata[f"{ROWS_KEY}{name}"] = str(len(part.rows))
+            if part.fetch_info:
+                metadata |= part.fetch_info.to_metadata(f"/{name}")
+        parquet.add_key_value_metadata(metadata)
+    with DayFile(new) as file:
+        check_complete(file, schema, sum(len(part.rows) for part in parts.values()))
+
+
+def _result(path: Path, info: PartInfo, *, is_superseded: bool) -> WriteResult:
+    api_count = info.fetch_info.api_count if info.fetch_info else None
+    return WriteResult(path, info.rows, path.stat().st_size, api_count, is_superseded)
