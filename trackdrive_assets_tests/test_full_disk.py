@@ -148,7 +148,7 @@ def write_without_privileges(test: Connection, lake: ClaimedLake) -> None:
 
 
 WRITES: tuple[Callable[[ClaimedLake], object], ...] = (
-    partial(store, table=CALL_CHANGES, rows=1),
+    partial(store, table=CALL_CHANGES, part=None, rows=1),
     partial(build_database, schemas=schemas(), time_zone="UTC"),
 )
 

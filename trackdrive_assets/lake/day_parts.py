@@ -114,7 +114,11 @@ def replace_parts(
         }
         if new:
             kept = _read_parts(current, column, stored.keys() - new.keys(), schema) if current else {}
-            _save(staging / "day", schema, {**kept, **new}, claim)
+            contents = {**kept, **new}
+            with translate_os_errors("write", path):
+                _write(staging / "day", schema, contents, claim)
+            with DayFile(staging / "day") as saved:
+                check_complete(saved, schema, sum(len(part.rows) for part in contents.values()))
             claim.confirm()
             atomic_replace(staging / "day", path)
         infos = {**stored, **{name: PartInfo(len(part.rows), part.fetch_info) for name, part in new.items()}}
@@ -152,13 +156,10 @@ def _read_parts(file: DayFile, column: str, names: Collection[str], schema: pa.S
     return parts
 
 
-def _save(new: Path, schema: pa.Schema, parts: Mapping[str, Part], claim: LakeClaim) -> None:
+def _write(new: Path, schema: pa.Schema, parts: Mapping[str, Part], claim: LakeClaim) -> None:
     """Write parts in the order of their names, each into row groups of its own."""
     metadata = claim.identity.to_metadata()
-    with (
-        translate_os_errors("write", new),
-        pq.ParquetWriter(new, schema, compression="zstd") as parquet,
-    ):
+    with pq.ParquetWriter(new, schema, compression="zstd") as parquet:
         for name, part in sorted(parts.items()):
             if len(part.rows):
                 parquet.write_table(part.rows)
@@ -166,8 +167,6 @@ def _save(new: Path, schema: pa.Schema, parts: Mapping[str, Part], claim: LakeCl
             if part.fetch_info:
                 metadata |= part.fetch_info.to_metadata(f"/{name}")
         parquet.add_key_value_metadata(metadata)
-    with DayFile(new) as file:
-        check_complete(file, schema, sum(len(part.rows) for part in parts.values()))
 
 
 def _result(path: Path, info: PartInfo, *, is_superseded: bool) -> WriteResult:

@@ -42,11 +42,10 @@ def test_a_new_part_keeps_the_others_and_their_fetches(tmp_path: Path) -> None:
     write_part(lake, "status", "s")
     write_part(lake, "buyer_id", "1", "2", at=NEXT_DAY)
     assert groups(lake) == ["1", "2", "s"]
-    infos = {
-        name: (info.rows, info.fetch_info and info.fetch_info.fetched_at)
-        for name, info in stored(lake).items()
+    assert stored(lake) == {
+        "status": PartInfo(1, FetchInfo(EVENING, EVENING)),
+        "buyer_id": PartInfo(2, FetchInfo(NEXT_DAY, NEXT_DAY)),
     }
-    assert infos == {"status": (1, EVENING), "buyer_id": (2, NEXT_DAY)}
 
 
 def test_each_part_has_a_row_group_of_its_own(tmp_path: Path) -> None:
@@ -76,11 +75,8 @@ def test_a_part_that_is_not_stored_is_an_error(tmp_path: Path) -> None:
 def test_an_older_fetch_of_a_part_is_dropped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lake = lake_at(tmp_path)
     write_part(lake, "status", "new", at=NEXT_DAY)
-    part = fetched_part(
-        pa.RecordBatch.from_pylist([{"category": "status", "group_value": "old"}], schema=REPORTS.schema),
-        EVENING,
-    )
-    results = lake.replace_parts("reports", REPORTS.schema, DAY, {"status": part})
+    rows = pa.RecordBatch.from_pylist([{"category": "status", "group_value": "old"}], REPORTS.schema)
+    results = lake.replace_parts("reports", REPORTS.schema, DAY, {"status": fetched_part(rows, EVENING)})
     assert (groups(lake), results["status"].is_superseded) == (["new"], True)
     assert "is dropped" in caplog.text
 

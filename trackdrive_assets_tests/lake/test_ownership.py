@@ -29,6 +29,7 @@ from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.support.factories import DAY, a_call, write_day
 
 ACME = LakeIdentity("acme.trackdrive.com", "America/New_York")
+UTC_IDENTITY = LakeIdentity(ACME.account, "UTC")
 NEXT = date(2024, 6, 20)
 ALL_GROUPS = {"reports": ["buyer_id"], "stats": ["status"]}
 
@@ -223,9 +224,6 @@ def test_a_lake_with_days_of_two_accounts_is_refused(tmp_path: Path) -> None:
 
 def accepted(*days: date, groups: dict[str, list[str]] = ALL_GROUPS) -> AcceptedZone:
     return AcceptedZone(days, first_day=date(2024, 1, 1), parts=groups)
-
-
-UTC_IDENTITY = LakeIdentity(ACME.account, "UTC")
 
 
 @pytest.mark.parametrize(
