@@ -64,8 +64,9 @@ screenshots: install  ## Take the pictures of docs/screenshots again (needs Chro
 soak: install  ## Try random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-bench: install benchmarks/.venv/installed  ## Compare with other programs: RUNS=5, one scenario with ONLY=one-day
-	@$(BIN)/python -m benchmarks.bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
+bench: install benchmarks/.venv/installed  ## Compare with other programs, in 40 minutes: RUNS=5, ONLY="one-day year"
+	@$(BIN)/python -m benchmarks.bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY)) \
+		$(if $(SCALE),--scale $(SCALE)) $(if $(BUSY),--busy) --output benchmarks/results.md
 
 # The other programs have a virtual environment of their own.
 benchmarks/.venv/installed: benchmarks/requirements.lock

@@ -6,8 +6,8 @@ Not here: which of them a scenario compares (`scenarios.py`).
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY
 
 PROGRAMS = Path(__file__).parent / "programs"
 
-_PEERS_PYTHON = Path(__file__).parent / ".venv" / "bin" / "python"
+_PEERS_BIN = Path(__file__).parent / ".venv" / "bin"
+_OUR_BIN = Path(sys.executable).parent
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Service:
     def calls(self) -> int:
         """The number of calls of all days."""
         return self.calls_per_day * self.days
+
+    def scaled(self, factor: float) -> "Service":
+        """Return the same server with another number of calls, to try the benchmarks out."""
+        return replace(self, calls_per_day=max(1, round(self.calls_per_day * factor)))
 
     @property
     def arguments(self) -> list[str]:
@@ -87,24 +92,47 @@ class Program(ABC):
 
 
 @dataclass(frozen=True)
-class Product(Program):
-    """The whole command of the product.
+class Materialize(Program):
+    """`trackdrive materialize`, the whole command of the product.
 
     Attributes:
         settings: The `TRACKDRIVE_*` settings without their prefix; None leaves a default.
+        tables: The tables; empty for all.
+    """
+
+    settings: Mapping[str, object] = field(default_factory=dict)
+    tables: str = "calls"
+
+    def command(self, job: Job) -> Command:
+        """Return the command for the days."""
+        first, last = _days(job)
+        tables = ["--tables", self.tables] if self.tables else []
+        arguments = ["materialize", "--from", str(first), "--to", str(last), *tables]
+        return Command(
+            [_OUR_BIN / "trackdrive", *arguments],
+            _variables(job, self.settings) | {"DAGSTER_HOME": str(job.state)},
+        )
+
+
+@dataclass(frozen=True)
+class DagsterMaterialize(Program):
+    """`dagster asset materialize` of the product's calls.
+
+    Attributes:
+        settings: The settings, as of `Materialize`.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def command(self, job: Job) -> Command:
-        """Return `dagster asset materialize` of the calls."""
-        first, last = FIRST_DAY, FIRST_DAY + timedelta(days=job.days - 1)
+        """Return the command for the days."""
+        first, last = _days(job)
         partitions = (
             ["--partition", str(first)] if job.days == 1 else ["--partition-range", f"{first}...{last}"]
         )
-        materialize = ["asset", "materialize", "-m", "trackdrive_assets.definitions", "--select", "calls"]
+        arguments = ["asset", "materialize", "-m", "trackdrive_assets.definitions", "--select", "calls"]
         return Command(
-            [Path(sys.executable).with_name("dagster"), *materialize, *partitions],
+            [_OUR_BIN / "dagster", *arguments, *partitions],
             _variables(job, self.settings) | {"DAGSTER_HOME": str(job.state)},
         )
 
@@ -115,7 +143,7 @@ class ProductPart(Program):
 
     Attributes:
         file: The file in `programs`.
-        settings: The settings, as of `Product`.
+        settings: The settings, as of `Materialize`.
     """
 
     file: str
@@ -140,9 +168,30 @@ class Peer(Program):
     def command(self, job: Job) -> Command:
         """Return the program with the address, the days and the folder."""
         arguments = [job.address, str(FIRST_DAY), str(job.days), str(job.lake)]
-        # dlt reports every run to its vendor by default.
-        variables = {"DLT_DATA_DIR": str(job.state), "RUNTIME__DLTHUB_TELEMETRY": "false"}
-        return Command([_PEERS_PYTHON, PROGRAMS / self.file, *arguments], variables)
+        return Command([_PEERS_BIN / "python", PROGRAMS / self.file, *arguments], _dlt_variables(job))
+
+
+@dataclass(frozen=True)
+class PeerInDagster(Program):
+    """`dagster asset materialize` of a file of definitions without the product. It does one day.
+
+    Attributes:
+        file: The file in `programs`.
+    """
+
+    file: str
+
+    def command(self, job: Job) -> Command:
+        """Return the command for the first day."""
+        arguments = ["asset", "materialize", "--select", "*", "--partition", str(FIRST_DAY)]
+        return Command(
+            [_PEERS_BIN / "dagster", *arguments, "-d", PROGRAMS, "-f", PROGRAMS / self.file],
+            _dlt_variables(job)
+            | {
+                "DAGSTER_HOME": str(job.state),
+                "PEER_ARGUMENTS": f"{job.address} {FIRST_DAY} {job.lake}",
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -154,6 +203,16 @@ class PythonCode(Program):
     def command(self, job: Job) -> Command:  # noqa: ARG002  # it reads nothing
         """Return the interpreter with the line."""
         return Command([sys.executable, "-c", self.code], {})
+
+
+def _days(job: Job) -> tuple[date, date]:
+    """Return the first and the last day of a job."""
+    return FIRST_DAY, FIRST_DAY + timedelta(days=job.days - 1)
+
+
+def _dlt_variables(job: Job) -> dict[str, str]:
+    # dlt reports every run to its vendor by default.
+    return {"DLT_DATA_DIR": str(job.state), "RUNTIME__DLTHUB_TELEMETRY": "false"}
 
 
 def _variables(job: Job, settings: Mapping[str, object]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.commands import PROGRAMS, Service
 from benchmarks.request_log import Traffic
@@ -37,6 +38,14 @@ class Cost:
     wall: float
     cpu: float
     peak: float
+
+
+class Run(NamedTuple):
+    """The measurements of one run: its cost, its traffic, and the growth of the Dagster home in MB."""
+
+    cost: Cost
+    traffic: Traffic | None = None
+    home: float = 0
 
 
 class RunningServer:
@@ -71,15 +80,18 @@ def serving(service: Service) -> Iterator[RunningServer]:
             process.terminate()
 
 
-def run(command: Sequence[str | Path], environment: Mapping[str, str], output: Path) -> Cost:
-    """Run a program, write its output into a file, and return its cost.
+def run(command: Sequence[str | Path], environment: Mapping[str, str], folder: Path) -> Cost:
+    """Run a program in a folder, write its output into a file there, and return its cost.
 
     Raises:
         ProgramFailed: The exit code is not 0.
     """
+    output = folder / "output"
     with output.open("w") as stream:
         started = time.perf_counter()
-        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=stream, stderr=subprocess.STDOUT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -89,6 +101,11 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str], output: P
             f"{' '.join(map(str, command))} failed with exit code {process.returncode}:\n{last}"
         )
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def size(folder: Path) -> float:
+    """Return the size of all files in a folder in MB."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 def stored_calls(folder: Path) -> tuple[int, int]:

@@ -18,6 +18,7 @@ class CaseResult:
         most_in_flight: The most concurrent requests of the worst run.
         most_in_a_second: The most requests within any second of the worst run.
         duration: The median seconds from the first request to the last response.
+        home: The median growth of the Dagster home in MB.
     """
 
     wall: float
@@ -29,6 +30,7 @@ class CaseResult:
     most_in_flight: int = 0
     most_in_a_second: int = 0
     duration: float = 0
+    home: float = 0
 
 
 Results = Mapping[str, CaseResult]
@@ -49,14 +51,15 @@ class Goal:
     description: str
     number: float
     limit: float
-    unit: str = "s"
+    unit: str = "times"
 
-    def __str__(self) -> str:
-        numbers = f"{self.number:.4g} of at most {self.limit:.4g} {self.unit}".rstrip()
-        if self.number <= self.limit:
-            return f"{self.description}: met, {numbers}"
-        excess = f"{self.number / self.limit - 1:.0%}" if self.limit else f"{self.number:.4g}"
-        return f"{self.description}: missed by {excess}, {numbers}"
+    @property
+    def cells(self) -> str:
+        """The cells of the table of goals: the goal, the number, the limit, their ratio, and the verdict."""
+        ratio = self.number / self.limit if self.limit else self.number
+        verdict = "met" if self.number <= self.limit else "**missed**"
+        shown = [f"{number:.3g} {self.unit}".rstrip() for number in (self.number, self.limit)]
+        return f"{self.description} | {shown[0]} | {shown[1]} | {ratio:.2f} | {verdict}"
 
 
 def deviation_from_line(xs: Sequence[float], ys: Sequence[float]) -> float:

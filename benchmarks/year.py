@@ -276,4 +276,4 @@ def _arguments() -> Iterator[Any]:
 
 if __name__ == "__main__":
     folder, *sizes = _arguments()
-    build(claim(Lake(folder), LakeIdentity("localhost/Sandbox", "UTC")), *sizes)
+    build(claim(Lake(folder), LakeIdentity("localhost", "UTC")), *sizes)

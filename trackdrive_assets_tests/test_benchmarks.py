@@ -9,11 +9,13 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.account import FIRST_DAY, Account
-from benchmarks.bench import case_result
+from benchmarks.bench import without_our_classes
 from benchmarks.commands import Service
-from benchmarks.measure import Cost, RunningServer, serving
+from benchmarks.measure import Cost, Run, RunningServer, serving
+from benchmarks.report import GOAL_HEADER, case_result, report, summary
 from benchmarks.request_log import TimedRequest, Traffic, summarize
 from benchmarks.results import Goal, deviation_from_line
+from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import Server, TokenBucket
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
@@ -181,9 +183,35 @@ def test_an_empty_log_has_zero_traffic() -> None:
     )
 
 
-def test_a_goal_shows_by_how_much_it_is_missed() -> None:
-    assert str(Goal("fast", 8, 9)) == "fast: met, 8 of at most 9 s"
-    assert str(Goal("fast", 12, 10)) == "fast: missed by 20%, 12 of at most 10 s"
+def test_a_goal_shows_its_number_its_limit_and_their_ratio() -> None:
+    assert Goal("fast", 8, 10, "s").cells == "fast | 8 s | 10 s | 0.80 | met"
+    assert Goal("fast", 1.5, 1.2).cells == "fast | 1.5 times | 1.2 times | 1.25 | **missed**"
+
+
+def test_the_summary_has_the_goals_of_all_scenarios_and_failures() -> None:
+    run = Run(Cost(1.5, 1, 100))
+    startup = SCENARIOS["startup"]
+    measured = {"ours": [run, run], "import dagster": [run, run]}
+    sections = {
+        "startup": "\n".join(report(startup, 2, measured, {})),
+        "one-day": "\n".join(report(startup, 2, measured, {"ours": "exit code 1"})),
+    }
+    assert summary(sections)[-2:] == [
+        "| `startup` | import of the definitions, to `import dagster` | 1 times | 1.2 times | 0.83 | met |",
+        "| `one-day` | no result | | | | **failed** |",
+    ]
+
+
+def test_a_table_has_the_ratio_of_ours_to_each_program() -> None:
+    measured = {"ours": [Run(Cost(3, 2, 100))], "import dagster": [Run(Cost(2, 4, 50))]}
+    lines = list(report(SCENARIOS["startup"], 1, measured, {}))
+    assert "| import dagster | 2.00 s | 4.00 s | 50 MB | 1.50 | 0.50 | 0 | 0 | 0 |" in lines
+    assert GOAL_HEADER[0] in lines
+
+
+def test_a_peer_inside_dagster_gets_the_same_instance_without_our_classes() -> None:
+    ours = "telemetry:\n  enabled: false\n\nevent_log_storage:\n  module: trackdrive_assets.dagster.x\n"
+    assert without_our_classes(ours) == "telemetry:\n  enabled: false\n"
 
 
 def test_only_a_bent_line_deviates_from_a_line() -> None:
@@ -193,7 +221,7 @@ def test_only_a_bent_line_deviates_from_a_line() -> None:
 
 def test_a_case_has_the_median_cost_and_the_worst_traffic() -> None:
     runs = [
-        (Cost(wall, wall, 100), Traffic(10, refused, refused, 0, wall))
+        Run(Cost(wall, wall, 100), Traffic(10, refused, refused, 0, wall))
         for wall, refused in ((1, 0), (9, 3), (2, 0))
     ]
     assert (case_result(runs).wall, case_result(runs).refused, case_result(runs).most_in_flight) == (2, 3, 3)

@@ -27,8 +27,8 @@ with Client(
     settings.credentials,
     settings.client_options,
 ) as client:
-    # The server of the benchmarks is the sandbox's account.
-    lake = claim(Lake(settings.lake), LakeIdentity("localhost/Sandbox", settings.time_zone))
+    # The server of the benchmarks names no company.
+    lake = claim(Lake(settings.lake), LakeIdentity("localhost", settings.time_zone))
     zone = ZoneInfo(settings.time_zone)
 
     def ingest(date: date, fetcher: Fetcher) -> IngestedCalls:
