@@ -5,10 +5,11 @@ and `trackdrive materialize` prints it. Not here: the requests that were sent (`
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, STATS
-from trackdrive_assets.settings import STATS_INTERVALS, Settings
+from trackdrive_assets.settings import FETCHED_TABLES, STATS_INTERVALS, Settings
 
 _DAYS_PER_YEAR = 365
 _MINUTES_PER_DAY = 24 * 60
@@ -16,33 +17,44 @@ _MINUTE = 60
 _HOUR = 60 * _MINUTE
 
 Requests = Mapping[str, int]
-"""The number of requests of each table."""
+"""The number of requests of each table or asset."""
 
 
-def requests_per_day(settings: Settings, calls: int = 0) -> Requests:
-    """Return the requests of one day. Calls take at least one.
+def requests_per_day(settings: Settings, names: Iterable[str] = FETCHED_TABLES, calls: int = 0) -> Requests:
+    """Return the requests of one day. Calls take at least one. What is not fetched is missing.
 
     Args:
         settings: The settings of the deployment.
+        names: The names of tables, and of single assets such as `reports/buyer_id`.
         calls: The number of calls of the day; 0 if it is unknown.
     """
     intervals = _MINUTES_PER_DAY // STATS_INTERVALS[settings.stats_interval]
-    return {
+    of_tables = {
         "calls": max(1, math.ceil(calls / settings.per_page)),
         "reports": len(settings.fetched_categories),
         "stats": len(LEGACY_GROUP_BYS) * len(STATS) * intervals,
     }
+    of_assets = {"reports": 1, "stats": len(STATS) * intervals}
+    return {
+        name: of_assets[table] if asset else of_tables[table]
+        for name in names
+        for table, _, asset in [name.partition("/")]
+        if table in of_tables
+    }
 
 
-def requests_of_days(settings: Settings, calls: Iterable[int]) -> Requests:
+def requests_of_days(settings: Settings, names: Iterable[str], calls: Iterable[int]) -> Requests:
     """Return the requests of some days.
 
     Args:
         settings: The settings of the deployment.
+        names: As in `requests_per_day`.
         calls: The number of calls of each day; 0 if it is unknown.
     """
-    days = [requests_per_day(settings, count) for count in calls]
-    return {table: sum(day[table] for day in days) for table in requests_per_day(settings)}
+    totals: Counter[str] = Counter()
+    for count in calls:
+        totals.update(requests_per_day(settings, names, count))
+    return totals
 
 
 def describe_days(settings: Settings, tables: Iterable[str], days: int) -> str:

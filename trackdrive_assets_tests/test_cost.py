@@ -28,12 +28,16 @@ def test_an_excluded_report_takes_no_request() -> None:
 
 @pytest.mark.parametrize(("calls", "requests"), [(0, 1), (1, 1), (250, 1), (251, 2), (1000, 4)])
 def test_calls_take_a_request_for_each_page_and_one_at_least(calls: int, requests: int) -> None:
-    assert requests_per_day(DEFAULTS, calls)["calls"] == requests
+    assert requests_per_day(DEFAULTS, calls=calls)["calls"] == requests
+
+
+def test_a_report_takes_one_request_and_a_group_its_statistics() -> None:
+    names = ["reports/buyer_id", "stats/status", "views", "views/calls"]
+    assert requests_per_day(DEFAULTS, names) == {"reports/buyer_id": 1, "stats/status": 4 * 24}
 
 
 def test_the_requests_of_days_are_the_sums_of_their_requests() -> None:
-    assert requests_of_days(DEFAULTS, [0, 600]) == {"calls": 1 + 3, "reports": 32, "stats": 576}
-    assert requests_of_days(DEFAULTS, []) == {"calls": 0, "reports": 0, "stats": 0}
+    assert requests_of_days(DEFAULTS, ["calls", "reports"], [0, 600]) == {"calls": 1 + 3, "reports": 32}
 
 
 def test_the_description_of_days_has_the_tables_that_are_fetched() -> None:

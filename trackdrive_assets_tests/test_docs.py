@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs.write import DICTIONARY, ROOT, generated_pages
+from trackdrive_assets.cli import COMMANDS
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.columns import TABLES, Table
@@ -41,6 +42,11 @@ def test_every_variable_in_a_text_is_a_setting() -> None:
     }
     assert names <= {variable(field.name) for field in dataclasses.fields(Settings)}
     assert "TRACKDRIVE_LAKE" in names
+
+
+def test_the_page_about_commands_has_every_command_in_its_table() -> None:
+    page = ROOT.joinpath("docs", "cli.md").read_text("utf-8")
+    assert re.findall(r"^\| `trackdrive ([a-z]+)[A-Z_ ]*` \|", page, re.MULTILINE) == list(COMMANDS)
 
 
 def test_the_dictionary_has_every_view_with_types_and_descriptions() -> None:

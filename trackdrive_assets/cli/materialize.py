@@ -1,139 +1,192 @@
-"""`trackdrive materialize`: a range of days through Dagster in this process, recorded in the Dagster home."""
+"""`trackdrive materialize`: a range of days through Dagster in this process, recorded in the Dagster home.
+
+How the run is executed is in `dagster_run.py`, which imports Dagster. The errors of the options and
+`--dry-run` need no Dagster.
+"""
 
 import os
-import time
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import click
-import dagster as dg
 
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
 from trackdrive_assets.cli.dagster_home import account_environment
 from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
+from trackdrive_assets.cli.output import table_text
 from trackdrive_assets.cli.query_options import CONTEXT, DayOption, day_options, requested_days
-from trackdrive_assets.cli.signals import dagster_signals
-from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
-from trackdrive_assets.definitions import build_definitions
-from trackdrive_assets.settings import Settings
+from trackdrive_assets.cost import describe_duration, format_duration, requests_of_days
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.sql_catalog import views
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.setting_values import nearest
+from trackdrive_assets.settings import FETCHED_TABLES, Settings, project_path, variable
+from trackdrive_assets.tables.columns import CALLS, TABLES
 
-# The checks compare calls with reports and statistics, so calls are the last of the three.
-STEPS = ("reports", "stats", "calls", "views")
-"""The steps in the order in which they run. Each is a run of its own."""
+EVERY_TABLE = (*FETCHED_TABLES, "views")
+_DEFAULT_TABLES = ("calls", "reports", "views")
 
 _EPILOG = """
 \b
 EXAMPLES
   trackdrive materialize --from yesterday
-  trackdrive materialize --from 2024-06-01 --to 2024-06-30 --tables calls,views
+  trackdrive materialize --from 2024-01-01 --to 2024-12-31 --dry-run
+  trackdrive materialize --from 2024-06-01 --to 2024-06-30 --tables calls,stats/status
   trackdrive materialize --from 2024-01-01 --accept-zone
 
-The runs appear in the UI of the same DAGSTER_HOME.
+\b
+TABLES
+  calls, reports, stats and views, or single assets such as reports/buyer_id.
+  Statistics are most of the requests of a day, so they are fetched only if you
+  name them. --dry-run shows the cost.
+
+The run appears in the UI of the same DAGSTER_HOME. Finished days stay recorded if
+it fails or is ended.
 """
-
-
-class _Tables(click.ParamType):  # type: ignore[type-arg]  # generic only in later releases
-    """Names of steps, separated by commas."""
-
-    name = "tables"
-
-    def convert(
-        self, value: object, parameter: click.Parameter | None, context: click.Context | None
-    ) -> object:
-        """Return the steps in the order in which they run."""
-        names = {name.strip() for name in str(value).split(",")}
-        if unknown := sorted(names - set(STEPS)):
-            self.fail(f"{unknown[0]!r} is not one of {', '.join(STEPS)}.", parameter, context)
-        return tuple(step for step in STEPS if step in names)
 
 
 @click.command(epilog=_EPILOG, context_settings=CONTEXT)
 @day_options
-@click.option("--tables", type=_Tables(), help=f"Tables, separated by commas.  [default: {','.join(STEPS)}]")
+@click.option(
+    "--tables", help=f"Tables and assets, separated by commas.  [default: {','.join(_DEFAULT_TABLES)}]"
+)
+@click.option("--dry-run", is_flag=True, help="Print the cost in requests and time, and fetch nothing.")
+@click.option("--verbose", is_flag=True, help="Print the log of the run instead of a progress bar.")
 @click.option(
     "--accept-zone",
     is_flag=True,
     help="Change the lake to TRACKDRIVE_TIME_ZONE. The range must cover all its days.",
 )
 def materialize(
-    *, from_day: DayOption, to_day: DayOption, tables: tuple[str, ...] | None, accept_zone: bool
+    *,
+    from_day: DayOption,
+    to_day: DayOption,
+    tables: str | None,
+    dry_run: bool,
+    verbose: bool,
+    accept_zone: bool,
 ) -> None:
     """Fetch days with Dagster, and store them in the lake."""
     load_env_file()
     settings = Settings.read(os.environ)
-    days = requested_days(settings.time_zone, from_day, to_day)
-    if days is None:
-        raise click.UsageError("--from is missing: the first day.")
-    if accept_zone and tables not in {None, STEPS}:
+    first, last = _days(settings, from_day, to_day)
+    if accept_zone and tables is not None:
         raise click.UsageError("--accept-zone replaces every table. Leave out --tables.")
+    default = EVERY_TABLE if accept_zone else _DEFAULT_TABLES
+    names = default if tables is None else selected_names(tables, settings)
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    if dry_run:
+        lake = Lake(project_path(settings.lake, os.environ))
+        click.echo("\n".join(cost_lines(settings, names, days, stored_calls(lake, days))))
+        return
     os.environ.update(account_environment(settings, os.environ))
     settings = Settings.read(os.environ)
     # Missing credentials end the command before a run is recorded.
-    click.echo(f"{settings.address} with {settings.credentials}. The lake is {settings.lake}.")
-    failed = materialize_days(settings, *days, tables or STEPS, {ACCEPT_ZONE: "true"} if accept_zone else {})
-    if failed:
-        raise CliError(f"Failed: {', '.join(failed)}. The UI has the log of each run.", ExitCode.REFUSED)
+    click.echo(f"{settings.address} with {settings.credentials}.")
+    requests = sum(requests_of_days(settings, names, [0] * len(days)).values())
+    cost = filter(None, [f"{requests:,} requests or more", describe_duration(settings, requests)])
+    click.echo(f"{describe_span(days)} of {', '.join(names)}: {', '.join(cost)}.")
+    # It imports Dagster, for which wrong options and --dry-run should not wait.
+    from trackdrive_assets.cli.dagster_run import materialize_days  # noqa: PLC0415
+
+    summary = materialize_days(settings, first, last, names, accept_zone=accept_zone, is_verbose=verbose)
+    done = (
+        f"{len(days):,} {'day' if len(days) == 1 else 'days'}, {summary.rows.get('calls', 0):,} calls, "
+        f"{sum(summary.requests.values()):,} requests, {summary.seconds:,.1f} s. The lake is {settings.lake}."
+    )
+    if not summary.succeeded:
+        raise CliError(f"The run failed after {done} The UI has its log.", ExitCode.REFUSED)
+    click.echo(f"Done: {done}")
 
 
-def materialize_days(
-    settings: Settings, first: date, last: date, steps: Sequence[str] = STEPS, tags: Mapping[str, str] = {}
-) -> list[str]:
-    """Materialize days with the Dagster home of the environment, and print one line for each step.
+def _days(settings: Settings, from_day: DayOption, to_day: DayOption) -> tuple[date, date]:
+    """Return the first and the last day, which have partitions."""
+    days = requested_days(settings.time_zone, from_day, to_day)
+    if days is None:
+        raise click.UsageError("--from is missing: the first day.")
+    first, last = days
+    today = datetime.now(UTC).astimezone(ZoneInfo(settings.time_zone)).date()
+    if last > today:
+        raise click.UsageError(
+            f"--to {last} has not begun: today is {today} in {settings.time_zone}. Use --to today."
+        )
+    if first < settings.start_date:
+        raise click.UsageError(
+            f"--from {first} is before the first partition, {settings.start_date}. Use a later day, or set "
+            f"{variable('start_date')}."
+        )
+    return first, last
+
+
+def selected_names(text: str, settings: Settings) -> tuple[str, ...]:
+    """Return the names of tables and single assets, without the assets of a table that is named too.
+
+    Raises:
+        click.BadParameter: A name is neither a table nor an asset.
+    """
+    groups = {
+        "reports": settings.fetched_categories,
+        "stats": LEGACY_GROUP_BYS,
+        "views": (*(table.name for table in TABLES), *views()),
+    }
+    known = [*EVERY_TABLE, *(f"{table}/{name}" for table, names in groups.items() for name in names)]
+    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in known:
+            found = nearest(name, known)
+            advice = f"Did you mean {found}?" if found else f"The tables are {', '.join(EVERY_TABLE)}."
+            raise click.BadParameter(f"{name!r} is not a table. {advice}", param_hint="--tables")
+    return tuple(name for name in names if name in EVERY_TABLE or name.partition("/")[0] not in names)
+
+
+def stored_calls(lake: Lake, days: Sequence[date]) -> dict[date, int]:
+    """Return the number of calls of the days that the lake has."""
+    counts = {}
+    for day in set(days).intersection(lake.days(CALLS.name)):
+        with DayFile(lake.file(CALLS.name, day)) as file:
+            counts[day] = file.rows
+    return counts
+
+
+def cost_lines(
+    settings: Settings, names: Sequence[str], days: Sequence[date], calls: Mapping[date, int]
+) -> Iterator[str]:
+    """Yield the cost of days in requests and time, and the advice to leave out statistics at first.
 
     Args:
-        settings: The settings of the account.
-        first: The first day.
-        last: The last day, included.
-        steps: Some of `STEPS`.
-        tags: More tags of the runs.
-
-    Returns:
-        The steps that failed. Their errors were printed.
+        settings: The settings of the deployment.
+        names: The names of tables and single assets.
+        days: The days.
+        calls: The number of calls of the days for which it is known.
     """
-    definitions = build_definitions(settings)
-    job = definitions.resolve_implicit_global_asset_job_def()
-    assets = [found for found in definitions.assets or () if isinstance(found, dg.AssetsDefinition)]
-    keys = {found.op.name: found.keys for found in assets}
-    span = {
-        "dagster/asset_partition_range_start": first.isoformat(),
-        "dagster/asset_partition_range_end": last.isoformat(),
-    }
-    failed: list[str] = []
-    with dg.DagsterInstance.get() as instance:
-        for step in steps:
-            if failed and step == "views":
-                # A step that failed has built the views itself, if it stored a day.
-                continue
-            started_at = time.monotonic()
-            click.echo(f"Materializing {step:8}{first} to {last} … ", nl=False)
-            with dagster_signals():
-                result = job.execute_in_process(
-                    instance=instance,
-                    asset_selection=list(keys[step]),
-                    tags={**span, **tags},
-                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                    raise_on_error=False,
-                )
-            count = len({event.asset_key for event in result.get_asset_materialization_events()})
-            noun = "asset " if count == 1 else "assets"
-            click.echo(f"{count:3} {noun} in {time.monotonic() - started_at:.1f} s")
-            if not result.success:
-                failed.append(step)
-                click.echo(_errors(result), err=True)
-    return failed
+    requests = requests_of_days(settings, names, [calls.get(day, 0) for day in days])
+    total, rate = sum(requests.values()), settings.requests_per_second
+    yield f"{describe_span(days)}. Nothing is fetched."
+    yield table_text(
+        ["table", " requests", "shortest time"],
+        [
+            [name, f"{count:9,}", format_duration(count / rate) if rate else "no rate limit"]
+            for name, count in [*requests.items(), ("all", total)]
+        ],
+    )
+    if "calls" in requests:
+        yield (
+            f"The lake has calls of {len(calls):,} of these days, which take a request for each "
+            f"{settings.per_page}. Another day counts as one request."
+        )
+    if rate:
+        yield (
+            f"{rate:g} requests per second need responses within {settings.max_concurrency / rate:.1f} s, "
+            f"because {settings.max_concurrency} are in flight at the same time."
+        )
+    if stats := sum(count for name, count in requests.items() if name.startswith("stats")):
+        options = f"--from {days[0]} --to {days[-1]} --tables {','.join(_DEFAULT_TABLES)}"
+        yield f"{stats / total:.0%} of the requests are statistics. Take calls and reports first:"
+        yield f"  trackdrive materialize {options}"
 
 
-def _errors(result: dg.ExecuteInProcessResult) -> str:
-    """Return the errors of a run, as the UI shows them."""
-    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    messages = [
-        *(
-            f"The check {check.check_name} failed. {check.description}"
-            for check in result.get_asset_check_evaluations()
-            if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
-        ),
-        *(str(failure.user_failure_data.description) for failure in failures if failure.user_failure_data),
-    ]
-    if not messages:
-        messages = [failure.error.to_string() for failure in failures if failure.error]
-    return "\n".join(messages) or "The run failed."
+def describe_span(days: Sequence[date]) -> str:
+    """Return consecutive days for a sentence."""
+    return str(days[0]) if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days):,} days)"

@@ -75,6 +75,8 @@ class ProgressLog:
             self._days_done,
             len(self._parts_left),
             self._rate(self._fetched + done, share / self._part_count),
+            # For a program that shows the progress, such as `trackdrive materialize`.
+            extra={"share": share / self._part_count, "fetched": self._fetched + done},
         )
 
     def on_end(self, day: Day, fetched: int = 0, *, failed: bool = False) -> None:

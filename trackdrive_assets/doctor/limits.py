@@ -100,7 +100,7 @@ def cost_of_a_day(replies: Replies, settings: Settings) -> Finding:
     if metadata is None or metadata.total_count is None or not metadata.per_page:
         return inconclusive("no response contains the number of calls.")
     calls = round(metadata.total_count / replies.days)
-    requests = requests_per_day(replace(settings, per_page=metadata.per_page), calls)
+    requests = requests_per_day(replace(settings, per_page=metadata.per_page), calls=calls)
     return ok(
         f"About {calls:,} calls and {sum(requests.values()):,} requests ({requests['calls']:,} for calls, "
         f"{requests['reports']} for reports, {requests['stats']} for statistics). "

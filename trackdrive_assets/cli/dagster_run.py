@@ -1,0 +1,130 @@
+"""A run over days in this process: the steps, the locks and the record in the Dagster home.
+
+It takes Dagster a second to load. So the commands import this module only when they begin a run.
+"""
+
+import logging
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from uuid import uuid4
+
+import click
+import dagster as dg
+
+from trackdrive_assets.cli.run_progress import RunDisplay, RunProgress
+from trackdrive_assets.cli.signals import dagster_signals
+from trackdrive_assets.cost import requests_per_day
+from trackdrive_assets.dagster.locks import fail_dead_runs, hold_liveness_lock
+from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
+from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.settings import Settings
+
+_LOGGER = "display"
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        succeeded: Whether every step and every day succeeded.
+        rows: The rows of each table.
+        requests: The requests of each table.
+        seconds: The duration.
+    """
+
+    succeeded: bool
+    rows: Mapping[str, int]
+    requests: Mapping[str, int]
+    seconds: float
+
+
+def materialize_days(
+    settings: Settings,
+    first: date,
+    last: date,
+    names: Collection[str],
+    *,
+    accept_zone: bool = False,
+    is_verbose: bool = False,
+) -> RunSummary:
+    """Materialize days in one run in the Dagster home of the environment. Print its progress and its errors.
+
+    Args:
+        settings: The settings of the account.
+        first: The first day.
+        last: The last day, included.
+        names: The names of tables, and of single assets such as `reports/buyer_id`.
+        accept_zone: Whether the run may change the time zone of the lake.
+        is_verbose: Whether to print every line of Dagster instead of a bar.
+    """
+    definitions = build_definitions(settings)
+    tables = {
+        key: asset.op.name
+        for asset in definitions.assets or ()
+        if isinstance(asset, dg.AssetsDefinition)
+        for key in asset.keys
+        if asset.op.name in names or key.to_user_string() in names
+    }
+    days = (last - first).days + 1
+    requests = requests_per_day(settings, names)
+    expected = {
+        table: sum(count for name, count in requests.items() if name.partition("/")[0] == table)
+        for table in dict.fromkeys(tables.values())
+        if table != "views"
+    }
+    progress = RunProgress({key: table for key, table in tables.items() if table in expected}, days, expected)
+    began = time.monotonic()
+    with (
+        dg.DagsterInstance.get() as instance,
+        RunDisplay(progress, is_verbose=is_verbose) as display,
+        dagster_signals(),
+    ):
+        run_id = str(uuid4())
+        # The job's executor does this in other runs. A run in this process has none.
+        fail_dead_runs(instance)
+        hold_liveness_lock(instance, run_id)
+        result = _job(definitions, display).execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            asset_selection=list(tables),
+            tags={
+                "dagster/asset_partition_range_start": first.isoformat(),
+                "dagster/asset_partition_range_end": last.isoformat(),
+                **({ACCEPT_ZONE: "true"} if accept_zone else {}),
+            },
+            run_config={"loggers": {_LOGGER: {}}},
+            raise_on_error=False,
+        )
+    for message in _problems(result):
+        click.echo(message, err=True)
+    return RunSummary(result.success, progress.rows, progress.requests, time.monotonic() - began)
+
+
+def _job(definitions: dg.Definitions, display: RunDisplay) -> dg.JobDefinition:
+    """Return the job of all assets, with the display as the only logger."""
+
+    @dg.logger
+    def show(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger(_LOGGER, logging.DEBUG)  # noqa: LOG001  only for this run
+        logger.addHandler(display)
+        return logger
+
+    merged = dg.Definitions.merge(definitions, dg.Definitions(loggers={_LOGGER: show}))
+    return merged.resolve_implicit_global_asset_job_def()
+
+
+def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """Yield the failed checks and the errors of a run, as the UI shows them."""
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            yield f"The check {check.check_name} failed. {check.description}"
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data:
+                yield str(failure.user_failure_data.description)
+            elif failure.error:
+                yield failure.error.to_string()

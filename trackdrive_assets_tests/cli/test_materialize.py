@@ -1,0 +1,151 @@
+"""`trackdrive materialize`: its options, its cost, and a run in this process."""
+
+import signal
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+import dagster as dg
+import pytest
+
+from trackdrive_assets.cli.materialize import EVERY_TABLE, cost_lines, selected_names
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.settings import Settings
+from trackdrive_assets_tests.cli.conftest import Trackdrive, variables
+from trackdrive_assets_tests.support.commands import begin
+from trackdrive_assets_tests.support.processes import Moment
+
+DAYS = ("--from", "2024-03-18", "--to", "2024-03-19")
+TOMORROW = (datetime.now(UTC).date() + timedelta(days=2)).isoformat()
+
+
+def recorded_runs(home: Path) -> list[dg.DagsterRun]:
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return list(instance.get_runs())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--from is missing"),
+        (("--to", "2024-03-19"), "--to needs --from"),
+        (("--from", "2024-03-19", "--to", "2024-03-18"), "2024-03-19 is after 2024-03-18"),
+        (("--from", "2024-03-19", "--to", TOMORROW), f"--to {TOMORROW} has not begun: today is "),
+        (("--from", "2023-12-31"), "--from 2023-12-31 is before the first partition, 2024-01-01."),
+        ((*DAYS, "--tables", "report"), "'report' is not a table. Did you mean reports?"),
+        ((*DAYS, "--tables", "calls,"), "'' is not a table. The tables are calls, reports, stats, views."),
+        ((*DAYS, "--tables", "calls", "--accept-zone"), "--accept-zone replaces every table"),
+    ],
+)
+def test_a_wrong_option_is_explained_before_the_first_request(
+    trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = trackdrive("materialize", *arguments)
+    assert outcome.exit_code == 2
+    assert message in outcome.stderr
+    assert sandbox.requests == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_single_asset_is_selected_by_its_key() -> None:
+    names = selected_names("views/daily_summary, stats/status,reports/buyer_id,calls,calls", Settings())
+    assert names == ("views/daily_summary", "stats/status", "reports/buyer_id", "calls")
+
+
+def test_an_asset_of_a_selected_table_is_not_named_twice() -> None:
+    assert selected_names("reports/buyer_id,reports", Settings()) == ("reports",)
+
+
+def test_the_nearest_name_is_proposed_for_an_unknown_asset() -> None:
+    with pytest.raises(click.BadParameter, match="Did you mean reports/buyer_id"):
+        selected_names("reports/buyer", Settings())
+
+
+def test_a_report_that_is_not_fetched_is_unknown() -> None:
+    with pytest.raises(click.BadParameter, match="is not a table"):
+        selected_names("reports/buyer_id", Settings(report_categories=("status",)))
+
+
+def test_the_cost_has_the_requests_and_the_shortest_time_of_each_table() -> None:
+    days = [date(2024, 3, 18), date(2024, 3, 19)]
+    head, table, stored, rate, advice, command = cost_lines(Settings(), EVERY_TABLE, days, {days[0]: 1001})
+    assert head == "2024-03-18 to 2024-03-19 (2 days). Nothing is fetched."
+    assert [line.split() for line in table.splitlines()[2:]] == [
+        ["calls", "6", "2", "s"],
+        ["reports", "32", "7", "s"],
+        ["stats", "576", "2", "min"],
+        ["all", "614", "3", "min"],
+    ]
+    assert stored.startswith("The lake has calls of 1 of these days, which take a request for each 250.")
+    assert rate.startswith("5 requests per second need responses within 0.8 s, because 4 are in flight")
+    assert advice == "94% of the requests are statistics. Take calls and reports first:"
+    assert command.endswith("--from 2024-03-18 --to 2024-03-19 --tables calls,reports,views")
+
+
+def test_a_cost_without_statistics_and_without_a_rate_has_no_advice() -> None:
+    lines = list(cost_lines(Settings(requests_per_second=0), ["reports/status"], [date(2024, 3, 18)], {}))
+    assert len(lines) == 2
+    assert "no rate limit" in lines[1]
+
+
+def test_a_dry_run_sends_no_request_and_writes_nothing(
+    trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    outcome = trackdrive("materialize", *DAYS, "--dry-run", TRACKDRIVE_PRIVATE_KEY="")
+    assert outcome.exit_code == 0
+    assert "Nothing is fetched." in outcome.stdout
+    assert sandbox.requests == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_prints_its_days_and_is_recorded_in_the_dagster_home(
+    trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    options = ("--tables", "calls,reports/status,views/calls")
+    outcome = trackdrive("materialize", *DAYS, *options, TRACKDRIVE_REQUESTS_PER_SECOND="100")
+    assert outcome.exit_code == 0, outcome.output
+    lines = outcome.stdout.splitlines()
+    assert "(2 days) of calls, reports/status, views/calls: 4 requests or more, at least 1 s" in lines[1]
+    assert sorted(line.split()[:2] for line in lines[2:-1]) == [
+        [table, day] for table in ("calls", "reports") for day in ("2024-03-18", "2024-03-19")
+    ]
+    calls = len(list(sandbox.calls(datetime(2024, 3, 18, tzinfo=UTC), datetime(2024, 3, 20, tzinfo=UTC))))
+    assert lines[-1].startswith(f"Done: 2 days, {calls} calls, ")
+    assert lines[-1].endswith(f"The lake is {tmp_path}/data.")
+    assert (tmp_path / "data" / "trackdrive.duckdb").exists()
+    (run,) = recorded_runs(tmp_path / ".dagster")
+    assert run.status is dg.DagsterRunStatus.SUCCESS
+    assert run.tags["dagster/asset_partition_range_end"] == "2024-03-19"
+    assert trackdrive("materialize", *DAYS, "--dry-run").stdout.count("The lake has calls of 2 of these") == 1
+
+
+def test_a_failed_run_ends_with_1_and_the_reason(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
+    sandbox.revoked = True
+    outcome = trackdrive("materialize", *DAYS, "--tables", "calls")
+    assert outcome.exit_code == 1
+    assert "401" in outcome.stderr
+    assert "The run failed after 2 days, 0 calls, 0 requests" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_the_log_of_a_run_is_printed_only_with_verbose(trackdrive: Trackdrive) -> None:
+    options = ("--from", "2024-03-18", "--to", "2024-03-18", "--tables", "calls")
+    assert "STEP_START" not in trackdrive("materialize", *options).stderr
+    assert "STEP_START" in trackdrive("materialize", *options, "--verbose").stderr
+
+
+def test_ctrl_c_ends_a_run_with_130_and_the_run_is_recorded_as_ended(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    process = begin(
+        ("materialize", *DAYS, "--tables", "calls"), folder, variables(sandbox),
+        at=Moment("http.client.send", "calls"), number=signal.SIGINT,
+    )  # fmt: skip
+    process.join(60)
+    assert process.exitcode == 130, folder.with_name("output").read_text()
+    assert "Traceback" not in folder.with_name("output").read_text()
+    (run,) = recorded_runs(folder / ".dagster")
+    assert run.is_finished
+    assert run.status is not dg.DagsterRunStatus.SUCCESS
