@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import pty
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -121,6 +122,16 @@ def test_verbose_prints_every_line_of_the_log(
     assert capsys.readouterr().err == "run - Fetched 10 of 20 calls.\n"
 
 
+def drawn_on(terminal: int) -> str:
+    """Return everything that was written to a terminal whose other end is closed."""
+    chunks = []
+    with suppress(OSError):
+        while chunk := os.read(terminal, 1 << 16):
+            chunks.append(chunk)
+    os.close(terminal)
+    return b"".join(chunks).decode()
+
+
 def test_a_terminal_has_a_bar_with_days_calls_and_the_time_left(
     progress: RunProgress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,8 +147,7 @@ def test_a_terminal_has_a_bar_with_days_calls_and_the_time_left(
             display.handle(a_record("", event=a_recorded_day(CALLS, "2024-06-19", **numbers)))
             display.handle(a_record("Half.", share=0.5, fetched=12_345))
             display.handle(a_record("A warning.", level=logging.WARNING))
-        drawn = os.read(ours, 1 << 16).decode()
-    os.close(ours)
+    drawn = drawn_on(ours)
     assert "A warning." in drawn
     assert "calls 1/4 days" in drawn
     assert "12,345 calls, about 1 s left" in drawn
