@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import dagster as dg
 import duckdb
 import pytest
 
@@ -19,6 +18,7 @@ from trackdrive_assets.cli.dev import is_account_missing
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.processes import dagster_home
 
 BIN = Path(sys.executable).parent
 MATERIALIZE = ("asset", "materialize", "-m", "trackdrive_assets.definitions", "--select")
@@ -203,7 +203,7 @@ def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None
     assert again.returncode == 0, again.stderr
     assert [day.day for day in lake.days("calls")] == [9, 10, 11, 12, 13, 14]
     assert not list(lake.root.rglob("*.tmp"))
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+    with dagster_home(tmp_path) as instance:
         assert {run.status.value for run in instance.get_runs()} == {"FAILURE", "SUCCESS"}
 
 

@@ -83,7 +83,9 @@ def _run_dagster(port: int, environment: Mapping[str, str]) -> int:
     daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *target]
     url = f"http://127.0.0.1:{port}"
     click.echo(f"Open {url} in a browser. Ctrl-C stops it.")
-    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+    # Also the variable of this process, because the event log is in the folder that it names.
+    os.environ["DAGSTER_HOME"] = environment["DAGSTER_HOME"]
+    with dg.DagsterInstance.get() as instance:
         # Runs that died with an earlier session would block the queue.
         fail_dead_runs(instance)
     environment = {variable("ui_url"): url, **os.environ, **environment}

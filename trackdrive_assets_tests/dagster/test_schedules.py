@@ -1,7 +1,6 @@
 """The schedules: the days of their runs, their cost, and the ticks that start no run."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -17,18 +16,11 @@ from trackdrive_assets.dagster.schedules import build_schedules
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import FETCHED_TABLES, Settings
 from trackdrive_assets_tests.conftest import Pipeline, days_between, why
+from trackdrive_assets_tests.support.processes import dagster_home
 
 NEW_YORK = Settings(time_zone="America/New_York")
 EVERY_NAME = ["intraday", "nightly", "look_back"]
 FIRST, LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-
-
-@contextmanager
-def dagster_home(folder: Path) -> Iterator[dg.DagsterInstance]:
-    """A Dagster home with the project's own dagster.yaml."""
-    (folder / "dagster.yaml").symlink_to(Path(__file__).parents[2] / "dagster.yaml")
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
-        yield instance
 
 
 @pytest.fixture
@@ -38,10 +30,16 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture(scope="module")
-def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """An instance for all tests that run nothing."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
     with dagster_home(tmp_path_factory.mktemp("idle")) as made:
         yield made
+
+
+@pytest.fixture
+def idle(shared: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.DagsterInstance:
+    """An instance for all tests that run nothing."""
+    monkeypatch.setenv("DAGSTER_HOME", shared.root_directory)
+    return shared
 
 
 def schedule(name: str, settings: Settings = NEW_YORK) -> dg.ScheduleDefinition:

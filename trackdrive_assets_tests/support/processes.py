@@ -8,7 +8,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -19,16 +20,27 @@ from typing import Any
 
 import dagster as dg
 import pyarrow.parquet as pq
+import pytest
 
 from trackdrive_assets.lake.database import FILE
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 
+INSTANCE_FILE = Path(__file__).parents[2] / "dagster.yaml"
+
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(
     [
         "trackdrive_assets.definitions",
+        # A run imports these.
+        "trackdrive_assets.dagster.assets.step_run",
+        "trackdrive_assets.dagster.event_log",
+        "trackdrive_assets.dagster.previews",
+        "trackdrive_assets.ingest.calls",
+        "trackdrive_assets.ingest.reports",
+        "trackdrive_assets.ingest.stats",
+        "trackdrive_assets.quality.checks",
         "dagster._cli.asset",
         # Dagster imports these when it opens its home, and pyarrow when it first writes.
         "dagster._core.storage.event_log",
@@ -110,8 +122,7 @@ class Deployment:
 
     def __post_init__(self) -> None:
         self.home.mkdir()
-        project = Path(__file__).parents[2]
-        (self.home / "dagster.yaml").write_text((project / "dagster.yaml").read_text())
+        (self.home / INSTANCE_FILE.name).write_text(INSTANCE_FILE.read_text())
 
     def begin(
         self,
@@ -178,9 +189,21 @@ class Deployment:
         found = [path.relative_to(self.lake.root) for path in self.lake.root.rglob("*")]
         return [str(path) for path in found if "." in path.name and path.name not in ours]
 
-    def instance(self) -> dg.DagsterInstance:
-        """Return the Dagster instance of the home. The caller closes it."""
-        return dg.DagsterInstance.from_config(str(self.home))
+    def instance(self) -> AbstractContextManager[dg.DagsterInstance]:
+        """Open the Dagster instance of the home."""
+        return dagster_home(self.home)
+
+
+@contextmanager
+def dagster_home(home: Path) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance of a home with the instance file of the project."""
+    file = home / INSTANCE_FILE.name
+    if not file.exists():
+        file.symlink_to(INSTANCE_FILE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home))
+        with dg.DagsterInstance.get() as instance:
+            yield instance
 
 
 def _dagster(

@@ -1,11 +1,9 @@
 """Which failures end one asset or all, and what is retried how often."""
 
-import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from trackdrive_assets.api import retry
@@ -31,6 +29,7 @@ from trackdrive_assets.ingest.attempts import PatchedMeanwhile
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets_tests.conftest import Pipeline, why
+from trackdrive_assets_tests.support.processes import dagster_home
 
 REQUEST = "GET /api/v1/calls/reports"
 
@@ -151,8 +150,7 @@ def test_a_missing_credential_is_not_retried(pipeline: Pipeline, monkeypatch: py
 
 
 def test_dagster_repeats_a_run_only_if_its_process_died(tmp_path: Path) -> None:
-    shutil.copy(Path(__file__).parents[3] / "dagster.yaml", tmp_path)
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+    with dagster_home(tmp_path) as instance:
         assert instance.get_settings("run_retries") == {
             "enabled": True,
             "max_retries": 1,

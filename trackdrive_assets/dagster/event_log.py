@@ -1,0 +1,97 @@
+"""Dagster's event log in SQLite files, with connections that stay open between two events.
+
+For each event, Dagster makes an engine and a connection, waits for the disk, and closes the connection, so
+that SQLite deletes its write-ahead log. That takes most of the time of a year of small days. The files are
+the same with either class, so `dagster.yaml` can go back to Dagster's own at any time.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from sqlalchemy import Connection, Engine, StaticPool, create_engine
+
+MAX_OPEN = 4
+"""The number of files that stay open: the index of all runs, and the runs that were used last."""
+
+_FOLDER = Path("history", "runs")
+_SECONDS_TO_WAIT_FOR_LOCK = 30
+
+
+class PooledSqliteEventLogStorage(SqliteEventLogStorage):
+    """The event log of the Dagster home that the variable DAGSTER_HOME names."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        self._engines: dict[str, Engine] = {}
+        self._engines_lock = threading.Lock()
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Return the configuration in `dagster.yaml`: none. It cannot name the folder that it is in."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: Any,
+        config_value: Any,  # noqa: ARG003  it is empty
+    ) -> "PooledSqliteEventLogStorage":
+        """Open the event log.
+
+        Raises:
+            DagsterInvariantViolationError: DAGSTER_HOME is not set.
+        """
+        if not (home := os.environ.get("DAGSTER_HOME")):
+            raise dg.DagsterInvariantViolationError("DAGSTER_HOME is not set. Set it to the Dagster home.")
+        return cls(str(Path(home, _FOLDER)), inst_data)
+
+    def store_event(self, event: Any) -> None:
+        """Store an event. The UI watches the file of the run, but SQLite writes to another one beside it."""
+        super().store_event(event)
+        os.utime(self.path_for_shard(event.run_id))
+
+    def dispose(self) -> None:
+        """Close the files."""
+        super().dispose()
+        with self._engines_lock:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._engines_lock, self._engine(shard).begin() as connection:
+            yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        """Return the engine of a file. Dagster creates the file and its tables."""
+        engine = self._engines.pop(shard, None)
+        if engine and not Path(self.path_for_shard(shard)).exists():
+            # The run was deleted. Nothing would find what is written to a deleted file.
+            engine.dispose()
+            self._initialized_dbs.discard(shard)
+            engine = None
+        if engine is None:
+            with super()._connect(shard):
+                pass
+            connect = partial(_connect_to, self.path_for_shard(shard))
+            engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+        self._engines[shard] = engine
+        if len(self._engines) > MAX_OPEN:
+            self._engines.pop(next(iter(self._engines))).dispose()
+        return engine
+
+
+def _connect_to(path: str) -> sqlite3.Connection:
+    """Connect to a file. One thread at a time uses the connection."""
+    connection = sqlite3.connect(path, timeout=_SECONDS_TO_WAIT_FOR_LOCK, check_same_thread=False)
+    # With a write-ahead log, only a machine that loses its power can lose the last events.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
