@@ -25,23 +25,31 @@ class RequestGroup:
 
     Args:
         priority: The waiting request with the lowest number gets the next free slot.
+        whole: The group that all requests of this one belong to as well.
 
     Attributes:
         usage: The requests of the group so far.
-        is_cancelled: Whether no more requests of the group are sent.
     """
 
-    def __init__(self, priority: int = 0) -> None:
+    def __init__(self, priority: int = 0, whole: "RequestGroup | None" = None) -> None:
         self.priority = priority
         self.usage = Usage()
-        self.is_cancelled = False
+        self._whole = whole
+        self._is_cancelled = False
         self._lock = threading.Lock()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether no more requests of the group are sent."""
+        return self._is_cancelled or (self._whole is not None and self._whole.is_cancelled)
 
     def count(self, more: Usage) -> None:
         """Add to the usage."""
         with self._lock:
             self.usage += more
+        if self._whole is not None:
+            self._whole.count(more)
 
     def cancel(self) -> None:
         """Send no more requests. Requests in flight are not interrupted."""
-        self.is_cancelled = True
+        self._is_cancelled = True

@@ -19,6 +19,7 @@ from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import Table
 
 if TYPE_CHECKING:
+    from trackdrive_assets.ingest.parts import IngestedPart
     from trackdrive_assets.lake.day_writer import WriteResult
 
 OWNERS = ["team:trackdrive"]
@@ -89,6 +90,15 @@ def day_metadata(
         "first_rows": first_rows(written.path, table, hidden, part),
         "path": dg.MetadataValue.path(written.path),
         "bytes": written.bytes,
+    }
+
+
+def part_metadata(part: IngestedPart, table: Table, name: str, *, hidden: Collection[str] = ()) -> Metadata:
+    """Return what Dagster shows of a part of a day's file, with its own requests."""
+    return {
+        **day_metadata(part.written, table, hidden=hidden, part=name),
+        "requests": part.usage.requests,
+        "retries": part.usage.retries,
     }
 
 

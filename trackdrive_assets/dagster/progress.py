@@ -32,7 +32,6 @@ class ProgressLog:
         log: The log of the run.
         unit: The unit that is counted: `calls` or `responses`.
         days: The days of the run.
-        parts: The number of parts that each day is fetched in, like the categories of its reports.
         clock: The time in seconds.
     """
 
@@ -41,16 +40,13 @@ class ProgressLog:
         log: logging.Logger,
         unit: str,
         days: Sequence[Day],
-        parts: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
         self._unit = unit
-        self._parts_left = dict.fromkeys(days, parts)
-        self._failed_days: set[Day] = set()
         self._clock = clock
         self._began = clock()
-        self._part_count = len(days) * parts
+        self._day_count = len(days)
         self._ended_count = 0
         self._response_count = 0
         self._fetched = 0
@@ -59,7 +55,7 @@ class ProgressLog:
         """Count one more response, and log the progress from time to time.
 
         Args:
-            in_progress: The progress of all parts that have begun and not ended.
+            in_progress: The progress of all days that have begun and not ended.
         """
         self._response_count += 1
         if self._response_count % RESPONSES_PER_LINE:
@@ -72,27 +68,19 @@ class ProgressLog:
             f"{done:,}",
             f"{expected:,}",
             self._unit,
-            self._days_done,
-            len(self._parts_left),
-            self._rate(self._fetched + done, share / self._part_count),
+            self._ended_count,
+            self._day_count,
+            self._rate(self._fetched + done, share / self._day_count),
             # For a program that shows the progress, such as `trackdrive materialize`.
-            extra={"share": share / self._part_count, "fetched": self._fetched + done},
+            extra={"share": share / self._day_count, "fetched": self._fetched + done},
         )
 
     def on_end(self, day: Day, fetched: int = 0, *, failed: bool = False) -> None:
-        """Count one more part of a day that has ended, and log when the day is done."""
+        """Count one more day that has ended, and log it."""
         self._fetched += fetched
-        if failed:
-            self._failed_days.add(day)
         self._ended_count += 1
-        self._parts_left[day] -= 1
-        if not self._parts_left[day]:
-            end = "has failed" if day in self._failed_days else "is done"
-            self._log.info("%s %s: day %d of %d.", day, end, self._days_done, len(self._parts_left))
-
-    @property
-    def _days_done(self) -> int:
-        return sum(not left for left in self._parts_left.values())
+        end = "has failed" if failed else "is done"
+        self._log.info("%s %s: day %d of %d.", day, end, self._ended_count, self._day_count)
 
     def _rate(self, fetched: int, share: float) -> str:
         elapsed = self._clock() - self._began

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.query import Query
+from trackdrive_assets.api.usage import RequestGroup
 from trackdrive_assets.days import Day, last_instant
 from trackdrive_assets.ingest.doubts import Fetched, is_mostly_gone, reason_to_doubt
-from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.lake.store import Lake
@@ -82,7 +82,7 @@ def check_not_gone(
     batch: pa.RecordBatch,
     *,
     counts: str,
-    fetcher: Fetcher,
+    group: RequestGroup,
     doubted: list[Fetched],
     part: str,
 ) -> None:
@@ -97,7 +97,7 @@ def check_not_gone(
         table: The table of the totals.
         batch: The totals that were fetched.
         counts: The column with the number of calls.
-        fetcher: The fetcher of the day.
+        group: The group of the requests.
         doubted: The fetches of the day that were in doubt. Another one is added.
         part: The part of the day that was fetched, like a category.
 
@@ -113,7 +113,7 @@ def check_not_gone(
     if not is_mostly_gone(stored, found):
         _check_amounts(table, current, batch)
         return
-    fetched = Fetched(found, client.count_calls(range_of(client, day), group=fetcher.group))
+    fetched = Fetched(found, client.count_calls(range_of(client, day), group=group))
     if doubt := reason_to_doubt(fetched, doubted, stored=stored, is_finished=False):
         doubted.append(fetched)
         raise IncompleteResponse(doubt)

@@ -64,11 +64,13 @@ class ConcurrentDays:
 
     Attributes:
         fetching: The fetchers of the days that still send requests.
+        refused: The parts that the account refuses on every day, like a report. None means all.
         updates: What is new about the days.
     """
 
     def __init__(self, max_concurrency: int) -> None:
         self.fetching: set[Fetcher] = set()
+        self.refused: set[str | None] = set()
         self.updates: SimpleQueue[Update] = SimpleQueue()
         self._most_threads = max_concurrency
         self._threads = 0
@@ -124,6 +126,14 @@ class Fetcher:
         self._days = days or ConcurrentDays(self._max_concurrency)
         self._days.fetching.add(self)
         self._stream: _Stream[Any] = _Stream()
+
+    def refuse(self, part: str | None) -> None:
+        """Fetch a part of a day, such as a report, on no other day. None is every part."""
+        self._days.refused.add(part)
+
+    def is_refused(self, part: str) -> bool:
+        """Return whether a part was refused on any day."""
+        return not self._days.refused.isdisjoint({part, None})
 
     @property
     def share(self) -> int:

@@ -1,64 +1,76 @@
-"""Ingest one day of one report: the API's totals by a category. Not here: the shapes of its rows (`api/`)."""
+"""Ingest one day of reports: the API's totals by category. Not here: the shapes of their rows (`api/`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trackdrive_assets.api.client import Client, Report
+from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteResponse
+from trackdrive_assets.api.usage import RequestGroup
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.attempts import check_not_gone, range_of, until_complete
-from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
-from trackdrive_assets.lake.day_parts import fetched_part
-from trackdrive_assets.lake.day_writer import WriteResult
+from trackdrive_assets.ingest.parts import FetchedParts, IngestedPart
+from trackdrive_assets.lake.day_parts import Part, fetched_part
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import REPORTS
 from trackdrive_assets.tables.reports import parse_report
 
 
-def ingest_report(
-    client: Client, lake: Lake, day: Day, category: str, *, fetcher: Fetcher | None = None
-) -> WriteResult:
-    """Replace a day of a report by what the API answers now.
+def ingest_reports(
+    client: Client, lake: Lake, day: Day, categories: Sequence[str], *, fetcher: Fetcher | None = None
+) -> Mapping[str, IngestedPart]:
+    """Replace reports of a day by what the API answers now.
 
-    Totals cannot be cut to the day afterwards, so the request ends one microsecond before the day does. That
-    is right whether the API includes the end or not. On any error the day's old file stays as it was, also if
-    most of its calls are gone and the API does not count so.
+    Totals cannot be cut to the day afterwards, so the requests end one microsecond before the day does. That
+    is right whether the API includes the end or not. A report with an error stays as it was, also if most of
+    its calls are gone and the API does not count so. All others are stored together.
 
     Args:
         client: The client of the account.
         lake: The lake to write to.
         day: The day.
-        category: The category.
-        fetcher: The thread of the day's requests.
+        categories: The category of each report.
+        fetcher: The threads of the day's requests; by default, as many as the client allows.
+
+    Returns:
+        The result of each report.
 
     Raises:
-        Rejected: The account refuses the category.
-        IncompleteResponse: Even the last attempt brought fewer rows than the API counts.
-        UnreadableResponse: The report has an unknown shape.
-        MalformedRow: A row names no group, or a number cannot be parsed.
+        PartsFailed: Reports that were refused, incomplete or unreadable. The others are stored.
     """
     fetcher = fetcher or Fetcher(client)
+    fetched = FetchedParts(fetcher)
+    fetcher.progress = Progress(0, len(categories))
+    sources = (_add_report(client, lake, day, category, fetched) for category in categories)
+    with fetcher.fetch(sources) as ended:
+        for count, _ in enumerate(ended, start=1):
+            fetcher.on_response(Progress(count, len(categories)))
+    return fetched.store(client, lake, day, REPORTS)
+
+
+def _add_report(client: Client, lake: Lake, day: Day, category: str, fetched: FetchedParts) -> Iterator[str]:
+    """Fetch the report of a day, and fetch it again while it is incomplete or in doubt."""
     doubted: list[Fetched] = []
-    return until_complete(
-        f"the report {category} of {day}",
-        lambda _: _replace_day(client, lake, day, category, fetcher=fetcher, doubted=doubted),
+    fetched.add(
+        category,
+        lambda group: until_complete(
+            f"the report {category} of {day}",
+            lambda _: _fetch_report(client, lake, day, category, group=group, doubted=doubted),
+        ),
     )
+    yield category
 
 
-def _replace_day(
-    client: Client, lake: Lake, day: Day, category: str, *, fetcher: Fetcher, doubted: list[Fetched]
-) -> WriteResult:
-    """Fetch the report once, and write it unless it is in doubt. Then add it to `doubted`."""
+def _fetch_report(
+    client: Client, lake: Lake, day: Day, category: str, *, group: RequestGroup, doubted: list[Fetched]
+) -> Part:
+    """Fetch the report once. If it is in doubt, add it to `doubted`."""
     fetched_at = datetime.now(UTC)
-    fetcher.progress = Progress(0, 1)
-    with fetcher.fetch([_fetch_report(client, day, category, fetcher)]) as reports:
-        (report,) = reports
-    fetcher.on_response(Progress(1, 1))
+    report = client.reports(category, range_of(client, day), group=group)
     batch = parse_report(report.rows, category=category)
     if missing := groups_missing(batch, report.total_count):
         raise IncompleteResponse(
@@ -72,18 +84,10 @@ def _replace_day(
         doubted.append(groups)
         raise IncompleteResponse(doubt)
     check_not_gone(
-        client, lake, day, REPORTS, batch, counts="calls", fetcher=fetcher, doubted=doubted, part=category
+        client, lake, day, REPORTS, batch, counts="calls", group=group, doubted=doubted, part=category
     )
-    fetcher.finish()
     # A count below the number of groups is that of a page, or has a limit.
-    part = fetched_part(batch, fetched_at, None if groups.has_surplus else report.total_count)
-    lake = claim_lake(client, lake, day)
-    return lake.replace_parts(REPORTS.name, REPORTS.schema, day.date, {category: part})[category]
-
-
-def _fetch_report(client: Client, day: Day, category: str, fetcher: Fetcher) -> Iterator[Report]:
-    """Fetch the report of a day."""
-    yield client.reports(category, range_of(client, day), group=fetcher.group)
+    return fetched_part(batch, fetched_at, None if groups.has_surplus else report.total_count)
 
 
 def groups_missing(batch: pa.RecordBatch, total_count: int | None) -> int:

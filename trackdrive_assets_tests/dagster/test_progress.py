@@ -26,10 +26,10 @@ def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
         yield caplog
 
 
-def progress_log(*, days: int = 4, parts: int = 1, seconds: float = 10) -> ProgressLog:
+def progress_log(*, days: int = 4, seconds: float = 10) -> ProgressLog:
     """A run that began so many seconds before its first line."""
     moments = iter([0.0])
-    return ProgressLog(LOG, "calls", DAYS[:days], parts, clock=lambda: next(moments, seconds))
+    return ProgressLog(LOG, "calls", DAYS[:days], clock=lambda: next(moments, seconds))
 
 
 def respond(run: ProgressLog, count: int, *in_progress: Progress) -> None:
@@ -61,18 +61,8 @@ def test_days_that_are_done_count_as_much_as_days_in_progress(logged: pytest.Log
     ]
 
 
-def test_a_day_is_done_when_all_its_parts_are(logged: pytest.LogCaptureFixture) -> None:
-    run = progress_log(days=1, parts=2)
-    run.on_end(DAYS[0])
-    assert logged.messages == []
-    run.on_end(DAYS[0])
-    assert logged.messages == ["2024-06-18 is done: day 1 of 1."]
-
-
-def test_a_day_with_a_failed_part_has_failed(logged: pytest.LogCaptureFixture) -> None:
-    run = progress_log(days=1, parts=2)
-    run.on_end(DAYS[0], failed=True)
-    run.on_end(DAYS[0])
+def test_a_day_that_failed_is_named(logged: pytest.LogCaptureFixture) -> None:
+    progress_log(days=1).on_end(DAYS[0], failed=True)
     assert logged.messages == ["2024-06-18 has failed: day 1 of 1."]
 
 

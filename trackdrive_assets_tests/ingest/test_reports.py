@@ -10,11 +10,11 @@ import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS
-from trackdrive_assets.ingest.reports import groups_missing, ingest_report
+from trackdrive_assets.ingest.parts import PartsFailed
+from trackdrive_assets.ingest.reports import groups_missing, ingest_reports
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.endpoints import EndpointResult
 from trackdrive_assets.sandbox.server import Sandbox
@@ -42,7 +42,7 @@ def client_of(*answers: bytes) -> Iterator[Client]:
 
 def test_an_incomplete_report_is_fetched_again(tmp_path: Path) -> None:
     with client_of(ONE_OF_TWO, EMPTY_PAGE, ONE_OF_TWO, THE_OTHER) as client:
-        written = ingest_report(client, lake_at(tmp_path), DAY, "buyer_id")
+        written = ingest_reports(client, lake_at(tmp_path), DAY, ["buyer_id"])["buyer_id"].written
     assert written.rows == written.api_count == 2
 
 
@@ -50,9 +50,9 @@ def test_a_report_that_stays_incomplete_fails_and_stores_nothing(tmp_path: Path)
     lake = lake_at(tmp_path)
     with (
         client_of(*[ONE_OF_TWO, EMPTY_PAGE] * MAX_ATTEMPTS) as client,
-        pytest.raises(IncompleteResponse, match="1 are"),
+        pytest.raises(PartsFailed, match="1 are"),
     ):
-        ingest_report(client, lake, DAY, "buyer_id")
+        ingest_reports(client, lake, DAY, ["buyer_id"])
     assert lake.days("reports") == []
 
 
@@ -74,7 +74,7 @@ def test_each_call_counts_in_the_report_of_one_day(
     for moment in (DAY.start, DAY.end, DAY.end - timedelta(milliseconds=1)):
         sandbox.add_call(moment)
     with client_for(sandbox) as client:
-        ingest_report(client, Lake(tmp_path), DAY, "status")
+        ingest_reports(client, Lake(tmp_path), DAY, ["status"])
     assert stored_calls(Lake(tmp_path)) == len(sandbox.calls(DAY.start, DAY.end))
     assert sandbox.requests[0].params["created_at_to"] == "2024-03-12 23:59:59.999999 +0000"
 
@@ -85,7 +85,7 @@ def test_an_account_without_fractions_loses_no_call_of_the_last_second(
     sandbox.whole_seconds = True
     sandbox.add_call(DAY.end - timedelta(milliseconds=1))
     with client_for(sandbox, "second") as client:
-        ingest_report(client, Lake(tmp_path), DAY, "status")
+        ingest_reports(client, Lake(tmp_path), DAY, ["status"])
     assert stored_calls(Lake(tmp_path)) == len(sandbox.calls(DAY.start, DAY.end))
 
 
@@ -94,21 +94,21 @@ def test_a_report_that_comes_empty_does_not_replace_the_stored_one(
 ) -> None:
     lake = Lake(tmp_path)
     with client_for(sandbox) as client:
-        ingest_report(client, lake, DAY, "status")
+        ingest_reports(client, lake, DAY, ["status"])
         before = stored_calls(lake)
         monkeypatch.setattr(sandbox, "report", lambda *_: EndpointResult(200, []))
-        with pytest.raises(IncompleteResponse, match=f"{before} calls are stored, but the API now sends 0"):
-            ingest_report(client, lake, DAY, "status")
+        with pytest.raises(PartsFailed, match=f"{before} calls are stored, but the API now sends 0"):
+            ingest_reports(client, lake, DAY, ["status"])
     assert stored_calls(lake) == before > 0
 
 
 def test_a_report_of_a_day_whose_calls_are_gone_is_replaced(sandbox: Sandbox, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with client_for(sandbox) as client:
-        ingest_report(client, lake, DAY, "status")
+        ingest_reports(client, lake, DAY, ["status"])
     empty = Sandbox(seed=7, calls_per_day=0, first_day=date(2024, 3, 1))
     with empty, client_for(empty) as client:
-        ingest_report(client, lake, DAY, "status")
+        ingest_reports(client, lake, DAY, ["status"])
         assert len([asked for asked in empty.requests if asked.path.endswith("/calls")]) == 3
     assert stored_calls(lake) == 0
 
@@ -119,7 +119,7 @@ def test_a_report_with_more_groups_than_counted_is_right_if_it_comes_twice(tmp_p
         page % b",".join(b'{"buyer_id": %d, "calls": 9}' % n for n in numbers) for numbers in ((1, 2), (3,))
     )
     with client_of(first, second, first, second) as client:
-        written = ingest_report(client, Lake(tmp_path), DAY, "buyer_id")
+        written = ingest_reports(client, Lake(tmp_path), DAY, ["buyer_id"])["buyer_id"].written
     assert written.rows == 3
     assert written.api_count is None
 

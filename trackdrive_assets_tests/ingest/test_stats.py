@@ -8,9 +8,9 @@ import pytest
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.days import exact_day
+from trackdrive_assets.ingest.parts import PartsFailed
 from trackdrive_assets.ingest.stats import ingest_stats
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.endpoints import EndpointResult
@@ -25,7 +25,7 @@ def test_intervals_that_have_not_begun_are_not_requested(sandbox: Sandbox, tmp_p
     pair = KeyPair(sandbox.public_key, sandbox.private_key)
     with Client(sandbox.base_url, pair, ClientOptions(requests_per_second=0)) as client:
         now = datetime(2024, 3, 12, 7, 30, tzinfo=UTC)
-        ingest_stats(client, lake_at(tmp_path), DAY, "status", minutes=360, now=now)
+        ingest_stats(client, lake_at(tmp_path), DAY, ["status"], minutes=360, now=now)
     asked_stats = [asked for asked in sandbox.requests if asked.path.endswith("/stats")]
     spans = {asked.params["created_at_from"] for asked in asked_stats}
     assert spans == {"2024-03-12 00:00:00 +0000", "2024-03-12 06:00:00 +0000"}
@@ -53,7 +53,7 @@ def test_each_call_counts_in_one_interval(sandbox: Sandbox, tmp_path: Path, *, i
         sandbox.add_call(edge - timedelta(milliseconds=1))
     lake = Lake(tmp_path)
     with client_of(sandbox) as client:
-        ingest_stats(client, lake, DAY, "status", minutes=360, now=AFTERWARDS)
+        ingest_stats(client, lake, DAY, ["status"], minutes=360, now=AFTERWARDS)
     assert stored_count(lake) == len(sandbox.calls(DAY.start, DAY.end))
 
 
@@ -64,7 +64,7 @@ def test_an_account_without_fractions_is_asked_up_to_the_whole_second(
     sandbox.add_call(DAY.end - timedelta(milliseconds=1))
     lake = Lake(tmp_path)
     with client_of(sandbox, "second") as client:
-        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        ingest_stats(client, lake, DAY, ["status"], minutes=1440, now=AFTERWARDS)
     assert stored_count(lake) == len(sandbox.calls(DAY.start, DAY.end))
     asked_stats = [asked for asked in sandbox.requests if asked.path.endswith("/stats")]
     assert {asked.params["created_at_to"] for asked in asked_stats} == {"2024-03-13 00:00:00 +0000"}
@@ -75,11 +75,11 @@ def test_statistics_that_come_empty_do_not_replace_the_stored_ones(
 ) -> None:
     lake = Lake(tmp_path)
     with client_of(sandbox) as client:
-        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        ingest_stats(client, lake, DAY, ["status"], minutes=1440, now=AFTERWARDS)
         before = stored_count(lake)
         monkeypatch.setattr(sandbox, "stats", lambda _: EndpointResult(200, {"status": 200, "stats": {}}))
-        with pytest.raises(IncompleteResponse, match=f"{before} calls are stored, but the API now sends 0"):
-            ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        with pytest.raises(PartsFailed, match=f"{before} calls are stored, but the API now sends 0"):
+            ingest_stats(client, lake, DAY, ["status"], minutes=1440, now=AFTERWARDS)
     assert stored_count(lake) == before > 0
 
 
@@ -90,7 +90,7 @@ def test_amounts_that_come_empty_do_not_replace_the_stored_ones(
     lake = Lake(tmp_path)
     answer = sandbox.stats
     with client_of(sandbox) as client:
-        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        ingest_stats(client, lake, DAY, ["status"], minutes=1440, now=AFTERWARDS)
         monkeypatch.setattr(
             sandbox,
             "stats",
@@ -100,10 +100,8 @@ def test_amounts_that_come_empty_do_not_replace_the_stored_ones(
                 else answer(params)
             ),
         )
-        with pytest.raises(
-            IncompleteResponse, match=f"rows are stored with {stat}, but the API now sends it for 0"
-        ):
-            ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        with pytest.raises(PartsFailed, match=f"rows are stored with {stat}, but the API now sends it for 0"):
+            ingest_stats(client, lake, DAY, ["status"], minutes=1440, now=AFTERWARDS)
     rows = lake.read("stats", STATS.schema, [DAY.date], part="status")
     assert rows[stat].null_count < len(rows)
 
@@ -111,9 +109,9 @@ def test_amounts_that_come_empty_do_not_replace_the_stored_ones(
 def test_statistics_of_a_day_whose_calls_are_gone_are_replaced(sandbox: Sandbox, tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with client_of(sandbox) as client:
-        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        ingest_stats(client, lake, DAY, ["status"], minutes=1440, now=AFTERWARDS)
     empty = Sandbox(seed=7, calls_per_day=0, first_day=date(2024, 3, 1))
     with empty, client_of(empty) as client:
-        ingest_stats(client, lake, DAY, "status", minutes=1440, now=AFTERWARDS)
+        ingest_stats(client, lake, DAY, ["status"], minutes=1440, now=AFTERWARDS)
         assert len([asked for asked in empty.requests if asked.path.endswith("/calls")]) == 3
     assert stored_count(lake) == 0

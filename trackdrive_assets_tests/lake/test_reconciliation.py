@@ -16,7 +16,7 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
-from trackdrive_assets.ingest.reports import ingest_report
+from trackdrive_assets.ingest.reports import ingest_reports
 from trackdrive_assets.ingest.stats import ingest_stats
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
@@ -395,9 +395,8 @@ def sandbox_rows(
         ) as client,
     ):
         ingest_calls(client, lake, day)
-        ingest_stats(client, lake, day, "status", minutes=360, now=datetime.now(UTC))
-        for category in REPORTS:
-            ingest_report(client, lake, day, category)
+        ingest_stats(client, lake, day, ["status"], minutes=360, now=datetime.now(UTC))
+        ingest_reports(client, lake, day, REPORTS)
     rows = query(lake, "FROM reconciliation", time_zone="America/New_York")
     assert len(rows) > 40
     assert sum(row["api_value"] for row in rows if row["figure"] == "revenue") > 0

@@ -74,13 +74,14 @@ class CallsAssets(DailyAssets["IngestedCalls"]):
         client: Client,
         lake: Lake,
         day: Day,
-        key: dg.AssetKey,  # noqa: ARG002  one fetch writes both assets
+        keys: Sequence[dg.AssetKey],  # noqa: ARG002  one fetch writes both assets
         fetcher: Fetcher,
-    ) -> IngestedCalls:
+    ) -> Mapping[str, IngestedCalls]:
         """Fetch a day of calls, and write the calls and their changes."""
         from trackdrive_assets.ingest.calls import ingest_calls  # noqa: PLC0415  # imports Arrow
 
-        return ingest_calls(client, lake, day, exclude=self._exclude, fetcher=fetcher)
+        ingested = ingest_calls(client, lake, day, exclude=self._exclude, fetcher=fetcher)
+        return {CALLS.name: ingested}
 
     def metadata_for(
         self,

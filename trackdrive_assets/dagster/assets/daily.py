@@ -54,9 +54,20 @@ class DailyAssets(ABC, Generic[Result]):
 
     @abstractmethod
     def ingest_day(
-        self, client: "Client", lake: "Lake", day: "Day", key: dg.AssetKey, fetcher: "Fetcher"
-    ) -> Result:
-        """Fetch a day of an asset, and write it. This runs in a thread of its own."""
+        self, client: "Client", lake: "Lake", day: "Day", keys: Sequence[dg.AssetKey], fetcher: "Fetcher"
+    ) -> Mapping[str, Result]:
+        """Fetch a day of assets, and write it. This runs in a thread of its own.
+
+        Args:
+            client: The client of the account.
+            lake: The lake to write to.
+            day: The day.
+            keys: The assets, each of which has its own ingest.
+            fetcher: The threads of the day's requests.
+
+        Returns:
+            The result of each asset, by the last part of its key.
+        """
 
     @abstractmethod
     def metadata_for(self, key: dg.AssetKey, result: Result) -> Mapping[dg.AssetKey, Metadata]:

@@ -1,4 +1,4 @@
-"""The assets `reports/<category>`: the API's own totals by category, one file for each day and category."""
+"""The assets `reports/<category>`: the API's own totals by category, one file a day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dagster as dg
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.dagster.assets.daily import DailyAssets
-from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
+from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, part_metadata
 from trackdrive_assets.settings import Settings, describe_undocumented
 from trackdrive_assets.tables.columns import REPORTS
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trackdrive_assets.api.client import Client
     from trackdrive_assets.days import Day
     from trackdrive_assets.ingest.fetcher import Fetcher
-    from trackdrive_assets.lake.day_writer import WriteResult
+    from trackdrive_assets.ingest.parts import IngestedPart
     from trackdrive_assets.lake.store import Lake
 
 CATEGORY_OF_CALLERS = "contact_id"
@@ -31,7 +31,7 @@ def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) 
     return ReportsAssets(settings).build(partitions)
 
 
-class ReportsAssets(DailyAssets["WriteResult"]):
+class ReportsAssets(DailyAssets["IngestedPart"]):
     """The assets `reports/<category>`."""
 
     name = "reports"
@@ -64,14 +64,14 @@ class ReportsAssets(DailyAssets["WriteResult"]):
                 yield describe_undocumented(category)
 
     def ingest_day(
-        self, client: Client, lake: Lake, day: Day, key: dg.AssetKey, fetcher: Fetcher
-    ) -> WriteResult:
-        """Fetch a day of one report, and write it."""
-        from trackdrive_assets.ingest.reports import ingest_report  # noqa: PLC0415  # imports Arrow
+        self, client: Client, lake: Lake, day: Day, keys: Sequence[dg.AssetKey], fetcher: Fetcher
+    ) -> Mapping[str, IngestedPart]:
+        """Fetch a day of some reports, and write them together."""
+        from trackdrive_assets.ingest.reports import ingest_reports  # noqa: PLC0415  # imports Arrow
 
-        return ingest_report(client, lake, day, key.path[-1], fetcher=fetcher)
+        return ingest_reports(client, lake, day, [key.path[-1] for key in keys], fetcher=fetcher)
 
-    def metadata_for(self, key: dg.AssetKey, result: WriteResult) -> Mapping[dg.AssetKey, Metadata]:
+    def metadata_for(self, key: dg.AssetKey, result: IngestedPart) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of one report."""
         hidden = _GROUP_COLUMNS if key.path[-1] == CATEGORY_OF_CALLERS else ()
-        return {key: day_metadata(result, REPORTS, hidden=hidden, part=key.path[-1])}
+        return {key: part_metadata(result, REPORTS, key.path[-1], hidden=hidden)}

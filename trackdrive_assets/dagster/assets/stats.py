@@ -10,7 +10,7 @@ import dagster as dg
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
 from trackdrive_assets.dagster.assets.daily import DailyAssets
-from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
+from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, part_metadata
 from trackdrive_assets.settings import STATS_INTERVALS, Settings
 from trackdrive_assets.tables.columns import STATS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trackdrive_assets.api.client import Client
     from trackdrive_assets.days import Day
     from trackdrive_assets.ingest.fetcher import Fetcher
-    from trackdrive_assets.lake.day_writer import WriteResult
+    from trackdrive_assets.ingest.parts import IngestedPart
     from trackdrive_assets.lake.store import Lake
 
 
@@ -27,7 +27,7 @@ def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) ->
     return StatsAssets(settings).build(partitions)
 
 
-class StatsAssets(DailyAssets["WriteResult"]):
+class StatsAssets(DailyAssets["IngestedPart"]):
     """The assets `stats/<group_by>`."""
 
     name = "stats"
@@ -50,15 +50,16 @@ class StatsAssets(DailyAssets["WriteResult"]):
         ]
 
     def ingest_day(
-        self, client: Client, lake: Lake, day: Day, key: dg.AssetKey, fetcher: Fetcher
-    ) -> WriteResult:
-        """Fetch a day of statistics by one group, and write it."""
+        self, client: Client, lake: Lake, day: Day, keys: Sequence[dg.AssetKey], fetcher: Fetcher
+    ) -> Mapping[str, IngestedPart]:
+        """Fetch a day of statistics by some groups, and write them together."""
         from trackdrive_assets.ingest.stats import ingest_stats  # noqa: PLC0415  # imports Arrow
 
         minutes = STATS_INTERVALS[self.settings.stats_interval]
         now = datetime.now(UTC)
-        return ingest_stats(client, lake, day, key.path[-1], minutes=minutes, now=now, fetcher=fetcher)
+        groupings = [key.path[-1] for key in keys]
+        return ingest_stats(client, lake, day, groupings, minutes=minutes, now=now, fetcher=fetcher)
 
-    def metadata_for(self, key: dg.AssetKey, result: WriteResult) -> Mapping[dg.AssetKey, Metadata]:
+    def metadata_for(self, key: dg.AssetKey, result: IngestedPart) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of statistics by one group."""
-        return {key: day_metadata(result, STATS, part=key.path[-1])}
+        return {key: part_metadata(result, STATS, key.path[-1])}

@@ -7,7 +7,6 @@ Not here: which assets there are (`daily.py`), how a day is ingested (`ingest/`)
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from itertools import product
 from typing import Any, Generic
 from zoneinfo import ZoneInfo
 
@@ -32,11 +31,13 @@ from trackdrive_assets.dagster.zone_change import change_zone, lake_of_step, may
 from trackdrive_assets.days import Day, exact_day, not_begun
 from trackdrive_assets.ingest.concurrency import Outcome, run_concurrently
 from trackdrive_assets.ingest.fetcher import Fetcher
+from trackdrive_assets.ingest.parts import PartsFailed
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.ownership import end_zone_change
 from trackdrive_assets.lake.store import Lake
 
-DayKey = tuple[Day, dg.AssetKey]
+DayKeys = tuple[Day, Sequence[dg.AssetKey]]
+"""A day, and the assets of it that are ingested together."""
 
 
 def run_step(
@@ -98,8 +99,8 @@ class StepRun(Generic[Result]):
         self._lake = lake
         self._days = days_of(context.partition_keys, ZoneInfo(assets.settings.time_zone), datetime.now(UTC))
         self._keys = sorted({assets.source_key(key) for key in context.selected_asset_keys})
-        self._progress = ProgressLog(context.log, assets.progress_unit, self._days, len(self._keys))
-        self._failures: dict[DayKey, Exception] = {}
+        self._progress = ProgressLog(context.log, assets.progress_unit, self._days)
+        self._failures: dict[str, Exception] = {}
         self._given_up: set[dg.AssetKey] = set()
         self._done_count: Counter[dg.AssetKey] = Counter()
         self._unanswered_count = 0
@@ -128,18 +129,17 @@ class StepRun(Generic[Result]):
                 is_fatal=self._ends_step,
                 on_progress=self._progress.on_response,
             ):
-                day, key = outcome.key
+                day, keys = outcome.key
                 if outcome.error is not None:
-                    self._fail(day, key, outcome.error)
-                elif outcome.result is not None:
-                    self._record_stored(day, key, outcome.result, _cost(outcome))
+                    self._fail(day, keys, outcome.error)
+                self._record_stored(outcome)
                 self._progress.on_end(day, outcome.progress.done, failed=outcome.error is not None)
             if may_change_zone(self._context):
                 end_zone_change(self._lake)
         if not self._failures:
             return None
         return dg.Failure(
-            describe([(_name(*day_key), str(error)) for day_key, error in self._failures.items()]),
+            describe([(name, str(error)) for name, error in self._failures.items()]),
             allow_retries=any(map(is_transient, self._failures.values())),
         )
 
@@ -147,48 +147,73 @@ class StepRun(Generic[Result]):
         """Return whether every day of an asset was ingested."""
         return self._done_count[key] == len(self._days)
 
-    def _remaining(self) -> Iterator[DayKey]:
-        """Return the days to ingest, without those that an earlier attempt of the step has recorded."""
+    def _remaining(self) -> Iterator[DayKeys]:
+        """Return the days to ingest, without what an earlier attempt of the step has recorded."""
         finished = _finished(self._context, self._assets) if self._context.retry_number else {}
-        for day, key in product(self._days, self._keys):
-            if recorded := finished.get((str(day), key)):
-                self._done_count[key] += 1
-                self._record(day, recorded, at_once=False)
-                self._progress.on_end(day)
-            elif key in self._given_up:
-                self._progress.on_end(day)
+        for day in self._days:
+            keys: list[dg.AssetKey] = []
+            for key in self._keys:
+                if recorded := finished.get((str(day), key)):
+                    self._done_count[key] += 1
+                    self._record(day, recorded, at_once=False)
+                elif key not in self._given_up:
+                    keys.append(key)
+            if keys:
+                yield day, keys
             else:
-                yield day, key
+                self._progress.on_end(day)
 
-    def _ingest(self, day_key: DayKey, fetcher: Fetcher) -> Result:
-        day, key = day_key
-        return self._assets.ingest_day(self._client, self._lake, day, key, fetcher)
+    def _ingest(self, day_keys: DayKeys, fetcher: Fetcher) -> Mapping[str, Result]:
+        day, keys = day_keys
+        return self._assets.ingest_day(self._client, self._lake, day, keys, fetcher)
 
     def _ends_step(self, error: Exception) -> bool:
-        self._unanswered_count += is_transient(error)
-        return is_fatal(
-            error,
-            unanswered_count=self._unanswered_count,
-            is_last_attempt=self._context.retry_number >= len(RETRY_DELAYS),
+        if isinstance(error, PartsFailed) and error.stored:
+            self._unanswered_count = 0
+        errors = error.errors.values() if isinstance(error, PartsFailed) else [error]
+        self._unanswered_count += any(map(is_transient, errors))
+        return any(
+            is_fatal(
+                each,
+                unanswered_count=self._unanswered_count,
+                is_last_attempt=self._context.retry_number >= len(RETRY_DELAYS),
+            )
+            for each in errors
         )
 
-    def _fail(self, day: Day, key: dg.AssetKey, error: Exception) -> None:
-        self._context.log.error("%s: %s", _name(day, key), error)
-        self._failures[day, key] = error
-        if concerns_one_asset(error):
-            self._given_up.add(key)
+    def _fail(self, day: Day, keys: Sequence[dg.AssetKey], error: Exception) -> None:
+        """Record the error of a day, or that of each of its assets."""
+        by_name = {key.path[-1]: key for key in keys}
+        errors = (
+            [(by_name[name].to_user_string(), by_name[name], each) for name, each in error.errors.items()]
+            if isinstance(error, PartsFailed)
+            else [(_common_name(keys), keys[0], error)]
+        )
+        for name, key, each in errors:
+            self._context.log.error("%s of %s: %s", name, day, each)
+            self._failures[f"{name} of {day}"] = each
+            if concerns_one_asset(each):
+                self._given_up.add(key)
 
-    def _record_stored(self, day: Day, key: dg.AssetKey, result: Result, cost: Metadata) -> None:
-        """Record a day that was stored. A step that writes more than one file records each at once.
+    def _record_stored(self, outcome: Outcome[DayKeys, Mapping[str, Result]]) -> None:
+        """Record what was stored of a day, at once if the step has more days or has failed.
 
         So the UI shows progress, and a run that dies or is retried keeps what it finished.
         """
-        self._done_count[key] += 1
-        self.stored_count += 1
-        self._unanswered_count = 0
-        metadata = self._assets.metadata_for(key, result)
-        at_once = len(self._days) * len(self._keys) > 1
-        self._record(day, {**metadata, key: {**metadata[key], **cost}}, at_once=at_once)
+        day, keys = outcome.key
+        error = outcome.error
+        stored: Mapping[str, Any] = error.stored if isinstance(error, PartsFailed) else outcome.result or {}
+        at_once = len(self._days) > 1 or error is not None
+        if error is None:
+            self._unanswered_count = 0
+        for key in keys:
+            if (result := stored.get(key.path[-1])) is None:
+                continue
+            self._done_count[key] += 1
+            self.stored_count += 1
+            metadata = self._assets.metadata_for(key, result)
+            costs = {**metadata[key], **_cost(outcome, metadata[key])}
+            self._record(day, {**metadata, key: costs}, at_once=at_once)
 
     def _record(self, day: Day, recorded: Mapping[dg.AssetKey, Metadata], *, at_once: bool) -> None:
         """Record a day in Dagster, at once or at the end of the step.
@@ -203,8 +228,9 @@ class StepRun(Generic[Result]):
                 self._context.log_event(dg.AssetMaterialization(key, metadata=metadata, partition=str(day)))
 
 
-def _name(day: Day, key: dg.AssetKey) -> str:
-    return f"{key.to_user_string()} of {day}"
+def _common_name(keys: Sequence[dg.AssetKey]) -> str:
+    """Return the name of one asset, or what the keys of several have in common."""
+    return keys[0].to_user_string() if len(keys) == 1 else "/".join(keys[0].path[:-1])
 
 
 def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> list[Day]:
@@ -224,13 +250,14 @@ def days_of(partition_keys: Sequence[str], zone: ZoneInfo, now: datetime) -> lis
     return days
 
 
-def _cost(outcome: Outcome[Any, Any]) -> Metadata:
-    """Return what it took to ingest a day."""
-    return {
+def _cost(outcome: Outcome[Any, Any], metadata: Metadata) -> Metadata:
+    """Return what it took to ingest a day. An asset that is a part of it has its own requests."""
+    cost = {
         "requests": outcome.usage.requests,
         "retries": outcome.usage.retries,
         "seconds": outcome.seconds,
     }
+    return {name: metadata.get(name, value) for name, value in cost.items()}
 
 
 def _finished(
