@@ -8,7 +8,15 @@ import dagster as dg
 
 WAITS_FOR_ANOTHER_RUN = "Another run uses the API. This run starts when the other one has ended."
 
-_JOBS = {"intraday", "nightly", "look_back", "refresh_range", "refetch_calls", "hang_up_calls"}
+_JOBS = {
+    "intraday",
+    "nightly",
+    "look_back",
+    "refresh_range",
+    "refetch_calls",
+    "hang_up_calls",
+    "prune_history",
+}
 _TABLES = {"calls", "call_changes", "reports", "stats", "views"}
 # Dagster's name for the job of assets that a person selected.
 _AD_HOC_JOB = "__ASSET_JOB"

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from trackdrive_assets.cost import describe_days
+from trackdrive_assets.dagster.history_job import build_history_schedule
 from trackdrive_assets.dagster.jobs import selection_of
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.quality.catalog import DUE_HOUR
@@ -75,7 +76,7 @@ def schedule_days(name: str, settings: Settings, now: datetime) -> Days:
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """Return the three schedules. Each has a job of the same name, which people can launch for other days."""
+    """Return the schedules. Each has a job of the same name, which people can launch for other days."""
     minutes, lookback = settings.intraday_minutes, settings.lookback_days
     return [
         _schedule(
@@ -103,6 +104,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             max_days=lookback,
             tables=("calls", "reports"),
         ),
+        build_history_schedule(settings),
     ]
 
 

@@ -145,6 +145,13 @@ def test_profit_is_compared_by_the_definition_of_the_account(
     assert (profit["calls_value"], profit["verdict"]) == (dollars(calls_profit), verdict)
 
 
+def test_days_without_statistics_do_not_decide_the_definition_of_profit(tmp_path: Path) -> None:
+    sales = [a_sale("30", "20", uuid=uuid, created_at=AFTERWARDS) for uuid in "ab"]
+    write_day(lake_at(tmp_path), "calls", sales, day=AFTERWARDS.date(), fetched_at=AFTERWARDS)
+    rows = reconciled(tmp_path, [SALE], stats=STATUSES)
+    assert [row["definition"] for row in rows if row["figure"] == "profit"] == ["revenue - payout"]
+
+
 def test_a_group_that_only_one_side_has_is_zero_on_the_other(tmp_path: Path) -> None:
     rows = reconciled(tmp_path, [SALE], {"buyer_id": [a_total("7", 2, "9", "8")]})
     revenue = {row["group_value"]: row for row in rows if row["figure"] == "revenue"}

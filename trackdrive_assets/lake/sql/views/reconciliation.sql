@@ -196,7 +196,7 @@ compared AS MATERIALIZED (
     WINDOW of_the_day AS (PARTITION BY date, source, figure)
 ),
 profits AS (
-    -- The account's definition is closer to the API's numbers on all days together.
+    -- The account's definition is closer to the API's numbers on all days that have them.
     SELECT
         coalesce(
             sum(abs(calls_value - api_value)) FILTER (figure = 'profit_after_cost')
@@ -204,6 +204,7 @@ profits AS (
             false
         ) AS subtracts_cost
     FROM compared
+    SEMI JOIN (FROM pairs WHERE has_api_file) USING (date, source)
 )
 SELECT
     date,

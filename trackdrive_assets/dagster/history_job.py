@@ -1,0 +1,72 @@
+"""The job and the schedule that delete old runs from the Dagster home. The schedule is off until turned on.
+
+How runs are deleted is in `history.py`, which only a run imports.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from trackdrive_assets.dagster.assets.daily import POOL
+from trackdrive_assets.dagster.locks import account_lock
+from trackdrive_assets.settings import Settings
+
+KEPT_DAYS = 30
+FEWEST_KEPT_DAYS = 7
+
+_CONFIG = {"ops": {"delete_runs": {"config": {"days": KEPT_DAYS}}}}
+
+
+def build_history_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Return the weekly schedule of the job `prune_history`."""
+    return dg.ScheduleDefinition(
+        name="prune_history",
+        job=_prune_history(),
+        run_config=_CONFIG,
+        # No day is due then, and no other schedule begins.
+        cron_schedule="5 12 * * 0",
+        execution_timezone=settings.time_zone,
+        description=f"Sundays at 12:05: deletes runs older than {KEPT_DAYS} days, without a request.",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+
+
+def _prune_history() -> dg.JobDefinition:
+    @dg.op(
+        description="Deletes old runs with their events and logs, and keeps the last event of each day.",
+        # It waits in the queue while a run fetches days.
+        pool=POOL,
+        config_schema={
+            "days": dg.Field(
+                int,
+                description=f"Younger runs are kept: {FEWEST_KEPT_DAYS} days or more.",
+            )
+        },
+    )
+    def delete_runs(context: dg.OpExecutionContext) -> None:
+        from trackdrive_assets.dagster.history import delete_old_runs  # noqa: PLC0415  # imports SQLAlchemy
+
+        days = context.op_config["days"]
+        if days < FEWEST_KEPT_DAYS:
+            raise dg.Failure(
+                f"`days` is {days}, so no run was deleted. Use {FEWEST_KEPT_DAYS} or more.",
+                allow_retries=False,
+            )
+        before = datetime.now(UTC) - timedelta(days=days)
+        # A day that a run of a shell records meanwhile would be hidden by its older event.
+        with account_lock(context.instance, context.log):
+            count = delete_old_runs(context.instance, before, context.log)
+        context.add_output_metadata({"deleted_runs": count})
+
+    @dg.job(
+        name="prune_history",
+        description=(
+            f"Deletes ended runs that are older than {KEPT_DAYS} days, with their events and logs. The lake "
+            "is not changed, days stay green, and checks keep their last results."
+        ),
+        config=_CONFIG,
+    )
+    def prune_history() -> None:
+        delete_runs()
+
+    return prune_history
