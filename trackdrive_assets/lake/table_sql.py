@@ -97,17 +97,20 @@ def file_metadata_sql(found: Iterable[TableFiles]) -> str:
 
 def _metadata_selects(found: TableFiles) -> list[str]:
     name, files = literal(found.table), _sql_list(found.patterns)
-    pairs = f"SELECT file_name, decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata({files})"  # noqa: S608  quoted
+    key_values = f"parquet_kv_metadata({files})"
+    pairs = f"(SELECT file_name, decode(key) AS key, decode(value) AS value FROM {key_values})"  # noqa: S608
     if LAYOUT[found.table].part_column is None:
+        counts = f"parquet_file_metadata({files})"
         return [
-            f"SELECT {name}, NULL, file_name, key, value, NULL FROM ({pairs})",  # noqa: S608  quoted
-            f"SELECT {name}, NULL, file_name, NULL, NULL, num_rows FROM parquet_file_metadata({files})",  # noqa: S608  quoted
+            f"SELECT {name}, NULL, file_name, key, value, NULL FROM {pairs}",  # noqa: S608  quoted
+            f"SELECT {name}, NULL, file_name, NULL, NULL, num_rows FROM {counts}",  # noqa: S608  quoted
         ]
     # The name of a part comes after the first slash of a key, and can have slashes too.
+    part = "substr(key, instr(key, '/') + 1)"
+    rows = f"CASE WHEN starts_with(key, {literal(ROWS_KEY)}) THEN CAST(value AS BIGINT) END"
     return [
-        f"SELECT {name}, substr(key, instr(key, '/') + 1), file_name, split_part(key, '/', 1), value, "  # noqa: S608  quoted
-        f"CASE WHEN starts_with(key, {literal(ROWS_KEY)}) THEN CAST(value AS BIGINT) END "
-        f"FROM ({pairs}) WHERE key LIKE 'trackdrive.%/%'"
+        f"SELECT {name}, {part}, file_name, split_part(key, '/', 1), value, {rows} "  # noqa: S608  quoted
+        f"FROM {pairs} WHERE key LIKE 'trackdrive.%/%'"
     ]
 
 
