@@ -5,7 +5,11 @@ checked as text, before any arithmetic. Not here: what the type of a column allo
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
+from typing import Any, overload
 
 # No sign `+`, no `_`, no thousands separators, no spaces, no digits of other scripts, no `nan` and no `inf`.
 # 38 digits are the most that Arrow and DuckDB have. A double has an exponent of up to three digits, but no
@@ -56,3 +60,34 @@ def parse_count(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
     return int(value) if 0 <= value < _MOST_COUNTED and value == int(value) else None
+
+
+@dataclass(frozen=True, eq=False)
+class JsonNumbers(Sequence[Any]):
+    """A column of JSON numbers. As a sequence, it has the values of `json_number`.
+
+    A column is often stored without computing with any of its numbers. So they are computed only if needed.
+
+    Attributes:
+        sent: The numbers. A number that is not an integer is the bytes of its text. Other values are kept.
+    """
+
+    sent: Sequence[Any]
+
+    @cached_property
+    def types(self) -> frozenset[type]:
+        """The types of the values in `sent`."""
+        return frozenset(map(type, self.sent))
+
+    def __len__(self) -> int:
+        return len(self.sent)
+
+    @overload
+    def __getitem__(self, position: int) -> Any: ...
+    @overload
+    def __getitem__(self, position: slice) -> "JsonNumbers": ...
+    def __getitem__(self, position: int | slice) -> Any:
+        if isinstance(position, slice):
+            return JsonNumbers(self.sent[position])
+        value = self.sent[position]
+        return json_number(value.decode()) if type(value) is bytes else value

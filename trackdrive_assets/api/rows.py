@@ -7,12 +7,13 @@ all other steps. `envelope.py` has the envelope around the rows, and `tables/` p
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, overload
 
 import msgspec
 
 from trackdrive_assets.api.decoding import NotAnAnswer, any_value
-from trackdrive_assets.numbers import json_number
+from trackdrive_assets.numbers import JsonNumbers
 
 Row = dict[str, Any]
 """One JSON object. Integers are int. Other numbers are Decimal, with the digits of the response. A number
@@ -29,6 +30,12 @@ ABSENT = msgspec.UNSET
 
 # Keys that JSON escapes. The decoder compares keys in their escaped form.
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
+
+_NO_TYPES: frozenset[type] = frozenset()
+_NOTHING = frozenset({type(None), type(ABSENT)})
+_TEXTS = _NOTHING | {str}
+_NUMBERS = _NOTHING | {int, Decimal}
+_SENT_NUMBERS = _NOTHING | {int, bytes}
 
 # With more keys, no decoder is created for the rows.
 _MOST_KEYS = 1_000
@@ -72,7 +79,8 @@ class Rows(Sequence[Row]):
     def __getitem__(self, position: slice) -> "Rows": ...
     def __getitem__(self, position: int | slice) -> "Row | Rows":
         if isinstance(position, slice):
-            return self.at(range(*position.indices(self.length)))
+            columns = {name: column[position] for name, column in self.columns.items()}
+            return Rows(columns, len(range(*position.indices(self.length))))
         if not -self.length <= position < self.length:
             raise IndexError(position)
         values = ((name, column[position]) for name, column in self.columns.items())
@@ -94,12 +102,13 @@ class Rows(Sequence[Row]):
 class RowDecoder:
     """A decoder for arrays of objects with similar keys.
 
-    It remembers the keys. An array with known keys is decoded directly into columns, in less than half the
-    time of one object per row. An array with a new key is decoded in the slower way once.
+    It remembers the keys and the types of their values. An array of them is decoded directly into columns, in
+    less than half the time of one object per row. Any other array is decoded in the slower way once.
     """
 
     def __init__(self) -> None:
-        self._fast_decoder: tuple[tuple[str, ...], msgspec.json.Decoder[Any]] = ((), _decoder_for(()))
+        self._types: dict[str, frozenset[type]] = {}
+        self._fast_decoder = _ColumnDecoder({})
 
     def decode(self, text: msgspec.Raw | bytes) -> Any:
         """Return an array of objects as `Rows`, and any other JSON value as it is.
@@ -108,9 +117,8 @@ class RowDecoder:
             msgspec.DecodeError: The text is not JSON.
             NotAnAnswer: The rows have too many different keys.
         """
-        names, decoder = self._fast_decoder
         try:
-            found = decoder.decode(text)
+            return self._fast_decoder.decode(text)
         except msgspec.ValidationError:
             content = any_value(text)
             if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
@@ -118,24 +126,65 @@ class RowDecoder:
             rows = Rows.of(content)
             self._remember(rows.columns)
             return rows
-        columns = zip(*map(msgspec.structs.astuple, found), strict=True)
-        return Rows(dict(zip(names, columns, strict=bool(found))), len(found))
 
-    def _remember(self, names: Iterable[str]) -> None:
-        known = tuple(dict.fromkeys([*self._fast_decoder[0], *names]))
+    def _remember(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        types = {name: self._types.get(name, _NO_TYPES).union(map(type, columns[name])) for name in columns}
+        known = self._types | types
         if len(known) <= _MOST_KEYS and not any(map(_ESCAPED.search, known)):
-            self._fast_decoder = (known, _decoder_for(known))
+            self._types, self._fast_decoder = known, _ColumnDecoder(known)
 
 
-def _decoder_for(names: Sequence[str]) -> msgspec.json.Decoder[Any]:
-    """Return a decoder of objects that have some of these keys, and no others."""
-    fields = {f"key_{number}": name for number, name in enumerate(names)}
-    row = msgspec.defstruct(
-        "Row",
-        [(field, Any, ABSENT) for field in fields],
-        rename=fields,
-        forbid_unknown_fields=True,
-        gc=False,
-    )
-    rows: Any = list[row]  # type: ignore[valid-type]  # a type of run time
-    return msgspec.json.Decoder(rows, float_hook=json_number)
+class _ColumnDecoder:
+    """A decoder of objects that have some of the given keys, with values of the given types, and no others.
+
+    Args:
+        types: The types of the values of each key.
+    """
+
+    def __init__(self, types: Mapping[str, frozenset[type]]) -> None:
+        self._names = list(types)
+        self._numbers = [name for name in types if _is_numeric(types[name])]
+        self._others = [name for name in types if not _is_numeric(types[name]) and not types[name] <= _TEXTS]
+        field_types = dict.fromkeys(types, str | None | msgspec.UnsetType)
+        field_types |= dict.fromkeys(self._numbers, Any) | dict.fromkeys(self._others, msgspec.Raw)
+        fields = {f"key_{number}": name for number, name in enumerate(types)}
+        row = msgspec.defstruct(
+            "Row",
+            [(field, field_types[name], ABSENT) for field, name in fields.items()],
+            rename=fields,
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        rows: Any = list[row]  # type: ignore[valid-type]  # a type of run time
+        # A function in C, because a page has many numbers. No JSON value is decoded as bytes.
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(rows, float_hook=str.encode)
+
+    def decode(self, text: msgspec.Raw | bytes) -> Rows:
+        """Return an array of objects as rows.
+
+        Raises:
+            msgspec.ValidationError: The text is another JSON value, or has another key or type.
+            msgspec.DecodeError: The text is not JSON.
+        """
+        found = self._decoder.decode(text)
+        values = zip(*map(msgspec.structs.astuple, found), strict=True)
+        columns: dict[str, Sequence[Any]] = dict(zip(self._names, values, strict=bool(found)))
+        if found:
+            columns |= {name: _numbers(columns[name]) for name in self._numbers}
+            columns |= {name: [_other(value) for value in columns[name]] for name in self._others}
+        return Rows(columns, len(found))
+
+
+def _is_numeric(types: frozenset[type]) -> bool:
+    return types <= _NUMBERS and not types <= _NOTHING
+
+
+def _numbers(values: Sequence[Any]) -> JsonNumbers:
+    numbers = JsonNumbers(values)
+    if not numbers.types <= _SENT_NUMBERS:
+        raise msgspec.ValidationError("A value is not a number.")
+    return numbers
+
+
+def _other(value: Any) -> Any:
+    return value if value is ABSENT else any_value(value)

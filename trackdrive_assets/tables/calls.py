@@ -12,7 +12,8 @@ from trackdrive_assets.tables.arrow_types import BOOLEAN, INSTANT, TEXT, TOKENS
 from trackdrive_assets.tables.columns import CALL_KEYS, CALLS, Column
 from trackdrive_assets.tables.errors import MalformedRow, UnreadableValue
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, REQUIRED_COLUMNS, TOKEN_PREFIX, Exclusion
-from trackdrive_assets.tables.values import ABSENT, Values, is_known_flag, json_text, parse_column, text
+from trackdrive_assets.tables.type_parsers import Values, parse_column
+from trackdrive_assets.tables.values import ABSENT, is_known_flag, json_text, text
 
 Keys = Mapping[str, Sequence[object]]
 """The values of each key in all calls, as decoded from JSON. `ABSENT` where a call lacks the key."""
@@ -93,9 +94,17 @@ def _malformed_call(keys: Keys, field: str, position: int, value: object, expect
 
 def _unknown_words(kept: Keys) -> Keys:
     """Return the words of the boolean columns that mean neither true nor false, such as `Duplicate`."""
-    flags = [name for name in _FLAGS if name in kept]
-    words = {name: [ABSENT if is_known_flag(value) else value for value in kept[name]] for name in flags}
-    return {name: values for name, values in words.items() if any(value is not ABSENT for value in values)}
+    flags = [name for name in _FLAGS if name in kept and _has_unknown_word(kept[name])]
+    return {name: [ABSENT if is_known_flag(value) else value for value in kept[name]] for name in flags}
+
+
+def _has_unknown_word(values: Sequence[object]) -> bool:
+    try:
+        # A page has many flags, but few different words.
+        return not all(map(is_known_flag, set(values)))
+    except TypeError:
+        # A list or an object, which no set can have.
+        return True
 
 
 def _tokens(keys: Keys, tags: Keys, length: int) -> Values:

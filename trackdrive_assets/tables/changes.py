@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from trackdrive_assets.tables.arrow_types import INSTANT, TEXT
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.exclusion import TOKEN_PREFIX, Exclusion
-from trackdrive_assets.tables.values import Values
+from trackdrive_assets.tables.type_parsers import Values
 
 ReadColumn: TypeAlias = "Callable[[str], pa.ChunkedArray[Any]]"
 """A function that returns one column of a day of calls. Its rows always have the same order."""

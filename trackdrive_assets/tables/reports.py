@@ -10,7 +10,8 @@ import pyarrow as pa
 from trackdrive_assets.tables.arrow_types import TEXT
 from trackdrive_assets.tables.columns import REPORTS, Column
 from trackdrive_assets.tables.errors import MalformedRow, UnreadableValue
-from trackdrive_assets.tables.values import Values, json_text, number, parse_column
+from trackdrive_assets.tables.type_parsers import Values, parse_column
+from trackdrive_assets.tables.values import json_text, number
 
 Rows = Sequence[Mapping[str, object]]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from trackdrive_assets.tables.columns import STATS, Column
 from trackdrive_assets.tables.errors import MalformedRow, UnreadableValue
-from trackdrive_assets.tables.values import Values, parse_column
+from trackdrive_assets.tables.type_parsers import Values, parse_column
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trackdrive_assets.numbers import json_number
+from trackdrive_assets.numbers import JsonNumbers, json_number
 from trackdrive_assets.tables import values
 from trackdrive_assets.tables.columns import CALLS
-from trackdrive_assets.tables.values import ABSENT, parse_column
+from trackdrive_assets.tables.type_parsers import parse_column
+from trackdrive_assets.tables.values import ABSENT
+from trackdrive_assets_tests.support.odd_pages import NUMBER_TEXTS
 
 COLUMNS = {column.name: column for column in CALLS.columns}
 IS_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
@@ -154,3 +156,11 @@ def test_an_odd_value_is_parsed_alike_alone_and_in_a_column(case: ParserCase, va
     beside = [value, *case.usual]
     expected = alone if alone == "unreadable" else [alone, *map(case.function, case.usual)]
     assert outcome(lambda: parse_column(COLUMNS[case.column], beside).to_pylist()) == expected
+
+
+@PARAMETERS
+@pytest.mark.parametrize("written", NUMBER_TEXTS)
+def test_a_json_number_is_parsed_alike_alone_and_in_a_column(case: ParserCase, written: str) -> None:
+    column = JsonNumbers((b"10.50", written.encode(), 3, None, ABSENT))
+    expected = outcome(lambda: [case.function(value) for value in column])
+    assert outcome(lambda: parse_column(COLUMNS[case.column], column).to_pylist()) == expected
