@@ -1,6 +1,5 @@
 """`make bench`: runs the programs of each scenario, and measures them.
 
-
 Within a scenario the programs alternate (A B C A B C), so that other load on the machine affects all of them.
 """
 
