@@ -70,7 +70,7 @@ def test_views_come_after_their_sources() -> None:
         name: GRAPH.get(dg.AssetKey(["views", name])).parent_keys for name in ("daily_summary", "call_facts")
     }
     assert parents == {
-        "daily_summary": {dg.AssetKey(["views", "call_facts"])},
+        "daily_summary": {dg.AssetKey(["views", "call_totals"])},
         "call_facts": {dg.AssetKey(["views", "calls"])},
     }
     assert GRAPH.get(dg.AssetKey(["views", "calls"])).parent_keys == {dg.AssetKey("calls")}

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.days import exact_day
-from trackdrive_assets.ingest.calls import IngestedCalls, ingest_calls
+from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.ingest.concurrency import run_concurrently
+from trackdrive_assets.ingest.day_of_calls import IngestedCalls
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.lake.identity import LakeIdentity
 from trackdrive_assets.lake.ownership import claim

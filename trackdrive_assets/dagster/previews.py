@@ -1,7 +1,7 @@
 """Previews of a day: its first rows, and the picture of its calls.
 
-Rows and pictures come from the day's file in a few milliseconds, because a backfill shows every day. They
-never identify a caller, because more people read the event log than the lake.
+Both take a few milliseconds, because a backfill shows every day. They never identify a caller, because more
+people read the event log than the lake.
 """
 
 import base64
@@ -21,6 +21,7 @@ from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_parts import read_part
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS, Table
+from trackdrive_assets.tables.totals import PARTY, QUARTER_HOUR
 
 FIRST_ROWS = 5
 """The number of rows that the UI shows."""
@@ -71,32 +72,29 @@ def _first_rows_of_part(file: Path, table: Table, names: list[str], part: str) -
     return [] if rows is None else rows.slice(0, FIRST_ROWS).to_pylist()
 
 
-def picture_of_calls(file: Path, zone: str) -> dg.MarkdownMetadataValue:
-    """Return a picture of the day's calls by hour and its revenue by buyer."""
-    with pq.ParquetFile(file) as parquet:
-        calls = parquet.read(
-            columns=["created_at", "buyer_id", "user_buyer_id", "buyer", "revenue", "buyer_revenue"]
-        )
-    png = draw_day(calls_by_hour(calls, zone), revenue_by_buyer(calls), zone)
+def picture_of_calls(totals: pa.Table, zone: str) -> dg.MarkdownMetadataValue:
+    """Return a picture of a day's calls by hour and its revenue by buyer, drawn from the sums of the day."""
+    png = draw_day(calls_by_hour(totals, zone), revenue_by_buyer(totals), zone)
     encoded = base64.b64encode(png).decode()
     return dg.MetadataValue.md(f"![Calls by hour, revenue by buyer](data:image/png;base64,{encoded})")
 
 
-def calls_by_hour(calls: pa.Table, zone: str) -> list[int]:
+def calls_by_hour(totals: pa.Table, zone: str) -> list[int]:
     """Return the calls of each hour of a zone's clock. When clocks go back, two hours are one."""
-    local_times = calls["created_at"].cast(pa.timestamp("us", zone))
-    counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(pc.hour(local_times)).to_pylist()}
-    return [counts.get(hour, 0) for hour in range(_HOURS)]
+    quarters = totals.filter(pc.field("group_by") == QUARTER_HOUR)
+    hours = pc.hour(quarters["interval_start"].cast(pa.timestamp("us", zone)))
+    counts = [0] * _HOURS
+    for hour, calls in zip(hours.to_pylist(), quarters["calls"].to_pylist(), strict=True):
+        counts[hour] += calls
+    return counts
 
 
-def revenue_by_buyer(calls: pa.Table) -> list[tuple[str, Decimal | None]]:
+def revenue_by_buyer(totals: pa.Table) -> list[tuple[str, Decimal | None]]:
     """Return the name and the revenue of each buyer."""
-    # The legacy API has no buyer_id, so the account's own label or the name identifies the buyer.
-    key = pc.coalesce(calls["buyer_id"].cast(pa.string()), calls["user_buyer_id"], calls["buyer"])
-    # The legacy API has only buyer_revenue. Today's API has revenue too.
-    revenue = pc.coalesce(calls["revenue"], calls["buyer_revenue"])
-    table = pa.table({"key": key, "name": pc.coalesce(calls["buyer"], key), "revenue": revenue})
-    sums = table.filter(pc.is_valid(key)).group_by("key").aggregate([("name", "max"), ("revenue", "sum")])
+    parties = totals.filter((pc.field("group_by") == PARTY) & pc.field("buyer_key").is_valid())
+    key, revenue = parties["buyer_key"], parties["revenue_owed"]
+    table = pa.table({"key": key, "name": pc.coalesce(parties["buyer"], key), "revenue": revenue})
+    sums = table.group_by("key").aggregate([("name", "max"), ("revenue", "sum")])
     return list(zip(sums["name_max"].to_pylist(), sums["revenue_sum"].to_pylist(), strict=True))
 
 

@@ -27,12 +27,13 @@ from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of
 from trackdrive_assets.ingest.attempts import PatchedMeanwhile, stored_rows, until_complete
-from trackdrive_assets.ingest.changes import RecordedChanges, record_changes, recorded_changes
+from trackdrive_assets.ingest.changes import recorded_changes
 from trackdrive_assets.ingest.claims import claim_lake
+from trackdrive_assets.ingest.day_of_calls import IngestedCalls, replace_calls
 from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.received import FetchedPage, ReceivedCalls
-from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
+from trackdrive_assets.lake.day_writer import DayWriter
 from trackdrive_assets.lake.store import ClaimedLake, Lake, is_patched_since, is_superseded
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
@@ -41,19 +42,6 @@ from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets.tables.values import instant
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class IngestedCalls:
-    """A day of calls that was stored.
-
-    Attributes:
-        written: The file of the calls.
-        changes: What has changed since the day was fetched before.
-    """
-
-    written: WriteResult
-    changes: RecordedChanges
 
 
 def ingest_calls(
@@ -145,16 +133,13 @@ def store_calls(lake: ClaimedLake, day: Day, writer: DayWriter, exclude: Exclusi
     with writer.locked() as current:
         if current and is_superseded(current, writer.fetched_at):
             writer.keep(current)
-            return IngestedCalls(writer.result, recorded_changes(lake, day))
+            return IngestedCalls(writer.result, recorded_changes(lake, day), totals=None)
         if current and is_patched_since(current, writer.fetched_at):
             raise PatchedMeanwhile(
                 f"Single calls of {day} were fetched and stored after this fetch of the whole day began. "
                 "Its result would undo them. Run the partition again."
             )
-        with writer.save(current) as new:
-            changes = record_changes(lake, day, current, new, exclude)
-        writer.commit()
-    return IngestedCalls(writer.result, changes)
+        return replace_calls(lake, day, writer, current, exclude)
 
 
 @dataclass(frozen=True)

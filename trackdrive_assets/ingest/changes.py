@@ -23,7 +23,7 @@ from trackdrive_assets.tables.changes import call_changes
 from trackdrive_assets.tables.columns import CALL_CHANGES
 from trackdrive_assets.tables.exclusion import Exclusion
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.min.replace(tzinfo=UTC)
 """The fetch time of a file that another program wrote: it is older than any other."""
 
 _TICK = timedelta(microseconds=1)
@@ -61,7 +61,7 @@ def record_changes(
     Raises:
         LakeError: The changes cannot be written; then the calls must not be replaced either.
     """
-    detected_at = after.fetch_info.updated_at if after.fetch_info else _NEVER
+    detected_at = after.fetch_info.updated_at if after.fetch_info else NEVER
     detected = _detect(before, after, detected_at, exclude)
     kept = _earlier_changes(lake, day, before, detected_at, exclude)
     with lake.stage(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer:
@@ -104,11 +104,11 @@ def _fetch_time(file: DayFile, now: datetime) -> datetime:
     If the clock was wrong, that time is unknown. The fetch was then not earlier than its last call.
     """
     if file.fetch_info is None:
-        return _NEVER
+        return NEVER
     if not file.fetch_info.is_in_future(now):
         return file.fetch_info.fetched_at
     last_call: datetime | None = pc.max(file.column("created_at")).as_py()
-    return _NEVER if last_call is None else last_call + _TICK
+    return NEVER if last_call is None else last_call + _TICK
 
 
 def _earlier_changes(

@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import NotFound, QueryError, UnreadableResponse
 from trackdrive_assets.days import Day, exact_day
-from trackdrive_assets.ingest.calls import IngestedCalls
-from trackdrive_assets.ingest.changes import record_changes
 from trackdrive_assets.ingest.claims import claim_lake
+from trackdrive_assets.ingest.day_of_calls import IngestedCalls, replace_calls
 from trackdrive_assets.lake.day_file import FetchInfo
 from trackdrive_assets.lake.store import ClaimedLake, Lake
 from trackdrive_assets.tables.calls import merge_extra, parse_calls
@@ -164,10 +163,7 @@ def _patch_day(
         ]
         writer.write(pa.RecordBatch.from_pylist(patched, schema=CALLS.schema))
         patch = info.patched(fetched_at, added=writer.rows - current.rows)
-        with writer.save(current, patch) as new:
-            changes = record_changes(lake, day, current, new, exclude)
-        writer.commit()
-    return IngestedCalls(writer.result, changes), refused
+        return replace_calls(lake, day, writer, current, exclude, fetch_info=patch), refused
 
 
 def newest(

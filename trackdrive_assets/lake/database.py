@@ -31,6 +31,7 @@ from trackdrive_assets.lake.table_sql import (
     literal,
     table_sql,
 )
+from trackdrive_assets.lake.totals import TOTALS, totals_sql
 
 FILE = "trackdrive.duckdb"
 
@@ -173,6 +174,8 @@ def _view_statements(
         for each in found
         if each.table in schemas
     }
+    if TOTALS in schemas:
+        statements[TOTALS] = [_create_view(TOTALS, totals_sql(lake.root, schemas, found, time_zone))]
     for name, view in selected.items():
         sql = Template(view.sql).substitute(values)
         statements[name] = [_create_view(name, sql), _comment_on_view(name, view.description)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -112,18 +112,24 @@ class DayWriter:
             yield current
 
     @contextmanager
-    def save(self, current: DayFile | None, fetch_info: FetchInfo | None = None) -> Iterator[DayFile]:
+    def save(
+        self,
+        current: DayFile | None,
+        fetch_info: FetchInfo | None = None,
+        on_rows: Callable[[pa.Table], None] | None = None,
+    ) -> Iterator[DayFile]:
         """Write the new file next to the current one, and open it. Only the holder of the lock may do so.
 
         Args:
             current: The current file.
             fetch_info: The fetch of the day. The default is this fetch, as the successor of the current one.
+            on_rows: A function that is called with all rows, some thousand at a time.
         """
         earlier = current.fetch_info if current else None
         now = datetime.now(UTC)
         warn_of_wrong_clock(self._path, earlier, now)
         this_fetch = FetchInfo(self.fetched_at, self.fetched_at, self.api_count)
-        self._save(fetch_info or this_fetch.successor_of(earlier, now))
+        self._save(fetch_info or this_fetch.successor_of(earlier, now), on_rows)
         with DayFile(self._new) as new:
             check_complete(new, self._schema, self.rows)
             yield new
@@ -154,7 +160,7 @@ class DayWriter:
         # Arrow keeps freed memory for later. After a large day that is as much as everything else.
         pa.default_memory_pool().release_unused()
 
-    def _save(self, fetch_info: FetchInfo) -> None:
+    def _save(self, fetch_info: FetchInfo, on_rows: Callable[[pa.Table], None] | None) -> None:
         with _SAVING, translate_os_errors("write", self._path):
             groups = _row_groups(self._spool.sorted_tables())
             group = next(groups, None)
@@ -164,6 +170,8 @@ class DayWriter:
             ) as parquet:
                 while group is not None:
                     parquet.write_table(group, row_group_size=_ROW_GROUP)
+                    if on_rows:
+                        on_rows(group)
                     pa.default_memory_pool().release_unused()
                     group = next(groups, None)
                 parquet.add_key_value_metadata(fetch_info.to_metadata() | self._claim.identity.to_metadata())

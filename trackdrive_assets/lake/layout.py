@@ -34,6 +34,7 @@ LAYOUT = {
     "reports": Layout("reports.parquet", part_column="category"),
     "stats": Layout("stats.parquet", part_column="group_by"),
     "call_changes": Layout("changes.parquet"),
+    "call_totals": Layout("totals.parquet"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The SQL files of this package: views and checks, with the parts that they share.
+"""The SQL files of this package: views, checks and a table, with the parts that they share.
 
 A file is one query. Its head is the comment lines at its beginning: first a description, then options. An
 option is a line `-- name: value`, and its value replaces `${name}` in the query. The folder decides what a
@@ -72,17 +72,16 @@ class View:
 def queries_in(folder: str) -> Mapping[str, Query]:
     """Return the queries of a folder of `sql/`, by name.
 
-    `${name}` in a query is replaced by the file `parts/name.sql`, or by the option `name` of the head. Parts
-    can use other parts and the options of the query. The options of a part are options of the query too.
+    `${name}` in a query is replaced by the file `sql/parts/name.sql`, or by the option `name` of the head.
+    Parts can use other parts and the options of the query. The options of a part are options of the query.
     """
-    directory = files(__package__) / "sql" / folder
     parts, queries = (
         {
             file.name.removesuffix(".sql"): parse_query(file.read_text("utf-8"))
-            for file in source.iterdir()
+            for file in (files(__package__) / "sql" / source).iterdir()
             if file.name.endswith(".sql")
         }
-        for source in (directory / "parts", directory)
+        for source in ("parts", folder)
     )
     return {name: _expand(query, parts) for name, query in queries.items()}
 
@@ -127,7 +126,8 @@ def with_referenced(names: Iterable[str]) -> set[str]:
     for name, view in reversed(list(views().items())):
         if name in found:
             found |= view.referenced_tables
-    return found
+    # The sums of some days are computed from their calls.
+    return found | {"calls"} if "call_totals" in found else found
 
 
 def _expand(query: Query, parts: Mapping[str, Query]) -> Query:

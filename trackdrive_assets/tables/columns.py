@@ -8,7 +8,7 @@ Dagster's definitions need the columns, and must load fast. So this module impor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 INSTANT = "timestamp[us, tz=UTC]"
 MONEY = "decimal128(18, 6)"
+SUM_OF_MONEY = "decimal128(38, 6)"
 SECONDS = "double"
 BOOLEAN = "bool"
 ID = "int64"
@@ -305,7 +306,76 @@ CALL_CHANGES = Table(
     ),
 )
 
-TABLES = (CALLS, REPORTS, STATS, CALL_CHANGES)
+
+def _columns_of_party(party: str) -> tuple[Column, ...]:
+    """Return the columns that identify a buyer, an offer or a traffic source in the totals."""
+    names = (f"{party}_id", f"user_{party}_id", party)
+    described = {column.name: replace(column, sources=()) for column in CALLS.columns}
+    key = Column(
+        f"{party}_key",
+        TEXT,
+        f"Identifies the {party.replace('_', ' ')}: {party}_id as text. The legacy API sends no id; there it "
+        "is the account's own label, or else the name. Null without any of them.",
+    )
+    return (*(described[name] for name in names), key)
+
+
+CALL_TOTALS = Table(
+    name="call_totals",
+    description=(
+        "One row per group of a day's calls, with their sums: by status, buyer, offer and traffic source, "
+        "and by quarter of an hour. Every call is in one group of either kind, so filter by group_by."
+    ),
+    hive=(_DATE,),
+    columns=(
+        Column(
+            "group_by",
+            TEXT,
+            "What the calls of a row have in common: party (status, buyer, offer and traffic source) or "
+            "quarter_hour.",
+        ),
+        Column("interval_start", INSTANT, "First instant of the quarter of an hour. Null in rows by party."),
+        Column("status", TEXT, "The status of the calls. Null in rows by quarter_hour, like all parties."),
+        *(column for name in ("buyer", "offer", "traffic_source") for column in _columns_of_party(name)),
+        Column("last_call_at", INSTANT, "When the last of the calls started."),
+        Column("calls", COUNT, "The number of calls."),
+        Column("connected", COUNT, "The number of calls that were put through to a buyer's number."),
+        Column("converted", COUNT, "The number of calls that the buyer owes for. Null if none has the flag."),
+        Column(
+            "traffic_source_conversions",
+            COUNT,
+            "The number of calls that the traffic source is owed for. Null if none has the flag.",
+        ),
+        Column("repeat_calls", COUNT, "The number of repeat calls. Null if no call has either flag."),
+        Column("no_buyer", COUNT, "The number of calls without a buyer to take them."),
+        Column("revenue_owed", SUM_OF_MONEY, "What buyers owe, in dollars. Null if no call has an amount."),
+        Column(
+            "payout_owed",
+            SUM_OF_MONEY,
+            "What traffic sources are owed, in dollars. Null if no call has an amount.",
+        ),
+        Column(
+            "trackdrive_cost",
+            SUM_OF_MONEY,
+            "What Trackdrive charges for the calls, in dollars. Null if no call has a cost.",
+        ),
+        Column(
+            "provider_cost",
+            SUM_OF_MONEY,
+            "What the telephony provider charges for the calls, in dollars. Null if no call has a cost.",
+        ),
+        Column(
+            "handle_time",
+            SECONDS,
+            "Talk time of all calls, in seconds; the length of a call where its talk time is unknown.",
+        ),
+        Column("handled", COUNT, "The number of calls whose talk time or length is known."),
+        Column("answered_time", SECONDS, "Talk time of the answered calls, in seconds."),
+        Column("answered", COUNT, "The number of calls that the buyer answered."),
+    ),
+)
+
+TABLES = (CALLS, REPORTS, STATS, CALL_CHANGES, CALL_TOTALS)
 COLUMN_DESCRIPTIONS = {table.name: table.column_descriptions for table in TABLES}
 DESCRIPTIONS = {table.name: table.description for table in TABLES}
 

@@ -19,7 +19,7 @@ from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 if TYPE_CHECKING:
     from trackdrive_assets.api.client import Client
     from trackdrive_assets.days import Day
-    from trackdrive_assets.ingest.calls import IngestedCalls
+    from trackdrive_assets.ingest.day_of_calls import IngestedCalls
     from trackdrive_assets.ingest.fetcher import Fetcher
     from trackdrive_assets.lake.store import Lake
 
@@ -106,7 +106,7 @@ def calls_metadata(ingested: IngestedCalls, zone: str) -> Mapping[dg.AssetKey, M
     from trackdrive_assets.dagster.previews import picture_of_calls  # noqa: PLC0415  # imports Arrow
 
     found = {"changes_found": ingested.changes.new_count}
-    picture = {"picture": picture_of_calls(ingested.written.path, zone)}
+    picture = {"picture": picture_of_calls(ingested.totals, zone)} if ingested.totals else {}
     return {
         CALLS_KEY: day_metadata(ingested.written, CALLS, {**picture, **found}),
         CALL_CHANGES_KEY: day_metadata(ingested.changes.written, CALL_CHANGES, found),

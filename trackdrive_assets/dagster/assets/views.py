@@ -15,7 +15,14 @@ from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.settings import Settings
-from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, TABLES, schemas
+from trackdrive_assets.tables.columns import (
+    CALL_TOTALS,
+    CALLS,
+    COLUMN_DESCRIPTIONS,
+    DESCRIPTIONS,
+    TABLES,
+    schemas,
+)
 
 if TYPE_CHECKING:
     from trackdrive_assets.lake.database import ViewColumn
@@ -73,13 +80,17 @@ def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
     sources = {
         "calls": [dg.AssetKey("calls")],
         "call_changes": [dg.AssetKey("call_changes")],
+        # A run that stores calls stores their sums too.
+        "call_totals": [dg.AssetKey("calls")],
         "reports": [dg.AssetKey(["reports", category]) for category in settings.fetched_categories],
         "stats": [dg.AssetKey(["stats", group_by]) for group_by in LEGACY_GROUP_BYS],
     }
     for table in TABLES:
+        # The sums have columns that calls lack.
+        source = CALLS if table is CALL_TOTALS else table
         lineage = {
             column: [dg.TableColumnDep(key, column) for key in sources[table.name]]
-            for column in table.column_descriptions
+            for column in table.column_descriptions.keys() & source.column_descriptions.keys()
         }
         yield _spec(
             table.name,

@@ -5,7 +5,8 @@ SELECT
 FROM (
     SELECT
         date,
-        ${tally}
-    FROM call_facts
+        ${total}
+    FROM call_totals
+    WHERE group_by = 'party'
     GROUP BY date
 )

@@ -9,24 +9,17 @@ SELECT
 FROM (
     SELECT
         date,
-        date_trunc('hour', first_call_local) AS local_hour,
-        first_call_local - first_call_utc AS utc_offset,
+        date_trunc('hour', interval_start_local) AS local_hour,
+        interval_start_local - interval_start_utc AS utc_offset,
         ${total}
     FROM (
+        -- Clocks differ from UTC by whole quarters of an hour.
         SELECT
             *,
-            timezone(${time_zone}, first_call) AS first_call_local,
-            timezone('UTC', first_call) AS first_call_utc
-        FROM (
-            -- Clocks differ from UTC by whole quarters of an hour. So one conversion per quarter is enough;
-            -- converting the time of every call would take most of the query's time.
-            SELECT
-                date,
-                min(created_at) AS first_call,
-                ${tally}
-            FROM call_facts
-            GROUP BY date, epoch_us(created_at) // 900000000
-        )
+            timezone(${time_zone}, interval_start) AS interval_start_local,
+            timezone('UTC', interval_start) AS interval_start_utc
+        FROM call_totals
+        WHERE group_by = 'quarter_hour'
     )
     GROUP BY date, local_hour, utc_offset
 )

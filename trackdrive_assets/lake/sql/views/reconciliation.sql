@@ -73,17 +73,8 @@ totals_of_calls AS (
                 CAST(traffic_source_id AS VARCHAR)
             ) AS group_value,
             ${total}
-        FROM (
-            SELECT
-                date,
-                status,
-                buyer_id,
-                offer_id,
-                traffic_source_id,
-                ${tally}
-            FROM call_facts
-            GROUP BY date, status, buyer_id, offer_id, traffic_source_id
-        )
+        FROM call_totals
+        WHERE group_by = 'party'
         GROUP BY GROUPING SETS ((date, status), (date, buyer_id), (date, offer_id), (date, traffic_source_id))
     )
 ),

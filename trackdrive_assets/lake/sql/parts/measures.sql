@@ -19,22 +19,22 @@
     -- calls of the day converted and none has an amount, and the sum stays unknown.
     -- (ORDER BY date changes no result. Without it, DuckDB would read the calls twice and join them.)
     CASE
-        WHEN count(revenue_sum) OVER (PARTITION BY date ORDER BY date) > 0
+        WHEN count(revenue_owed) OVER (PARTITION BY date ORDER BY date) > 0
             OR sum(converted) OVER (PARTITION BY date ORDER BY date) = 0
-        THEN coalesce(revenue_sum, 0)
+        THEN coalesce(revenue_owed, 0)
     END AS revenue, --: What buyers owe, in dollars. Null where the account may not see amounts.
     CASE
-        WHEN count(payout_sum) OVER (PARTITION BY date ORDER BY date) > 0
+        WHEN count(payout_owed) OVER (PARTITION BY date ORDER BY date) > 0
             OR sum(traffic_source_conversions) OVER (PARTITION BY date ORDER BY date) = 0
-        THEN coalesce(payout_sum, 0)
+        THEN coalesce(payout_owed, 0)
     END AS payout, --: What traffic sources are owed, in dollars. Null where the account may not see amounts.
     -- Every ended call costs something. If no call of the day has a cost, the costs are hidden.
     CASE
-        WHEN count(trackdrive_cost_sum) OVER (PARTITION BY date ORDER BY date) > 0
-        THEN coalesce(trackdrive_cost_sum, 0)
+        WHEN count(trackdrive_cost) OVER (PARTITION BY date ORDER BY date) > 0
+        THEN coalesce(trackdrive_cost, 0)
     END + CASE
-        WHEN count(provider_cost_sum) OVER (PARTITION BY date ORDER BY date) > 0
-        THEN coalesce(provider_cost_sum, 0)
+        WHEN count(provider_cost) OVER (PARTITION BY date ORDER BY date) > 0
+        THEN coalesce(provider_cost, 0)
     END AS cost,
     --: What Trackdrive and the telephony provider charge, in dollars. Null where either is hidden.
     revenue - payout AS profit,

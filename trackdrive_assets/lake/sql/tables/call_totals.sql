@@ -1,0 +1,40 @@
+-- The sums of the calls of each day, as `tables/totals.py` computes them when a day is stored.
+SELECT
+    CASE WHEN grouping(interval_start) = 0 THEN 'quarter_hour' ELSE 'party' END AS group_by,
+    interval_start,
+    status,
+    buyer_id,
+    user_buyer_id,
+    buyer,
+    buyer_key,
+    offer_id,
+    user_offer_id,
+    offer,
+    offer_key,
+    traffic_source_id,
+    user_traffic_source_id,
+    traffic_source,
+    traffic_source_key,
+    max(created_at) AS last_call_at,
+    ${tally},
+    date
+FROM (SELECT *, time_bucket(INTERVAL 15 MINUTE, created_at) AS interval_start FROM call_facts)
+GROUP BY GROUPING SETS (
+    (date, interval_start),
+    (
+        date,
+        status,
+        buyer_id,
+        user_buyer_id,
+        buyer,
+        buyer_key,
+        offer_id,
+        user_offer_id,
+        offer,
+        offer_key,
+        traffic_source_id,
+        user_traffic_source_id,
+        traffic_source,
+        traffic_source_key
+    )
+)
