@@ -18,14 +18,26 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.year import TIME_ZONE
 from trackdrive_assets.lake.database import FILE, build_database
+from trackdrive_assets.lake.ownership import time_zone_of
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
 
 GOAL = 1.0
+GOAL_OF_SUMS = 0.3
 RUNS = 5
+
+_VIEWS_OF_SUMS = {
+    "daily_summary",
+    "hourly_volume",
+    "buyer_performance",
+    "offer_performance",
+    "traffic_source_performance",
+    "source_offer_buyer_performance",
+    "buyer_statements",
+    "traffic_source_statements",
+}
 
 _MONTH = "WHERE date BETWEEN '2026-03-01' AND '2026-03-31'"
 _DAY = "WHERE date = '2026-03-17'"
@@ -35,6 +47,7 @@ _SUMS = {
     "reports": "sum(revenue)",
     "stats": "sum(revenue)",
     "call_changes": "min(detected_at)",
+    "call_totals": "sum(revenue_owed)",
 }
 _WITHOUT_DATE = {
     "conversion_lag",
@@ -67,13 +80,13 @@ def main(lake: Lake) -> None:
         build_database(
             lake,
             schemas(),
-            time_zone=TIME_ZONE,
+            time_zone=time_zone_of(lake, "UTC"),
             descriptions=DESCRIPTIONS,
             column_descriptions=COLUMN_DESCRIPTIONS,
         )
 
-    print("| what | fresh process | wall | CPU | goal of 1 s | files of a day |")
-    print("|---|---|---|---|---|---|")
+    print("| what | fresh process | wall | CPU | goal | | files of a day |")
+    print("|---|---|---|---|---|---|---|")
     _line("trackdrive.duckdb: built", None, _median([timed(build) for _ in range(RUNS)]))
     for name, query in _queries().items():
         spawn = get_context("spawn")
@@ -128,9 +141,10 @@ def _median(runs: list[Timing]) -> Timing:
 
 
 def _line(name: str, first: Timing | None, later: Timing, files: str = "") -> None:
-    verdict = "met" if later.wall < GOAL else f"missed by {later.wall - GOAL:.2f} s"
+    goal = GOAL_OF_SUMS if name.partition(":")[0] in _VIEWS_OF_SUMS else GOAL
+    verdict = "met" if later.wall < goal else f"missed by {later.wall - goal:.2f} s"
     shown = f"{first.wall:.2f}" if first else ""
-    print(f"| {name} | {shown} | {later.wall:.2f} | {later.cpu:.2f} | {verdict} | {files} |")
+    print(f"| {name} | {shown} | {later.wall:.2f} | {later.cpu:.2f} | {goal} s | {verdict} | {files} |")
     sys.stdout.flush()
 
 

@@ -1,8 +1,8 @@
 """Build the lake of an account with 20,000 calls a day after a year: `python -m benchmarks.year FOLDER`.
 
 The rows are those of one week of the sandbox. The other weeks repeat them under other ids. `Lake.replace`
-writes everything, so the files are those of a deployment. Each day has its calls, a report per category, a
-series of statistics per group, and the changes that a look-back of 30 days detects. Not here: the
+writes everything, so the files are those of a deployment. Each day has its calls, their sums, a report per
+category, a series of statistics per group, and the changes that a look-back of 30 days detects. Not here: the
 measurements (`views.py`).
 """
 
@@ -32,7 +32,8 @@ from trackdrive_assets.sandbox.call import Call
 from trackdrive_assets.sandbox.generator import CallGenerator
 from trackdrive_assets.sandbox.times import milliseconds
 from trackdrive_assets.tables.calls import parse_calls
-from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALL_TOTALS, CALLS, REPORTS, STATS
+from trackdrive_assets.tables.totals import call_totals
 
 # A zone without daylight saving time, so that every week is the first one moved.
 TIME_ZONE = "America/Phoenix"
@@ -226,12 +227,16 @@ def _write_day(lake: ClaimedLake, day: date, last_day: date, template: Template)
     calls = _with(calls, "uuid", uuids)
     calls = _with(calls, "id", pc.add(calls["id"], weeks * _IDS_OF_A_WEEK))
     changes = _with(_later(template.changes, weeks), "uuid", uuids.take(template.changed))
-    with lake.replace(CALLS.name, CALLS.schema, day, fetched_at=first):
-        pass
+    if first < last:
+        with lake.replace(CALLS.name, CALLS.schema, day, fetched_at=first):
+            pass
     with lake.replace(CALLS.name, CALLS.schema, day, sort_by="created_at", fetched_at=last) as writer:
         writer.api_count = calls.num_rows
         for offset in range(0, calls.num_rows, 1000):
             writer.write(calls.slice(offset, 1000))
+    with lake.replace(CALL_TOTALS.name, CALL_TOTALS.schema, day, fetched_at=last) as writer:
+        for totals in call_totals(pa.Table.from_batches([calls])).to_batches():
+            writer.write(totals)
     with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day, fetched_at=last) as writer:
         writer.write(changes)
     reports = {category: fetched_part(report, last) for category, report in template.reports.items()}
