@@ -33,8 +33,9 @@ SELECT
 FROM call_facts
 ANTI JOIN unfinished_calls USING (date, uuid)
 JOIN (
-    SELECT date, count(*) FILTER (connected) > 0 AS has_connections
-    FROM call_facts
+    SELECT date, sum(connected) > 0 AS has_connections
+    FROM call_totals
+    WHERE group_by = 'party'
     GROUP BY date
 ) AS days USING (date)
 -- If no call of the day was connected, the numbers of buyers may be hidden. Then only talk time counts.
