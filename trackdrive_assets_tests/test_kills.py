@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
+from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.conftest import NOW, days_between
 from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.processes import Deployment, Moment, MomentCounter
@@ -117,6 +119,7 @@ def kill_and_run_again(deployment: Deployment, days: Sequence[str], *moments: Mo
         after = state_of(deployment, days)
         assert_days_are_old_or_new(before, after, truth)
         assert_views_can_be_queried(deployment)
+        assert_sums_are_those_of_the_calls(deployment)
         assert_recorded_days_are_stored(deployment, before, after, truth)
         alive |= locks(deployment)
 
@@ -145,6 +148,14 @@ def assert_views_can_be_queried(deployment: Deployment) -> None:
         assert views
         for (name,) in views:
             connection.sql(f"FROM {name}").fetchall()
+
+
+def assert_sums_are_those_of_the_calls(deployment: Deployment) -> None:
+    """Check the views that the next build would make, also of a run that died between calls and sums."""
+    with connect(deployment.lake, schemas(), time_zone="UTC") as connection:
+        days = connection.sql("SELECT date, sum(calls) FROM hourly_volume GROUP BY date").fetchall()
+    stored = {day: deployment.stored(str(day)) for day in deployment.lake.days("calls")}
+    assert dict(days) == {day: len(uuids) for day, uuids in stored.items() if uuids}
 
 
 def assert_recorded_days_are_stored(

@@ -307,17 +307,21 @@ CALL_CHANGES = Table(
 )
 
 
+def _group_column(name: str) -> Column:
+    """Return a column by which the totals group calls. It has the description that it has in calls."""
+    (column,) = (column for column in CALLS.columns if column.name == name)
+    return replace(column, sources=())
+
+
 def _columns_of_party(party: str) -> tuple[Column, ...]:
     """Return the columns that identify a buyer, an offer or a traffic source in the totals."""
-    names = (f"{party}_id", f"user_{party}_id", party)
-    described = {column.name: replace(column, sources=()) for column in CALLS.columns}
     key = Column(
         f"{party}_key",
         TEXT,
         f"Identifies the {party.replace('_', ' ')}: {party}_id as text. The legacy API sends no id; there it "
         "is the account's own label, or else the name. Null without any of them.",
     )
-    return (*(described[name] for name in names), key)
+    return (*map(_group_column, (f"{party}_id", f"user_{party}_id", party)), key)
 
 
 CALL_TOTALS = Table(
@@ -332,10 +336,10 @@ CALL_TOTALS = Table(
             "group_by",
             TEXT,
             "What the calls of a row have in common: party (status, buyer, offer and traffic source) or "
-            "quarter_hour.",
+            "quarter_hour. The columns of the other kind are null.",
         ),
-        Column("interval_start", INSTANT, "First instant of the quarter of an hour. Null in rows by party."),
-        Column("status", TEXT, "The status of the calls. Null in rows by quarter_hour, like all parties."),
+        Column("interval_start", INSTANT, "First instant of the quarter of an hour."),
+        _group_column("status"),
         *(column for name in ("buyer", "offer", "traffic_source") for column in _columns_of_party(name)),
         Column("last_call_at", INSTANT, "When the last of the calls started."),
         Column("calls", COUNT, "The number of calls."),

@@ -23,8 +23,9 @@ from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.identity import LakeRecord, write_record
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALL_TOTALS, CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
+from trackdrive_assets.tables.totals import call_totals
 from trackdrive_assets_tests.conftest import NOW
 from trackdrive_assets_tests.support.factories import lake_at
 
@@ -91,6 +92,19 @@ def test_the_call_is_replaced_and_the_others_stay(
     }
     del before[uuid]
     assert after == before
+
+
+def test_the_sums_of_the_day_contain_the_call_as_it_is_now(
+    sandbox: Sandbox, client: Client, lake: ClaimedLake
+) -> None:
+    ingest_calls(client, lake, DAY)
+    refetched(client, lake, changed(sandbox))
+    totals = lake.read("call_totals", CALL_TOTALS.schema, [DAY.date])
+    calls = lake.read("calls", CALLS.schema, [DAY.date])
+    assert sorted(totals.to_pylist(), key=str) == sorted(call_totals(calls).to_pylist(), key=str)
+    with DayFile(lake.file("call_totals", DAY.date)) as file:
+        assert file.fetch_info
+        assert file.fetch_info.fetched_at == fetch_info(lake).updated_at
 
 
 def test_a_new_word_of_a_flag_comes_and_goes_with_single_calls(
