@@ -107,9 +107,17 @@ def test_a_run_keeps_its_secrets_under_all_faults(echoing: Sandbox, tmp_path: Pa
         log = (folder / f"{NEXT_DAY}.err").read_text()
         for proof in ("HTML or XML of", "{category: text(", "401 Unauthorized"):
             assert proof in log, name
-        assert len(list((folder / "lake").rglob(f"date={DAY}"))) >= 1 + 16 + 3
+        stored = {path.parent.name for path in (folder / "lake").rglob(f"date={DAY}")}
+        assert stored == {"calls", "call_changes", "call_totals", "reports", "stats"}
+        assert [len(parts_in(folder / "lake" / table)) for table in ("reports", "stats")] == [16, 3]
         assert (folder / "lake" / "trackdrive.duckdb").exists()
         assert leaks_in(folder, SECRETS[name]) == []
+
+
+def parts_in(table: Path) -> list[bytes]:
+    """Return the metadata that names the parts of the day in the folder of a table."""
+    (file,) = table.glob(f"date={DAY}/*.parquet")
+    return [key for key in pq.read_metadata(file).metadata if key.startswith(b"trackdrive.fetched_at/")]
 
 
 def spellings(secrets: Iterable[str]) -> set[str]:

@@ -26,16 +26,17 @@ _SECONDS_TO_WAIT_FOR_LOCK = 30
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
-    """The event log of the Dagster home that the variable DAGSTER_HOME names."""
+    """The event log in the folder of the Dagster instance, where Dagster's own class has it."""
 
-    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+    def __init__(self, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
         self._engines_lock = threading.Lock()
-        super().__init__(base_dir, inst_data)
+        # Dagster reads it before it registers the instance.
+        self._inst_data = inst_data
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
-        """Return the configuration in `dagster.yaml`: none. It cannot name the folder that it is in."""
+        """Return the configuration in `dagster.yaml`: none. The instance has the folder."""
         return {}
 
     @classmethod
@@ -44,14 +45,13 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         inst_data: Any,
         config_value: Any,  # noqa: ARG003  it is empty
     ) -> "PooledSqliteEventLogStorage":
-        """Open the event log.
+        """Return the event log. Its files are opened when the instance is registered."""
+        return cls(inst_data)
 
-        Raises:
-            DagsterInvariantViolationError: DAGSTER_HOME is not set.
-        """
-        if not (home := os.environ.get("DAGSTER_HOME")):
-            raise dg.DagsterInvariantViolationError("DAGSTER_HOME is not set. Set it to the Dagster home.")
-        return cls(str(Path(home, _FOLDER)), inst_data)
+    def register_instance(self, instance: dg.DagsterInstance) -> None:
+        """Open the event log of an instance: of a Dagster home, or of a temporary folder without one."""
+        super().__init__(str(Path(instance.root_directory, _FOLDER)), self._inst_data)
+        super().register_instance(instance)
 
     def store_event(self, event: Any) -> None:
         """Store an event. The UI watches the file of the run, but SQLite writes to another one beside it."""

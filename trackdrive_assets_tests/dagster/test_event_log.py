@@ -7,10 +7,12 @@ from queue import Queue
 
 import dagster as dg
 import pytest
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from trackdrive_assets.dagster.event_log import MAX_OPEN, PooledSqliteEventLogStorage
 from trackdrive_assets_tests.support.processes import dagster_home
+from trackdrive_assets_tests.support.ui_driver import PROJECT
 
 CALLS = dg.AssetKey("calls")
 WRITTEN_FOR = """\
@@ -138,7 +140,12 @@ def test_a_home_opens_with_dagsters_own_class_again(instance: dg.DagsterInstance
         assert plain.all_logs(run_id)
 
 
-def test_without_a_home_the_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_the_log_is_in_the_temporary_folder_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    with pytest.raises(dg.DagsterInvariantViolationError, match="DAGSTER_HOME is not set"):
-        PooledSqliteEventLogStorage.from_config_value(None, {})
+    ref = InstanceRef.from_dir(str(tmp_path), config_dir=str(PROJECT))
+    with dg.DagsterInstance.from_ref(ref) as temporary:
+        assert isinstance(temporary.event_log_storage, PooledSqliteEventLogStorage)
+        run_id = run(temporary)
+        assert {f"{run_id}.db", "index.db"} <= files(tmp_path)
