@@ -5,7 +5,7 @@ Not here: the command lines (`commands.py`), how a run is measured (`measure.py`
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -53,6 +53,12 @@ class Case:
     earlier_days: int = 0
 
 
+def _both_commands(settings: Mapping[str, object], service: Service) -> Iterator[Case]:
+    """Yield the product as `trackdrive` runs it, and as `dagster` does."""
+    yield Case(OURS, Materialize(settings), service)
+    yield Case(DAGSTER_COMMAND, DagsterMaterialize(settings), service)
+
+
 class Scenario(ABC):
     """A comparison of programs.
 
@@ -79,8 +85,7 @@ class OneDay(Scenario):
     _service = Service(100_000)
     _settings: ClassVar = {"MAX_CONCURRENCY": 8}
     cases = (
-        Case(OURS, Materialize(_settings), _service),
-        Case(DAGSTER_COMMAND, DagsterMaterialize(_settings), _service),
+        *_both_commands(_settings, _service),
         Case(INGEST, ProductPart("ingest_alone.py", _settings), _service),
         Case(PANDAS, Peer("pandas_loop.py"), _service),
         Case("dlt, defaults", Peer("dlt_rest_api.py"), _service),
@@ -106,8 +111,7 @@ class OneDay300ms(Scenario):
     _service = Service(100_000, latency=0.3)
     _settings: ClassVar = {"MAX_CONCURRENCY": 8}
     cases = (
-        Case(OURS, Materialize(_settings), _service),
-        Case(DAGSTER_COMMAND, DagsterMaterialize(_settings), _service),
+        *_both_commands(_settings, _service),
         Case(INGEST, ProductPart("ingest_alone.py", _settings), _service),
         Case(PANDAS, Peer("pandas_loop.py"), _service),
         Case(DLT, Peer("dlt_arrow.py"), _service),
@@ -128,8 +132,7 @@ class TenDays300ms(Scenario):
     _service = Service(10_000, days=10, latency=0.3)
     _settings: ClassVar = {"MAX_CONCURRENCY": 5}
     cases = (
-        Case(OURS, Materialize(_settings), _service),
-        Case(DAGSTER_COMMAND, DagsterMaterialize(_settings), _service),
+        *_both_commands(_settings, _service),
         Case(INGEST, ProductPart("ingest_alone.py", _settings), _service),
         Case(DLT_THREADS, Peer("dlt_arrow.py"), _service),
     )
@@ -197,8 +200,7 @@ class Year(Scenario):
     _service = Service(200, days=365, latency=_latency)
     _settings: ClassVar = {"MAX_CONCURRENCY": _concurrency}
     cases = (
-        Case(OURS, Materialize(_settings), _service),
-        Case(DAGSTER_COMMAND, DagsterMaterialize(_settings), _service),
+        *_both_commands(_settings, _service),
         Case(CLIENT, ProductPart("bare_client.py"), _service, stores=False),
     )
 

@@ -55,11 +55,11 @@ def api_asset_spec(
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """Return the columns of a table with types and descriptions, with those of its folders."""
+    """Return the columns of a table with types and descriptions."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(name=column.name, type=column.type, description=column.description)
-            for column in (*table.columns, *table.hive)
+            for column in table.view_columns
         ]
     )
 

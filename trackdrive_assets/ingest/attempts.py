@@ -16,8 +16,9 @@ from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.usage import RequestGroup
 from trackdrive_assets.days import Day, last_instant
 from trackdrive_assets.ingest.doubts import Fetched, is_mostly_gone, reason_to_doubt
+from trackdrive_assets.ingest.errors import PatchedMeanwhile
 from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.errors import DamagedFileError, LakeError
+from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.arrow_types import MONEY
 from trackdrive_assets.tables.columns import Table
@@ -27,10 +28,6 @@ MAX_ATTEMPTS = 3
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-
-
-class PatchedMeanwhile(LakeError):
-    """A day whose file got single calls of a later fetch, while the whole day was fetched."""
 
 
 def until_complete(what: str, fetch_day: Callable[[int], Result]) -> Result:

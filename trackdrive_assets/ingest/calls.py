@@ -26,11 +26,12 @@ from trackdrive_assets.api.pagination import Page, identities
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of
-from trackdrive_assets.ingest.attempts import PatchedMeanwhile, stored_rows, until_complete
+from trackdrive_assets.ingest.attempts import stored_rows, until_complete
 from trackdrive_assets.ingest.changes import recorded_changes
 from trackdrive_assets.ingest.claims import claim_lake
 from trackdrive_assets.ingest.day_of_calls import IngestedCalls, replace_calls
 from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
+from trackdrive_assets.ingest.errors import PatchedMeanwhile
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.received import FetchedPage, ReceivedCalls
 from trackdrive_assets.lake.day_writer import DayWriter

@@ -14,15 +14,13 @@ from typing import Generic, TypeVar
 import pyarrow as pa
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.api.usage import Usage
+from trackdrive_assets.ingest.errors import EXPLAINED
 from trackdrive_assets.ingest.fetcher import Cancelled, ConcurrentDays, Fetcher, Progress, Update
 from trackdrive_assets.ingest.parts import PartsFailed
-from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.tables.errors import MalformedRow
 
-_EXPLAINED = (TrackdriveError, MalformedRow, LakeError, PartsFailed)
-"""Errors that explain what is wrong with a day. Any other error is a bug, and ends everything."""
+_EXPLAINED = (*EXPLAINED, PartsFailed)
+"""Errors that fail a day. Any other error is a bug, and ends everything."""
 
 _MOST_STORED = 2
 """The number of days that may be stored while others are fetched."""

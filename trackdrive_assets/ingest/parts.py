@@ -7,29 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import (
-    IncompleteResponse,
-    NotFound,
-    QueryError,
-    Rejected,
-    TrackdriveError,
-    Unavailable,
-    UnreadableResponse,
-)
+from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.api.usage import RequestGroup, Usage
 from trackdrive_assets.days import Day
 from trackdrive_assets.ingest.claims import claim_lake
+from trackdrive_assets.ingest.errors import EXPLAINED, concerns_one_day, is_refusal
 from trackdrive_assets.ingest.fetcher import Cancelled, Fetcher
 from trackdrive_assets.lake.day_parts import Part
 from trackdrive_assets.lake.day_writer import WriteResult
-from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import Table
-from trackdrive_assets.tables.errors import MalformedRow
-
-_REFUSED = (Rejected, NotFound, QueryError)
-_OF_ONE_DAY = (MalformedRow, UnreadableResponse, IncompleteResponse, DamagedFileError)
-_EXPLAINED = (TrackdriveError, MalformedRow, LakeError)
 
 _MOST_UNANSWERED = 2
 """The parts without an answer, one after another, after which no more of a day are fetched."""
@@ -89,7 +76,7 @@ class FetchedParts:
         group = RequestGroup(self._fetcher.group.priority, whole=self._fetcher.group)
         try:
             part = fetch_part(group)
-        except _EXPLAINED as error:
+        except EXPLAINED as error:
             self._fail(name, error)
         else:
             self._parts[name], self._groups[name] = part, group
@@ -121,7 +108,7 @@ class FetchedParts:
             # A server can fail for one report again and again. If it is down, the second part shows that.
             self._unanswered_count += 1
             self._is_stopped = self._unanswered_count >= _MOST_UNANSWERED
-        elif isinstance(error, _REFUSED):
+        elif is_refusal(error):
             self._fetcher.refuse(name)
-        elif not isinstance(error, _OF_ONE_DAY):
+        elif not concerns_one_day(error):
             self._fetcher.refuse(None)

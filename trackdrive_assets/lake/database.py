@@ -169,13 +169,14 @@ def _view_statements(
     values = {"time_zone": literal(time_zone)}
     if reads_metadata:
         values["file_metadata"] = file_metadata_sql(found)
-    statements = {
-        each.table: [_create_view(each.table, table_sql(schemas[each.table], each))]
+    queries = {
+        each.table: totals_sql(lake.root, schemas, found, time_zone)
+        if each.table == TOTALS
+        else table_sql(schemas[each.table], each)
         for each in found
         if each.table in schemas
     }
-    if TOTALS in schemas:
-        statements[TOTALS] = [_create_view(TOTALS, totals_sql(lake.root, schemas, found, time_zone))]
+    statements = {table: [_create_view(table, query)] for table, query in queries.items()}
     for name, view in selected.items():
         sql = Template(view.sql).substitute(values)
         statements[name] = [_create_view(name, sql), _comment_on_view(name, view.description)]

@@ -6,7 +6,7 @@ stored too. Not here: days that are fetched as a whole (`day_writer.py`).
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,7 +113,8 @@ def replace_parts(
             if name not in later
         }
         if new:
-            kept = _read_parts(current, column, stored.keys() - new.keys(), schema) if current else {}
+            old = {name: info for name, info in stored.items() if name not in new}
+            kept = _read_parts(current, column, old, schema) if current else {}
             contents = {**kept, **new}
             with translate_os_errors("write", path):
                 _write(staging / "day", schema, contents, claim)
@@ -141,18 +142,19 @@ def _successor(path: Path, part: Part, stored: PartInfo | None, now: datetime) -
     return replace(part, fetch_info=part.fetch_info and part.fetch_info.successor_of(earlier, now))
 
 
-def _read_parts(file: DayFile, column: str, names: Collection[str], schema: pa.Schema) -> dict[str, Part]:
+def _read_parts(
+    file: DayFile, column: str, infos: Mapping[str, PartInfo], schema: pa.Schema
+) -> dict[str, Part]:
     """Read the parts that stay. A damaged one can't stay, and must not stop the new ones."""
     parts: dict[str, Part] = {}
-    infos = parts_of(file, column)
-    for name in names:
+    for name, info in infos.items():
         try:
             rows = read_part(file, column, name, schema)
         except DamagedFileError as error:
             _log.warning("%s The part %s is lost. Materialize it again.", error, name)
         else:
             if rows is not None:
-                parts[name] = Part(rows, infos[name].fetch_info)
+                parts[name] = Part(rows, info.fetch_info)
     return parts
 
 

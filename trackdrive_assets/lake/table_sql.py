@@ -5,19 +5,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from io import SEEK_END
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trackdrive_assets.lake.day_file import read_tail
 from trackdrive_assets.lake.day_parts import ROWS_KEY
-from trackdrive_assets.lake.errors import translate_os_errors
 from trackdrive_assets.lake.layout import ANY_DATE, LAYOUT, candidates, is_day
-
-# The metadata is at the end of a file. To parse the whole footers of some thousand files takes a second.
-_TAIL_BYTES = 16 * 1024
 
 # The characters of a path that DuckDB reads as a pattern. The name of the lake's folder may contain them.
 _GLOB = re.compile(r"[*?\[]")
@@ -142,7 +138,7 @@ def _duckdb_types(schema: pa.Schema) -> dict[str, str]:
 def _all_have(schema: pa.Schema, files: Iterable[Path]) -> bool:
     """Return whether every file has all columns of a schema. Older versions may have written others."""
     schema_metadata = _arrow_metadata(schema)
-    return all(schema_metadata in _tail(file) or _has_columns(schema, file) for file in files)
+    return all(schema_metadata in read_tail(file) or _has_columns(schema, file) for file in files)
 
 
 def _arrow_metadata(schema: pa.Schema) -> bytes:
@@ -150,12 +146,6 @@ def _arrow_metadata(schema: pa.Schema) -> bytes:
     buffer = pa.BufferOutputStream()
     pq.write_table(schema.empty_table(), buffer)
     return bytes(pq.read_metadata(pa.BufferReader(buffer.getvalue())).metadata[b"ARROW:schema"])
-
-
-def _tail(file: Path) -> bytes:
-    with translate_os_errors("read", file), file.open("rb", buffering=0) as opened:
-        opened.seek(max(0, opened.seek(0, SEEK_END) - _TAIL_BYTES))
-        return opened.read()
 
 
 def _has_columns(schema: pa.Schema, file: Path) -> bool:

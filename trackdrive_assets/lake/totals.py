@@ -9,21 +9,18 @@ computed (`tables/totals.py`).
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from io import SEEK_END
 from pathlib import Path
 from string import Template
 
 import pyarrow as pa
 
-from trackdrive_assets.lake.errors import translate_os_errors
+from trackdrive_assets.lake.day_file import read_tail
 from trackdrive_assets.lake.layout import day_of
 from trackdrive_assets.lake.sql_catalog import queries_in, views
 from trackdrive_assets.lake.table_sql import TableFiles, find_files, literal, table_sql
 
 CALLS, TOTALS = "calls", "call_totals"
 
-# Parsing the whole footer of each file takes ten times as long. The metadata is at its end.
-_TAIL_BYTES = 16 * 1024
 _FETCH_TIME = re.compile(rb"trackdrive\.(?:fetched|patched)_at\x18.([0-9T:.+-]+)", re.DOTALL)
 
 
@@ -68,7 +65,5 @@ def _is_of(totals: Path, calls: Path) -> bool:
 
 def _updated_at(file: Path) -> datetime | None:
     """Return when a day was last fetched, as a whole or in part. None if the file does not contain it."""
-    with translate_os_errors("read", file), file.open("rb", buffering=0) as opened:
-        opened.seek(max(0, opened.seek(0, SEEK_END) - _TAIL_BYTES))
-        times = _FETCH_TIME.findall(opened.read())
+    times = _FETCH_TIME.findall(read_tail(file))
     return max((datetime.fromisoformat(time.decode()) for time in times), default=None)

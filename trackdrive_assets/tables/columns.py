@@ -57,6 +57,9 @@ class Column:
         return ARROW_TYPES[self.type]
 
 
+_DATE = Column("date", DAY, "The date of the partition, in the account's time zone.")
+
+
 @dataclass(frozen=True)
 class Table:
     """One table of the lake.
@@ -64,26 +67,29 @@ class Table:
     Attributes:
         name: The name of the folder and of the view.
         description: A description of a row, and the purpose of the table.
-        columns: The columns of a file, in order.
-        hive: The columns that are in the folder names instead (`date=2024-06-19`), outermost first.
+        columns: The columns of a file, in order. The date is in the name of its folder instead.
     """
 
     name: str
     description: str
     columns: tuple[Column, ...]
-    hive: tuple[Column, ...]
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of a file, without the hive columns. Every field may be null."""
+        """The Arrow schema of a file. Every field may be null."""
         import pyarrow as pa  # noqa: PLC0415  # slow to import
 
         return pa.schema([(column.name, column.arrow_type) for column in self.columns])
 
     @property
+    def view_columns(self) -> tuple[Column, ...]:
+        """The columns of the view: those of a file, and the date."""
+        return (*self.columns, _DATE)
+
+    @property
     def column_descriptions(self) -> dict[str, str]:
-        """The description of each column by name, hive columns included."""
-        return {column.name: column.description for column in (*self.columns, *self.hive)}
+        """The description of each column of the view by name."""
+        return {column.name: column.description for column in self.view_columns}
 
 
 def _column(name: str, type_: str, description: str, *other_sources: str) -> Column:
@@ -96,15 +102,12 @@ def _name_column(name: str, description: str) -> Column:
     return Column(name, TEXT, description, sources=(name,), is_html_escaped=True)
 
 
-_DATE = Column("date", DAY, "The date of the partition, in the account's time zone.")
-
 CALLS = Table(
     name="calls",
     description=(
         "One row per phone call, as the API returned it when its day was last fetched. "
         "All numbers of the other views are computed from it. Calls of the last weeks still change."
     ),
-    hive=(_DATE,),
     columns=(
         _column("id", ID, "Trackdrive's id of the call."),
         _column("legacy_id", TEXT, "Id of the call in an older Trackdrive system."),
@@ -212,7 +215,6 @@ REPORTS = Table(
         "One row per group of a day's calls, with the totals of the API's own report by category. "
         "It serves as a comparison: the same totals can be computed from the calls."
     ),
-    hive=(_DATE,),
     columns=(
         Column("category", TEXT, "The category by which the report groups calls."),
         _column("group_value", TEXT, "The API's identifier of the group.", "group", "id", "key", "value"),
@@ -275,7 +277,6 @@ STATS = Table(
         "One row per interval of a day and group, with the numbers of the API's own statistics. "
         "It shows the course of a day without its calls, and serves as a comparison."
     ),
-    hive=(_DATE,),
     columns=(
         Column("group_by", TEXT, "The field by which the statistics group calls."),
         Column("interval_start", INSTANT, "First instant of the interval."),
@@ -295,7 +296,6 @@ CALL_CHANGES = Table(
         "conversions that were gained or reversed, revenue that changed, and calls that appeared or "
         "disappeared."
     ),
-    hive=(_DATE,),
     columns=(
         Column("uuid", TEXT, "The call that changed."),
         Column("created_at", INSTANT, "When that call started."),
@@ -330,7 +330,6 @@ CALL_TOTALS = Table(
         "One row per group of a day's calls, with their sums: by status, buyer, offer and traffic source, "
         "and by quarter of an hour. Every call is in one group of either kind, so filter by group_by."
     ),
-    hive=(_DATE,),
     columns=(
         Column(
             "group_by",

@@ -5,15 +5,20 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 from PIL import Image
 
+from trackdrive_assets.dagster.assets.calls import CALLS_KEY, calls_metadata
 from trackdrive_assets.dagster.charts import MAX_BUYERS, draw_day, largest, shorten
 from trackdrive_assets.dagster.previews import FIRST_ROWS, SHOWN_COLUMNS, calls_by_hour, revenue_by_buyer
+from trackdrive_assets.days import exact_day
+from trackdrive_assets.ingest.calls import store_calls
 from trackdrive_assets.tables.columns import CALLS, schemas
+from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS
 from trackdrive_assets.tables.totals import call_totals
 from trackdrive_assets_tests.conftest import Pipeline
 from trackdrive_assets_tests.support.api_calls import batch_of
@@ -56,6 +61,14 @@ def test_a_day_of_calls_has_a_picture_for_the_browser(pipeline: Pipeline) -> Non
     image = drawn(base64.b64decode(shown.removeprefix(start).removesuffix(")")))
     assert ink(image, 0, 430) > 1000
     assert ink(image, 440, 900) > 1000
+
+
+def test_a_day_without_calls_has_a_picture_too(pipeline: Pipeline) -> None:
+    with pipeline.lake.stage("calls", CALLS.schema, date.fromisoformat(DAY), sort_by="created_at") as writer:
+        stored = store_calls(
+            pipeline.lake, exact_day(date.fromisoformat(DAY), ZoneInfo("UTC")), writer, NO_EXCLUSIONS
+        )
+    assert "picture" in calls_metadata(stored, "UTC")[CALLS_KEY]
 
 
 def test_the_picture_of_a_day_without_calls_has_no_bars() -> None:

@@ -16,8 +16,8 @@ from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.pagination import Page
 from trackdrive_assets.days import Day, exact_day
-from trackdrive_assets.ingest.attempts import PatchedMeanwhile
 from trackdrive_assets.ingest.calls import ingest_calls, store_calls
+from trackdrive_assets.ingest.errors import PatchedMeanwhile
 from trackdrive_assets.ingest.refetch import FetchedCall, Refetched, fetched_call, newest, refetch_calls
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.identity import LakeRecord, write_record

@@ -106,7 +106,7 @@ def calls_metadata(ingested: IngestedCalls, zone: str) -> Mapping[dg.AssetKey, M
     from trackdrive_assets.dagster.previews import picture_of_calls  # noqa: PLC0415  # imports Arrow
 
     found = {"changes_found": ingested.changes.new_count}
-    picture = {"picture": picture_of_calls(ingested.totals, zone)} if ingested.totals else {}
+    picture = {"picture": picture_of_calls(ingested.totals, zone)} if ingested.totals is not None else {}
     return {
         CALLS_KEY: day_metadata(ingested.written, CALLS, {**picture, **found}),
         CALL_CHANGES_KEY: day_metadata(ingested.changes.written, CALL_CHANGES, found),

@@ -1,6 +1,6 @@
-"""Decide what a failed day ends: the day, its asset or the step, and whether the step is retried.
+"""Decide whether a failed day ends the step, and whether the step is retried.
 
-Not here: which error of a day is a failure (`ingest/concurrency.py`), and the retries of single requests
+Not here: how much an error concerns (`ingest/errors.py`), and the retries of single requests
 (`api/retry.py`).
 """
 
@@ -9,17 +9,8 @@ from itertools import islice
 
 import dagster as dg
 
-from trackdrive_assets.api.errors import (
-    IncompleteResponse,
-    NotFound,
-    QueryError,
-    Rejected,
-    Unavailable,
-    UnreadableResponse,
-)
-from trackdrive_assets.ingest.attempts import PatchedMeanwhile
-from trackdrive_assets.lake.errors import DamagedFileError
-from trackdrive_assets.tables.errors import MalformedRow
+from trackdrive_assets.api.errors import Unavailable
+from trackdrive_assets.ingest.errors import concerns_one_day, is_refusal
 
 RETRY_DELAYS = (60, 180)
 """The seconds before each retry of a step, for failures that outlast the retries of single requests.
@@ -32,18 +23,6 @@ _MOST_UNANSWERED = 2
 _EXPLAINED_DAYS = 10
 _LISTED_DAYS = 50
 _LONGEST_REASON = 1_000
-
-
-def concerns_one_day(error: Exception) -> bool:
-    """Return whether the other days of the same asset can still be ingested: the data of this day are bad."""
-    return isinstance(
-        error, MalformedRow | UnreadableResponse | IncompleteResponse | DamagedFileError | PatchedMeanwhile
-    )
-
-
-def concerns_one_asset(error: Exception) -> bool:
-    """Return whether the account refuses one asset for every day, such as a report."""
-    return isinstance(error, Rejected | NotFound | QueryError)
 
 
 def is_fatal(error: Exception, *, unanswered_count: int, is_last_attempt: bool) -> bool:
@@ -60,7 +39,7 @@ def is_fatal(error: Exception, *, unanswered_count: int, is_last_attempt: bool) 
     """
     if isinstance(error, Unavailable) and is_last_attempt:
         return unanswered_count >= _MOST_UNANSWERED
-    return not (concerns_one_day(error) or concerns_one_asset(error))
+    return not (concerns_one_day(error) or is_refusal(error))
 
 
 def is_transient(error: Exception) -> bool:

@@ -17,7 +17,6 @@ from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.dagster.assets.daily import DailyAssets, Result
 from trackdrive_assets.dagster.assets.failures import (
     RETRY_DELAYS,
-    concerns_one_asset,
     describe,
     is_fatal,
     is_transient,
@@ -30,6 +29,7 @@ from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.dagster.zone_change import change_zone, lake_of_step, may_change_zone
 from trackdrive_assets.days import Day, exact_day, not_begun
 from trackdrive_assets.ingest.concurrency import Outcome, run_concurrently
+from trackdrive_assets.ingest.errors import is_refusal
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.parts import PartsFailed
 from trackdrive_assets.lake.errors import LakeError
@@ -192,7 +192,7 @@ class StepRun(Generic[Result]):
         for name, key, each in errors:
             self._context.log.error("%s of %s: %s", name, day, each)
             self._failures[f"{name} of {day}"] = each
-            if concerns_one_asset(each):
+            if is_refusal(each):
                 self._given_up.add(key)
 
     def _record_stored(self, outcome: Outcome[DayKeys, Mapping[str, Result]]) -> None:

@@ -18,14 +18,12 @@ from trackdrive_assets.api.errors import (
 )
 from trackdrive_assets.dagster.assets.failures import (
     RETRY_DELAYS,
-    concerns_one_asset,
-    concerns_one_day,
     describe,
     is_fatal,
     is_transient,
 )
 from trackdrive_assets.dagster.resources import TrackdriveResource
-from trackdrive_assets.ingest.attempts import PatchedMeanwhile
+from trackdrive_assets.ingest.errors import PatchedMeanwhile, concerns_one_day, is_refusal
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets_tests.conftest import Pipeline, why
@@ -52,7 +50,7 @@ REQUEST = "GET /api/v1/calls/reports"
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_an_error_ends_a_day_an_asset_or_the_step(error: Exception, ends: str, *, passes: bool) -> None:
-    ended = "the asset" if concerns_one_asset(error) else "the day" if concerns_one_day(error) else "the step"
+    ended = "the asset" if is_refusal(error) else "the day" if concerns_one_day(error) else "the step"
     assert (ended, is_transient(error)) == (ends, passes)
     assert is_fatal(error, unanswered_count=1, is_last_attempt=False) == (ends == "the step")
 
