@@ -125,6 +125,7 @@ def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None
         ".dagster",
         "page.html",
         "call_changes",
+        "call_totals",
         "calls",
         "lake.json",
         "reports",

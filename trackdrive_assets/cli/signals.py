@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -55,7 +56,8 @@ def wait_for_signal() -> None:
     """Return when a signal has come. Only for a block of `raised_signals`."""
     with suppress(EndedBySignal):
         while True:
-            signal.pause()
+            # `signal.pause` would wait for ever if the signal comes just before it.
+            time.sleep(_MOMENT)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from trackdrive_assets.lake.day_parts import parts_of, read_part
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import schemas
+from trackdrive_assets.tables.totals import call_totals
 from trackdrive_assets_tests.conftest import Pipeline
 from trackdrive_assets_tests.support.factories import write_day
 from trackdrive_assets_tests.support.fake_clock import FakeClock
@@ -120,12 +121,18 @@ class Trial(Pipeline):
             for (key, partition), file in files.items()
             if (key, partition) not in recorded and self._content(key, file) != self.old[key, partition]
         ]
+        violations += [
+            f"call_totals of {partition} differ from its calls"
+            for key, partition in sorted(recorded)
+            if key == "calls" and self._rows("call_totals", partition) != self._sums_of_calls(partition)
+        ]
         expected = {
             self.lake.root / "lake.json",
             # A failed step shows what it stored.
             self.lake.root / "trackdrive.duckdb",
             *files.values(),
             *(self.lake.file("call_changes", date.fromisoformat(p)) for p in partitions),
+            *(self.lake.file("call_totals", date.fromisoformat(p)) for p in partitions),
         }
         leftovers = self.files() - {str(file.relative_to(self.lake.root)) for file in expected}
         return violations + [f"{path} should not exist" for path in sorted(leftovers)]
@@ -159,6 +166,14 @@ class Trial(Pipeline):
             for key in keys
             for partition in partitions
         }
+
+    def _rows(self, table: str, partition: str) -> Any:
+        return self.lake.read(table, schemas()[table], [date.fromisoformat(partition)]).to_pylist()
+
+    def _sums_of_calls(self, partition: str) -> Any:
+        """Return the sums of the stored calls of a day, in the order of the stored sums."""
+        calls = self.lake.read("calls", schemas()["calls"], [date.fromisoformat(partition)])
+        return call_totals(calls).to_pylist()
 
     def _content(self, key: str, file: Path) -> Any:
         """Return the bytes of a file, or the rows of the part of an asset and its fetch. None without it."""
