@@ -97,7 +97,7 @@ class Materialize(Program):
 
     Attributes:
         settings: The `TRACKDRIVE_*` settings without their prefix; None leaves a default.
-        tables: The tables; empty for all.
+        tables: The tables, separated by commas.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict)
@@ -106,8 +106,7 @@ class Materialize(Program):
     def command(self, job: Job) -> Command:
         """Return the command for the days."""
         first, last = _days(job)
-        tables = ["--tables", self.tables] if self.tables else []
-        arguments = ["materialize", "--from", str(first), "--to", str(last), *tables]
+        arguments = ["materialize", "--from", str(first), "--to", str(last), "--tables", self.tables]
         return Command(
             [_OUR_BIN / "trackdrive", *arguments],
             _variables(job, self.settings) | {"DAGSTER_HOME": str(job.state)},

@@ -225,7 +225,9 @@ class OldLake(Scenario):
         "All tables and views of one day of 2,000 calls, in an empty lake and in a lake of three years, "
         "1,095 days of all tables."
     )
-    _program = Materialize({"MAX_CONCURRENCY": 8, "START_DATE": "2022-06-01"}, tables="")
+    _program = Materialize(
+        {"MAX_CONCURRENCY": 8, "START_DATE": "2022-06-01"}, tables="calls,reports,stats,views"
+    )
     _service = Service(2_000)
     cases = (
         Case(OLD_LAKE, _program, _service, earlier_days=1095),
