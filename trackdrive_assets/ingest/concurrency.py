@@ -4,10 +4,12 @@ Each day runs in a thread of its own from its first request until it is stored. 
 ingested (`calls.py`, `reports.py`, `stats.py`), and the threads of its requests (`fetcher.py`).
 """
 
+import gc
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -24,6 +26,9 @@ _EXPLAINED = (*EXPLAINED, PartsFailed)
 
 _MOST_STORED = 2
 """The number of days that may be stored while others are fetched."""
+
+_COLLECTION_THRESHOLDS = (100_000, 20, 100)
+"""The thresholds of the garbage collection while days are fetched."""
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")
@@ -85,10 +90,10 @@ def run_concurrently(
     pool = _DayPool(client, keys, ingest)
     failure: Outcome[Key, Result] | None = None
     first_failed = math.inf
-    try:
+    with _rare_garbage_collection(), closing(pool):
         pool.start_days()
-        # For its first array, Arrow imports pandas, which takes a third of a second. Better now, while the
-        # first responses are on their way, than when they have come.
+        # For its first array, Arrow imports pandas if it is installed, which takes a third of a second. Better
+        # now, while the first responses are on their way, than when they have come.
         pa.array([0])
         while pool.start_days():
             fetcher, is_response = pool.days.updates.get()
@@ -102,8 +107,20 @@ def run_concurrently(
                     pool.give_up_after(first_failed)
         if failure is not None:
             yield failure
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Collect garbage rarely during the block, because the values of a page are many and not in cycles.
+
+    The collection is not off: errors have cycles, and can keep whole pages in memory.
+    """
+    thresholds = gc.get_threshold()
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
+    try:
+        yield
     finally:
-        pool.close()
+        gc.set_threshold(*thresholds)
 
 
 @dataclass(frozen=True)

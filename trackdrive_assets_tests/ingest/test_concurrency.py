@@ -1,5 +1,6 @@
 """Several days at the same time: which begin, what a failure costs the others, and what is reported."""
 
+import gc
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -213,6 +214,15 @@ def test_closing_the_iterator_gives_up_all_days(client: Client) -> None:
     assert sorted(given_up) == [1, 2]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("day")]
     never.set()
+
+
+def test_garbage_is_collected_rarely_only_while_days_are_fetched(client: Client) -> None:
+    usual = gc.get_threshold()
+    during: list[tuple[int, int, int]] = []
+    with pytest.raises(ZeroDivisionError):
+        list(run(client, {"1": [lambda: during.append(gc.get_threshold()), lambda: 1 / 0]}))
+    assert during == [(100_000, 20, 100)]
+    assert gc.get_threshold() == usual
 
 
 def test_progress_is_reported_after_each_response(client: Client) -> None:
