@@ -92,7 +92,7 @@ def run_concurrently(
     first_failed = math.inf
     with _rare_garbage_collection(), closing(pool):
         pool.start_days()
-        # For its first array, Arrow imports pandas if it is installed, which takes a third of a second. Better
+        # For its first array, Arrow imports pandas if it is installed. That takes a third of a second. Better
         # now, while the first responses are on their way, than when they have come.
         pa.array([0])
         while pool.start_days():
