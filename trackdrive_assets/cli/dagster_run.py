@@ -16,6 +16,7 @@ import dagster as dg
 from trackdrive_assets.cli.run_progress import RunDisplay, RunProgress
 from trackdrive_assets.cli.signals import dagster_signals
 from trackdrive_assets.cost import requests_per_day
+from trackdrive_assets.dagster.garbage import frozen_objects
 from trackdrive_assets.dagster.locks import fail_dead_runs, hold_liveness_lock
 from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
 from trackdrive_assets.definitions import build_definitions
@@ -81,6 +82,7 @@ def materialize_days(
         dg.DagsterInstance.get() as instance,
         RunDisplay(progress, is_verbose=is_verbose) as display,
         dagster_signals(),
+        frozen_objects(),
     ):
         run_id = str(uuid4())
         # The job's executor does this in other runs. A run in this process has none.

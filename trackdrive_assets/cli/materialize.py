@@ -18,6 +18,7 @@ from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.output import table_text
 from trackdrive_assets.cli.query_options import CONTEXT, DayOption, day_options, requested_days
 from trackdrive_assets.cost import describe_duration, format_duration, requests_of_days
+from trackdrive_assets.dagster.garbage import paused_collection
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
@@ -89,7 +90,8 @@ def materialize(
     cost = filter(None, [f"{requests:,} requests or more", describe_duration(settings, requests)])
     click.echo(f"{describe_span(days)} of {', '.join(names)}: {', '.join(cost)}.")
     # It imports Dagster, for which wrong options and --dry-run should not wait.
-    from trackdrive_assets.cli.dagster_run import materialize_days  # noqa: PLC0415
+    with paused_collection():
+        from trackdrive_assets.cli.dagster_run import materialize_days  # noqa: PLC0415
 
     summary = materialize_days(settings, first, last, names, accept_zone=accept_zone, is_verbose=verbose)
     done = (
