@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
@@ -22,9 +21,10 @@ from trackdrive_assets.lake.errors import LakeError, translate_os_errors, write_
 from trackdrive_assets.lake.foreign_objects import keep_foreign_objects
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.ownership import check
-from trackdrive_assets.lake.sql_catalog import FILE_METADATA, views, with_referenced
+from trackdrive_assets.lake.sql_catalog import FILE_METADATA, View, views, with_referenced
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.lake.table_sql import (
+    TableFiles,
     file_metadata_sql,
     find_files,
     identifier,
@@ -40,6 +40,10 @@ _OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+
+
+_Statement = tuple[str, str]
+"""The name of a view, and a statement that creates, replaces or describes it."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,16 @@ def build_database(
     """
     check(lake, time_zone=time_zone)
     path = lake.root / FILE
-    statements = _view_statements(lake, schemas, time_zone)
-    for table, description in descriptions.items():
-        statements[table].append(_comment_on_view(table, description))
-    for table, columns in column_descriptions.items():
-        statements[table] += [_comment_on_column(table, name, text) for name, text in columns.items()]
+    statements = [
+        *_view_statements(lake, schemas, time_zone),
+        *((table, _comment_on_view(table, text)) for table, text in descriptions.items()),
+        *((name, _comment_on_view(name, view.description)) for name, view in views().items()),
+        *(
+            (table, _comment_on_column(table, name, text))
+            for table, columns in column_descriptions.items()
+            for name, text in columns.items()
+        ),
+    ]
     with staging_dir(path) as staging:
         new = staging / "views"
         try:
@@ -99,7 +108,7 @@ def build_database(
             # Changes that another program left in the old file's write-ahead log must not reach the new file.
             path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
         atomic_replace(new, path)
-    return BuildResult(path, {name: columns_of[name] for name in statements})
+    return BuildResult(path, {name: columns_of[name] for name, _ in statements})
 
 
 @contextmanager
@@ -161,31 +170,47 @@ def _view_statements(
     time_zone: str,
     days: Collection[date] | None = None,
     names: Collection[str] | None = None,
-) -> dict[str, list[str]]:
-    """Return the statements that create each view. A view comes after the views that it reads."""
+) -> list[_Statement]:
+    """Return the statements that create each view. A view comes after the views that it reads.
+
+    DuckDB looks for the files of a view whenever it creates another view that reads it. So all views are
+    created as if the lake were empty, and then those that read files are replaced.
+    """
     selected = {name: view for name, view in views().items() if names is None or name in names}
     reads_metadata = any(FILE_METADATA in view.sql for view in selected.values())
     found = find_files(lake.root, LAYOUT if reads_metadata else schemas, days)
-    values = {"time_zone": literal(time_zone)}
-    if reads_metadata:
-        values["file_metadata"] = file_metadata_sql(found)
-    queries = {
+    nothing = [TableFiles(each.table, [], []) for each in found]
+    of_files, empty = (_view_queries(lake, schemas, time_zone, files, selected) for files in (found, nothing))
+    return [
+        *((name, f"CREATE VIEW {identifier(name)} AS {query}") for name, query in empty.items()),
+        *(
+            (name, f"CREATE OR REPLACE VIEW {identifier(name)} AS {query}")
+            for name, query in of_files.items()
+            if query != empty[name]
+        ),
+    ]
+
+
+def _view_queries(
+    lake: Lake,
+    schemas: Mapping[str, pa.Schema],
+    time_zone: str,
+    found: Sequence[TableFiles],
+    selected: Mapping[str, View],
+) -> dict[str, str]:
+    """Return the query of each table and selected view over the files that were found."""
+    values = {"time_zone": literal(time_zone), "file_metadata": file_metadata_sql(found)}
+    of_tables = {
         each.table: totals_sql(lake.root, schemas, found, time_zone)
         if each.table == TOTALS
         else table_sql(schemas[each.table], each)
         for each in found
         if each.table in schemas
     }
-    statements = {table: [_create_view(table, query)] for table, query in queries.items()}
-    for name, view in selected.items():
-        sql = Template(view.sql).substitute(values)
-        statements[name] = [_create_view(name, sql), _comment_on_view(name, view.description)]
-    return statements
+    return of_tables | {name: Template(view.sql).substitute(values) for name, view in selected.items()}
 
 
-def _write_database(
-    new: Path, lake: Lake, statements: Mapping[str, Sequence[str]]
-) -> dict[str, list[ViewColumn]]:
+def _write_database(new: Path, lake: Lake, statements: Sequence[_Statement]) -> dict[str, list[ViewColumn]]:
     """Write a new DuckDB file, and return the columns of its views."""
     with duckdb.connect(config=_OFFLINE) as connection:
         # Programs with an older DuckDB can't open newer formats.
@@ -194,7 +219,7 @@ def _write_database(
         # One transaction is three times as fast as one for each of some hundred statements.
         connection.begin()
         try:
-            for statement in chain.from_iterable(statements.values()):
+            for _, statement in statements:
                 connection.execute(statement)
         except duckdb.Error:
             # The first error ends the transaction. Without one, every view that fails reports its own error.
@@ -211,25 +236,22 @@ def _write_database(
 
 
 def _create_views(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, statements: Mapping[str, Sequence[str]]
+    connection: duckdb.DuckDBPyConnection, lake: Lake, statements: Sequence[_Statement]
 ) -> None:
     """Create every view outside of a transaction. A `LakeError` lists all views that failed."""
-    failures: list[str] = []
-    for name, statements_of_view in statements.items():
-        try:
-            for statement in statements_of_view:
+    failures: dict[str, str] = {}
+    for name, statement in statements:
+        if name not in failures:
+            try:
                 connection.execute(statement)
-        except duckdb.Error as error:
-            failures.append(f"{name}: {error}")
+            except duckdb.Error as error:
+                failures[name] = f"{name}: {error}"
     if failures:
+        number = len({name for name, _ in statements})
         raise LakeError(
-            f"{len(failures)} of {len(statements)} views over {lake.root} failed, and no file was changed.\n"
-            + "\n".join(failures)
+            f"{len(failures)} of {number} views over {lake.root} failed, and no file was changed.\n"
+            + "\n".join(failures.values())
         )
-
-
-def _create_view(name: str, sql: str) -> str:
-    return f"CREATE VIEW {identifier(name)} AS {sql}"
 
 
 def _comment_on_view(name: str, text: str) -> str:
