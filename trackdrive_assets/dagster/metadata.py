@@ -71,6 +71,7 @@ def day_metadata(
     *,
     hidden: Collection[str] = (),
     part: str | None = None,
+    has_preview: bool = True,
 ) -> Metadata:
     """Return what Dagster shows of a day's file. What people look for comes first.
 
@@ -80,6 +81,7 @@ def day_metadata(
         extra: More metadata.
         hidden: The columns that are missing in the first rows.
         part: The part of the day that was written. None for a whole day.
+        has_preview: Whether the first rows are shown.
     """
     from trackdrive_assets.dagster.previews import first_rows  # noqa: PLC0415  # imports Arrow
 
@@ -87,16 +89,18 @@ def day_metadata(
         "dagster/partition_row_count": written.rows,
         **({} if written.api_count is None else {"api_count": written.api_count}),
         **extra,
-        "first_rows": first_rows(written.path, table, hidden, part),
+        **({"first_rows": first_rows(written.path, table, hidden, part)} if has_preview else {}),
         "path": dg.MetadataValue.path(written.path),
         "bytes": written.bytes,
     }
 
 
-def part_metadata(part: IngestedPart, table: Table, name: str, *, hidden: Collection[str] = ()) -> Metadata:
+def part_metadata(
+    part: IngestedPart, table: Table, name: str, *, hidden: Collection[str] = (), has_preview: bool = True
+) -> Metadata:
     """Return what Dagster shows of a part of a day's file, with its own requests."""
     return {
-        **day_metadata(part.written, table, hidden=hidden, part=name),
+        **day_metadata(part.written, table, hidden=hidden, part=name, has_preview=has_preview),
         "requests": part.usage.requests,
         "retries": part.usage.retries,
     }

@@ -1,7 +1,7 @@
 """Previews of a day: its first rows, and the picture of its calls.
 
-Both take a few milliseconds, because a backfill shows every day. They never identify a caller, because more
-people read the event log than the lake.
+Only the last days of a range have them. They never identify a caller, because more people read the event log
+than the lake.
 """
 
 import base64

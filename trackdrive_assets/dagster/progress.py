@@ -1,6 +1,6 @@
 """Log how far a long run is: how much was fetched, how fast, and how long the rest will take.
 
-A short run only logs which days are done. Not here: what is fetched, and when.
+A run of few days logs which are done. Not here: what is fetched, and when.
 """
 
 import logging
@@ -13,6 +13,9 @@ from trackdrive_assets.ingest.fetcher import Progress
 
 RESPONSES_PER_LINE = 40
 """The number of responses between two lines: 10,000 calls at 250 per page."""
+
+MOST_DAYS_WITH_LINE = 31
+"""The most days of a run that logs a line for each. Dagster stores each line, and takes a millisecond."""
 
 
 def seconds_left(share: float, elapsed: float) -> float | None:
@@ -76,11 +79,12 @@ class ProgressLog:
         )
 
     def on_end(self, day: Day, fetched: int = 0, *, failed: bool = False) -> None:
-        """Count one more day that has ended, and log it."""
+        """Count one more day that has ended. Log it if it has failed, or if the run has few days."""
         self._fetched += fetched
         self._ended_count += 1
-        end = "has failed" if failed else "is done"
-        self._log.info("%s %s: day %d of %d.", day, end, self._ended_count, self._day_count)
+        if failed or self._day_count <= MOST_DAYS_WITH_LINE:
+            end = "has failed" if failed else "is done"
+            self._log.info("%s %s: day %d of %d.", day, end, self._ended_count, self._day_count)
 
     def _rate(self, fetched: int, share: float) -> str:
         elapsed = self._clock() - self._began

@@ -47,12 +47,12 @@ def assets(page: Page, dev_server: DevServer) -> None:
 
 def day(page: Page, dev_server: DevServer) -> None:
     """Show a materialized day of `calls`."""
-    show_day(page, dev_server.day(8))
+    show_day(page, dev_server.day(12))
 
 
 def chart(page: Page, dev_server: DevServer) -> None:
     """Show the picture of that day."""
-    expect(show_picture(page, dev_server.day(8))).to_be_visible()
+    expect(show_picture(page, dev_server.day(12))).to_be_visible()
 
 
 def view(page: Page, dev_server: DevServer) -> None:  # noqa: ARG001   the same arguments as the others

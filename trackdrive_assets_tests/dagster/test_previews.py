@@ -1,7 +1,7 @@
 """The picture and the first rows of a day in the UI, without data about callers."""
 
 import base64
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from trackdrive_assets.dagster.assets.calls import CALLS_KEY, calls_metadata
+from trackdrive_assets.dagster.assets.step_run import DAYS_WITH_PREVIEW
 from trackdrive_assets.dagster.charts import MAX_BUYERS, draw_day, largest, shorten
 from trackdrive_assets.dagster.previews import FIRST_ROWS, SHOWN_COLUMNS, calls_by_hour, revenue_by_buyer
 from trackdrive_assets.days import exact_day
@@ -183,3 +184,17 @@ def test_each_report_and_series_shows_its_first_rows(pipeline: Pipeline) -> None
     pipeline.materialize('key:"reports/buyer_id" or key:"stats/status"', DAY)
     for key in ("reports/buyer_id", "stats/status"):
         assert 0 < len(first_rows(pipeline, key)) <= FIRST_ROWS
+
+
+def test_only_the_last_days_of_a_range_have_previews(pipeline: Pipeline) -> None:
+    last = date.fromisoformat(DAY)
+    days = [str(last - timedelta(days=number)) for number in range(DAYS_WITH_PREVIEW, -1, -1)]
+    pipeline.materialize('key:calls or key:"reports/status"', days[0], days[-1])
+    for key, previews in (
+        ("calls", {"picture", "first_rows"}),
+        ("call_changes", {"first_rows"}),
+        ("reports/status", {"first_rows"}),
+    ):
+        recorded = pipeline.materialized(key)
+        assert [previews & recorded[day].keys() for day in days] == [set(), *[previews] * DAYS_WITH_PREVIEW]
+        assert {"dagster/partition_row_count", "bytes"} <= recorded[days[0]].keys()

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from trackdrive_assets.dagster.progress import (
+    MOST_DAYS_WITH_LINE,
     RESPONSES_PER_LINE,
     ProgressLog,
     seconds_left,
@@ -64,6 +65,13 @@ def test_days_that_are_done_count_as_much_as_days_in_progress(logged: pytest.Log
 def test_a_day_that_failed_is_named(logged: pytest.LogCaptureFixture) -> None:
     progress_log(days=1).on_end(DAYS[0], failed=True)
     assert logged.messages == ["2024-06-18 has failed: day 1 of 1."]
+
+
+def test_a_run_of_many_days_logs_only_those_that_failed(logged: pytest.LogCaptureFixture) -> None:
+    run = ProgressLog(LOG, "calls", DAYS[:1] * (MOST_DAYS_WITH_LINE + 1))
+    run.on_end(DAYS[0])
+    run.on_end(DAYS[1], failed=True)
+    assert logged.messages == ["2024-06-19 has failed: day 2 of 32."]
 
 
 def test_few_responses_log_nothing(logged: pytest.LogCaptureFixture) -> None:

@@ -87,9 +87,11 @@ class CallsAssets(DailyAssets["IngestedCalls"]):
         self,
         key: dg.AssetKey,  # noqa: ARG002  one fetch writes both assets
         result: IngestedCalls,
+        *,
+        has_preview: bool,
     ) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of calls, and of its changes."""
-        return calls_metadata(result, self.settings.time_zone)
+        return calls_metadata(result, self.settings.time_zone, has_preview=has_preview)
 
     def show_stored_days(self, context: dg.AssetExecutionContext, lake: Lake) -> None:
         """Build the views, and evaluate the checks."""
@@ -101,13 +103,19 @@ class CallsAssets(DailyAssets["IngestedCalls"]):
         return CALLS_KEY
 
 
-def calls_metadata(ingested: IngestedCalls, zone: str) -> Mapping[dg.AssetKey, Metadata]:
+def calls_metadata(
+    ingested: IngestedCalls, zone: str, *, has_preview: bool = True
+) -> Mapping[dg.AssetKey, Metadata]:
     """Return what Dagster shows of a day of calls, and of its changes."""
     from trackdrive_assets.dagster.previews import picture_of_calls  # noqa: PLC0415  # imports Arrow
 
     found = {"changes_found": ingested.changes.new_count}
-    picture = {"picture": picture_of_calls(ingested.totals, zone)} if ingested.totals is not None else {}
+    picture = {}
+    if has_preview and ingested.totals is not None:
+        picture = {"picture": picture_of_calls(ingested.totals, zone)}
     return {
-        CALLS_KEY: day_metadata(ingested.written, CALLS, {**picture, **found}),
-        CALL_CHANGES_KEY: day_metadata(ingested.changes.written, CALL_CHANGES, found),
+        CALLS_KEY: day_metadata(ingested.written, CALLS, {**picture, **found}, has_preview=has_preview),
+        CALL_CHANGES_KEY: day_metadata(
+            ingested.changes.written, CALL_CHANGES, found, has_preview=has_preview
+        ),
     }

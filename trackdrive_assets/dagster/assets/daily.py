@@ -70,8 +70,16 @@ class DailyAssets(ABC, Generic[Result]):
         """
 
     @abstractmethod
-    def metadata_for(self, key: dg.AssetKey, result: Result) -> Mapping[dg.AssetKey, Metadata]:
-        """Return what Dagster shows of an ingested day, for the asset and those that were written with it."""
+    def metadata_for(
+        self, key: dg.AssetKey, result: Result, *, has_preview: bool
+    ) -> Mapping[dg.AssetKey, Metadata]:
+        """Return what Dagster shows of an ingested day, for the asset and those that were written with it.
+
+        Args:
+            key: The asset.
+            result: The result of its ingest.
+            has_preview: Whether Dagster shows a picture and first rows.
+        """
 
     def source_key(self, key: dg.AssetKey) -> dg.AssetKey:
         """Return the asset whose ingest writes this asset: itself, unless two are written together."""

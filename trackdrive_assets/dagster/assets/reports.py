@@ -71,7 +71,9 @@ class ReportsAssets(DailyAssets["IngestedPart"]):
 
         return ingest_reports(client, lake, day, [key.path[-1] for key in keys], fetcher=fetcher)
 
-    def metadata_for(self, key: dg.AssetKey, result: IngestedPart) -> Mapping[dg.AssetKey, Metadata]:
+    def metadata_for(
+        self, key: dg.AssetKey, result: IngestedPart, *, has_preview: bool
+    ) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of one report."""
         hidden = _GROUP_COLUMNS if key.path[-1] == CATEGORY_OF_CALLERS else ()
-        return {key: part_metadata(result, REPORTS, key.path[-1], hidden=hidden)}
+        return {key: part_metadata(result, REPORTS, key.path[-1], hidden=hidden, has_preview=has_preview)}

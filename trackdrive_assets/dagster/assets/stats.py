@@ -60,6 +60,8 @@ class StatsAssets(DailyAssets["IngestedPart"]):
         groupings = [key.path[-1] for key in keys]
         return ingest_stats(client, lake, day, groupings, minutes=minutes, now=now, fetcher=fetcher)
 
-    def metadata_for(self, key: dg.AssetKey, result: IngestedPart) -> Mapping[dg.AssetKey, Metadata]:
+    def metadata_for(
+        self, key: dg.AssetKey, result: IngestedPart, *, has_preview: bool
+    ) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of statistics by one group."""
-        return {key: part_metadata(result, STATS, key.path[-1])}
+        return {key: part_metadata(result, STATS, key.path[-1], has_preview=has_preview)}

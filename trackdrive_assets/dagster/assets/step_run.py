@@ -36,6 +36,9 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.ownership import end_zone_change
 from trackdrive_assets.lake.store import Lake
 
+DAYS_WITH_PREVIEW = 3
+"""The last days of a range, which show a picture and first rows: most of what Dagster stores of a day."""
+
 DayKeys = tuple[Day, Sequence[dg.AssetKey]]
 """A day, and the assets of it that are ingested together."""
 
@@ -204,6 +207,7 @@ class StepRun(Generic[Result]):
         error = outcome.error
         stored: Mapping[str, Any] = error.stored if isinstance(error, PartsFailed) else outcome.result or {}
         at_once = len(self._days) > 1 or error is not None
+        has_preview = day in self._days[-DAYS_WITH_PREVIEW:]
         if error is None:
             self._unanswered_count = 0
         for key in keys:
@@ -211,7 +215,7 @@ class StepRun(Generic[Result]):
                 continue
             self._done_count[key] += 1
             self.stored_count += 1
-            metadata = self._assets.metadata_for(key, result)
+            metadata = self._assets.metadata_for(key, result, has_preview=has_preview)
             costs = {**metadata[key], **_cost(outcome, metadata[key])}
             self._record(day, {**metadata, key: costs}, at_once=at_once)
 
