@@ -5,7 +5,7 @@ and others that show what is wrong. If some violations are only reported, a colu
 The head of the file has the check's description, its severity, and a sentence for each code.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from string import Template
 
@@ -35,7 +35,28 @@ def run_sql_checks(
     A file that is missing or not readable is a violation of every check on its day, and hides no other day.
     """
     queries = {name: queries_in("checks")[name] for name in names}
-    needed = {day - timedelta(days=earlier) for day in days for earlier in range(_COMPARED_DAYS + 1)}
+    comparing = {name: query for name, query in queries.items() if _compares_days(query)}
+    others = {name: query for name, query in queries.items() if name not in comparing}
+    # DuckDB opens every file of a connection for every query, so only those that need earlier days have them.
+    for group, earlier in ((others, 0), (comparing, _COMPARED_DAYS)):
+        if group:
+            needed = {day - timedelta(days=number) for day in days for number in range(earlier + 1)}
+            yield from _run_queries(group, lake, settings, days, needed)
+
+
+def _compares_days(query: Query) -> bool:
+    """Return whether a check compares a day with earlier days."""
+    return "${compared_days}" in query.sql
+
+
+def _run_queries(
+    queries: Mapping[str, Query],
+    lake: Lake,
+    settings: Settings,
+    days: Sequence[date],
+    needed: Collection[date],
+) -> Iterator[tuple[str, CheckResult]]:
+    """Run checks over the needed days, and yield the name and the result of each for the given days."""
     problems = {day: file_problem(lake, day) for day in sorted(needed)}
     problems_of_days = rows_table(problem for day in days if (problem := problems[day]))
     readable = [day for day, problem in problems.items() if problem is None]
