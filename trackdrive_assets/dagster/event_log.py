@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Connection, Engine, StaticPool, create_engine
 
@@ -57,6 +58,19 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         """Store an event. The UI watches the file of the run, but SQLite writes to another one beside it."""
         super().store_event(event)
         os.utime(self.path_for_shard(event.run_id))
+
+    def store_asset_check_event(self, event: dg.EventLogEntry, event_id: int | None) -> None:
+        """Store that a check is planned or what it found: once, because a result covers all days of a run.
+
+        Dagster plans a check for each day, and the result is for none of them. So each day of a year would
+        have 15 rows that stay planned.
+        """
+        found = event.get_dagster_event()
+        planned = found.event_specific_data
+        if isinstance(planned, AssetCheckEvaluationPlanned):
+            once = AssetCheckEvaluationPlanned(asset_key=planned.asset_key, check_name=planned.check_name)
+            event = event._replace(dagster_event=found._replace(event_specific_data=once))
+        super().store_asset_check_event(event, event_id)
 
     def dispose(self) -> None:
         """Close the files."""

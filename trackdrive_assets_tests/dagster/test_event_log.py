@@ -149,3 +149,25 @@ def test_without_a_home_the_log_is_in_the_temporary_folder_of_the_command(
         assert isinstance(temporary.event_log_storage, PooledSqliteEventLogStorage)
         run_id = run(temporary)
         assert {f"{run_id}.db", "index.db"} <= files(tmp_path)
+
+
+def test_a_check_of_many_days_is_stored_once(instance: dg.DagsterInstance) -> None:
+    days = dg.DailyPartitionsDefinition("2024-03-01")
+
+    @dg.asset(partitions_def=days, backfill_policy=dg.BackfillPolicy.single_run())
+    def daily() -> None:
+        """An asset of days."""
+
+    @dg.asset_check(asset=daily)
+    def check() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    job = dg.Definitions([daily], asset_checks=[check]).resolve_implicit_global_asset_job_def()
+    span = {
+        "dagster/asset_partition_range_start": "2024-03-01",
+        "dagster/asset_partition_range_end": "2024-03-09",
+    }
+    assert job.execute_in_process(instance=instance, tags=span).success
+    key = dg.AssetCheckKey(daily.key, "check")
+    (stored,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+    assert stored.status.value == "SUCCEEDED"
