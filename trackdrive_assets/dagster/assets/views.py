@@ -1,6 +1,7 @@
 """The assets `views/<name>`: trackdrive.duckdb, built over the Parquet files.
 
-The columns of a view are known when it is built. Each materialization records them for the UI.
+The columns of a query are known when its view is built. Each materialization records them for the UI. Those
+of a table are in the spec.
 """
 
 from collections.abc import Iterator, Sequence
@@ -55,23 +56,23 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
             raise dg.Failure(str(error), allow_retries=False) from None
         # The file always has all views, in the order in which they read each other. Dagster records them
         # in this order, and only if they are selected.
+        queries = views()
         for name, columns in built.views.items():
             key = dg.AssetKey([VIEWS, name])
             if key in context.selected_asset_keys:
-                yield dg.MaterializeResult(
-                    asset_key=key,
-                    metadata={
-                        "path": dg.MetadataValue.path(built.path),
-                        "dagster/column_schema": _view_schema(columns),
-                    },
-                )
+                metadata: dict[str, dg.MetadataValue[Any]] = {"path": dg.MetadataValue.path(built.path)}
+                if name in queries:
+                    metadata["dagster/column_schema"] = _view_schema(columns)
+                # In a result, Dagster would store the columns twice: for the output too.
+                context.add_asset_metadata(metadata, asset_key=key)
+                yield dg.MaterializeResult(asset_key=key)
 
     return views_of_the_lake
 
 
-def _view_schema(columns: "Sequence[ViewColumn]") -> dg.TableSchema:
-    return dg.TableSchema(
-        [dg.TableColumn(column.name, column.type, column.description) for column in columns]
+def _view_schema(columns: "Sequence[ViewColumn]") -> dg.TableSchemaMetadataValue:
+    return dg.MetadataValue.table_schema(
+        dg.TableSchema([dg.TableColumn(column.name, column.type, column.description) for column in columns])
     )
 
 
