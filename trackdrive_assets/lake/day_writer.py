@@ -26,9 +26,9 @@ from trackdrive_assets.lake.spool import Spool
 
 _log = logging.getLogger(__name__)
 
-# A row has about a kilobyte. A row group of this size takes about 30 MB of memory, and a usual day has one or
+# A row has about a kilobyte. A row group of this size takes about 25 MB of memory, and a usual day has one or
 # two of them. Pages are far smaller, and a row group for each page would slow down every reader.
-_ROW_GROUP = 32_768
+_ROW_GROUP = 24_576
 
 # The first rows of a day show which columns repeat their values.
 _SAMPLE = 1_000

@@ -32,7 +32,7 @@ def test_batches_stay_in_memory_while_there_is_room(tmp_path: Path) -> None:
 
 
 def test_batches_without_room_in_memory_go_to_the_file(tmp_path: Path) -> None:
-    budget = MemoryBudget(batch_of(1).get_total_buffer_size())
+    budget = MemoryBudget(batch_of(1).nbytes)
     spool = Spool(tmp_path / "spool", SCHEMA, "moment", budget)
     for moment in (3, 2, 1):
         spool.write(batch_of(moment))
@@ -41,12 +41,20 @@ def test_batches_without_room_in_memory_go_to_the_file(tmp_path: Path) -> None:
 
 
 def test_a_closed_spool_frees_its_memory_for_another(tmp_path: Path) -> None:
-    budget = MemoryBudget(batch_of(1).get_total_buffer_size())
+    budget = MemoryBudget(batch_of(1).nbytes)
     for name in ("first", "second"):
         spool = Spool(tmp_path / name, SCHEMA, "moment", budget)
         spool.write(batch_of(1))
         spool.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_column_of_nulls_takes_as_much_memory_as_others(tmp_path: Path) -> None:
+    count = 1000
+    budget = MemoryBudget(16 * count)
+    spool = Spool(tmp_path / "spool", SCHEMA, None, budget)
+    spool.write(pa.RecordBatch.from_arrays([pa.nulls(count, type_) for type_ in SCHEMA.types], schema=SCHEMA))
+    assert not budget.take(4 * count)
 
 
 def test_a_batch_in_order_is_not_copied(tmp_path: Path) -> None:
