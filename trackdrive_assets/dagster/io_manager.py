@@ -18,6 +18,7 @@ from trackdrive_assets.settings import Settings, setting_description
 from trackdrive_assets.tables.columns import TABLES
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
     from trackdrive_assets.lake.store import Lake
@@ -44,6 +45,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         Raises:
             LakeError: A day has no file yet, the view does not exist, or the lake is that of another account
                 or another time zone.
+            ImportError: The input is a data frame, and pandas is not installed.
         """
         # These are slow to import, and most runs read no input.
         import pyarrow as pa  # noqa: PLC0415
@@ -55,9 +57,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         rows = read_view(lake, *names) if table == VIEWS else _days(lake, context, table, names)
         if context.dagster_type.typing_type is pa.Table:
             return rows
-        import pandas as pd  # noqa: PLC0415  # other inputs do not need it
-
-        return rows.to_pandas(types_mapper=pd.ArrowDtype)
+        return _data_frame(rows)
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Raise an error, because this IO manager only reads."""
@@ -66,6 +66,19 @@ class LakeIOManager(dg.ConfigurableIOManager):
             f"manager, which only reads Trackdrive tables. Set another io_manager_key for the asset, or "
             f"return dg.MaterializeResult."
         )
+
+
+def _data_frame(rows: pa.Table) -> pd.DataFrame:
+    try:
+        # It is an extra of the package.
+        import pandas as pd  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError(
+            "An input that is a data frame needs pandas, which is not installed. Install "
+            "trackdrive-assets[pandas], or annotate the input as pa.Table."
+        ) from error
+    frame: pd.DataFrame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
 
 
 def _days(lake: Lake, context: dg.InputContext, table_name: str, part: Sequence[str]) -> pa.Table:

@@ -1,5 +1,6 @@
 """Users' own assets that take tables of the lake as an input."""
 
+import sys
 from decimal import Decimal
 
 import dagster as dg
@@ -54,6 +55,16 @@ def test_money_stays_exact_in_a_data_frame(pipeline: Pipeline, taken: dict[str, 
     frame = taken["frame"]
     assert isinstance(frame, pd.DataFrame)
     assert frame["buyer_revenue"].iloc[0] == Decimal("0.1")
+
+
+def test_a_data_frame_without_pandas_names_the_extra(
+    pipeline: Pipeline, taken: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.materialize("key:calls", "2024-03-10")
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    result = pipeline.materialize("key:frame", "2024-03-10", fails=True)
+    assert "trackdrive-assets[pandas]" in why(result)
+    assert not taken
 
 
 def test_calls_of_a_range_arrive_as_one_table(pipeline: Pipeline, taken: dict[str, object]) -> None:
