@@ -34,7 +34,7 @@ from trackdrive_assets.cli.query_options import (
     requested_window,
 )
 from trackdrive_assets.days import Window, last_instant
-from trackdrive_assets.ingest.calls import describe_ignored_range
+from trackdrive_assets.ingest.windows import describe_ignored_range
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS

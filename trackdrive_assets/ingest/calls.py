@@ -1,31 +1,28 @@
 """Ingest one day of calls: fetch its pages, cut them to the day, and count them against the API.
 
 A long day is divided into windows of time, which are fetched at the same time. Every call belongs to
-exactly one window by its `created_at`. Not here: the threads (`fetcher.py`), the pages
-(`api/pagination.py`), and what the values of a call mean (`tables/`).
+exactly one window by its `created_at`. Not here: how a day is divided (`windows.py`), the threads
+(`fetcher.py`), the pages (`api/pagination.py`), and what the values of a call mean (`tables/`).
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, repeat
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteResponse, RangeIgnored
-from trackdrive_assets.api.page_decisions import missing_count
 from trackdrive_assets.api.pagination import Page, identities
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Rows
-from trackdrive_assets.days import Day, Window, divide, is_newest_first, part_count, rest_of
+from trackdrive_assets.days import Day, Window
 from trackdrive_assets.ingest.attempts import stored_rows, until_complete
 from trackdrive_assets.ingest.changes import recorded_changes
 from trackdrive_assets.ingest.claims import claim_lake
@@ -34,13 +31,13 @@ from trackdrive_assets.ingest.doubts import Fetched, reason_to_doubt
 from trackdrive_assets.ingest.errors import PatchedMeanwhile
 from trackdrive_assets.ingest.fetcher import Fetcher
 from trackdrive_assets.ingest.received import FetchedPage, ReceivedCalls
+from trackdrive_assets.ingest.windows import are_inside, created, describe_ignored_range, windows_after
 from trackdrive_assets.lake.day_writer import DayWriter
 from trackdrive_assets.lake.store import ClaimedLake, Lake, is_patched_since, is_superseded
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.errors import MalformedRow
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
-from trackdrive_assets.tables.values import instant
 
 _log = logging.getLogger(__name__)
 
@@ -241,40 +238,6 @@ class _DayFetch:
         raise IncompleteResponse(describe_ignored_range(requested, moment))
 
 
-def describe_ignored_range(requested: Window, moment: datetime) -> str:
-    """Return the message about a call of a moment outside the range that was requested."""
-    since, until = requested.query_range
-    return (
-        f"The API was asked for calls from {since.isoformat()} to {until.isoformat()}, but sent one of "
-        f"{moment.isoformat()}. It does not apply this range, so calls may be missing. If it happens again, "
-        f"report it to Trackdrive's support."
-    )
-
-
-def windows_after(first: Page, whole: Window, share: int) -> list[Window]:
-    """Divide what is left of a day after its first page into windows, newest first.
-
-    Args:
-        first: The first page, which has the newest calls.
-        whole: The day.
-        share: The number of requests that the day can have in flight.
-
-    Returns:
-        The windows. None if few pages are left, or if the first page does not show what is left.
-    """
-    metadata = first.metadata
-    left = missing_count(metadata.total_count, len(first.rows))
-    if not left:
-        return []
-    moments = [moment for moment in created(first.rows) if moment is not None]
-    is_clear = len(moments) == len(first.rows) and is_newest_first(moments)
-    if not moments or not is_clear or moments[-1] not in whole:
-        return []
-    pages_left = math.ceil(left / (metadata.per_page or len(moments)))
-    windows = divide(rest_of(whole, moments[-1]), part_count(pages_left, share))
-    return windows if len(windows) > 1 else []
-
-
 def asked_columns(exclude: Exclusion) -> list[str] | None:
     """Return the columns to ask the API for; None for all that it has.
 
@@ -283,24 +246,3 @@ def asked_columns(exclude: Exclusion) -> list[str] | None:
     """
     wanted = [name for name in KNOWN_CALL_COLUMNS if not exclude.excludes(name)]
     return wanted if exclude.excludes_all_tags else None
-
-
-def are_inside(moments: pa.Array[Any], window: Window) -> bool:
-    """Return whether all moments are in a window. Their order does not matter."""
-    ends = pc.min_max(moments)
-    return all(end.as_py() in window for end in ends.values()) if len(moments) else True
-
-
-def created(rows: Rows) -> list[datetime | None]:
-    """Return when each call was created, in UTC; None for a value that cannot be parsed.
-
-    Calls that cannot be typed are cut to their day by this, so that they fail only that day.
-    """
-    return [_created(value) for value in rows.column("created_at")]
-
-
-def _created(value: object) -> datetime | None:
-    try:
-        return instant(value)
-    except (TypeError, ValueError, OverflowError):
-        return None

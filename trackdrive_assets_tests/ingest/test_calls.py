@@ -14,7 +14,8 @@ from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.attempts import MAX_ATTEMPTS
-from trackdrive_assets.ingest.calls import created, ingest_calls
+from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.ingest.windows import created
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.endpoints import EndpointResult
