@@ -12,16 +12,18 @@ from benchmarks.account import FIRST_DAY, Account
 from benchmarks.bench import without_our_classes
 from benchmarks.commands import Service
 from benchmarks.measure import Cost, Run, RunningServer, serving
-from benchmarks.report import GOAL_HEADER, case_result, report, summary
+from benchmarks.report import GOAL_HEADER, case_result, goal_rows, report, summary
 from benchmarks.request_log import TimedRequest, Traffic, summarize
 from benchmarks.results import Goal, deviation_from_line
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import Server, TokenBucket
+from benchmarks.views import BUILD, Timing, goals
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Row
+from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY
 from trackdrive_assets.sandbox.parameters import InvalidParameter
 
@@ -225,3 +227,14 @@ def test_a_case_has_the_median_cost_and_the_worst_traffic() -> None:
         for wall, refused in ((1, 0), (9, 3), (2, 0))
     ]
     assert (case_result(runs).wall, case_result(runs).refused, case_result(runs).most_in_flight) == (2, 3, 3)
+
+
+def test_the_summary_has_the_goals_of_the_build_and_of_every_view() -> None:
+    slow = {
+        name: Timing(0.5, 0.9) for name in [BUILD, *(views().keys() - {"call_facts"}), "daily_summary: a day"]
+    }
+    chapter = "\n".join([*GOAL_HEADER, *(f"| {goal.cells} |" for goal in goals(slow))])
+    rows = goal_rows(chapter)
+    assert len(rows) == len(views())
+    assert rows[0] == "| trackdrive.duckdb: built | 0.5 s | 1 s | 0.50 | met |"
+    assert "| daily_summary | 0.5 s | 0.3 s | 1.67 | **missed** |" in rows

@@ -98,6 +98,7 @@ def odd_call(chance: Random, number: int, day: Day) -> Row:
         "status": chance.choice([None, "", "no-buyer", "no-buyer-all-filtered", "finished", "NO-BUYER"]),
         "disposition_name": chance.choice([None, "", "No Buyer", "Sold"]),
         "connected_to": chance.choice([None, "", "+17195550100"]),
+        "caller_number": chance.choice([None, "", f"sip:{chance.randrange(300)}"]),
         **parties,
         **{name: maybe(lambda: chance.random() < 0.5) for name in flags},
         **{name: amount() for name in amounts},
@@ -134,7 +135,7 @@ def differing(connection: duckdb.DuckDBPyConnection, one: str, other: str) -> li
 
 
 def sums_of_calls(zone: str) -> Iterator[tuple[str, str]]:
-    """Yield each view of sums, and the query that computes the same from the calls."""
+    """Yield each view of sums, and a plain query that computes the same from the calls."""
     sql = resources.files("trackdrive_assets.lake") / "sql"
     parts = {
         part: parse_query((sql / "parts" / f"{part}.sql").read_text("utf-8")).sql
