@@ -32,6 +32,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
         self._engines_lock = threading.Lock()
+        self._asset_columns: set[str] = set()
         # Dagster reads it before it registers the instance.
         self._inst_data = inst_data
 
@@ -83,6 +84,14 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def _connect(self, shard: str) -> Iterator[Connection]:
         with self._engines_lock, self._engine(shard).begin() as connection:
             yield connection
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        """Return whether the table of assets has a column. Dagster looks it up for each event of an asset."""
+        if column_name not in self._asset_columns:
+            if not super()._has_asset_key_col_on_connection(conn, column_name):
+                return False
+            self._asset_columns.add(column_name)
+        return True
 
     def _engine(self, shard: str) -> Engine:
         """Return the engine of a file. Dagster creates the file and its tables."""

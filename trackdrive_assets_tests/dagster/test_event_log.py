@@ -171,3 +171,18 @@ def test_a_check_of_many_days_is_stored_once(instance: dg.DagsterInstance) -> No
     key = dg.AssetCheckKey(daily.key, "check")
     (stored,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
     assert stored.status.value == "SUCCEEDED"
+
+
+def test_the_columns_of_assets_are_looked_up_once(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[str] = []
+
+    def look_up(_: object, __: object, column: str) -> bool:
+        looked_up.append(column)
+        return True
+
+    monkeypatch.setattr(SqliteEventLogStorage, "_has_asset_key_col_on_connection", look_up)
+    run(instance)
+    run(instance)
+    assert looked_up == ["last_materialization_timestamp"]
