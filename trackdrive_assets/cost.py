@@ -74,7 +74,7 @@ def describe_days(settings: Settings, tables: Iterable[str], days: int) -> str:
     }
     duration = describe_duration(settings, days * total)
     return (
-        f"A day costs {total:,} {'request' if total == 1 else 'requests'} or more: "
+        f"A day costs {count_of(total, 'request')} or more: "
         f"{', '.join(parts[table] for table in tables)}."
         f"{f' {days} days take {duration}.' if duration else ''}"
     )
@@ -95,6 +95,17 @@ def describe_year(settings: Settings, requests: Requests) -> str:
         f"A year of all tables takes at least {format_duration(total / rate)} at {rate:g} requests per "
         f"second, and {format_duration(rest / rate)} without statistics."
     )
+
+
+def describe_cost(settings: Settings, requests: int) -> str:
+    """Return the cost of at least some requests, for a sentence."""
+    duration = describe_duration(settings, requests)
+    return f"{count_of(requests, 'request')} or more{f', {duration}' if duration else ''}"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 request`, `2,000 requests`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def describe_duration(settings: Settings, requests: int) -> str | None:

@@ -275,10 +275,12 @@ def test_an_accounts_lake_holds_from_any_folder(tmp_path: Path, monkeypatch: pyt
     assert account_environment(Settings(), {"DAGSTER_HOME": "/srv/dagster"})["DAGSTER_HOME"] == "/srv/dagster"
 
 
-def test_a_dagster_home_reads_the_projects_instance_file(
+def test_a_dagster_home_reads_the_instance_file_of_the_folder_or_else_of_the_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    elsewhere = create_dagster_home(Path("elsewhere"))
+    assert (elsewhere / "dagster.yaml").samefile(Path(__file__).parents[1] / "dagster.yaml")
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     home = create_dagster_home(Path(".dagster"))
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"

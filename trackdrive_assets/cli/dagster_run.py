@@ -14,7 +14,7 @@ import click
 import dagster as dg
 
 from trackdrive_assets.cli.run_progress import RunDisplay, RunProgress
-from trackdrive_assets.cli.signals import dagster_signals
+from trackdrive_assets.cli.signals import EndedBySignal, dagster_signals
 from trackdrive_assets.cost import requests_per_day
 from trackdrive_assets.dagster.garbage import frozen_objects
 from trackdrive_assets.dagster.locks import fail_dead_runs, hold_liveness_lock
@@ -23,6 +23,8 @@ from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 
 _LOGGER = "display"
+
+_KIND = {dg.AssetCheckSeverity.WARN: "Warning", dg.AssetCheckSeverity.ERROR: "Error"}
 
 
 @dataclass(frozen=True)
@@ -78,28 +80,33 @@ def materialize_days(
     }
     progress = RunProgress({key: table for key, table in tables.items() if table in expected}, days, expected)
     began = time.monotonic()
-    with (
-        dg.DagsterInstance.get() as instance,
-        RunDisplay(progress, is_verbose=is_verbose) as display,
-        dagster_signals(),
-        frozen_objects(),
-    ):
-        run_id = str(uuid4())
-        # The job's executor does this in other runs. A run in this process has none.
-        fail_dead_runs(instance)
-        hold_liveness_lock(instance, run_id)
-        result = _job(definitions, display).execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            asset_selection=list(tables),
-            tags={
-                "dagster/asset_partition_range_start": first.isoformat(),
-                "dagster/asset_partition_range_end": last.isoformat(),
-                **({ACCEPT_ZONE: "true"} if accept_zone else {}),
-            },
-            run_config={"loggers": {_LOGGER: {}}},
-            raise_on_error=False,
-        )
+    try:
+        with (
+            dg.DagsterInstance.get() as instance,
+            RunDisplay(progress, is_verbose=is_verbose) as display,
+            dagster_signals(),
+            frozen_objects(),
+        ):
+            run_id = str(uuid4())
+            # The job's executor does this in other runs. A run in this process has none.
+            fail_dead_runs(instance)
+            hold_liveness_lock(instance, run_id)
+            result = _job(definitions, display).execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                asset_selection=list(tables),
+                tags={
+                    "dagster/asset_partition_range_start": first.isoformat(),
+                    "dagster/asset_partition_range_end": last.isoformat(),
+                    **({ACCEPT_ZONE: "true"} if accept_zone else {}),
+                },
+                run_config={"loggers": {_LOGGER: {}}},
+                raise_on_error=False,
+            )
+    except EndedBySignal:
+        if expected:
+            click.echo(f"Ended. Days that are stored: {progress.describe_tables()}.", err=True)
+        raise
     for message in _problems(result):
         click.echo(message, err=True)
     return RunSummary(result.success, progress.rows, progress.requests, time.monotonic() - began)
@@ -122,7 +129,7 @@ def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     """Yield the failed checks and the errors of a run, as the UI shows them."""
     for check in result.get_asset_check_evaluations():
         if not check.passed:
-            yield f"The check {check.check_name} failed. {check.description}"
+            yield f"{_KIND[check.severity]}: the check {check.check_name}: {check.description}"
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data

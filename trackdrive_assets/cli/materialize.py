@@ -17,9 +17,10 @@ from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.output import table_text
 from trackdrive_assets.cli.query_options import CONTEXT, DayOption, day_options, requested_days
-from trackdrive_assets.cost import describe_duration, format_duration, requests_of_days
+from trackdrive_assets.cost import count_of, describe_cost, format_duration, requests_of_days
 from trackdrive_assets.dagster.garbage import paused_collection
 from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.setting_values import nearest
@@ -78,8 +79,11 @@ def materialize(
     default = EVERY_TABLE if accept_zone else _DEFAULT_TABLES
     names = default if tables is None else selected_names(tables, settings)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    lake = Lake(project_path(settings.lake, os.environ))
+    if not accept_zone:
+        # The steps of a run check it too. But a run that cannot succeed needs no record.
+        check(lake, account=settings.host, time_zone=settings.time_zone)
     if dry_run:
-        lake = Lake(project_path(settings.lake, os.environ))
         click.echo("\n".join(cost_lines(settings, names, days, stored_calls(lake, days))))
         return
     os.environ.update(account_environment(settings, os.environ))
@@ -87,17 +91,20 @@ def materialize(
     # Missing credentials end the command before a run is recorded.
     click.echo(f"{settings.address} with {settings.credentials}.")
     requests = sum(requests_of_days(settings, names, [0] * len(days)).values())
-    cost = filter(None, [f"{requests:,} requests or more", describe_duration(settings, requests)])
-    click.echo(f"{describe_span(days)} of {', '.join(names)}: {', '.join(cost)}.")
+    cost = describe_cost(settings, requests) if requests else "no request"
+    click.echo(f"{describe_span(days)} of {', '.join(names)}: {cost}.")
     # It imports Dagster, for which wrong options and --dry-run should not wait.
     with paused_collection():
         from trackdrive_assets.cli.dagster_run import materialize_days  # noqa: PLC0415
 
     summary = materialize_days(settings, first, last, names, accept_zone=accept_zone, is_verbose=verbose)
-    done = (
-        f"{len(days):,} {'day' if len(days) == 1 else 'days'}, {summary.rows.get('calls', 0):,} calls, "
-        f"{sum(summary.requests.values()):,} requests, {summary.seconds:,.1f} s. The lake is {settings.lake}."
-    )
+    parts = [
+        count_of(len(days), "day"),
+        *([count_of(summary.rows["calls"], "call")] if "calls" in names else []),
+        count_of(sum(summary.requests.values()), "request"),
+        f"{summary.seconds:,.1f} s",
+    ]
+    done = f"{', '.join(parts)}. The lake is {settings.lake}."
     if not summary.succeeded:
         raise CliError(f"The run failed after {done} The UI has its log.", ExitCode.REFUSED)
     click.echo(f"Done: {done}")

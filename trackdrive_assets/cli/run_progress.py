@@ -70,13 +70,18 @@ class RunProgress:
         self.rows[table] += int(rows)
         self.requests[table] += int(requests)
         self.fetched = max(self.fetched, self.rows["calls"])
-        return f"{table:8}{day}{rows:>12,.0f} rows {requests:>7,.0f} requests {seconds:>8,.1f} s"
+        noun = "request " if requests == 1 else "requests"
+        return f"{table:8}{day}{rows:>12,.0f} rows {requests:>7,.0f} {noun} {seconds:>8,.1f} s"
 
     def advance(self, table: str, share: float, fetched: int) -> None:
         """Record the share of a table that is fetched, 0 to 1, before its next day is finished."""
         self._shares[table] = share
         if table == "calls":
             self.fetched = fetched
+
+    def describe_tables(self) -> str:
+        """Return how many days of each table are finished."""
+        return ", ".join(f"{table} {self._done[table]} of {self._days}" for table in self._expected)
 
     def describe(self, step: str | None) -> str:
         """Return how many days of a step are finished. Only the name of a step without days."""

@@ -21,7 +21,7 @@ from trackdrive_assets.lake.errors import LakeError, translate_os_errors, write_
 from trackdrive_assets.lake.foreign_objects import keep_foreign_objects
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.ownership import check
-from trackdrive_assets.lake.sql_catalog import FILE_METADATA, View, views, with_referenced
+from trackdrive_assets.lake.sql_catalog import FILE_METADATA, LOGGED_TABLES, View, views, with_referenced
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.lake.table_sql import (
     TableFiles,
@@ -199,7 +199,8 @@ def _view_queries(
     selected: Mapping[str, View],
 ) -> dict[str, str]:
     """Return the query of each table and selected view over the files that were found."""
-    values = {"time_zone": literal(time_zone), "file_metadata": file_metadata_sql(found)}
+    logged = [each for each in found if each.table in LOGGED_TABLES]
+    values = {"time_zone": literal(time_zone), "file_metadata": file_metadata_sql(logged)}
     of_tables = {
         each.table: totals_sql(lake.root, schemas, found, time_zone)
         if each.table == TOTALS

@@ -23,7 +23,10 @@ _COLUMN_DESCRIPTION = re.compile(r"(\w+),?\s+((?:--: .+\s*)+)")
 _OPTION = re.compile(r"(\w+): (.+)")
 
 FILE_METADATA = "${file_metadata}"
-"""The placeholder for a query over the metadata of all files."""
+"""The placeholder for a query over the metadata of the files of `LOGGED_TABLES`."""
+
+LOGGED_TABLES = frozenset(LAYOUT) - {"call_totals"}
+"""The tables whose files show when they were fetched. Damaged sums must change no view."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class View:
     @property
     def referenced_tables(self) -> frozenset[str]:
         """The names of the tables and views that the query reads."""
-        return frozenset(LAYOUT) if FILE_METADATA in self.sql else referenced_tables(self.sql)
+        return LOGGED_TABLES if FILE_METADATA in self.sql else referenced_tables(self.sql)
 
     @property
     def column_descriptions(self) -> Mapping[str, str]:

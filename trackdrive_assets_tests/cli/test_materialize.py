@@ -1,5 +1,6 @@
 """`trackdrive materialize`: its options, its cost, and a run in this process."""
 
+import json
 import signal
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -119,6 +120,28 @@ def test_a_run_prints_its_days_and_is_recorded_in_the_dagster_home(
     assert trackdrive("materialize", *DAYS, "--dry-run").stdout.count("The lake has calls of 2 of these") == 1
 
 
+def test_the_lake_of_another_account_is_refused_before_a_run_is_recorded(
+    trackdrive: Trackdrive, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    record = {"layout": 2, "account": "other.example/Other", "time_zone": "UTC"}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "lake.json").write_text(json.dumps(record))
+    for options in ((), ("--dry-run",)):
+        outcome = trackdrive("materialize", *DAYS, "--tables", "calls", *options)
+        assert outcome.exit_code == 1
+        assert "other.example" in outcome.stderr
+    assert sandbox.requests == []
+    assert not (tmp_path / ".dagster").exists()
+
+
+def test_a_run_of_views_names_no_calls_and_no_requests(trackdrive: Trackdrive) -> None:
+    outcome = trackdrive(
+        "materialize", "--from", "2024-03-18", "--to", "2024-03-18", "--tables", "views/calls"
+    )
+    assert "2024-03-18 of views/calls: no request." in outcome.stdout
+    assert "Done: 1 day, 0 requests, " in outcome.stdout
+
+
 def test_a_failed_run_ends_with_1_and_the_reason(trackdrive: Trackdrive, sandbox: Sandbox) -> None:
     sandbox.revoked = True
     outcome = trackdrive("materialize", *DAYS, "--tables", "calls")
@@ -145,7 +168,9 @@ def test_ctrl_c_ends_a_run_with_130_and_the_run_is_recorded_as_ended(
     )  # fmt: skip
     process.join(60)
     assert process.exitcode == 130, folder.with_name("output").read_text()
-    assert "Traceback" not in folder.with_name("output").read_text()
+    output = folder.with_name("output").read_text()
+    assert "Traceback" not in output
+    assert "Ended. Days that are stored: calls 0 of 2." in output
     (run,) = recorded_runs(folder / ".dagster")
     assert run.is_finished
     assert run.status is not dg.DagsterRunStatus.SUCCESS

@@ -212,6 +212,8 @@ def test_missing_or_damaged_sums_are_computed(lake: ClaimedLake, content: bytes 
     if content is not None:
         file.write_bytes(content)
     assert numbers_of_calls(lake) == {DAY.date: 1, NEXT_DAY.date: 1}
+    fetched = query(lake, "SELECT date FROM fetch_log WHERE table_name = 'calls' ORDER BY date")
+    assert [row["date"] for row in fetched] == [DAY.date, NEXT_DAY.date]
 
 
 def test_the_sums_of_calls_that_were_removed_are_not_shown(lake: ClaimedLake) -> None:
