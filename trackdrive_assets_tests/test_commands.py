@@ -275,7 +275,7 @@ def test_an_accounts_lake_holds_from_any_folder(tmp_path: Path, monkeypatch: pyt
     assert account_environment(Settings(), {"DAGSTER_HOME": "/srv/dagster"})["DAGSTER_HOME"] == "/srv/dagster"
 
 
-def test_a_dagster_home_reads_the_instance_file_of_the_folder_or_else_of_the_project(
+def test_a_dagster_home_reads_the_instance_file_of_the_folder_or_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
