@@ -140,6 +140,8 @@ def connect(
     selected_schemas = {table: schema for table, schema in schemas.items() if table in selected}
     # Each thread takes memory of its own, and the memory of a run must not grow with the machine.
     with duckdb.connect(config=_OFFLINE | {"threads": 1}) as connection:
+        # The checks of a run query the same files again and again.
+        connection.execute("SET parquet_metadata_cache = true")
         statements = _view_statements(lake, selected_schemas, time_zone, days, selected)
         _create_views(connection, lake, statements)
         yield connection
