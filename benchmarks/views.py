@@ -38,6 +38,7 @@ _VIEWS_OF_SUMS = {
     "offer_performance",
     "traffic_source_performance",
     "source_offer_buyer_performance",
+    "state_performance",
     "buyer_statements",
     "traffic_source_statements",
 }

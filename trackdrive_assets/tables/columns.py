@@ -328,18 +328,24 @@ CALL_TOTALS = Table(
     name="call_totals",
     description=(
         "One row per group of a day's calls, with their sums: by status, buyer, offer and traffic source, "
-        "and by quarter of an hour. Every call is in one group of either kind, so filter by group_by."
+        "by quarter of an hour, and by state. Every call is in one group of each kind, so filter by group_by."
     ),
     columns=(
         Column(
             "group_by",
             TEXT,
-            "What the calls of a row have in common: party (status, buyer, offer and traffic source) or "
-            "quarter_hour. The columns of the other kind are null.",
+            "What the calls of a row have in common: party (status, buyer, offer and traffic source), "
+            "quarter_hour or state. The columns of the other kinds are null.",
         ),
         Column("interval_start", INSTANT, "First instant of the quarter of an hour."),
         _group_column("status"),
         *(column for name in ("buyer", "offer", "traffic_source") for column in _columns_of_party(name)),
+        Column(
+            "state",
+            TEXT,
+            "The caller's state as the tags have it, such as CO or us-co: the tag state, or else geo_state. "
+            "Null without both. The view state_performance has one form of it.",
+        ),
         Column("last_call_at", INSTANT, "When the last of the calls started."),
         Column("calls", COUNT, "The number of calls."),
         Column("connected", COUNT, "The number of calls that were put through to a buyer's number."),

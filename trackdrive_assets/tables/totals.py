@@ -13,7 +13,7 @@ from trackdrive_assets.tables.arrow_types import INSTANT, TEXT
 from trackdrive_assets.tables.columns import CALL_TOTALS
 from trackdrive_assets.tables.type_parsers import Values
 
-PARTY, QUARTER_HOUR = "party", "quarter_hour"
+PARTY, QUARTER_HOUR, STATE = "party", "quarter_hour", "state"
 """The values of `group_by`."""
 
 _QUARTER_HOUR = 15 * 60 * 1_000_000
@@ -21,7 +21,10 @@ _PARTIES = ("buyer", "offer", "traffic_source")
 _GROUPS = {
     PARTY: ("status", *(name for p in _PARTIES for name in (f"{p}_id", f"user_{p}_id", p))),
     QUARTER_HOUR: ("interval_start",),
+    STATE: ("state",),
 }
+_STATE_TAGS = ("state", "geo_state")
+_TAG_LIST = pa.list_(pa.struct({"key": TEXT, "value": TEXT}))
 _LATEST = "last_call_at"
 _NAMES = CALL_TOTALS.schema.names
 _SUMS = _NAMES[_NAMES.index(_LATEST) + 1 :]
@@ -63,8 +66,11 @@ def _sum(rows: pa.Table, group_by: str) -> pa.Table:
 def _key(groups: pa.Table, party: str) -> Values:
     """Return what identifies a party: its id as text, or else its label or its name."""
     texts = [groups[f"user_{party}_id"], groups[party]]
-    named = [pc.if_else(pc.equal(text, ""), pa.scalar(None, TEXT), text) for text in texts]
-    return pc.coalesce(groups[f"{party}_id"].cast(TEXT), *named)
+    return pc.coalesce(groups[f"{party}_id"].cast(TEXT), *map(_without_empty, texts))
+
+
+def _without_empty(texts: Values) -> Values:
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, TEXT), texts)
 
 
 def _totals_of_each(calls: pa.Table) -> pa.Table:
@@ -77,6 +83,7 @@ def _totals_of_each(calls: pa.Table) -> pa.Table:
         {name: calls[name] for name in _GROUPS[PARTY]}
         | {
             "interval_start": quarters.cast(INSTANT),
+            "state": _state(calls),
             _LATEST: created_at,
             "calls": pa.repeat(pa.scalar(1, pa.int64()), len(calls)),
             "connected": _count(pc.not_equal(calls["connected_to"], "")),
@@ -99,6 +106,28 @@ def _totals_of_each(calls: pa.Table) -> pa.Table:
             "answered": _count(answered),
         }
     )
+
+
+def _state(calls: pa.Table) -> Values:
+    """Return what the tags of each call name as the caller's state."""
+    tags = calls["tokens"].combine_chunks()
+    # The legacy API has all tags in one text, and nothing else.
+    text = pc.if_else(pc.is_valid(tags), pa.scalar(None, TEXT), calls["token_values"])
+    matches = [pc.extract_regex(text, rf"(?:^|,)\s*{tag}:(?P<value>[^,]*)") for tag in _STATE_TAGS]
+    texts = [pc.struct_field(match, "value") for match in matches]
+    return pc.coalesce(*map(_without_empty, [*_values_of_tags(tags), *texts]))
+
+
+def _values_of_tags(tags: pa.MapArray) -> list[Values]:
+    """Return the value of each tag of a state. `pc.map_lookup` needs nine times as long."""
+    lists = tags.cast(_TAG_LIST)
+    positions = pc.list_parent_indices(lists)
+    keys, values = pc.list_flatten(lists).flatten()
+    found = [pc.equal(keys, tag) for tag in _STATE_TAGS]
+    return [
+        pc.scatter(values.filter(is_tag), positions.filter(is_tag), max_index=len(tags) - 1)
+        for is_tag in found
+    ]
 
 
 def _count(flags: Values) -> Values:

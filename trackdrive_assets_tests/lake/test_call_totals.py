@@ -48,15 +48,52 @@ def numbers_of_calls(lake: ClaimedLake) -> dict[date, int]:
             row["date"]: row["calls"]
             for row in query(lake, f"SELECT date, sum(calls) AS calls FROM {view} GROUP BY 1")
         }
-        for view in ("daily_summary", "hourly_volume", "buyer_performance")
+        for view in ("daily_summary", "hourly_volume", "buyer_performance", "state_performance")
     ]
-    assert counts[0] == counts[1] == counts[2]
+    assert all(count == counts[0] for count in counts)
     return counts[0]
 
 
 # The stored sums are those of the calls
 
 PARTIES = ("buyer", "offer", "traffic_source")
+
+ODD_STATES = [
+    None,
+    "",
+    " ",
+    "co",
+    "CO",
+    " us-Co ",
+    "US-TX",
+    "us-",
+    "us-us-tx",
+    "\tco",
+    "c,o",
+    "straße",
+    "İ",
+    "é\n",
+]
+ODD_TEXTS = [
+    None,
+    "",
+    "state:CO,state:TX",
+    "state:,geo_state:us-co",
+    "state: ,geo_state:us-co",
+    "geo_state:us-tx, state: co ,zip:80202",
+    "zip:80202,\n\tgeo_state:US-tx\n,x",
+    "home_state:CO",
+    "State:CO",
+    "state:a:b",
+    "stateñ:é,state:é",
+]
+
+
+def odd_tags(chance: Random) -> Row:
+    """Return the tags of a call as a map, as the text of the legacy API, or as both."""
+    names = chance.sample(["zip", "state", "State", "geo_state"], chance.randrange(5))
+    tags = {name: chance.choice(ODD_STATES) for name in names}
+    return {"tokens": chance.choice([None, tags]), "token_values": chance.choice(ODD_TEXTS)}
 
 
 def odd_call(chance: Random, number: int, day: Day) -> Row:
@@ -103,6 +140,7 @@ def odd_call(chance: Random, number: int, day: Day) -> Row:
         **{name: maybe(lambda: chance.random() < 0.5) for name in flags},
         **{name: amount() for name in amounts},
         **{name: seconds() for name in durations},
+        **odd_tags(chance),
     }
 
 
@@ -177,7 +215,13 @@ def test_a_query_about_a_day_reads_the_sums_of_that_day_only(lake: ClaimedLake) 
     store(lake, DAY, [a_deal(uuid="a")])
     store(lake, NEXT_DAY, [a_deal(uuid="b", created_at=NEXT_DAY.start)])
     with connect(lake, schemas(), time_zone="UTC") as connection:
-        for view in ("daily_summary", "hourly_volume", "buyer_performance", "source_offer_buyer_performance"):
+        for view in (
+            "daily_summary",
+            "hourly_volume",
+            "buyer_performance",
+            "source_offer_buyer_performance",
+            "state_performance",
+        ):
             plan = connection.execute(f"EXPLAIN FROM {view} WHERE date = '2024-06-19'").fetchall()
             assert "Scanning Files: 1/2" in str(plan)
 

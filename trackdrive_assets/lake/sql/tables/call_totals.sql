@@ -1,6 +1,10 @@
 -- The sums of the calls of each day, as `tables/totals.py` computes them when a day is stored.
 SELECT
-    CASE WHEN grouping(interval_start) = 0 THEN 'quarter_hour' ELSE 'party' END AS group_by,
+    CASE
+        WHEN grouping(interval_start) = 0 THEN 'quarter_hour'
+        WHEN grouping(state) = 0 THEN 'state'
+        ELSE 'party'
+    END AS group_by,
     interval_start,
     status,
     buyer_id,
@@ -15,12 +19,27 @@ SELECT
     user_traffic_source_id,
     traffic_source,
     traffic_source_key,
+    state,
     max(created_at) AS last_call_at,
     ${tally},
     date
-FROM (SELECT *, time_bucket(INTERVAL 15 MINUTE, created_at) AS interval_start FROM call_facts)
+FROM (
+    SELECT
+        *,
+        time_bucket(INTERVAL 15 MINUTE, created_at) AS interval_start,
+        -- The legacy API has all tags in one text, and nothing else.
+        CASE WHEN tokens IS NULL THEN token_values END AS tags_as_text,
+        coalesce(
+            nullif(map_extract(tokens, 'state')[1], ''),
+            nullif(map_extract(tokens, 'geo_state')[1], ''),
+            nullif(regexp_extract(tags_as_text, '(?:^|,)\s*state:([^,]*)', 1), ''),
+            nullif(regexp_extract(tags_as_text, '(?:^|,)\s*geo_state:([^,]*)', 1), '')
+        ) AS state
+    FROM call_facts
+)
 GROUP BY GROUPING SETS (
     (date, interval_start),
+    (date, state),
     (
         date,
         status,
