@@ -28,7 +28,9 @@ install: .venv/installed  ## Only the installation, into .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-test: lint types contract definitions tests  ## Everything that CI runs
+# Two at a time, because mypy and Dagster's validation use one core each.
+test: install  ## Everything that CI runs
+	@$(MAKE) --no-print-directory --jobs 2 lint types contract definitions tests
 
 check: lint types contract  ## The fast part of it: lint, types, contracts and unit tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(UNIT_TESTS) \
