@@ -33,12 +33,14 @@ class RunSummary:
 
     Attributes:
         succeeded: Whether every step and every day succeeded.
+        stored: How many days of each table are stored, for a sentence. Empty for a run of views.
         rows: The rows of each table.
         requests: The requests of each table.
         seconds: The duration.
     """
 
     succeeded: bool
+    stored: str
     rows: Mapping[str, int]
     requests: Mapping[str, int]
     seconds: float
@@ -104,12 +106,18 @@ def materialize_days(
                 raise_on_error=False,
             )
     except EndedBySignal:
-        if expected:
-            click.echo(f"Ended. Days that are stored: {progress.describe_tables()}.", err=True)
+        if stored := progress.describe_tables():
+            click.echo(f"Ended. Days that are stored: {stored}.", err=True)
         raise
     for message in _problems(result):
         click.echo(message, err=True)
-    return RunSummary(result.success, progress.rows, progress.requests, time.monotonic() - began)
+    return RunSummary(
+        succeeded=result.success,
+        stored=progress.describe_tables(),
+        rows=progress.rows,
+        requests=progress.requests,
+        seconds=time.monotonic() - began,
+    )
 
 
 def _job(definitions: dg.Definitions, display: RunDisplay) -> dg.JobDefinition:

@@ -65,9 +65,10 @@ class ErrorHandlingGroup(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
-        if sys.stdout is None:
-            # The shell closed it (`>&-`). The output is discarded, as with `> /dev/null`.
-            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # open until the process ends
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                # The shell closed it (`>&-`). The output is discarded, as with `> /dev/null`.
+                setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  # open until the process ends
         try:
             with raised_signals():
                 result = super().invoke(context)

@@ -98,16 +98,13 @@ def materialize(
         from trackdrive_assets.cli.dagster_run import materialize_days  # noqa: PLC0415
 
     summary = materialize_days(settings, first, last, names, accept_zone=accept_zone, is_verbose=verbose)
-    parts = [
-        count_of(len(days), "day"),
-        *([count_of(summary.rows["calls"], "call")] if "calls" in names else []),
-        count_of(sum(summary.requests.values()), "request"),
-        f"{summary.seconds:,.1f} s",
-    ]
-    done = f"{', '.join(parts)}. The lake is {settings.lake}."
+    cost = f"{count_of(sum(summary.requests.values()), 'request')}, {summary.seconds:,.1f} s"
     if not summary.succeeded:
-        raise CliError(f"The run failed after {done} The UI has its log.", ExitCode.REFUSED)
-    click.echo(f"Done: {done}")
+        stored = f"Days that are stored: {summary.stored}. " if summary.stored else ""
+        raise CliError(f"The run failed after {cost}. {stored}The UI has its log.", ExitCode.REFUSED)
+    calls = [count_of(summary.rows["calls"], "call")] if "calls" in names else []
+    done = ", ".join([count_of(len(days), "day"), *calls, cost])
+    click.echo(f"Done: {done}. The lake is {settings.lake}.")
 
 
 def _days(settings: Settings, from_day: DayOption, to_day: DayOption) -> tuple[date, date]:

@@ -1,7 +1,8 @@
 """The deletion of old runs from the Dagster home, without what the UI shows of assets and checks.
 
 `instance.delete_run` also deletes the events by which Dagster knows that a day is materialized. So the last
-event of each day is stored again first, with its time and without a run. Not here: the job
+event of each day is stored again first, with its time and without a run, and then the last result of each
+check, because Dagster shows only results about the latest event of an asset. Not here: the job
 (`history_job.py`), and old ticks, which Dagster deletes itself (`retention` in `dagster.yaml`).
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.event_log import SqlEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from sqlalchemy import delete, func, select
@@ -20,6 +22,7 @@ from sqlalchemy import delete, func, select
 from trackdrive_assets.dagster.runs import is_ours
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_RESULTS = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 _PAGE = 500
 _NO_RUN = ""
 """The id and the job's name of an event without a run."""
@@ -72,16 +75,47 @@ def _keep_days(instance: dg.DagsterInstance, key: dg.AssetKey, old: Collection[s
     if latest and (kept or latest.run_id in old):
         # Dagster shows the event that is stored last as the latest one of the asset.
         kept = [*(entry for entry in kept if entry != latest), latest]
-    for entry in kept:
+    for entry in [*kept, *(_last_results(instance, key) if kept else ())]:
         event = entry.get_dagster_event()
+        found = event.event_specific_data
+        if isinstance(found, dg.AssetCheckEvaluation):
+            found = _without_target(found)
         instance.report_dagster_event(
-            dg.DagsterEvent(
-                event.event_type_value, job_name=_NO_RUN, event_specific_data=event.event_specific_data
-            ),
+            dg.DagsterEvent(event.event_type_value, job_name=_NO_RUN, event_specific_data=found),
             run_id=_NO_RUN,
             timestamp=entry.timestamp,
         )
     return len(kept)
+
+
+def _without_target(found: dg.AssetCheckEvaluation) -> dg.AssetCheckEvaluation:
+    """Return a result that is about the latest materialization, because the one that it names is deleted."""
+    return dg.AssetCheckEvaluation(
+        asset_key=found.asset_key,
+        check_name=found.check_name,
+        passed=found.passed,
+        metadata=found.metadata,
+        severity=found.severity,
+        description=found.description,
+        blocking=found.blocking,
+    )
+
+
+def _last_results(instance: dg.DagsterInstance, key: dg.AssetKey) -> Iterator[dg.EventLogEntry]:
+    """Yield the event of the last result of each check of an asset."""
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        return
+    table = AssetCheckExecutionsTable.c
+    with storage.index_connection() as connection:
+        rows = connection.execute(
+            select(table.check_name).where(table.asset_key == key.to_string()).distinct()
+        ).fetchall()
+    for (name,) in rows:
+        history = storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(key, name), limit=1, status=_RESULTS
+        )
+        yield from (record.event for record in history if record.event)
 
 
 def _delete_check_results(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> None:

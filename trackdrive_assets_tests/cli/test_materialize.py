@@ -147,7 +147,8 @@ def test_a_failed_run_ends_with_1_and_the_reason(trackdrive: Trackdrive, sandbox
     outcome = trackdrive("materialize", *DAYS, "--tables", "calls")
     assert outcome.exit_code == 1
     assert "401" in outcome.stderr
-    assert "The run failed after 2 days, 0 calls, 0 requests" in outcome.stderr
+    assert "The run failed after 0 requests, " in outcome.stderr
+    assert "Days that are stored: calls 0 of 2." in outcome.stderr
     assert "Traceback" not in outcome.stderr
 
 

@@ -55,6 +55,15 @@ def test_a_closed_stdout_discards_the_output(sandbox: Sandbox, tmp_path: Path) -
     assert (tmp_path / "calls.csv").exists()
 
 
+def test_a_closed_stderr_ends_no_command(sandbox: Sandbox, tmp_path: Path) -> None:
+    process = subprocess.run(
+        ["bash", "-c", f"{COMMAND} materialize --from 2024-03-18 --to 2024-03-18 --tables calls 2>&-"],
+        env=environment(sandbox), cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0
+    assert "Done: 1 day, " in process.stdout
+
+
 def test_rows_are_written_before_the_last_page_is_requested(sandbox: Sandbox, tmp_path: Path) -> None:
     seen = threading.Event()
     waited: list[bool] = []

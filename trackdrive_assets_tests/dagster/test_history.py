@@ -1,5 +1,6 @@
 """The job that deletes old runs, and what Dagster still shows of days, views and checks."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.loader import LoadingContextForTest
 
 from trackdrive_assets.dagster.history import delete_old_runs
 from trackdrive_assets.dagster.history_job import FEWEST_KEPT_DAYS, KEPT_DAYS, build_history_schedule
@@ -29,6 +31,15 @@ def shown_checks(pipeline: Pipeline) -> Mapping[str, tuple[str, str | None]]:
         for key, records in histories.items()
         if records
     }
+
+
+def are_about_the_latest_days(pipeline: Pipeline) -> bool:
+    """Return whether the UI shows every result, as it does for results about the latest event of an asset."""
+    keys = build_definitions(pipeline.settings).resolve_asset_graph().asset_check_keys
+    storage = pipeline.instance.event_log_storage
+    context = LoadingContextForTest(pipeline.instance)
+    records = [record for key in keys for record in storage.get_asset_check_execution_history(key, limit=1)]
+    return all(asyncio.run(record.targets_latest_materialization(context)) for record in records)
 
 
 def shown_days(pipeline: Pipeline) -> Mapping[str, object]:
@@ -71,6 +82,7 @@ def test_an_old_run_is_deleted_with_its_files_and_days_stay_materialized(
     assert [run.run_id for run in instance.get_runs()] == [young]
     assert shown_days(pipeline) == days
     assert shown_checks(pipeline) == checks != {}
+    assert are_about_the_latest_days(pipeline)
     # Neither the time nor the day of an asset's latest materialization has changed.
     assert {key: latest(pipeline, key) for key in last} == last
     assert {file.stem for file in Path(instance.root_directory, "history", "runs").glob("*-*.db")} == {young}
@@ -87,6 +99,7 @@ def test_a_day_stays_materialized_when_all_runs_are_deleted_twice(
     assert delete_old_runs(pipeline.instance, datetime.now(UTC), LOG) == 0
     assert shown_days(pipeline) == days
     assert shown_checks(pipeline) == checks
+    assert are_about_the_latest_days(pipeline)
 
 
 def test_of_the_results_of_a_check_only_the_last_is_kept(pipeline: Pipeline) -> None:
