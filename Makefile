@@ -5,8 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test check lint types contract definitions tests coverage docs screenshots soak bench lock \
-	clean
+.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -57,11 +56,10 @@ definitions: install
 # browser do not come last. Three at a time on two cores, because tests wait for retries and for other processes.
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
+# Only the unit tests measure coverage, because it takes a quarter more CPU. They reach nearly all that it measures.
 tests: install
-	@$(PYTEST)
-
-coverage: install  ## The tests with their coverage. It fails below the floor of pyproject.toml
-	@$(PYTEST) --cov --cov-report term
+	@$(PYTEST) trackdrive_assets_tests $(addprefix --ignore ,$(UNIT_TESTS))
+	@$(PYTEST) $(UNIT_TESTS) --cov --cov-report term
 
 docs: install  ## Write the generated pages: data dictionary, checks, settings
 	@$(BIN)/python -m docs.write

@@ -89,7 +89,7 @@ def _keep_days(instance: dg.DagsterInstance, key: dg.AssetKey, old: Collection[s
 
 
 def _without_target(found: dg.AssetCheckEvaluation) -> dg.AssetCheckEvaluation:
-    """Return a result that is about the latest materialization, because the one that it names is deleted."""
+    """Return a result that is about the latest materialization, because that in the result is deleted."""
     return dg.AssetCheckEvaluation(
         asset_key=found.asset_key,
         check_name=found.check_name,
