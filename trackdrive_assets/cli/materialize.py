@@ -187,7 +187,8 @@ def cost_lines(
             f"{rate:g} requests per second need responses within {settings.max_concurrency / rate:.1f} s, "
             f"because {settings.max_concurrency} are in flight at the same time."
         )
-    if stats := sum(count for name, count in requests.items() if name.startswith("stats")):
+    stats = sum(count for name, count in requests.items() if name.startswith("stats"))
+    if 0 < stats < total:
         options = f"--from {days[0]} --to {days[-1]} --tables {','.join(_DEFAULT_TABLES)}"
         yield f"{stats / total:.0%} of the requests are statistics. Take calls and reports first:"
         yield f"  trackdrive materialize {options}"

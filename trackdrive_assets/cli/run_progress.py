@@ -144,7 +144,7 @@ class RunDisplay(logging.Handler):
         message = context["orig_message"]
         if self._is_verbose:
             click.echo(record.getMessage(), err=True)
-        elif event is None and (record.levelno >= logging.WARNING or message == WAITS_FOR_ANOTHER_RUN):
+        elif event is None and _is_for_people(record.levelno, message):
             self._print(message, is_error=True)
         if (share := vars(record).get("share")) is not None:
             self._progress.advance(context["step_key"], share, vars(record)["fetched"])
@@ -168,6 +168,16 @@ class RunDisplay(logging.Handler):
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             click.echo(line, err=is_error)
+
+
+def _is_for_people(level: int, message: str) -> bool:
+    """Return whether a message says more than Dagster's list of the steps that a failed step stops.
+
+    That list is wrong about checks and views, which a failed step shows itself if it stored days.
+    """
+    if message.startswith("Dependencies for step"):
+        return False
+    return level >= logging.WARNING or message == WAITS_FOR_ANOTHER_RUN
 
 
 def materialized_day(event: dg.DagsterEvent) -> tuple[dg.AssetKey, str, Numbers] | None:

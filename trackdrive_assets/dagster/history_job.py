@@ -12,7 +12,7 @@ from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.settings import Settings
 
 KEPT_DAYS = 30
-FEWEST_KEPT_DAYS = 7
+FEWEST_KEPT_DAYS, MOST_KEPT_DAYS = 7, 36_500
 
 _CONFIG = {"ops": {"delete_runs": {"config": {"days": KEPT_DAYS}}}}
 
@@ -39,7 +39,7 @@ def _prune_history() -> dg.JobDefinition:
         config_schema={
             "days": dg.Field(
                 int,
-                description=f"Younger runs are kept: {FEWEST_KEPT_DAYS} days or more.",
+                description=f"Younger runs are kept: {FEWEST_KEPT_DAYS} to {MOST_KEPT_DAYS} days.",
             )
         },
     )
@@ -47,9 +47,9 @@ def _prune_history() -> dg.JobDefinition:
         from trackdrive_assets.dagster.history import delete_old_runs  # noqa: PLC0415  # imports SQLAlchemy
 
         days = context.op_config["days"]
-        if days < FEWEST_KEPT_DAYS:
+        if not FEWEST_KEPT_DAYS <= days <= MOST_KEPT_DAYS:
             raise dg.Failure(
-                f"`days` is {days}, so no run was deleted. Use {FEWEST_KEPT_DAYS} or more.",
+                f"`days` is {days}, so no run was deleted. Use {FEWEST_KEPT_DAYS} to {MOST_KEPT_DAYS}.",
                 allow_retries=False,
             )
         before = datetime.now(UTC) - timedelta(days=days)

@@ -103,6 +103,7 @@ def a_recorded_day(key: dg.AssetKey, day: str, **numbers: float) -> SimpleNamesp
         ("429. The request is sent again.", logging.WARNING, True),
         ("calls of 2024-06-19: 503.", logging.ERROR, True),
         ("Fetched 10 of 20 calls.", logging.INFO, False),
+        ("Dependencies for step views failed: ['calls']. Not executing.", logging.ERROR, False),
         (WAITS_FOR_ANOTHER_RUN, logging.INFO, True),
     ],
 )

@@ -11,7 +11,12 @@ import pytest
 from dagster._core.loader import LoadingContextForTest
 
 from trackdrive_assets.dagster.history import delete_old_runs
-from trackdrive_assets.dagster.history_job import FEWEST_KEPT_DAYS, KEPT_DAYS, build_history_schedule
+from trackdrive_assets.dagster.history_job import (
+    FEWEST_KEPT_DAYS,
+    KEPT_DAYS,
+    MOST_KEPT_DAYS,
+    build_history_schedule,
+)
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import Pipeline, why
@@ -139,9 +144,10 @@ def test_the_job_keeps_the_runs_of_the_last_days(pipeline: Pipeline) -> None:
     assert pipeline.instance.get_run_by_id(kept.run_id)
 
 
-def test_the_job_refuses_to_keep_fewer_days(pipeline: Pipeline) -> None:
-    result = pipeline.launch("prune_history", {"days": FEWEST_KEPT_DAYS - 1})
-    assert "`days` is 6, so no run was deleted. Use 7 or more." in why(result)
+@pytest.mark.parametrize("days", [FEWEST_KEPT_DAYS - 1, MOST_KEPT_DAYS + 1])
+def test_the_job_refuses_other_numbers_of_days(pipeline: Pipeline, days: int) -> None:
+    result = pipeline.launch("prune_history", {"days": days})
+    assert f"`days` is {days}, so no run was deleted. Use 7 to 36500." in why(result)
 
 
 def test_the_schedule_is_weekly_and_off_until_it_is_turned_on() -> None:
