@@ -171,9 +171,9 @@ class RunDisplay(logging.Handler):
 
 
 def _is_for_people(level: int, message: str) -> bool:
-    """Return whether a message says more than Dagster's list of the steps that a failed step stops.
+    """Return whether a message is more than the list of the steps that Dagster skips after a failed one.
 
-    That list is wrong about checks and views, which a failed step shows itself if it stored days.
+    The list is wrong about checks and views, which a failed step shows itself if it stored days.
     """
     if message.startswith("Dependencies for step"):
         return False
