@@ -74,21 +74,22 @@ def last_evaluation(
     instance: dg.DagsterInstance,
     key: dg.AssetCheckKey,
     *,
-    before: float = math.inf,
-    other_than: str | None = None,
+    before_run: str | None = None,
 ) -> dg.AssetCheckEvaluation | None:
     """Return the last result of a check. None if none of the last records has one.
 
     Args:
         instance: The instance.
         key: The check.
-        before: The time, in seconds since 1970, before which the result was recorded.
-        other_than: The id of a run whose own results do not count.
+        before_run: The id of a run whose results, and later ones, do not count.
     """
     history = instance.event_log_storage.get_asset_check_execution_history(key, limit=_SEARCHED_RECORDS)
+    # By the number of the record, because its time is in whole seconds.
+    end = 0 if before_run else math.inf
+    end = min((record.id for record in history if record.run_id == before_run), default=end)
     for record in history:
         # The record of a check that is only planned has no evaluation, or a plan in its place.
         is_result = isinstance(record.evaluation, dg.AssetCheckEvaluation)
-        if is_result and record.run_id != other_than and record.create_timestamp < before:
+        if is_result and record.id < end:
             return record.evaluation
     return None

@@ -189,9 +189,7 @@ def _newly_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[
         evaluation = entry.dagster_event.asset_check_evaluation_data
         if evaluation.passed or evaluation.check_name not in checks():
             continue
-        before = last_evaluation(
-            instance, evaluation.asset_check_key, before=entry.timestamp, other_than=run_id
-        )
+        before = last_evaluation(instance, evaluation.asset_check_key, before_run=run_id)
         if before is None or not _found(evaluation) <= _found(before):
             yield evaluation
 
