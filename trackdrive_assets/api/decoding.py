@@ -5,10 +5,16 @@ does not cost a whole page. Not here: what the decoded values mean (`envelope.py
 """
 
 import re
+import threading
 
 import msgspec
 
 from trackdrive_assets.numbers import json_number
+
+processing_lock = threading.Lock()
+"""Held while a page is decoded or typed. Python runs one thread at a time anyway. Without the lock, each of
+the many calls of Arrow hands over to another thread, and a large day takes a quarter more CPU.
+"""
 
 any_value = msgspec.json.Decoder(float_hook=json_number).decode
 """Decode JSON of any form. Numbers keep the digits of the response."""

@@ -7,7 +7,6 @@ Only this module opens connections. `client.py` has the endpoints. `retry.py` de
 import logging
 import random
 import re
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -23,7 +22,7 @@ from trackdrive_assets.api import retry
 from trackdrive_assets.api.addresses import address_fault
 from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.connections import FAILURES, BoundedAdapter, read_body
-from trackdrive_assets.api.decoding import NotAnAnswer, NotJson, UnreadableBody, any_value
+from trackdrive_assets.api.decoding import NotAnAnswer, NotJson, UnreadableBody, any_value, processing_lock
 from trackdrive_assets.api.envelope import Envelope, open_envelope
 from trackdrive_assets.api.errors import (
     AddressError,
@@ -48,9 +47,6 @@ ROOT = "/api/v1/"
 _LOGS_OF_URLS = ("urllib3.connection", "urllib3.connectionpool")
 _log = logging.getLogger(__name__)
 Read = TypeVar("Read")
-
-# Python decodes one body at a time. With a lock, the threads do not compete for it.
-_decoding_lock = threading.Lock()
 
 
 class Transport:
@@ -239,7 +235,7 @@ class Transport:
             # A DELETE may have an empty response. For a GET, an empty body is a broken response.
             body = b"{}"
         try:
-            with _decoding_lock:
+            with processing_lock:
                 envelope = open_envelope(body, read, method=method)
         except NotAnAnswer as error:
             raise UnreadableResponse(

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.decoding import processing_lock
 from trackdrive_assets.api.errors import IncompleteResponse, RangeIgnored
 from trackdrive_assets.api.pagination import Page, identities
 from trackdrive_assets.api.query import Query
@@ -204,7 +205,8 @@ class _DayFetch:
         return FetchedPage(window, calls, hashes, outside, page.metadata.total_count)
 
     def _parsed(self, rows: Rows, fetched_at: datetime) -> pa.RecordBatch:
-        return parse_calls(rows.columns, len(rows), fetched_at=fetched_at, exclude=self.exclude)
+        with processing_lock:
+            return parse_calls(rows.columns, len(rows), fetched_at=fetched_at, exclude=self.exclude)
 
     def _cut(
         self,
