@@ -7,13 +7,14 @@ import os
 import platform
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
 
 from benchmarks.measure import Run
-from benchmarks.results import CaseResult, Goal
+from benchmarks.results import CaseResult, Goal, Results
 from benchmarks.scenarios import OURS, Scenario
 
 QUIET = 1.5
@@ -83,14 +84,22 @@ def report(
     yield ""
     if errors:
         yield from (f"- {name} failed: {error}" for name, error in errors.items())
+        yield ""
+    found = list(_known_goals(scenario, results))
+    if not found:
         return
-    found = list(scenario.goals(results))
     yield from GOAL_HEADER
     yield from (f"| {goal.cells} |" for goal in found if isinstance(goal, Goal))
     remarks = [remark for remark in found if isinstance(remark, str)]
     if remarks:
         yield ""
         yield from (f"- {remark}" for remark in remarks)
+
+
+def _known_goals(scenario: Scenario, results: Results) -> Iterator[Goal | str]:
+    """Return the goals and remarks up to the first that needs a program which failed."""
+    with suppress(KeyError):
+        yield from scenario.goals(results)
 
 
 def summary(sections: Mapping[str, str]) -> list[str]:

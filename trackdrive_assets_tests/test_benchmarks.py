@@ -211,6 +211,15 @@ def test_a_table_has_the_ratio_of_ours_to_each_program() -> None:
     assert GOAL_HEADER[0] in lines
 
 
+def test_a_peer_that_failed_hides_only_the_goals_that_need_it() -> None:
+    traffic = Traffic(requests=41, refused=1, most_in_flight=1, most_in_a_second=4, seconds=10.0)
+    measured = {"ours": [Run(Cost(11, 4, 100), traffic)]}
+    failed = {"dlt, Arrow pages, 5 threads": "too many requests"}
+    rows = goal_rows("\n".join(report(SCENARIOS["limit-4"], 1, measured, failed)))
+    assert [row.split(" | ")[-1] for row in rows] == ["met |", "met |"]
+    assert not goal_rows("\n".join(report(SCENARIOS["startup"], 1, measured, {"import dagster": "no"})))
+
+
 def test_a_peer_inside_dagster_gets_the_same_instance_without_our_classes() -> None:
     ours = "telemetry:\n  enabled: false\n\nevent_log_storage:\n  module: trackdrive_assets.dagster.x\n"
     assert without_our_classes(ours) == "telemetry:\n  enabled: false\n"
