@@ -85,7 +85,7 @@ benchmarks/.venv/installed: benchmarks/requirements.lock
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 
 lock:  ## Write both requirements.lock from pyproject.toml (needs uv)
-	@$(LOCK) pyproject.toml --group dev --output-file requirements.lock
+	@$(LOCK) pyproject.toml --group dev --all-extras --output-file requirements.lock
 	@$(LOCK) --group pyproject.toml:peers --constraint requirements.lock --output-file benchmarks/requirements.lock
 
 clean:  ## Remove both virtual environments and the data of the demo
