@@ -115,8 +115,5 @@ def summary(sections: Mapping[str, str]) -> list[str]:
 
 def goal_rows(section: str) -> list[str]:
     """Return the rows of the table of goals in a chapter."""
-    lines = iter(section.splitlines())
-    for line in lines:
-        if line == GOAL_HEADER[1]:
-            return list(takewhile(lambda row: row.startswith("|"), lines))
-    return []
+    _, found, rest = section.partition("\n".join(GOAL_HEADER) + "\n")
+    return list(takewhile(lambda row: row.startswith("|"), rest.splitlines())) if found else []

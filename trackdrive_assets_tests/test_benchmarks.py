@@ -204,6 +204,12 @@ def test_the_summary_has_the_goals_of_all_scenarios_and_failures() -> None:
     ]
 
 
+def test_the_goals_of_a_chapter_are_found_after_another_table_of_its_width() -> None:
+    other = ["| what | wall | CPU | peak | files |", GOAL_HEADER[1], "| calls | 1 | 1 | 1 | 3 |", ""]
+    row = f"| {Goal('fast', 8, 10, 's').cells} |"
+    assert goal_rows("\n".join([*other, *GOAL_HEADER, row, "", "- a remark"])) == [row]
+
+
 def test_a_table_has_the_ratio_of_ours_to_each_program() -> None:
     measured = {"ours": [Run(Cost(3, 2, 100))], "import dagster": [Run(Cost(2, 4, 50))]}
     lines = list(report(SCENARIOS["startup"], 1, measured, {}))
