@@ -102,7 +102,7 @@ def recorded_by(deployment: Deployment, run_id: str) -> set[str | None]:
 
 def locks(deployment: Deployment) -> set[str]:
     """Return the runs that took a liveness lock, whether they still live or not."""
-    return {file.stem for file in (deployment.home / "trackdrive_runs").iterdir() if file.name != "account"}
+    return {file.stem for file in (deployment.home / "trackdrive_runs").glob("*.alive")}
 
 
 # The tests

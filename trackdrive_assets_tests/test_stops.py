@@ -75,7 +75,7 @@ def test_a_run_in_the_pause_before_a_retry_ends(deployment: Deployment) -> None:
 
 
 def test_a_run_that_waits_for_another_run_ends(deployment: Deployment) -> None:
-    lock = deployment.home / "trackdrive_runs" / "account"
+    lock = deployment.home / "trackdrive_runs" / "account-localhost"
     lock.parent.mkdir()
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

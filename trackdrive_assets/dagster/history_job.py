@@ -21,7 +21,7 @@ def build_history_schedule(settings: Settings) -> dg.ScheduleDefinition:
     """Return the weekly schedule of the job `prune_history`."""
     return dg.ScheduleDefinition(
         name="prune_history",
-        job=_prune_history(),
+        job=_prune_history(settings),
         run_config=_CONFIG,
         # No day is due then, and no other schedule begins.
         cron_schedule="5 12 * * 0",
@@ -31,7 +31,7 @@ def build_history_schedule(settings: Settings) -> dg.ScheduleDefinition:
     )
 
 
-def _prune_history() -> dg.JobDefinition:
+def _prune_history(settings: Settings) -> dg.JobDefinition:
     @dg.op(
         description="Deletes old runs with their events and logs, and keeps the last event of each day.",
         # It waits in the queue while a run fetches days.
@@ -54,7 +54,7 @@ def _prune_history() -> dg.JobDefinition:
             )
         before = datetime.now(UTC) - timedelta(days=days)
         # A day that a run of a shell records meanwhile would be hidden by its older event.
-        with account_lock(context.instance, context.log):
+        with account_lock(context.instance, context.log, settings.host):
             count = delete_old_runs(context.instance, before, context.log)
         context.add_output_metadata({"deleted_runs": count})
 

@@ -201,7 +201,10 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
 
         uuids = requested_uuids(context.op_config["uuids"])
         try:
-            with account_lock(context.instance, context.log), trackdrive.client() as client:
+            with (
+                account_lock(context.instance, context.log, settings.host),
+                trackdrive.client() as client,
+            ):
                 done = refetch_calls(
                     client, lake.open(), uuids, ZoneInfo(settings.time_zone), exclude=settings.exclusion
                 )

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-WAITS_FOR_ANOTHER_RUN = "Another run uses the API. This run starts when the other one has ended."
+WAITS_FOR_ANOTHER_RUN = (
+    "Another run uses the API. This run waits until the other one ends, or pauses between two days."
+)
 
 _JOBS = {
     "intraday",

@@ -63,6 +63,28 @@ def _ignore(_: Sequence[Progress]) -> None:
     pass
 
 
+def _never() -> bool:
+    return False
+
+
+def _go_on() -> None:
+    pass
+
+
+def has_room(fetching: int, running: int, most_fetching: int, *, is_pausing: bool) -> bool:
+    """Return whether another day may begin.
+
+    Args:
+        fetching: The number of days that still send requests.
+        running: The number of days that have begun and not ended.
+        most_fetching: The largest number of days that may send requests.
+        is_pausing: Whether the next day begins after a pause, which comes when no day is running.
+    """
+    if is_pausing:
+        return running == 0
+    return fetching < most_fetching and running < most_fetching + _MOST_STORED
+
+
 def run_concurrently(
     client: Client,
     keys: Iterable[Key],
@@ -70,6 +92,8 @@ def run_concurrently(
     *,
     is_fatal: Callable[[Exception], bool] = _always,
     on_progress: Callable[[Sequence[Progress]], None] = _ignore,
+    wants_pause: Callable[[], bool] = _never,
+    pause: Callable[[], None] = _go_on,
 ) -> Iterator[Outcome[Key, Result]]:
     """Ingest days, as many at the same time as the client may have requests in flight.
 
@@ -83,6 +107,8 @@ def run_concurrently(
         is_fatal: Returns whether an error of one day concerns all days. Then later days are given up, earlier
             days are completed, and the failure comes last: of several, that of the earliest day.
         on_progress: Is called after each response, with the progress of all days that have begun.
+        wants_pause: Is called when a day could begin, and returns whether a pause must come before it.
+        pause: Returns when the pause is over. During it no day is running. No pause follows the last day.
 
     Returns:
         The outcomes, in the order in which the days end. Closing the iterator gives up all days.
@@ -91,15 +117,17 @@ def run_concurrently(
     failure: Outcome[Key, Result] | None = None
     first_failed = math.inf
     with _rare_garbage_collection(), closing(pool):
-        pool.start_days()
+        pool.start_days(pause)
         # For its first array, Arrow imports pandas if it is installed. That takes a third of a second. Better
         # now, while the first responses are on their way, than when they have come.
         pa.array([0])
-        while pool.start_days():
+        while pool.start_days(pause):
             fetcher, is_response = pool.days.updates.get()
             if is_response:
                 on_progress([running.progress for running in pool.running])
-            elif outcome := pool.take_ended(fetcher):
+                continue
+            pool.is_pausing = pool.is_pausing or wants_pause()
+            if outcome := pool.take_ended(fetcher):
                 if outcome.error is None or not is_fatal(outcome.error):
                     yield outcome
                 elif fetcher.group.priority < first_failed:
@@ -138,30 +166,32 @@ class _DayPool(Generic[Key, Result]):
     Attributes:
         days: What the days share.
         running: The days that have begun and not ended.
+        is_pausing: Whether a pause comes before the next day.
     """
 
     def __init__(self, client: Client, keys: Iterable[Key], ingest: Callable[[Key, Fetcher], Result]) -> None:
         self.days = ConcurrentDays(client.options.max_concurrency)
         self.running: dict[Fetcher, _RunningDay[Key, Result]] = {}
+        self.is_pausing = False
         self._client = client
         self._coming = enumerate(keys)
         self._ingest = ingest
         self._most_fetching = client.options.max_concurrency
-        self._most_running = self._most_fetching + _MOST_STORED
-        self._threads = ThreadPoolExecutor(self._most_running, "day")
+        self._threads = ThreadPoolExecutor(self._most_fetching + _MOST_STORED, "day")
         self._accepts_days = True
 
-    def start_days(self) -> bool:
+    def start_days(self, pause: Callable[[], None]) -> bool:
         """Start the days for which there is room. Return whether any day has begun and not ended."""
-        while (
-            self._accepts_days
-            and len(self.days.fetching) < self._most_fetching
-            and len(self.running) < self._most_running
+        while self._accepts_days and has_room(
+            len(self.days.fetching), len(self.running), self._most_fetching, is_pausing=self.is_pausing
         ):
             if (coming := next(self._coming, None)) is None:
                 self._accepts_days = False
-            else:
-                self._start(*coming)
+                break
+            if self.is_pausing:
+                pause()
+                self.is_pausing = False
+            self._start(*coming)
         return bool(self.running)
 
     def take_ended(self, fetcher: Fetcher) -> Outcome[Key, Result] | None:

@@ -13,7 +13,7 @@ import pytest
 
 from trackdrive_assets.lake.database import FILE
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets_tests.conftest import Pipeline
+from trackdrive_assets_tests.conftest import Pipeline, days_between
 from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.processes import Deployment, Moment, Stop, forks
 
@@ -59,6 +59,28 @@ def test_runs_of_one_home_use_the_api_one_after_another(deployment: Deployment) 
     assert set(used) == {"basic", "auth_token"}
     assert deployment.stored(DAY) == deployment.truth(DAY)
     assert deployment.leftovers() == []
+
+
+def test_a_run_of_many_days_lets_a_waiting_run_go_first_after_the_day(deployment: Deployment) -> None:
+    stop = Stop()
+    output = deployment.home / "second"
+    os.mkfifo(output)
+    one_day_at_a_time = {"TRACKDRIVE_MAX_CONCURRENCY": "1"}
+    first = deployment.begin("calls", DAY, "2024-03-13", at=IN_THE_MIDDLE, do=stop.wait, **one_day_at_a_time)
+    assert stop.reached(first)
+    second = deployment.begin("calls", "2024-03-14", "2024-03-14", output=output)
+    with output.open() as lines:
+        assert any("Another run uses the API" in line for line in lines)
+        stop.go_on()
+        lines.read()
+    first.join()
+    second.join()
+    assert (first.exitcode, second.exitcode) == (0, 0)
+    ends = [request.params.get("created_at_to", "") for request in deployment.sandbox.requests]
+    asked = list(dict.fromkeys(end[:10] for end in ends if end))
+    # While a day is stored, the next one may have begun.
+    assert asked.index("2024-03-15") in {1, 2}
+    assert [end for end in asked if end != "2024-03-15"] == days_between("2024-03-11", "2024-03-14")
 
 
 def test_of_two_homes_the_run_that_began_later_wins(deployment: Deployment, tmp_path: Path) -> None:

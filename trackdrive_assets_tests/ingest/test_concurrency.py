@@ -14,7 +14,7 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import Rejected
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.usage import Usage
-from trackdrive_assets.ingest.concurrency import Outcome, run_concurrently
+from trackdrive_assets.ingest.concurrency import Outcome, has_room, run_concurrently
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.sandbox.server import Sandbox
@@ -120,6 +120,48 @@ def test_one_request_at_a_time_fetches_one_day_after_another(sandbox: Sandbox) -
     with client_of(sandbox, 1) as client:
         list(run(client, days))
     assert order == ["0a", "0b", "1a", "1b", "2a", "2b"]
+
+
+def test_a_pause_comes_after_the_running_days_and_before_the_next_one(client: Client) -> None:
+    events: list[object] = []
+    for outcome in run_concurrently(
+        client,
+        range(8),
+        lambda day, _: day,
+        wants_pause=lambda: True,
+        pause=lambda: events.append("pause"),
+    ):
+        events.append(outcome.key)  # noqa: PERF401  the pauses are between them
+    # Three days at a time, and no pause after the last day.
+    assert [sorted(map(str, days)) for days in (events[:3], events[4:7], events[8:])] == [
+        ["0", "1", "2"],
+        ["3", "4", "5"],
+        ["6", "7"],
+    ]
+    assert (events[3], events[7]) == ("pause", "pause")
+
+
+def test_without_a_wish_there_is_no_pause(client: Client) -> None:
+    pauses: list[None] = []
+    outcomes = run_concurrently(client, range(8), lambda day, _: day, pause=lambda: pauses.append(None))
+    assert sorted(outcome.key for outcome in outcomes) == list(range(8))
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
+    ("fetching", "running", "is_pausing", "expected"),
+    [
+        (3, 4, False, True),
+        (4, 4, False, False),
+        (1, 6, False, False),
+        (0, 1, True, False),
+        (0, 0, True, True),
+    ],
+)
+def test_a_day_begins_where_there_is_room(
+    fetching: int, running: int, *, is_pausing: bool, expected: bool
+) -> None:
+    assert has_room(fetching, running, most_fetching=4, is_pausing=is_pausing) is expected
 
 
 @pytest.mark.parametrize("error", [REFUSED, LakeError("The disk is full.")])

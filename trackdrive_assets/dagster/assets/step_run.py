@@ -118,7 +118,7 @@ class StepRun(Generic[Result]):
         Returns:
             The failure of the step; None if all days were ingested.
         """
-        with account_lock(self._context.instance, self._context.log):
+        with account_lock(self._context.instance, self._context.log, self._assets.settings.host) as lock:
             if may_change_zone(self._context):
                 try:
                     days = [day.date for day in self._days]
@@ -131,6 +131,9 @@ class StepRun(Generic[Result]):
                 self._ingest,
                 is_fatal=self._ends_step,
                 on_progress=self._progress.on_response,
+                # Days that another run writes during a change of the time zone would be in the old zone.
+                wants_pause=lambda: not may_change_zone(self._context) and lock.is_wanted(),
+                pause=lock.pass_on,
             ):
                 day, keys = outcome.key
                 if outcome.error is not None:
