@@ -1,44 +1,53 @@
 """The locks of runs, in files and in Postgres: who waits, who is next, and which runs are dead."""
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from logging.handlers import QueueHandler
 from pathlib import Path
 from queue import SimpleQueue
+from signal import SIGKILL, SIGTERM
 
 import dagster as dg
 import pytest
 
-from trackdrive_assets.dagster.locks import account_lock
+from trackdrive_assets.dagster.locks import account_lock, fail_dead_runs
 from trackdrive_assets.dagster.runs import WAITS_FOR_ANOTHER_RUN
-from trackdrive_assets_tests.support.postgres import Postgres, serving_postgres
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.postgres import INSTANCE_FILE, Postgres, serving_postgres
+from trackdrive_assets_tests.support.processes import Deployment, Moment, Stop
 
 LOG = logging.getLogger("test_locks")
 ACCOUNT = "acme.trackdrive.com"
+FIRST, LAST = "2024-03-10", "2024-03-13"
+IN_THE_LAST_DAY = Moment("http.client.send", "created_at_to=2024-03-14")
+SECONDS = 30
+"""The process ends by itself before that, or the test fails."""
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
     with serving_postgres() as server:
-        server.create_database("dagster")
+        server.execute("CREATE DATABASE dagster")
         yield server
 
 
 @pytest.fixture(params=["files", "postgres"])
-def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    if request.param == "postgres":
-        request.getfixturevalue("postgres").write_instance_file(tmp_path, "dagster")
-    with instance_at(tmp_path) as made:
-        yield made
+def deployment(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Deployment:
+    """A deployment on each kind of instance."""
+    lake, home = lake_at(tmp_path / "lake"), tmp_path / "home"
+    if request.param == "files":
+        return Deployment(sandbox, lake, home)
+    variables = request.getfixturevalue("postgres").variables("dagster")
+    return Deployment(sandbox, lake, home, INSTANCE_FILE, variables)
 
 
-def instance_at(home: Path) -> dg.DagsterInstance:
-    return (
-        dg.DagsterInstance.from_config(str(home))
-        if any(home.iterdir())
-        else dg.DagsterInstance.local_temp(str(home))
-    )
+@pytest.fixture
+def instance(deployment: Deployment) -> Iterator[dg.DagsterInstance]:
+    with deployment.instance() as opened:
+        yield opened
 
 
 def test_accounts_do_not_wait_for_each_other(instance: dg.DagsterInstance) -> None:
@@ -76,6 +85,97 @@ def test_a_run_that_waits_gets_the_lock_before_the_one_that_passes_it_on(
     assert order == ["first", "second", "first again"]
 
 
-@dg.job
-def nothing() -> None:
-    """A job to have a run of."""
+def status(deployment: Deployment, run_id: str) -> dg.DagsterRunStatus:
+    with deployment.instance() as instance:
+        run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def last_run(deployment: Deployment) -> str:
+    with deployment.instance() as instance:
+        return instance.get_runs(limit=1)[0].run_id
+
+
+def recorded(deployment: Deployment, run_id: str) -> set[str | None]:
+    """Return the days of calls that a run recorded."""
+    with deployment.instance() as instance:
+        entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    return {event.partition for event in events if event.asset_key == dg.AssetKey("calls")}
+
+
+def test_a_killed_run_is_marked_as_failed_and_does_not_block_the_next_one(deployment: Deployment) -> None:
+    assert deployment.run("calls", FIRST, LAST, at=IN_THE_LAST_DAY) == -SIGKILL
+    killed = last_run(deployment)
+    assert status(deployment, killed) is dg.DagsterRunStatus.STARTED
+
+    assert deployment.run("calls", FIRST, LAST) == 0
+
+    assert status(deployment, killed) is dg.DagsterRunStatus.FAILURE
+    for day in (FIRST, LAST):
+        assert deployment.stored(day) == deployment.truth(day)
+
+
+def test_a_run_that_lives_is_not_marked_as_failed(deployment: Deployment) -> None:
+    stop = Stop()
+    process = deployment.begin("calls", FIRST, LAST, at=IN_THE_LAST_DAY, do=stop.wait)
+    assert stop.reached(process)
+    with deployment.instance() as instance:
+        assert fail_dead_runs(instance) == []
+    assert status(deployment, last_run(deployment)) is dg.DagsterRunStatus.STARTED
+    process.kill()
+    process.join()
+
+
+def test_a_run_that_waits_for_the_account_ends_by_a_signal(deployment: Deployment) -> None:
+    output = deployment.home / "output"
+    os.mkfifo(output)
+    with deployment.instance() as instance, account_lock(instance, LOG, "localhost"):
+        process = deployment.begin("calls", FIRST, FIRST, output=output)
+        with output.open() as lines:
+            assert any(WAITS_FOR_ANOTHER_RUN in line for line in lines)
+            process.terminate()
+            lines.read()
+        process.join(SECONDS)
+    assert process.exitcode not in {None, 0, -SIGTERM}
+    assert status(deployment, last_run(deployment)) is dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
+def test_a_run_that_loses_its_session_stops_and_keeps_its_finished_days(
+    deployment: Deployment, postgres: Postgres
+) -> None:
+    stop = Stop()
+    process = deployment.begin(
+        "calls", FIRST, LAST, at=IN_THE_LAST_DAY, do=stop.wait, TRACKDRIVE_MAX_CONCURRENCY="1"
+    )
+    assert stop.reached(process)
+    postgres.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'trackdrive_assets'"
+    )
+    process.join(SECONDS)
+
+    assert process.exitcode not in {None, 0, -SIGKILL}
+    stopped = last_run(deployment)
+    assert status(deployment, stopped) is dg.DagsterRunStatus.FAILURE
+    # With one request at a time, the last day begins when the first one is recorded.
+    assert FIRST in recorded(deployment, stopped)
+    assert LAST not in recorded(deployment, stopped)
+    with deployment.instance() as instance:
+        (failure,) = instance.all_logs(stopped, of_type=dg.DagsterEventType.STEP_FAILURE)
+    assert "The session with Dagster's database ended" in str(failure.dagster_event)
+    assert deployment.leftovers() == []
+
+    assert deployment.run("calls", FIRST, LAST) == 0
+    for day in (FIRST, LAST):
+        assert deployment.stored(day) == deployment.truth(day)
+
+
+@pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
+def test_a_database_that_is_gone_fails_the_run_with_a_sentence(deployment: Deployment) -> None:
+    with deployment.instance() as instance:
+        instance.run_storage.postgres_url = "postgresql://someone:s3cret@127.0.0.1:1/dagster"  # type: ignore[attr-defined]
+        with pytest.raises(dg.Failure, match=r"cannot be reached: .*refused") as failure:
+            fail_dead_runs(instance)
+    assert "s3cret" not in str(failure.value.description)

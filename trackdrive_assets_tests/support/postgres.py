@@ -1,10 +1,11 @@
-"""A Postgres server of Debian's packages for tests, with a Dagster instance on it."""
+"""A Postgres server of Debian's packages for tests, and the variables of a Dagster instance on it."""
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,35 +17,38 @@ _USER = "nobody"
 """The user who runs the server if the tests are run by root, whom Postgres refuses."""
 
 
+INSTANCE_FILE = Path(__file__).parents[2] / "deploy" / "dagster-postgres.yaml"
+
+
 @dataclass(frozen=True)
 class Postgres:
-    """A running server that listens on a Unix socket and, if it has one, on an address.
+    """A running server on loopback.
 
     Attributes:
-        folder: The folder of the data and of the socket.
+        folder: The folder of the data and of a Unix socket.
+        port: The port.
     """
 
     folder: Path
+    port: int
 
-    def url(self, database: str) -> str:
-        """Return the URL of a database, for SQLAlchemy."""
-        return f"postgresql+psycopg2://{_USER}@/{database}?host={self.folder}"
-
-    def create_database(self, name: str) -> None:
-        """Create a database."""
-        self.execute(f"CREATE DATABASE {name}")
+    def variables(self, database: str) -> dict[str, str]:
+        """Return the variables of `deploy/dagster-postgres.yaml` for a database."""
+        return {
+            "DAGSTER_POSTGRES_HOST": "127.0.0.1",
+            "DAGSTER_POSTGRES_PORT": str(self.port),
+            "DAGSTER_POSTGRES_USER": _USER,
+            "DAGSTER_POSTGRES_PASSWORD": "unused",
+            "DAGSTER_POSTGRES_DB": database,
+        }
 
     def execute(self, statement: str, database: str = "postgres") -> str:
         """Execute a statement, and return its rows as lines."""
-        command = [PROGRAMS / "psql", "-h", self.folder, "-U", _USER, "-d", database, "-Atc", statement]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    def write_instance_file(self, home: Path, database: str) -> None:
-        """Write the `dagster.yaml` of an instance in a database."""
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "dagster.yaml").write_text(
-            f"telemetry: {{enabled: false}}\nstorage: {{postgres: {{postgres_url: '{self.url(database)}'}}}}\n"
+        command = [str(PROGRAMS / "psql"), "-h", str(self.folder), "-p", str(self.port), "-U", _USER]
+        done = subprocess.run(
+            [*command, "-d", database, "-Atc", statement], capture_output=True, text=True, check=True
         )
+        return done.stdout.strip()
 
     def control(self, action: str, *options: str) -> None:
         """Start, stop or restart the server."""
@@ -53,11 +57,11 @@ class Postgres:
 
 
 @contextmanager
-def serving_postgres(options: str = "-c listen_addresses=") -> Iterator[Postgres]:
-    """Run a server, whose data are removed at the end.
+def serving_postgres(address: str = "127.0.0.1") -> Iterator[Postgres]:
+    """Run a server, whose data are removed at the end. Skip the test if Postgres is not installed.
 
     Args:
-        options: The options of the server, besides the Unix socket.
+        address: The address on which it listens.
     """
     if not (PROGRAMS / "initdb").exists():
         pytest.skip("Postgres is not installed here (apt-get install postgresql).")
@@ -65,7 +69,7 @@ def serving_postgres(options: str = "-c listen_addresses=") -> Iterator[Postgres
     folder = Path(tempfile.mkdtemp(prefix="pg"))
     if os.getuid() == 0:
         shutil.chown(folder, _USER)
-    server = Postgres(folder)
+    server = Postgres(folder, _free_port(address))
     try:
         _run(
             [
@@ -74,8 +78,8 @@ def serving_postgres(options: str = "-c listen_addresses=") -> Iterator[Postgres
             ],
             folder,
         )
-        settings = f"-c fsync=off -c unix_socket_directories={folder} {options}"
-        server.control("start", "-o", settings, "-l", str(folder / "log"))
+        settings = f"-c fsync=off -c unix_socket_directories={folder} -c listen_addresses={address}"
+        server.control("start", "-o", f"{settings} -p {server.port}", "-l", str(folder / "log"))
         try:
             yield server
         finally:
@@ -84,7 +88,13 @@ def serving_postgres(options: str = "-c listen_addresses=") -> Iterator[Postgres
         shutil.rmtree(folder)
 
 
-def _run(command: list[object], folder: Path) -> None:
+def _free_port(address: str) -> int:
+    with socket.create_server((address, 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def _run(command: Sequence[object], folder: Path) -> None:
     user = _USER if os.getuid() == 0 else None
     subprocess.run(
         [str(word) for word in command], check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder

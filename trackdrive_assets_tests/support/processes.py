@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -114,15 +114,21 @@ class MomentCounter:
 
 @dataclass
 class Deployment:
-    """An account, a lake, and a Dagster home with the instance file of the project."""
+    """An account, a lake, and a Dagster home with an instance file of the project.
+
+    Attributes:
+        variables: The variables of the instance file.
+    """
 
     sandbox: Sandbox
     lake: Lake
     home: Path
+    instance_file: Path = INSTANCE_FILE
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.home.mkdir()
-        (self.home / INSTANCE_FILE.name).write_text(INSTANCE_FILE.read_text())
+        (self.home / INSTANCE_FILE.name).write_text(self.instance_file.read_text())
 
     def begin(
         self,
@@ -150,6 +156,7 @@ class Deployment:
         command += ["--select", select, "--partition-range", f"{first}...{last}"]
         inherited = ("TRACKDRIVE_", "DAGSTER_")
         defaults = {name: value for name, value in os.environ.items() if not name.startswith(inherited)} | {
+            **self.variables,
             "DAGSTER_HOME": str(self.home),
             "TRACKDRIVE_BASE_URL": self.sandbox.base_url,
             "TRACKDRIVE_PUBLIC_KEY": self.sandbox.public_key,
@@ -191,17 +198,18 @@ class Deployment:
 
     def instance(self) -> AbstractContextManager[dg.DagsterInstance]:
         """Open the Dagster instance of the home."""
-        return dagster_home(self.home)
+        return dagster_home(self.home, **self.variables)
 
 
 @contextmanager
-def dagster_home(home: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the Dagster instance of a home with the instance file of the project."""
+def dagster_home(home: Path, **variables: str) -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance of a home, by default with the instance file of the project."""
     file = home / INSTANCE_FILE.name
     if not file.exists():
         file.symlink_to(INSTANCE_FILE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", str(home))
+        for name, value in {**variables, "DAGSTER_HOME": str(home)}.items():
+            patch.setenv(name, value)
         with dg.DagsterInstance.get() as instance:
             yield instance
 
