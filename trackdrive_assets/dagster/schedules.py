@@ -127,6 +127,8 @@ def _schedule(
             tags={
                 "dagster/asset_partition_range_start": days.first.isoformat(),
                 "dagster/asset_partition_range_end": days.last.isoformat(),
+                # It leaves the queue before the runs of backfills.
+                "dagster/priority": "1",
             }
         )
 

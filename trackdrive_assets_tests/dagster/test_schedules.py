@@ -225,12 +225,15 @@ def run_of(name: str, instance: dg.DagsterInstance, status: dg.DagsterRunStatus)
 
 
 def made_run(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    status: dg.DagsterRunStatus,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.DagsterRun:
     # Dagster queues only runs with a code location.
     location = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="trackdrive_assets.definitions"))
     origin = RemoteRepositoryOrigin(location, "__repository__").get_job_origin(job.name)
-    return instance.create_run_for_job(job, status=status, remote_job_origin=origin)
+    return instance.create_run_for_job(job, status=status, remote_job_origin=origin, tags=tags)
 
 
 def test_nightly_selects_every_asset() -> None:
@@ -351,22 +354,30 @@ def test_a_schedule_describes_its_days_its_time_and_its_cost(name: str, descript
     assert schedule(name).description == description
 
 
-def test_of_all_schedules_one_run_at_a_time_leaves_the_queue(
+def test_a_scheduled_run_leaves_the_queue_before_backfills_which_leave_it_one_by_one(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A run blocks the others until it ends, not only at its beginning.
+    # A run counts until it ends, not only at its beginning.
     monkeypatch.setenv("DAGSTER_OP_CONCURRENCY_KEYS_ALLOTTED_FOR_STARTED_RUN_SECONDS", "0")
-    definitions = build_definitions(NEW_YORK)
-    jobs = [definitions.resolve_job_def(name) for name in EVERY_NAME]
-    waiting = {made_run(job, instance, dg.DagsterRunStatus.QUEUED).run_id for job in jobs}
+    job = build_definitions(NEW_YORK).resolve_job_def("nightly")
+    queued = dg.DagsterRunStatus.QUEUED
+    first, second, _ = (
+        [made_run(job, instance, queued, {"dagster/backfill": name}).run_id for _ in range(2)]
+        for name in ("first", "second", "third")
+    )
+    tags = tick(instance, "intraday", "2026-06-10 03:15-04:00")
+    assert not isinstance(tags, str), tags
+    scheduled = made_run(job, instance, queued, tags).run_id
     # Dagster registers a pool when it first reads the queue. Until then only the account lock holds.
     leaving_the_queue(instance)
-    while waiting:
-        (started,) = leaving_the_queue(instance)
-        waiting.remove(started.run_id)
-        report(instance, started, dg.DagsterEventType.RUN_START)
-        assert leaving_the_queue(instance) == []
-        report(instance, started, dg.DagsterEventType.RUN_SUCCESS)
+
+    leaving = leaving_the_queue(instance)
+    assert [run.run_id for run in leaving] == [scheduled, first[0], second[0]]
+    for run in leaving:
+        report(instance, run, dg.DagsterEventType.RUN_START)
+    assert leaving_the_queue(instance) == []
+    report(instance, leaving[1], dg.DagsterEventType.RUN_SUCCESS)
+    assert [run.run_id for run in leaving_the_queue(instance)] == [first[1]]
 
 
 def report(instance: dg.DagsterInstance, run: dg.DagsterRun, event: dg.DagsterEventType) -> None:
