@@ -128,6 +128,12 @@ class Settings:
     lookback_days: int = _setting(
         30, "Number of finished days that the look-back schedule fetches again.", parse_integer(1, 366)
     )
+    days_per_run: int = _setting(
+        0,
+        "Number of days in a run of a backfill; 0 is all of them in one run. A limit is for places that end "
+        "long runs, such as spot machines. `--partition-range` needs 0.",
+        parse_integer(0, 366),
+    )
     exclude_columns: tuple[str, ...] = _setting(
         (),
         "Columns that are never stored, comma-separated, in any case. `tokens` or `token-*` means all tags, "

@@ -38,6 +38,11 @@ def test_a_range_of_days_is_one_run(key: dg.AssetKey) -> None:
     assert GRAPH.get(key).backfill_policy == dg.BackfillPolicy.single_run()
 
 
+def test_a_setting_limits_the_days_of_a_run_of_a_backfill() -> None:
+    graph = build_definitions(Settings(days_per_run=7)).resolve_asset_graph()
+    assert {graph.get(key).backfill_policy for key in API_KEYS} == {dg.BackfillPolicy.multi_run(7)}
+
+
 @pytest.mark.parametrize("key", API_KEYS, ids=str)
 def test_every_column_has_a_description(key: dg.AssetKey) -> None:
     schema = GRAPH.get(key).metadata["dagster/column_schema"]

@@ -354,7 +354,7 @@ def test_a_schedule_describes_its_days_its_time_and_its_cost(name: str, descript
     assert schedule(name).description == description
 
 
-def test_a_scheduled_run_leaves_the_queue_before_backfills_which_leave_it_one_by_one(
+def test_a_scheduled_run_leaves_the_queue_before_runs_of_backfills(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A run counts until it ends, not only at its beginning.

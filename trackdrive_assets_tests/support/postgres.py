@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/usr/lib/postgresql/bin"))
-_USER = "nobody"
-"""The user who runs the server if the tests are run by root, whom Postgres refuses."""
+_USER = "postgres"
+"""The user of the database. If root runs the tests, the server runs as this user."""
 
 
 INSTANCE_FILE = Path(__file__).parents[2] / "deploy" / "dagster-postgres.yaml"

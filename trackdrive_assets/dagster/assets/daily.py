@@ -102,7 +102,7 @@ class DailyAssets(ABC, Generic[Result]):
             name=self.name,
             specs=[spec.replace_attributes(freshness_policy=due) for spec in self.specs()],
             partitions_def=partitions,
-            backfill_policy=dg.BackfillPolicy.single_run(),
+            backfill_policy=backfill_policy(self.settings.days_per_run),
             can_subset=True,
             pool=POOL,
             op_tags={"dagster/priority": str(self.priority)},
@@ -115,6 +115,11 @@ class DailyAssets(ABC, Generic[Result]):
             yield from run_step(context, self, trackdrive, lake)
 
         return ingest_days_of_run
+
+
+def backfill_policy(days_per_run: int) -> dg.BackfillPolicy:
+    """Return the policy that a run of a backfill has so many days; 0 means all."""
+    return dg.BackfillPolicy.multi_run(days_per_run) if days_per_run else dg.BackfillPolicy.single_run()
 
 
 def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
