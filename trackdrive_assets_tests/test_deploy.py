@@ -2,6 +2,7 @@
 
 import configparser
 import dataclasses
+import itertools
 import json
 import re
 import shlex
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
+from dagster._core.instance.config import dagster_instance_config
+from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets_tests.support.http_server import serving
@@ -21,7 +24,13 @@ DEPLOY = PROJECT / "deploy"
 UNITS = sorted(DEPLOY.glob("*.service"))
 CONTAINERFILE = (DEPLOY / "Containerfile").read_text("utf-8")
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
-GUIDE = (PROJECT / "docs" / "deploying.md").read_text("utf-8")
+COMPOSE_POSTGRES = yaml.safe_load((DEPLOY / "compose-postgres.yaml").read_text("utf-8"))
+HELM = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text("utf-8"))
+SQLITE, POSTGRES, DOCKER = (
+    yaml.safe_load((PROJECT / name).read_text("utf-8"))
+    for name in ("dagster.yaml", "deploy/dagster-postgres.yaml", "deploy/dagster-docker.yaml")
+)
+GUIDE = "".join((PROJECT / "docs" / name).read_text("utf-8") for name in ("deploying.md", "scaling.md"))
 VARIABLES = {variable(field.name) for field in dataclasses.fields(Settings)}
 BIN = Path(sys.executable).parent
 INSTALLED = "/opt/trackdrive"
@@ -45,12 +54,15 @@ def container_commands() -> list[list[str]]:
     exact = [json.loads(words) for words in re.findall(r"^\s*CMD (\[.*\])$", CONTAINERFILE, re.MULTILINE)]
     daemon = COMPOSE["services"]["daemon"]
     by_shell = [shlex.split(command) for command in daemon["command"][2].replace("exec ", "").split(" && ")]
-    return [*exact, *by_shell, daemon["healthcheck"]["test"][1:]]
+    services = COMPOSE_POSTGRES["services"]
+    on_postgres = [container["command"] for container in services.values() if "command" in container]
+    checks = [services["accounts"]["healthcheck"]["test"][1:], daemon["healthcheck"]["test"][1:]]
+    return [*exact, *by_shell, *on_postgres, *checks]
 
 
 def test_the_ui_has_a_guard_wherever_it_is_served() -> None:
     uis = [command for command in [*unit_commands(), *container_commands()] if "--port" in command]
-    assert [command[1:3] for command in uis] == [UI, UI]
+    assert [command[1:3] for command in uis] == [UI, UI, UI]
 
 
 def test_the_health_check_of_the_container_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +97,7 @@ def test_every_option_of_a_command_exists(command: list[str]) -> None:
     options = [argument for argument in arguments if argument.startswith("-") and "dagster" in program]
     if not options:
         return
-    words = [*([arguments[0]] if not arguments[0].startswith("-") else []), "--help"]
+    words = [*itertools.takewhile(lambda argument: not argument.startswith("-"), arguments), "--help"]
     said = subprocess.run([BIN / Path(program).name, *words], capture_output=True, text=True, check=True)
     for option in options:
         assert re.search(rf"(^|[\s,]){re.escape(option)}\b", said.stdout), option
@@ -117,7 +129,8 @@ def test_every_variable_of_the_example_is_a_setting() -> None:
 
 def test_every_file_of_the_image_exists() -> None:
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", CONTAINERFILE, re.MULTILINE)
-    names = [name for words in copied for name in words.split()]
+    names = [name for words in copied for name in words.split() if name != "${INSTANCE}"]
+    names += re.findall(r"^ARG INSTANCE=(\S+)$", CONTAINERFILE, re.MULTILINE)
     assert {"requirements.lock", "trackdrive_assets"} <= set(names)
     assert all((PROJECT / name).exists() for name in names)
 
@@ -131,6 +144,68 @@ def test_both_containers_share_a_volume_and_listen_on_loopback() -> None:
     services = COMPOSE["services"].values()
     assert [container["volumes"] for container in services] == [["trackdrive:/var/lib/trackdrive"]] * 2
     assert all(port.startswith("127.0.0.1:") for container in services for port in container["ports"])
+
+
+def test_the_instance_files_differ_only_where_their_places_do() -> None:
+    own = {"storage", "event_log_storage", "run_launcher", "concurrency"}
+    assert all(POSTGRES[key] == SQLITE[key] for key in SQLITE.keys() - own)
+    assert {**POSTGRES, "run_launcher": DOCKER["run_launcher"]} == DOCKER
+    runs, pools = POSTGRES["concurrency"]["runs"], POSTGRES["concurrency"]["pools"]
+    assert pools == SQLITE["concurrency"]["pools"]
+    assert runs == {**SQLITE["concurrency"]["runs"], "max_concurrent_runs": 25}
+
+
+@pytest.mark.parametrize("name", ["dagster-postgres.yaml", "dagster-docker.yaml"])
+def test_dagster_reads_the_instance_file(name: str, tmp_path: Path) -> None:
+    shutil.copy(DEPLOY / name, tmp_path / "dagster.yaml")
+    config, _ = dagster_instance_config(str(tmp_path))
+    assert config["storage"] == POSTGRES["storage"]
+
+
+def test_a_connection_without_an_answer_ends_within_a_minute() -> None:
+    params = POSTGRES["storage"]["postgres"]["postgres_db"]["params"]
+    assert HELM["postgresql"]["postgresqlParams"] == params
+    silence = params["keepalives_idle"] + params["keepalives_interval"] * params["keepalives_count"]
+    assert max(silence, params["tcp_user_timeout"] / 1000, params["connect_timeout"]) <= 30
+
+
+def test_the_chart_has_the_limits_of_the_instance_file() -> None:
+    runs, pools = POSTGRES["concurrency"]["runs"], POSTGRES["concurrency"]["pools"]
+    assert HELM["concurrency"] == {
+        "enabled": True,
+        "pools": {"defaultLimit": pools["default_limit"], "granularity": pools["granularity"]},
+        "runs": {
+            "maxConcurrentRuns": runs["max_concurrent_runs"],
+            "tagConcurrencyLimits": runs["tag_concurrency_limits"],
+        },
+    }
+
+
+def test_the_file_of_dagster_plus_is_valid() -> None:
+    load_dagster_cloud_yaml((DEPLOY / "dagster_cloud.yaml").read_text("utf-8"))
+
+
+def test_containers_of_runs_get_the_database_and_reach_it() -> None:
+    launcher = DOCKER["run_launcher"]["config"]
+    named = {
+        value["env"] for value in POSTGRES["storage"]["postgres"]["postgres_db"].values() if "env" in value
+    }
+    assert named <= set(launcher["env_vars"])
+    assert {name for name in launcher["env_vars"] if name.startswith("TRACKDRIVE_")} <= VARIABLES
+    assert launcher["network"] == COMPOSE_POSTGRES["networks"]["trackdrive"]["name"]
+
+
+def test_the_workspace_names_the_code_server_of_compose() -> None:
+    workspace = yaml.safe_load((DEPLOY / "workspace-servers.yaml").read_text("utf-8"))
+    (server,) = (entry["grpc_server"] for entry in workspace["load_from"])
+    command = COMPOSE_POSTGRES["services"][server["host"]]["command"]
+    assert command[-2:] == ["-p", str(server["port"])]
+
+
+def test_the_ui_on_postgres_listens_on_loopback() -> None:
+    services = COMPOSE_POSTGRES["services"].values()
+    ports = [port for container in services for port in container.get("ports", [])]
+    assert ports == ["127.0.0.1:3000:3000"]
 
 
 def test_the_guide_names_every_file_of_the_folder() -> None:

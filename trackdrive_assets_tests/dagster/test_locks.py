@@ -175,7 +175,8 @@ def test_a_run_that_loses_its_session_stops_and_keeps_its_finished_days(
 @pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
 def test_a_database_that_is_gone_fails_the_run_with_a_sentence(deployment: Deployment) -> None:
     with deployment.instance() as instance:
-        instance.run_storage.postgres_url = "postgresql://someone:s3cret@127.0.0.1:1/dagster"  # type: ignore[attr-defined]
+        url = "postgresql://trackdrive:s3cret@127.0.0.1:1/dagster"
+        instance.run_storage.postgres_url = url  # type: ignore[attr-defined]
         with pytest.raises(dg.Failure, match=r"cannot be reached: .*refused") as failure:
             fail_dead_runs(instance)
     assert "s3cret" not in str(failure.value.description)
