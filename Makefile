@@ -5,11 +5,11 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak bench lock clean
+.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak trial-machines bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 demo: install  ## A week of a fictional account, through Dagster into demo/
 	@$(BIN)/trackdrive demo
@@ -69,6 +69,9 @@ screenshots: install  ## Take the pictures of docs/screenshots again (needs Chro
 
 soak: install  ## Try random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+trial-machines: install  ## Two accounts, two machines and Postgres, and what breaks them (needs root, and Postgres)
+	@$(BIN)/python -W ignore -m trackdrive_assets_tests.machines
 
 bench: install benchmarks/.venv/installed  ## Compare with other programs, in 40 minutes: RUNS=5, ONLY="one-day year"
 	@$(BIN)/python -m benchmarks.bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY)) \

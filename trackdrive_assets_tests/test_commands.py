@@ -209,7 +209,7 @@ def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None
 
 
 def test_a_run_waits_for_another_that_is_asking_the_api(account: dict[str, str], tmp_path: Path) -> None:
-    turn = tmp_path / "trackdrive_runs" / "account"
+    turn = tmp_path / "trackdrive_runs" / "account-localhost"
     turn.parent.mkdir()
     with turn.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -78,6 +78,8 @@ def serving_postgres(address: str = "127.0.0.1") -> Iterator[Postgres]:
             ],
             folder,
         )
+        with (folder / "data" / "pg_hba.conf").open("a") as access:
+            access.write("host all all samenet trust\nhost all all 10.77.0.0/16 trust\n")
         settings = f"-c fsync=off -c unix_socket_directories={folder} -c listen_addresses={address}"
         server.control("start", "-o", f"{settings} -p {server.port}", "-l", str(folder / "log"))
         try:
