@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from trackdrive_assets.dagster.resources import LakeResource
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.quality.catalog import Check, checks
 from trackdrive_assets.settings import Settings
@@ -19,8 +19,6 @@ from trackdrive_assets.tables.columns import CALLS
 if TYPE_CHECKING:
     from trackdrive_assets.lake.store import Lake
     from trackdrive_assets.quality.result import CheckResult, Violation
-
-ASSET = dg.AssetKey(CALLS.name)
 
 # The step with warnings comes after the reports and statistics of the same run, which it compares with, even
 # if one of them was refused. A dependency would not do: Dagster skips what depends on a failed step.
@@ -33,14 +31,14 @@ _LISTED_DAYS = 5
 _LONGEST_CELL = 200
 
 
-def build_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+def build_checks(account: DagsterAccount) -> list[dg.AssetChecksDefinition]:
     """Return two steps of a run: one that the views wait for, and one that comes last and stops nothing."""
-    selected = [check for check in checks().values() if _is_configured(check, settings)]
+    selected = [check for check in checks().values() if _is_configured(check, account.settings)]
     errors = [check for check in selected if check.severity == "error"]
     warnings = [check for check in selected if check.severity == "warning"]
     return [
-        _step("calls_are_right", errors, settings),
-        _step("calls_are_plausible", warnings, settings, op_tags=_LAST),
+        _step("calls_are_right", errors, account),
+        _step("calls_are_plausible", warnings, account, op_tags=_LAST),
     ]
 
 
@@ -51,39 +49,48 @@ def _is_configured(check: Check, settings: Settings) -> bool:
 
 
 def _step(
-    name: str, step_checks: Sequence[Check], settings: Settings, *, op_tags: Mapping[str, str] | None = None
+    name: str,
+    step_checks: Sequence[Check],
+    account: DagsterAccount,
+    *,
+    op_tags: Mapping[str, str] | None = None,
 ) -> dg.AssetChecksDefinition:
+    asset = account.key(CALLS.name)
+
     @dg.multi_asset_check(
-        name=name,
+        name=account.qualified(name),
         specs=[
             dg.AssetCheckSpec(
-                check.name, asset=ASSET, description=check.description, blocking=check.severity == "error"
+                check.name, asset=asset, description=check.description, blocking=check.severity == "error"
             )
             for check in step_checks
         ],
         can_subset=True,
         op_tags=op_tags,
+        required_resource_keys={account.qualified("lake")},
     )
-    def step(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+    def step(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         from trackdrive_assets.quality.checks import run_checks  # noqa: PLC0415  # imports DuckDB
 
         try:
-            opened = lake.open()
+            opened = account.resource(context, "lake").open()
         except LakeError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         days = opened.days(CALLS.name)
         # A check that is launched alone has no partition, and checks every day.
         if context.has_partition_key or context.has_partition_key_range:
-            days = _days_to_check(context.partition_keys, days, settings)
+            days = _days_to_check(context.partition_keys, days, account.settings)
         selected = {key.name for key in context.selected_asset_check_keys}
         names = [check.name for check in step_checks if check.name in selected]
-        for check_name, result in run_checks(names, opened, settings, days):
-            yield _asset_check_result(checks()[check_name], result)
+        for check_name, result in run_checks(names, opened, account.settings, days):
+            yield _asset_check_result(asset, checks()[check_name], result)
 
     return step
 
 
-def evaluate_without_reports(context: dg.AssetExecutionContext, lake: "Lake", settings: Settings) -> None:
+def evaluate_without_reports(
+    context: dg.AssetExecutionContext, lake: "Lake", account: DagsterAccount
+) -> None:
     """Evaluate the checks of a run whose step of the calls fails although it stored days.
 
     Dagster skips the checks of a failed step. Those that compare with reports and statistics stay skipped,
@@ -96,14 +103,15 @@ def evaluate_without_reports(context: dg.AssetExecutionContext, lake: "Lake", se
     )
     names = {entry.get_dagster_event().asset_check_planned_data.check_name for entry in planned}
     names = {name for name in names & checks().keys() if not name.startswith(_COMPARES_WITH_API)}
+    asset = account.key(CALLS.name)
     # A day that was never stored has no file, and its failure is reported by the step.
     stored = lake.days(CALLS.name)
-    days = [day for day in _days_to_check(context.partition_keys, stored, settings) if day in stored]
-    for check_name, result in run_checks(names, lake, settings, days):
-        found = _asset_check_result(checks()[check_name], result)
+    days = [day for day in _days_to_check(context.partition_keys, stored, account.settings) if day in stored]
+    for check_name, result in run_checks(names, lake, account.settings, days):
+        found = _asset_check_result(asset, checks()[check_name], result)
         context.log_event(
             dg.AssetCheckEvaluation(
-                asset_key=ASSET,
+                asset_key=asset,
                 check_name=check_name,
                 passed=found.passed,
                 severity=found.severity,
@@ -128,10 +136,10 @@ def recent_days(days: Sequence[date], settings: Settings, now: datetime) -> list
     return [day for day in days if day >= today - timedelta(days=settings.lookback_days)]
 
 
-def _asset_check_result(check: Check, result: "CheckResult") -> dg.AssetCheckResult:
+def _asset_check_result(asset: dg.AssetKey, check: Check, result: "CheckResult") -> dg.AssetCheckResult:
     violations = result.violations
     return dg.AssetCheckResult(
-        asset_key=ASSET,
+        asset_key=asset,
         check_name=check.name,
         passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR if check.severity == "error" else dg.AssetCheckSeverity.WARN,

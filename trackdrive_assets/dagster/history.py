@@ -30,15 +30,18 @@ _NO_RUN = ""
 Item = TypeVar("Item")
 
 
-def delete_old_runs(instance: dg.DagsterInstance, before: datetime, log: logging.Logger) -> int:
-    """Delete the ended runs of this package that were created before an instant. Return their number.
+def delete_old_runs(
+    instance: dg.DagsterInstance, before: datetime, log: logging.Logger, account: str | None = None
+) -> int:
+    """Delete the ended runs of an account that were created before an instant. Return their number.
 
     Args:
         instance: The instance.
         before: The instant, with its zone.
         log: The log, which gets the progress.
+        account: The name of the account of the runs; None for the only account of the instance.
     """
-    old = list(_old_runs(instance, before))
+    old = list(_old_runs(instance, before, account))
     if not old:
         return 0
     kept = sum(_keep_days(instance, key, frozenset(old)) for key in instance.get_asset_keys())
@@ -54,12 +57,12 @@ def delete_old_runs(instance: dg.DagsterInstance, before: datetime, log: logging
     return done
 
 
-def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[str]:
+def _old_runs(instance: dg.DagsterInstance, before: datetime, account: str | None) -> Iterator[str]:
     """Yield the ids of the runs to delete. A home can have many thousands, so they are read in pages."""
     filters = dg.RunsFilter(statuses=_ENDED, created_before=before)
     cursor = None
     while page := instance.get_runs(filters, cursor=cursor, limit=_PAGE):
-        yield from (run.run_id for run in page if is_ours(instance, run))
+        yield from (run.run_id for run in page if is_ours(instance, run, account))
         cursor = page[-1].run_id
 
 

@@ -4,38 +4,42 @@ How runs are deleted is in `history.py`, which only a run imports.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.locks import account_lock
-from trackdrive_assets.settings import Settings
 
 KEPT_DAYS = 30
 FEWEST_KEPT_DAYS, MOST_KEPT_DAYS = 7, 36_500
 
-_CONFIG = {"ops": {"delete_runs": {"config": {"days": KEPT_DAYS}}}}
 
-
-def build_history_schedule(settings: Settings) -> dg.ScheduleDefinition:
+def build_history_schedule(account: DagsterAccount) -> dg.ScheduleDefinition:
     """Return the weekly schedule of the job `prune_history`."""
     return dg.ScheduleDefinition(
-        name="prune_history",
-        job=_prune_history(settings),
-        run_config=_CONFIG,
+        name=account.qualified("prune_history"),
+        job=_prune_history(account),
+        run_config=_config(account),
         # No day is due then, and no other schedule begins.
         cron_schedule="5 12 * * 0",
-        execution_timezone=settings.time_zone,
+        execution_timezone=account.settings.time_zone,
         description=f"Sundays at 12:05: deletes runs older than {KEPT_DAYS} days, without a request.",
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
 
 
-def _prune_history(settings: Settings) -> dg.JobDefinition:
+def _config(account: DagsterAccount) -> dict[str, Any]:
+    return {"ops": {account.qualified("delete_runs"): {"config": {"days": KEPT_DAYS}}}}
+
+
+def _prune_history(account: DagsterAccount) -> dg.JobDefinition:
     @dg.op(
+        name=account.qualified("delete_runs"),
         description="Deletes old runs with their events and logs, and keeps the last event of each day.",
         # It waits in the queue while a run fetches days.
-        pool=POOL,
+        pool=account.qualified(POOL),
         config_schema={
             "days": dg.Field(
                 int,
@@ -54,17 +58,19 @@ def _prune_history(settings: Settings) -> dg.JobDefinition:
             )
         before = datetime.now(UTC) - timedelta(days=days)
         # A day that a run of a shell records meanwhile would be hidden by its older event.
-        with account_lock(context.instance, context.log, settings.host):
-            count = delete_old_runs(context.instance, before, context.log)
+        with account_lock(context.instance, context.log, account.settings.host):
+            count = delete_old_runs(context.instance, before, context.log, account.name)
         context.add_output_metadata({"deleted_runs": count})
 
+    of_account = f" of {account.name}" if account.name else ""
+
     @dg.job(
-        name="prune_history",
+        name=account.qualified("prune_history"),
         description=(
-            f"Deletes ended runs that are older than {KEPT_DAYS} days, with their events and logs. The lake "
-            "is not changed, days stay green, and checks keep their last results."
+            f"Deletes ended runs{of_account} that are older than {KEPT_DAYS} days, with their events and "
+            "logs. The lake is not changed, days stay green, and checks keep their last results."
         ),
-        config=_CONFIG,
+        config=_config(account),
     )
     def prune_history() -> None:
         delete_runs()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from trackdrive_assets.dagster.account import VIEWS, parts_of_key
 from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.settings import Settings, setting_description
 from trackdrive_assets.tables.columns import TABLES
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from trackdrive_assets.lake.store import Lake
 
 IO_MANAGER_KEY = "trackdrive_lake"
-VIEWS = "views"
-"""The first part of the keys of the views."""
 
 
 class LakeIOManager(dg.ConfigurableIOManager):
@@ -52,7 +51,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
         from trackdrive_assets.lake.database import read_view  # noqa: PLC0415
 
-        table, *names = context.asset_key.path
+        table, *names = parts_of_key(context.asset_key)
         lake = LakeResource(path=self.path, account=self.account, time_zone=self.time_zone).open()
         rows = read_view(lake, *names) if table == VIEWS else _days(lake, context, table, names)
         if context.dagster_type.typing_type is pa.Table:

@@ -13,13 +13,13 @@ import dagster as dg
 
 from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.cost import describe_year, requests_per_day
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.assets.calls import calls_metadata
 from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.locks import account_lock
-from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.privacy import outline
-from trackdrive_assets.settings import FETCHED_TABLES, Settings
+from trackdrive_assets.settings import FETCHED_TABLES
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from trackdrive_assets.api.rows import Row
 
 # By key and not by group, because assets of other projects can have the same group.
-_SELECTIONS = {
-    "calls": "key:calls or key:call_changes",
-    "reports": 'key:"reports/*"',
-    "stats": 'key:"stats/*"',
-    "views": 'key:"views/*"',
+_KEYS: dict[str, list[tuple[str, ...]]] = {
+    "calls": [("calls",), ("call_changes",)],
+    "reports": [("reports", "*")],
+    "stats": [("stats", "*")],
+    "views": [("views", "*")],
 }
 
 CALL_FIELDS = (
@@ -61,29 +61,32 @@ _AUTOMATIONS = {"dagster/schedule_name": "schedule", "dagster/sensor_name": "sen
 """The tags of runs that an automation launched."""
 
 
-def build_jobs(settings: Settings) -> list[Any]:
+def build_jobs(account: DagsterAccount) -> list[Any]:
     """Return the three jobs."""
-    return [_refresh_range(settings), _refetch_calls(settings), _hang_up_calls(settings)]
+    return [_refresh_range(account), _refetch_calls(account), _hang_up_calls(account)]
 
 
-def selection_of(tables: Iterable[str]) -> str:
+def selection_of(account: DagsterAccount, tables: Iterable[str]) -> str:
     """Return the selection of the assets of some tables and of all views.
 
     Args:
+        account: The account of the assets.
         tables: Some of `FETCHED_TABLES`.
     """
-    return " or ".join(_SELECTIONS[table] for table in (*tables, "views"))
+    keys = [account.key(*parts) for table in (*tables, "views") for parts in _KEYS[table]]
+    return " or ".join(f'key:"{key.to_user_string()}"' for key in keys)
 
 
-def _refresh_range(settings: Settings) -> Any:
+def _refresh_range(account: DagsterAccount) -> Any:
+    settings = account.settings
     return dg.define_asset_job(
-        "refresh_range",
-        selection=selection_of(FETCHED_TABLES),
+        account.qualified("refresh_range"),
+        selection=selection_of(account, FETCHED_TABLES),
         description=(
             "Fetches all tables of a range of days again, and ends with fresh views. Click “Materialize all” "
             "and select the days in the dialog. The range is one run, which records each finished day. "
-            f"{describe_year(settings, requests_per_day(settings))} So launch look_back first for a long "
-            "range: it fetches calls and reports."
+            f"{describe_year(settings, requests_per_day(settings))} So launch "
+            f"{account.qualified('look_back')} first for a long range: it fetches calls and reports."
         ),
     )
 
@@ -117,8 +120,10 @@ def _uuids_field(description: str) -> dg.Field:
     return dg.Field([str], description=f"The uuids of the calls. {description}")
 
 
-def _hang_up_calls(settings: Settings) -> dg.JobDefinition:
+def _hang_up_calls(account: DagsterAccount) -> dg.JobDefinition:
     @dg.op(
+        name=account.qualified("hang_up"),
+        required_resource_keys={account.qualified("trackdrive")},
         description="Logs each call, hangs it up if it is in progress, and records the server's response.",
         config_schema={
             "uuids": _uuids_field(
@@ -128,7 +133,7 @@ def _hang_up_calls(settings: Settings) -> dg.JobDefinition:
             "confirmation": dg.Field(str, description="“hang up 1 call”, with the number of the calls."),
         },
     )
-    def hang_up(context: dg.OpExecutionContext, trackdrive: TrackdriveResource) -> None:
+    def hang_up(context: dg.OpExecutionContext) -> None:
         if automation := launching_automation(context.run.tags):
             raise _permanent_failure(
                 f"This run was launched by {automation}. Only a person may hang up calls, in the UI."
@@ -138,19 +143,22 @@ def _hang_up_calls(settings: Settings) -> dg.JobDefinition:
             raise _permanent_failure(
                 f"No call was hung up. Write “{expected}” into `confirmation` in the launchpad to confirm it."
             )
-        with trackdrive.client() as client:
-            outcomes = [_hang_up_one(client, uuid, context.log, settings.exclusion) for uuid in uuids]
+        exclude = account.settings.exclusion
+        with account.resource(context, "trackdrive").client() as client:
+            outcomes = [_hang_up_one(client, uuid, context.log, exclude) for uuid in uuids]
         if any(outcome["outcome"] != "hung_up" for outcome in outcomes):
             raise _partial_failure("hung_up", outcomes)
         context.add_output_metadata({"calls": _table(outcomes)})
 
     @dg.job(
-        name="hang_up_calls",
+        name=account.qualified("hang_up_calls"),
         description=(
             "Hangs up calls in progress. Write their uuids into the launchpad, and confirm the number. A "
             "call that has ended is refused, and the others are hung up. Only a person can launch this job."
         ),
-        config=_default_config("hang_up", uuids=[PLACEHOLDER], confirmation=CONFIRMATION_PLACEHOLDER),
+        config=_default_config(
+            account.qualified("hang_up"), uuids=[PLACEHOLDER], confirmation=CONFIRMATION_PLACEHOLDER
+        ),
         # If the process dies, nothing records which calls it had hung up. So a retry needs a person.
         tags={"dagster/max_retries": "0"},
     )
@@ -181,10 +189,14 @@ def _outcome(uuid: str, outcome: str, details: str = "") -> dict[str, str]:
     return {"uuid": uuid, "outcome": outcome, "details": details}
 
 
-def _refetch_calls(settings: Settings) -> dg.JobDefinition:
+def _refetch_calls(account: DagsterAccount) -> dg.JobDefinition:
+    settings = account.settings
+
     @dg.op(
+        name=account.qualified("refetch"),
+        required_resource_keys={account.qualified("trackdrive"), account.qualified("lake")},
         description="Fetches each call by itself, stores it in the file of its day, and records its changes.",
-        pool=POOL,
+        pool=account.qualified(POOL),
         config_schema={
             "uuids": _uuids_field(
                 "Each is fetched by itself and stored in the file of its day, which must exist. Changes are "
@@ -192,18 +204,15 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
             )
         },
     )
-    def refetch(
-        context: dg.OpExecutionContext,
-        trackdrive: TrackdriveResource,
-        lake: LakeResource,
-    ) -> None:
+    def refetch(context: dg.OpExecutionContext) -> None:
         from trackdrive_assets.ingest.refetch import refetch_calls  # noqa: PLC0415  # imports Arrow
 
         uuids = requested_uuids(context.op_config["uuids"])
+        lake = account.resource(context, "lake")
         try:
             with (
                 account_lock(context.instance, context.log, settings.host),
-                trackdrive.client() as client,
+                account.resource(context, "trackdrive").client() as client,
             ):
                 done = refetch_calls(
                     client, lake.open(), uuids, ZoneInfo(settings.time_zone), exclude=settings.exclusion
@@ -211,7 +220,7 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
         except (TrackdriveError, LakeError) as error:
             raise _permanent_failure(str(error)) from None
         for day, (count, read) in done.stored.items():
-            for key, metadata in calls_metadata(read, settings.time_zone).items():
+            for key, metadata in calls_metadata(account, read).items():
                 context.log_event(
                     dg.AssetMaterialization(
                         key, partition=str(day), metadata={**metadata, "refetched_calls": count}
@@ -227,12 +236,12 @@ def _refetch_calls(settings: Settings) -> dg.JobDefinition:
             raise _partial_failure("stored", outcomes)
 
     @dg.job(
-        name="refetch_calls",
+        name=account.qualified("refetch_calls"),
         description=(
             "Fetches single calls again and stores them in the files of their days. Write their uuids into "
             "the launchpad. Use refresh_range for whole days, because it also finds new calls."
         ),
-        config=_default_config("refetch", uuids=[PLACEHOLDER]),
+        config=_default_config(account.qualified("refetch"), uuids=[PLACEHOLDER]),
     )
     def refetch_calls_job() -> None:
         refetch()

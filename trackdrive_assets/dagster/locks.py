@@ -141,13 +141,19 @@ def hold_liveness_lock(instance: dg.DagsterInstance, run_id: str) -> None:
         _alive[run_id] = locks
 
 
-def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark the unfinished runs of dead processes as failed, and return their ids."""
+def fail_dead_runs(instance: dg.DagsterInstance, account: str | None = None) -> list[str]:
+    """Mark the unfinished runs of dead processes as failed, and return their ids.
+
+    Args:
+        instance: The instance.
+        account: The name of the account whose runs are expected to take a liveness lock. Of other runs, only
+            those are found that took one.
+    """
     dead = []
     with closing(_open_locks(instance)) as locks:
         locks.acquire(_REGISTRY)
         shown = locks.runs_with_liveness()
-        for run in _late_runs(instance, datetime.now(UTC)):
+        for run in _late_runs(instance, account, datetime.now(UTC)):
             if run.run_id not in shown:
                 instance.report_run_failed(run, "The run's process ended before its first step.")
                 dead.append(run.run_id)
@@ -162,7 +168,7 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return dead
 
 
-def _late_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.DagsterRun]:
+def _late_runs(instance: dg.DagsterInstance, account: str | None, now: datetime) -> Iterator[dg.DagsterRun]:
     """Yield the runs that a launcher started so long ago that they have reached their executor, or died.
 
     The executor takes the liveness lock. A run in a shell or a test has no launcher.
@@ -171,7 +177,7 @@ def _late_runs(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.Dagst
         statuses=[dg.DagsterRunStatus.STARTED], updated_before=now - _TIME_TO_REACH_EXECUTOR
     )
     for run in instance.get_runs(started):
-        if is_ours(instance, run) and _LAUNCHED_TAG in run.tags:
+        if is_ours(instance, run, account) and _LAUNCHED_TAG in run.tags:
             yield run
 
 

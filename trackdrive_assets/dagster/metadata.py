@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import Table
@@ -33,7 +34,8 @@ def api_asset_spec(
     table: Table,
     key: dg.AssetKey,
     *,
-    group_name: str,
+    account: DagsterAccount,
+    group: str,
     description: str,
     code: Metadata,
     deps: Sequence[dg.AssetKey] = (),
@@ -43,7 +45,7 @@ def api_asset_spec(
         key,
         deps=deps,
         description=description,
-        group_name=group_name,
+        group_name=account.qualified(group),
         kinds={"api", "parquet"},
         owners=OWNERS,
         metadata={
@@ -51,7 +53,7 @@ def api_asset_spec(
             "dagster/column_schema": column_schema(table),
             **code,
         },
-    ).with_io_manager_key(IO_MANAGER_KEY)
+    ).with_io_manager_key(account.qualified(IO_MANAGER_KEY))
 
 
 def column_schema(table: Table) -> dg.TableSchema:

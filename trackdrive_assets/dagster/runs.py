@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from trackdrive_assets.dagster.account import ASSET_GROUPS, qualified_name
+
 WAITS_FOR_ANOTHER_RUN = (
     "Another run uses the API. This run waits until the other one ends, or pauses between two days."
 )
@@ -19,7 +21,6 @@ _JOBS = {
     "hang_up_calls",
     "prune_history",
 }
-_TABLES = {"calls", "call_changes", "reports", "stats", "views"}
 # Dagster's name for the job of assets that a person selected.
 _AD_HOC_JOB = "__ASSET_JOB"
 _RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -29,14 +30,20 @@ _SEARCHED_RECORDS = 25
 """The number of records of a check among which its last result is searched."""
 
 
-def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Return whether a run is of this package. An instance can have other projects too."""
-    if run.job_name in _JOBS:
+def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun, account: str | None = None) -> bool:
+    """Return whether a run is of an account of this package. An instance can have other projects too."""
+    if run.job_name in {qualified_name(account, job) for job in _JOBS}:
         return True
     if not run.job_name.startswith(_AD_HOC_JOB):
         return False
-    tables = {key.path[0] for key in _selected_assets(run) or _planned_assets(instance, run.run_id)}
-    return bool(tables) and tables <= _TABLES
+    keys = _selected_assets(run) or _planned_assets(instance, run.run_id)
+    return bool(keys) and all(_is_of(key, account) for key in keys)
+
+
+def _is_of(key: dg.AssetKey, account: str | None) -> bool:
+    """Return whether an asset is of an account."""
+    path = key.path if account is None else key.path[1:] if key.path[0] == account else ()
+    return bool(path) and path[0] in ASSET_GROUPS
 
 
 def _selected_assets(run: dg.DagsterRun) -> set[dg.AssetKey]:

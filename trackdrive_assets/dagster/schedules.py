@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from trackdrive_assets.cost import describe_days
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.history_job import build_history_schedule
 from trackdrive_assets.dagster.jobs import selection_of
 from trackdrive_assets.dagster.locks import fail_dead_runs
@@ -75,12 +76,13 @@ def schedule_days(name: str, settings: Settings, now: datetime) -> Days:
             return finished_days(settings.lookback_days, now)
 
 
-def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
+def build_schedules(account: DagsterAccount) -> list[dg.ScheduleDefinition]:
     """Return the schedules. Each has a job of the same name, which people can launch for other days."""
+    settings = account.settings
     minutes, lookback = settings.intraday_minutes, settings.lookback_days
     return [
         _schedule(
-            settings,
+            account,
             "intraday",
             cron="0 * * * *" if minutes == _MINUTES_PER_HOUR else f"*/{minutes} * * * *",
             description=f"Every {minutes} minutes: {' and '.join(settings.intraday_tables)} of today, and "
@@ -89,7 +91,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             tables=settings.intraday_tables,
         ),
         _schedule(
-            settings,
+            account,
             "nightly",
             cron="0 3 * * *",
             description=f"At 03:00: all tables of the last {NIGHTLY_DAYS} finished days.",
@@ -97,31 +99,39 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
             tables=FETCHED_TABLES,
         ),
         _schedule(
-            settings,
+            account,
             "look_back",
             cron="0 4 * * *",
             description=f"At 04:00: calls and reports of the last {lookback} finished days, no statistics.",
             max_days=lookback,
             tables=("calls", "reports"),
         ),
-        build_history_schedule(settings),
+        build_history_schedule(account),
     ]
 
 
 def _schedule(
-    settings: Settings, name: str, *, cron: str, description: str, max_days: int, tables: Sequence[str]
+    account: DagsterAccount,
+    name: str,
+    *,
+    cron: str,
+    description: str,
+    max_days: int,
+    tables: Sequence[str],
 ) -> dg.ScheduleDefinition:
+    settings, job_name = account.settings, account.qualified(name)
+
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if run := _unfinished_run(context.instance, name):
+        if run := _unfinished_run(context.instance, job_name, account.name):
             state = "queued" if run.status is dg.DagsterRunStatus.QUEUED else "running"
-            return dg.SkipReason(f"Run {run.run_id} of {name} is still {state}, so no other run starts.")
+            return dg.SkipReason(f"Run {run.run_id} of {job_name} is still {state}, so no other run starts.")
         now = context.scheduled_execution_time.astimezone(ZoneInfo(settings.time_zone))
         planned = schedule_days(name, settings, now)
         days = planned.since(settings.start_date)
         if days is None:
             return dg.SkipReason(
                 f"There is no day to fetch yet. {variable('start_date')} is {settings.start_date}, and "
-                f"{name} fetches the days up to {planned.last} now."
+                f"{job_name} fetches the days up to {planned.last} now."
             )
         return dg.RunRequest(
             tags={
@@ -133,8 +143,8 @@ def _schedule(
         )
 
     return dg.ScheduleDefinition(
-        name=name,
-        job=dg.define_asset_job(name, selection=selection_of(tables)),
+        name=job_name,
+        job=dg.define_asset_job(job_name, selection=selection_of(account, tables)),
         cron_schedule=cron,
         execution_timezone=settings.time_zone,
         execution_fn=tick,
@@ -143,8 +153,8 @@ def _schedule(
     )
 
 
-def _unfinished_run(instance: dg.DagsterInstance, job_name: str) -> dg.DagsterRun | None:
+def _unfinished_run(instance: dg.DagsterInstance, job_name: str, account: str | None) -> dg.DagsterRun | None:
     """Return a queued or running run of a job. Another run would only wait for it, for the same days."""
-    fail_dead_runs(instance)
+    fail_dead_runs(instance, account)
     runs = instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_UNFINISHED), limit=1)
     return runs[0] if runs else None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from trackdrive_assets.dagster import webhook
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.kept_results import keep_last_results
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.dagster.resources import LakeResource
@@ -51,14 +52,14 @@ class Cursor:
         return ",".join([self.since.isoformat(), self.day, self.silent])
 
 
-def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+def build_sensors(account: DagsterAccount) -> list[dg.SensorDefinition]:
     """Return the sensors `watch_runs` and `report_failures`."""
-    return [_watch_runs(), _report_failures(settings)]
+    return [_watch_runs(account), _report_failures(account)]
 
 
-def _watch_runs() -> dg.SensorDefinition:
+def _watch_runs(account: DagsterAccount) -> dg.SensorDefinition:
     @dg.sensor(
-        name="watch_runs",
+        name=account.qualified("watch_runs"),
         description="Marks runs of dead processes as failed. After a run that fetched nothing, it shows the "
         "last results of checks and views again. It launches nothing.",
         minimum_interval_seconds=INTERVAL,
@@ -66,8 +67,8 @@ def _watch_runs() -> dg.SensorDefinition:
     )
     def watch_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         cursor = Cursor.read(context.cursor, datetime.now(UTC))
-        dead = fail_dead_runs(context.instance)
-        for record in ended_runs(context.instance, cursor.since):
+        dead = fail_dead_runs(context.instance, account.name)
+        for record in ended_runs(context.instance, cursor.since, account.name):
             keep_last_results(context.instance, record.dagster_run.run_id)
             cursor = replace(cursor, since=record.update_timestamp)
         context.update_cursor(str(cursor))
@@ -76,9 +77,11 @@ def _watch_runs() -> dg.SensorDefinition:
     return watch_runs
 
 
-def _report_failures(settings: Settings) -> dg.SensorDefinition:
+def _report_failures(account: DagsterAccount) -> dg.SensorDefinition:
+    settings = account.settings
+
     @dg.sensor(
-        name="report_failures",
+        name=account.qualified("report_failures"),
         description="Posts failed and silent runs, checks that begin to fail, and a missing yesterday to the "
         f"webhook of {variable('webhook_url')}, as JSON with a `text` for chat services. It is on if the "
         "URL is set.",
@@ -91,7 +94,7 @@ def _report_failures(settings: Settings) -> dg.SensorDefinition:
         if settings.webhook_url is None:
             return dg.SkipReason(f"{variable('webhook_url')} is not set, so nothing was posted.")
         cursor = Cursor.read(context.cursor, datetime.now(UTC))
-        message, cursor = next_message(context.instance, settings, cursor)
+        message, cursor = next_message(context.instance, account, cursor)
         # Stored only if the delivery raises no error: what the receiver has not got is sent again.
         context.update_cursor(str(cursor))
         if message is None:
@@ -102,13 +105,14 @@ def _report_failures(settings: Settings) -> dg.SensorDefinition:
 
 
 def next_message(
-    instance: dg.DagsterInstance, settings: Settings, cursor: Cursor
+    instance: dg.DagsterInstance, account: DagsterAccount, cursor: Cursor
 ) -> tuple[webhook.Message | None, Cursor]:
     """Return the first message that was not posted, and the cursor after it."""
+    settings, name = account.settings, account.name
     day, sentence = missing_day(settings)
     if sentence and day != cursor.day:
         return webhook.message(settings, sentence, days=day), replace(cursor, day=day)
-    if (run := silent_run(instance, datetime.now(UTC))) and run.run_id != cursor.silent:
+    if (run := silent_run(instance, name, datetime.now(UTC))) and run.run_id != cursor.silent:
         minutes = SILENCE // timedelta(minutes=1)
         sentence = (
             f"{name_of(run)} has logged nothing for {minutes} minutes. If it hangs, terminate it in the UI."
@@ -116,7 +120,7 @@ def next_message(
         return webhook.message(settings, sentence, run_id=run.run_id, days=days_of(run.tags)), replace(
             cursor, silent=run.run_id
         )
-    for record in ended_runs(instance, cursor.since):
+    for record in ended_runs(instance, cursor.since, name):
         run = record.dagster_run
         cursor = replace(cursor, since=record.update_timestamp)
         if sentence := problem_of(instance, run):
@@ -125,18 +129,18 @@ def next_message(
     return None, cursor
 
 
-def ended_runs(instance: dg.DagsterInstance, since: datetime) -> Iterator[dg.RunRecord]:
-    """Yield the runs of this package that ended after a time, the earliest first."""
+def ended_runs(instance: dg.DagsterInstance, since: datetime, account: str | None) -> Iterator[dg.RunRecord]:
+    """Yield the runs of an account that ended after a time, the earliest first."""
     filters = dg.RunsFilter(statuses=_ENDED, updated_after=since)
     for record in instance.get_run_records(filters, order_by="update_timestamp", ascending=True):
-        if is_ours(instance, record.dagster_run):
+        if is_ours(instance, record.dagster_run, account):
             yield record
 
 
-def silent_run(instance: dg.DagsterInstance, now: datetime) -> dg.DagsterRun | None:
+def silent_run(instance: dg.DagsterInstance, account: str | None, now: datetime) -> dg.DagsterRun | None:
     """Return a run that has started and logged nothing for some minutes. None if there is none."""
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        since = silent_since(instance, run.run_id) if is_ours(instance, run) else None
+        since = silent_since(instance, run.run_id) if is_ours(instance, run, account) else None
         if since and now - since >= SILENCE:
             return run
     return None

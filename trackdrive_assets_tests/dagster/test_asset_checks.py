@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.dagster.asset_checks import ASSET, recent_days
+from trackdrive_assets.dagster.asset_checks import recent_days
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.quality.catalog import checks
 from trackdrive_assets.settings import Settings
@@ -77,7 +77,9 @@ def test_every_check_passes_on_the_sandbox(pipeline: Pipeline) -> None:
 
 
 def test_views_are_not_built_on_wrong_calls(pipeline: Pipeline) -> None:
-    @dg.multi_asset_check(specs=[dg.AssetCheckSpec("writer", asset=ASSET)], op_tags={"dagster/priority": "1"})
+    @dg.multi_asset_check(
+        specs=[dg.AssetCheckSpec("writer", asset="calls")], op_tags={"dagster/priority": "1"}
+    )
     def writer() -> dg.AssetCheckResult:
         """Write a duplicate into the lake before the other checks run."""
         file = pipeline.lake.file("calls", date(2024, 11, 12))
@@ -164,7 +166,10 @@ def test_a_check_that_is_launched_alone_checks_every_day(pipeline: Pipeline) -> 
         call = {"uuid": "call", "created_at": at, "ended_at": at, "total_duration": -1.0}
         with pipeline.lake.replace("calls", CALLS.schema, at.date()) as writer:
             writer.write(pa.RecordBatch.from_pylist([call], schema=CALLS.schema))
-    alone = [dg.AssetCheckKey(ASSET, name) for name in ("durations_not_negative", "ended_after_created")]
+    alone = [
+        dg.AssetCheckKey(dg.AssetKey("calls"), name)
+        for name in ("durations_not_negative", "ended_after_created")
+    ]
     found = evaluations(launch(pipeline, dg.AssetSelection.checks(*alone)))
     evaluation = found["durations_not_negative"]
     assert evaluation.description == (

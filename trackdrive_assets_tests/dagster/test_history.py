@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.loader import LoadingContextForTest
 
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.history import delete_old_runs
 from trackdrive_assets.dagster.history_job import (
     FEWEST_KEPT_DAYS,
@@ -151,7 +152,7 @@ def test_the_job_refuses_other_numbers_of_days(pipeline: Pipeline, days: int) ->
 
 
 def test_the_schedule_is_weekly_and_off_until_it_is_turned_on() -> None:
-    schedule = build_history_schedule(Settings(time_zone="America/New_York"))
+    schedule = build_history_schedule(DagsterAccount(Settings(time_zone="America/New_York")))
     assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("5 12 * * 0", "America/New_York")
     assert f"older than {KEPT_DAYS} days" in (schedule.description or "")

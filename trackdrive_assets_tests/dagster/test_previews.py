@@ -12,12 +12,14 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from trackdrive_assets.dagster.assets.calls import CALLS_KEY, calls_metadata
+from trackdrive_assets.dagster.account import DagsterAccount
+from trackdrive_assets.dagster.assets.calls import calls_metadata
 from trackdrive_assets.dagster.assets.step_run import DAYS_WITH_PREVIEW
 from trackdrive_assets.dagster.charts import MAX_BUYERS, draw_day, largest, shorten
 from trackdrive_assets.dagster.previews import FIRST_ROWS, SHOWN_COLUMNS, calls_by_hour, revenue_by_buyer
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import store_calls
+from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS, schemas
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS
 from trackdrive_assets.tables.totals import call_totals
@@ -69,7 +71,7 @@ def test_a_day_without_calls_has_a_picture_too(pipeline: Pipeline) -> None:
         stored = store_calls(
             pipeline.lake, exact_day(date.fromisoformat(DAY), ZoneInfo("UTC")), writer, NO_EXCLUSIONS
         )
-    assert "picture" in calls_metadata(stored, "UTC")[CALLS_KEY]
+    assert "picture" in calls_metadata(DagsterAccount(Settings()), stored)[dg.AssetKey("calls")]
 
 
 def test_the_picture_of_a_day_without_calls_has_no_bars() -> None:

@@ -12,6 +12,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from trackdrive_assets.cost import describe_days
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.schedules import build_schedules
 from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import FETCHED_TABLES, Settings
@@ -43,7 +44,7 @@ def idle(shared: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> dg.Dags
 
 
 def schedule(name: str, settings: Settings = NEW_YORK) -> dg.ScheduleDefinition:
-    (found,) = [made for made in build_schedules(settings) if made.name == name]
+    (found,) = [made for made in build_schedules(DagsterAccount(settings)) if made.name == name]
     return found
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from trackdrive_assets.dagster import sensors, webhook
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.runs import is_ours
 from trackdrive_assets.dagster.sensors import Cursor, next_message
 from trackdrive_assets.definitions import build_definitions
@@ -58,7 +59,7 @@ def messages(pipeline: Pipeline) -> list[webhook.Message]:
     found: list[webhook.Message] = []
     cursor = EARLY
     while True:
-        message, cursor = next_message(pipeline.instance, pipeline.settings, cursor)
+        message, cursor = next_message(pipeline.instance, DagsterAccount(pipeline.settings), cursor)
         if message is None:
             return found
         found.append(message)
@@ -153,10 +154,13 @@ def test_a_missing_yesterday_is_one_message(ours: Pipeline) -> None:
     day, sentence = sensors.missing_day(ours.settings)
     assert sentence
     assert f"No run has loaded the calls of {day} by 06:00." in sentence
-    message, cursor = next_message(ours.instance, ours.settings, EARLY)
+    message, cursor = next_message(ours.instance, DagsterAccount(ours.settings), EARLY)
     assert message
     assert message["days"] == day == cursor.day
-    assert next_message(ours.instance, ours.settings, Cursor.read(str(cursor), EARLY.since))[0] is None
+    assert (
+        next_message(ours.instance, DagsterAccount(ours.settings), Cursor.read(str(cursor), EARLY.since))[0]
+        is None
+    )
 
 
 def test_a_yesterday_that_is_loaded_is_not_missing(ours: Pipeline) -> None:
@@ -191,10 +195,10 @@ def test_a_silent_run_is_one_message(ours: Pipeline, monkeypatch: pytest.MonkeyP
     ours.instance.report_engine_event("Started.", run)
     assert messages(ours) == []
     monkeypatch.setattr(sensors, "SILENCE", timedelta(0))
-    message, cursor = next_message(ours.instance, ours.settings, EARLY)
+    message, cursor = next_message(ours.instance, DagsterAccount(ours.settings), EARLY)
     assert message
     assert "nightly has logged nothing for" in str(message["text"])
-    assert next_message(ours.instance, ours.settings, cursor)[0] is None
+    assert next_message(ours.instance, DagsterAccount(ours.settings), cursor)[0] is None
     ours.instance.report_engine_event("Another run uses the API. This run starts when …", run)
 
 

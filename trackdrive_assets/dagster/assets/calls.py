@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.asset_checks import evaluate_without_reports
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, day_metadata
-from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 
 if TYPE_CHECKING:
@@ -23,13 +23,10 @@ if TYPE_CHECKING:
     from trackdrive_assets.ingest.fetcher import Fetcher
     from trackdrive_assets.lake.store import Lake
 
-CALLS_KEY = dg.AssetKey(CALLS.name)
-CALL_CHANGES_KEY = dg.AssetKey(CALL_CHANGES.name)
 
-
-def build_calls(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """Return the assets for the settings of a deployment."""
-    return CallsAssets(settings).build(partitions)
+def build_calls(account: DagsterAccount, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return the assets of an account."""
+    return CallsAssets(account).build(partitions)
 
 
 class CallsAssets(DailyAssets["IngestedCalls"]):
@@ -38,17 +35,18 @@ class CallsAssets(DailyAssets["IngestedCalls"]):
     name = "calls"
     progress_unit = "calls"
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._exclude = settings.exclusion
+    def __init__(self, account: DagsterAccount) -> None:
+        super().__init__(account)
+        self._exclude = self.settings.exclusion
 
     def specs(self) -> Sequence[dg.AssetSpec]:
         """Return the specs of both assets."""
         return [
             api_asset_spec(
                 CALLS,
-                CALLS_KEY,
-                group_name="api",
+                self.account.key(CALLS.name),
+                account=self.account,
+                group="api",
                 code=code_links(self.settings, "ingest/calls.py", "tables/columns.py"),
                 description=(
                     "Each row is one phone call, as the API has it when the day is fetched. "
@@ -57,10 +55,11 @@ class CallsAssets(DailyAssets["IngestedCalls"]):
             ),
             api_asset_spec(
                 CALL_CHANGES,
-                CALL_CHANGES_KEY,
-                group_name="api",
+                self.account.key(CALL_CHANGES.name),
+                account=self.account,
+                group="api",
                 code=code_links(self.settings, "ingest/changes.py", "tables/changes.py"),
-                deps=[CALLS_KEY],
+                deps=[self.account.key(CALLS.name)],
                 description=(
                     "Each row is one field of one call that was different when its day was fetched again: "
                     "a conversion that was gained or reversed, revenue that changed, a call that appeared or "
@@ -91,20 +90,20 @@ class CallsAssets(DailyAssets["IngestedCalls"]):
         has_preview: bool,
     ) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of calls, and of its changes."""
-        return calls_metadata(result, self.settings.time_zone, has_preview=has_preview)
+        return calls_metadata(self.account, result, has_preview=has_preview)
 
     def show_stored_days(self, context: dg.AssetExecutionContext, lake: Lake) -> None:
         """Build the views, and evaluate the checks."""
-        evaluate_without_reports(context, lake, self.settings)
+        evaluate_without_reports(context, lake, self.account)
         super().show_stored_days(context, lake)
 
     def source_key(self, key: dg.AssetKey) -> dg.AssetKey:  # noqa: ARG002  one fetch writes both assets
         """Return `calls`, whose ingest writes both assets."""
-        return CALLS_KEY
+        return self.account.key(CALLS.name)
 
 
 def calls_metadata(
-    ingested: IngestedCalls, zone: str, *, has_preview: bool = True
+    account: DagsterAccount, ingested: IngestedCalls, *, has_preview: bool = True
 ) -> Mapping[dg.AssetKey, Metadata]:
     """Return what Dagster shows of a day of calls, and of its changes."""
     from trackdrive_assets.dagster.previews import picture_of_calls  # noqa: PLC0415  # imports Arrow
@@ -112,10 +111,12 @@ def calls_metadata(
     found = {"changes_found": ingested.changes.new_count}
     picture = {}
     if has_preview and ingested.totals is not None:
-        picture = {"picture": picture_of_calls(ingested.totals, zone)}
+        picture = {"picture": picture_of_calls(ingested.totals, account.settings.time_zone)}
     return {
-        CALLS_KEY: day_metadata(ingested.written, CALLS, {**picture, **found}, has_preview=has_preview),
-        CALL_CHANGES_KEY: day_metadata(
+        account.key(CALLS.name): day_metadata(
+            ingested.written, CALLS, {**picture, **found}, has_preview=has_preview
+        ),
+        account.key(CALL_CHANGES.name): day_metadata(
             ingested.changes.written, CALL_CHANGES, found, has_preview=has_preview
         ),
     }

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import dagster as dg
 
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.metadata import Metadata
-from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.quality.catalog import DUE_HOUR
 from trackdrive_assets.settings import Settings, variable
@@ -33,10 +33,10 @@ class DailyAssets(ABC, Generic[Result]):
     """The assets of one table that are fetched from the API day by day.
 
     Args:
-        settings: The settings of the deployment.
+        account: The account.
 
     Attributes:
-        name: The name of their step.
+        name: The name of their step, without the account.
         progress_unit: The unit in which the log of a run counts its progress.
         priority: The priority of the step among those of a run that are independent. The highest is first.
     """
@@ -45,8 +45,9 @@ class DailyAssets(ABC, Generic[Result]):
     progress_unit: ClassVar[str] = "responses"
     priority: ClassVar[int] = 0
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, account: DagsterAccount) -> None:
+        self.account = account
+        self.settings = account.settings
 
     @abstractmethod
     def specs(self) -> Sequence[dg.AssetSpec]:
@@ -99,20 +100,19 @@ class DailyAssets(ABC, Generic[Result]):
         due = _due_every_morning(self.settings)
 
         @dg.multi_asset(
-            name=self.name,
+            name=self.account.qualified(self.name),
             specs=[spec.replace_attributes(freshness_policy=due) for spec in self.specs()],
             partitions_def=partitions,
             backfill_policy=backfill_policy(self.settings.days_per_run),
             can_subset=True,
-            pool=POOL,
+            required_resource_keys={self.account.qualified("trackdrive"), self.account.qualified("lake")},
+            pool=self.account.qualified(POOL),
             op_tags={"dagster/priority": str(self.priority)},
         )
-        def ingest_days_of_run(
-            context: dg.AssetExecutionContext, trackdrive: TrackdriveResource, lake: LakeResource
-        ) -> Iterator[dg.MaterializeResult[Any]]:
+        def ingest_days_of_run(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
             from trackdrive_assets.dagster.assets.step_run import run_step  # noqa: PLC0415  # imports Arrow
 
-            yield from run_step(context, self, trackdrive, lake)
+            yield from run_step(context, self)
 
         return ingest_days_of_run
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, part_metadata
-from trackdrive_assets.settings import Settings, describe_undocumented
+from trackdrive_assets.settings import describe_undocumented
 from trackdrive_assets.tables.columns import REPORTS
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ CATEGORY_OF_CALLERS = "contact_id"
 _GROUP_COLUMNS = ("group_value", "group_name")
 
 
-def build_reports(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """Return the assets, one for each category of the settings of a deployment."""
-    return ReportsAssets(settings).build(partitions)
+def build_reports(account: DagsterAccount, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """Return the assets of an account, one for each category of its settings."""
+    return ReportsAssets(account).build(partitions)
 
 
 class ReportsAssets(DailyAssets["IngestedPart"]):
@@ -45,8 +46,9 @@ class ReportsAssets(DailyAssets["IngestedPart"]):
         return [
             api_asset_spec(
                 REPORTS,
-                dg.AssetKey(["reports", category]),
-                group_name="aggregates",
+                self.account.key("reports", category),
+                account=self.account,
+                group="aggregates",
                 code=code,
                 description=(
                     f"Each row is one {category} of the day, with the totals of Trackdrive's own report. "

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
+from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, part_metadata
-from trackdrive_assets.settings import STATS_INTERVALS, Settings
+from trackdrive_assets.settings import STATS_INTERVALS
 from trackdrive_assets.tables.columns import STATS
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from trackdrive_assets.lake.store import Lake
 
 
-def build_stats(settings: Settings, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def build_stats(account: DagsterAccount, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """Return the assets, one for each group that the legacy API and today's API both have."""
-    return StatsAssets(settings).build(partitions)
+    return StatsAssets(account).build(partitions)
 
 
 class StatsAssets(DailyAssets["IngestedPart"]):
@@ -38,8 +39,9 @@ class StatsAssets(DailyAssets["IngestedPart"]):
         return [
             api_asset_spec(
                 STATS,
-                dg.AssetKey(["stats", group_by]),
-                group_name="aggregates",
+                self.account.key("stats", group_by),
+                account=self.account,
+                group="aggregates",
                 code=code,
                 description=(
                     f"Each row is one {group_by} in one interval of {self.settings.stats_interval}, with "

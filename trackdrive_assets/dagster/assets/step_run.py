@@ -25,7 +25,6 @@ from trackdrive_assets.dagster.assets.failures import (
 from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.dagster.metadata import Metadata
 from trackdrive_assets.dagster.progress import ProgressLog
-from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
 from trackdrive_assets.dagster.zone_change import change_zone, lake_of_step, may_change_zone
 from trackdrive_assets.days import Day, exact_day, not_begun
 from trackdrive_assets.ingest.concurrency import Outcome, run_concurrently
@@ -44,10 +43,7 @@ DayKeys = tuple[Day, Sequence[dg.AssetKey]]
 
 
 def run_step(
-    context: dg.AssetExecutionContext,
-    assets: DailyAssets[Any],
-    trackdrive: TrackdriveResource,
-    lake: LakeResource,
+    context: dg.AssetExecutionContext, assets: DailyAssets[Any]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Ingest the days of a step, and return the selected assets that have all of them.
 
@@ -56,12 +52,12 @@ def run_step(
         dg.RetryRequested: A retry of the step can help.
     """
     try:
-        opened = lake_of_step(context, lake)
+        opened = lake_of_step(context, assets.account.resource(context, "lake"))
     except LakeError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     for remark in assets.remarks(context):
         context.log.warning(remark)
-    with trackdrive.client() as client:
+    with assets.account.resource(context, "trackdrive").client() as client:
         step = StepRun(context, assets, client, opened)
         failure = step.ingest_days()
     ending = retry_or_fail(context, failure) if failure else None

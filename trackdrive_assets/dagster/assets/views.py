@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
-from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY, VIEWS
+from trackdrive_assets.dagster.account import VIEWS, DagsterAccount
+from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.dagster.metadata import OWNERS, code_links, column_schema
-from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import views
-from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import (
     CALL_TOTALS,
     CALLS,
@@ -29,26 +28,25 @@ if TYPE_CHECKING:
     from trackdrive_assets.lake.database import ViewColumn
 
 
-def build_views(settings: Settings) -> dg.AssetsDefinition:
+def build_views(account: DagsterAccount) -> dg.AssetsDefinition:
     """Return the assets of all views. They are not partitioned, because a view reads every day."""
 
     @dg.multi_asset(
-        name="views",
-        specs=[*_table_specs(settings), *_query_specs(settings)],
+        name=account.qualified(VIEWS),
+        specs=[*_table_specs(account), *_query_specs(account)],
+        required_resource_keys={account.qualified("lake")},
         can_subset=True,
         # Without it, Dagster refuses a backfill of days that also selects the views.
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def views_of_the_lake(
-        context: dg.AssetExecutionContext, lake: LakeResource
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    def views_of_the_lake(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         from trackdrive_assets.lake.database import build_database  # noqa: PLC0415  # imports DuckDB
 
         try:
             built = build_database(
-                lake.open(),
+                account.resource(context, "lake").open(),
                 schemas(),
-                time_zone=settings.time_zone,
+                time_zone=account.settings.time_zone,
                 descriptions=DESCRIPTIONS,
                 column_descriptions=COLUMN_DESCRIPTIONS,
             )
@@ -58,7 +56,7 @@ def build_views(settings: Settings) -> dg.AssetsDefinition:
         # in this order, and only if they are selected.
         queries = views()
         for name, columns in built.views.items():
-            key = dg.AssetKey([VIEWS, name])
+            key = account.key(VIEWS, name)
             if key in context.selected_asset_keys:
                 metadata: dict[str, dg.MetadataValue[Any]] = {"path": dg.MetadataValue.path(built.path)}
                 if name in queries:
@@ -76,15 +74,16 @@ def _view_schema(columns: "Sequence[ViewColumn]") -> dg.TableSchemaMetadataValue
     )
 
 
-def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
+def _table_specs(account: DagsterAccount) -> Iterator[dg.AssetSpec]:
     """Return the specs of the views that show a table. Their columns are those of the table's assets."""
+    categories = account.settings.fetched_categories
     sources = {
-        "calls": [dg.AssetKey("calls")],
-        "call_changes": [dg.AssetKey("call_changes")],
+        "calls": [account.key("calls")],
+        "call_changes": [account.key("call_changes")],
         # A run that stores calls stores their sums too.
-        "call_totals": [dg.AssetKey("calls")],
-        "reports": [dg.AssetKey(["reports", category]) for category in settings.fetched_categories],
-        "stats": [dg.AssetKey(["stats", group_by]) for group_by in LEGACY_GROUP_BYS],
+        "call_totals": [account.key("calls")],
+        "reports": [account.key("reports", category) for category in categories],
+        "stats": [account.key("stats", group_by) for group_by in LEGACY_GROUP_BYS],
     }
     for table in TABLES:
         # The sums have columns that calls lack.
@@ -94,38 +93,46 @@ def _table_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
             for column in table.column_descriptions.keys() & source.column_descriptions.keys()
         }
         yield _spec(
+            account,
             table.name,
             table.description,
             sources[table.name],
             {
                 "dagster/column_schema": column_schema(table),
                 "dagster/column_lineage": dg.TableColumnLineage(lineage),
-                **code_links(settings, "tables/columns.py", "lake/table_sql.py"),
+                **code_links(account.settings, "tables/columns.py", "lake/table_sql.py"),
             },
         )
 
 
-def _query_specs(settings: Settings) -> Iterator[dg.AssetSpec]:
+def _query_specs(account: DagsterAccount) -> Iterator[dg.AssetSpec]:
     """Return the specs of the views that a file in `lake/sql/views` defines."""
     assets = {table.name for table in TABLES} | views().keys()
     for view in views().values():
         # A query also references its own WITH clauses, which are no assets.
-        sources = [dg.AssetKey([VIEWS, name]) for name in sorted(view.referenced_tables & assets)]
+        sources = [account.key(VIEWS, name) for name in sorted(view.referenced_tables & assets)]
         yield _spec(
+            account,
             view.name,
             view.description,
             sources,
-            dict(code_links(settings, f"lake/sql/views/{view.name}.sql")),
+            dict(code_links(account.settings, f"lake/sql/views/{view.name}.sql")),
         )
 
 
-def _spec(name: str, description: str, sources: list[dg.AssetKey], metadata: dict[str, Any]) -> dg.AssetSpec:
+def _spec(
+    account: DagsterAccount,
+    name: str,
+    description: str,
+    sources: list[dg.AssetKey],
+    metadata: dict[str, Any],
+) -> dg.AssetSpec:
     return dg.AssetSpec(
-        dg.AssetKey([VIEWS, name]),
+        account.key(VIEWS, name),
         deps=sources,
         description=description,
-        group_name="views",
+        group_name=account.qualified(VIEWS),
         kinds={"duckdb"},
         owners=OWNERS,
         metadata={"dagster/table_name": f"trackdrive.main.{name}", **metadata},
-    ).with_io_manager_key(IO_MANAGER_KEY)
+    ).with_io_manager_key(account.qualified(IO_MANAGER_KEY))
