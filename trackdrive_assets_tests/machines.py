@@ -14,10 +14,12 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 
 import click
 import dagster as dg
@@ -156,8 +158,7 @@ class Trial:
         request = urllib.request.Request(  # noqa: S310  our own server
             f"{UI}/graphql", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
-            answer = json.load(response)
+        answer = _answer(request)
         run = answer["data"]["launchPipelineExecution"].get("run")
         assert run, answer
         log(f"launched {run['runId'][:8]} on {location} for {first} to {last}")
@@ -209,6 +210,19 @@ class Trial:
             ]
             for name, sandbox in self.sandboxes.items()
         }
+
+
+def _answer(request: urllib.request.Request) -> Any:
+    """Return the answer of the UI. After a restart of the database, its first one is an error."""
+    for _ in range(2):
+        with suppress(HTTPError):
+            return _answer_at_once(request)
+    return _answer_at_once(request)
+
+
+def _answer_at_once(request: urllib.request.Request) -> Any:
+    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  our own server
+        return json.load(response)
 
 
 def wait_until(is_true: Callable[[], object], seconds: float, what: str) -> None:
@@ -266,13 +280,12 @@ def a_killed_run_does_not_block(trial: Trial) -> None:
     trial.end_of(killed, dg.DagsterRunStatus.FAILURE)
 
 
-def a_killed_code_server_does_not_block(trial: Trial) -> None:
+def a_killed_code_server_does_not_end_its_runs(trial: Trial) -> None:
     run = trial.launch_all("globex-2")
     trial.wait_for_days(run, 10)
     trial.kill("globex-2")
     trial.start("globex-2")
-    wait_until(lambda: trial.status(run) in ENDED, 240, "the end of the run")
-    log(f"the run of the killed code server: {trial.status(run).value}")
+    trial.end_of(run, dg.DagsterRunStatus.SUCCESS)
     wait_until(lambda: answers("globex-2"), 60, "the code server")
     trial.end_of(trial.launch_all("globex-2"), dg.DagsterRunStatus.SUCCESS)
 
@@ -366,11 +379,11 @@ def try_machines() -> None:
             late = trial.add_late_calls()
             for step in (
                 a_short_run_of_another_machine_goes_first,
-                a_killed_run_does_not_block,
-                a_killed_code_server_does_not_block,
-                a_killed_daemon_does_not_end_runs,
                 a_cut_link_stops_the_run,
                 a_restart_of_the_database_stops_the_runs,
+                a_killed_run_does_not_block,
+                a_killed_code_server_does_not_end_its_runs,
+                a_killed_daemon_does_not_end_runs,
                 first_backfills_are_side_by_side,
             ):
                 log(f"{step.__name__.replace('_', ' ')}")

@@ -18,7 +18,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ
 
 _SECONDS_BETWEEN_PINGS = 10
 _SECONDS_TO_STOP = 20
-"""Seconds from the signal to the end of a run that still has the account."""
+"""Seconds from the signal to the end of the process."""
 
 # At most 50 seconds from the last ping to the end of a run: 10 to the next, 20 without an answer, 20 to stop.
 _CLIENT_OPTIONS = {
@@ -139,16 +139,7 @@ class PostgresLocks:
                 break
         if not self._is_closed.is_set():
             self.is_lost = True
-            self._stop_run()
-
-    def _stop_run(self) -> None:
-        """Stop this process as Ctrl-C does. Kill it if it has not left the account after some seconds.
-
-        The lake survives that as it survives any kill. Another run may have the account soon.
-        """
-        os.kill(os.getpid(), signal.SIGTERM)
-        if not self._is_closed.wait(_SECONDS_TO_STOP):
-            os.kill(os.getpid(), signal.SIGKILL)
+            _stop_process()
 
     def _execute(self, statement: str, *values: str) -> object:
         """Execute a statement, and return the first value of its first row."""
@@ -161,6 +152,16 @@ class PostgresLocks:
             except psycopg2.Error as error:
                 raise _unreachable(error) from None
         return row[0] if row else None
+
+
+def _stop_process() -> None:
+    """Stop this process as Ctrl-C does, and kill it if it has not ended after some seconds.
+
+    Dagster tries for minutes to store the end of a run in a database that is gone. The lake survives a kill.
+    """
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_SECONDS_TO_STOP)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _key(name: str) -> str:
