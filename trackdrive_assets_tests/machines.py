@@ -14,11 +14,10 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.error import HTTPError
 
 import click
@@ -50,7 +49,13 @@ LOCATIONS = {
     "acme-2": ("acme", "tdm2", 4002),
     "globex-2": ("globex", "tdm2", 4003),
 }
-JOB = "look_back"
+DEFINITIONS = """import os
+
+from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.settings import Settings
+
+defs = build_definitions(Settings.read(os.environ), account="{name}")
+"""
 UI = "http://127.0.0.1:3000"
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 LAUNCH = """
@@ -83,6 +88,7 @@ class Trial:
             front = self.fronts[name] = AccountFront(address, port, authority.issue(f"IP:{address}"))
             front.serve()
             self.lakes[name] = lake_at(folder / "lakes" / name)
+            (folder / f"{name}.py").write_text(DEFINITIONS.format(name=name))
         self.bundle = authority.bundle
         servers = [
             {"grpc_server": {"host": address_of(machine), "port": port, "location_name": location}}
@@ -119,8 +125,9 @@ class Trial:
         python = (sys.executable, "-W", "ignore", "-m")
         if name in LOCATIONS:
             account, machine, port = LOCATIONS[name]
-            module = ("-m", "trackdrive_assets.definitions", "-h", "0.0.0.0", "-p", str(port))  # noqa: S104
-            words: tuple[str, ...] = (*python, "dagster", "api", "grpc", *module)
+            file = str(self.folder / f"{account}.py")
+            served = ("-f", file, "-h", "0.0.0.0", "-p", str(port))  # noqa: S104  a namespace of its own
+            words: tuple[str, ...] = (*python, "dagster", "api", "grpc", *served)
             environment = self.environment(machine, account)
         else:
             machine, environment = CENTER, self.environment("center")
@@ -149,7 +156,7 @@ class Trial:
             "selector": {
                 "repositoryLocationName": location,
                 "repositoryName": "__repository__",
-                "jobName": JOB,
+                "jobName": f"{LOCATIONS[location][0]}_look_back",
             },
             "runConfigData": {},
             "executionMetadata": {"tags": [{"key": key, "value": tags[key]} for key in tags]},
@@ -158,11 +165,15 @@ class Trial:
         request = urllib.request.Request(  # noqa: S310  our own server
             f"{UI}/graphql", body, {"Content-Type": "application/json"}
         )
-        answer = _answer(request)
-        run = answer["data"]["launchPipelineExecution"].get("run")
-        assert run, answer
-        log(f"launched {run['runId'][:8]} on {location} for {first} to {last}")
-        return str(run["runId"])
+        launched: list[str] = []
+
+        def is_launched() -> bool:
+            launched.extend(_launch(request))
+            return bool(launched)
+
+        wait_until(is_launched, 120, "a launch")
+        log(f"launched {launched[0][:8]} on {location} for {first} to {last}")
+        return launched[0]
 
     def launch_all(self, location: str) -> str:
         return self.launch(location, DAYS[0], DAYS[-1])
@@ -190,7 +201,8 @@ class Trial:
         """Return how many days of calls a run has recorded."""
         entries = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         events = [entry.dagster_event for entry in entries if entry.dagster_event]
-        return len({event.partition for event in events if event.asset_key == dg.AssetKey("calls")})
+        keys = [dg.AssetKey([name, "calls"]) for name in ACCOUNTS]
+        return len({event.partition for event in events if event.asset_key in keys})
 
     def wait_for_days(self, run_id: str, count: int) -> None:
         """Wait until a run has recorded some days of calls, and has not ended."""
@@ -212,17 +224,14 @@ class Trial:
         }
 
 
-def _answer(request: urllib.request.Request) -> Any:
-    """Return the answer of the UI. After a restart of the database, its first one is an error."""
-    for _ in range(2):
-        with suppress(HTTPError):
-            return _answer_at_once(request)
-    return _answer_at_once(request)
-
-
-def _answer_at_once(request: urllib.request.Request) -> Any:
-    with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  our own server
-        return json.load(response)
+def _launch(request: urllib.request.Request) -> list[str]:
+    """Return the id of the launched run. None just after a machine or the database was away."""
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  our own server
+            answer = json.load(response)["data"]["launchPipelineExecution"]
+    except HTTPError:
+        return []
+    return [answer["run"]["runId"]] if "run" in answer else []
 
 
 def wait_until(is_true: Callable[[], object], seconds: float, what: str) -> None:

@@ -1,6 +1,7 @@
 """Runs on the lake of another account or time zone, and the run that changes the zone."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from trackdrive_assets.dagster.file_locks import FileLocks
+from trackdrive_assets.dagster.locks import AccountLock
 from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW, Pipeline, why
@@ -77,6 +80,20 @@ def test_a_change_of_the_zone_keeps_all_calls_and_changes(
     assert pipeline.ask(query) == changes
     misfiled = "SELECT * FROM call_changes WHERE date <> CAST(timezone('UTC', created_at) AS DATE)"
     assert pipeline.ask(misfiled) == []
+
+
+def test_a_change_of_the_zone_does_not_pause_for_a_waiting_run(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.settings = replace(pipeline.settings, max_concurrency=1)
+    pipeline.materialize("key:calls", "2024-03-11", "2024-03-12")
+    with closing(FileLocks(pipeline.instance)) as waiting:
+        waiting.acquire("account.next")
+        # Otherwise this run would wait for the lock for ever.
+        monkeypatch.setattr(AccountLock, "pass_on", pytest.fail)
+        # The first take of the run must not wait either.
+        monkeypatch.setattr(AccountLock, "take", lambda _: None)
+        assert change_to_utc(pipeline, monkeypatch, "key:calls").success
 
 
 def test_an_incomplete_change_stops_other_runs(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
