@@ -1,6 +1,5 @@
 """The commands as a person types them: real processes, from the sandbox to a number in DuckDB."""
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -206,31 +205,6 @@ def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None
     assert not list(lake.root.rglob("*.tmp"))
     with dagster_home(tmp_path) as instance:
         assert {run.status.value for run in instance.get_runs()} == {"FAILURE", "SUCCESS"}
-
-
-def test_a_run_waits_for_another_that_is_asking_the_api(account: dict[str, str], tmp_path: Path) -> None:
-    turn = tmp_path / "trackdrive_runs" / "account-localhost"
-    turn.parent.mkdir()
-    with turn.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        process = subprocess.Popen(
-            [
-                BIN / "dagster",
-                *MATERIALIZE,
-                "calls",
-                "--partition",
-                "2024-03-09",
-            ],
-            env=QUIET | account | {"DAGSTER_HOME": str(tmp_path), "TRACKDRIVE_LAKE": str(tmp_path / "lake")},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stderr is not None
-        assert any("Another run uses the API" in line for line in process.stderr)
-        assert not (tmp_path / "lake").exists()
-    process.communicate()
-    assert process.returncode == 0
-    assert [str(day) for day in lake_at(tmp_path / "lake").days("calls")] == ["2024-03-09"]
 
 
 def test_dev_reads_the_account_from_a_file(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ LOG = logging.getLogger("test_locks")
 ACCOUNT = "acme.trackdrive.com"
 FIRST, LAST = "2024-03-10", "2024-03-13"
 IN_THE_LAST_DAY = Moment("http.client.send", "created_at_to=2024-03-14")
+ON_POSTGRES = pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
+"""For files, `test_executor.py`, `test_kills.py` and `test_stops.py` test the same."""
+
 SECONDS = 30
 """The process ends by itself before that, or the test fails."""
 
@@ -105,6 +108,7 @@ def recorded(deployment: Deployment, run_id: str) -> set[str | None]:
     return {event.partition for event in events if event.asset_key == dg.AssetKey("calls")}
 
 
+@ON_POSTGRES
 def test_a_killed_run_is_marked_as_failed_and_does_not_block_the_next_one(deployment: Deployment) -> None:
     assert deployment.run("calls", FIRST, LAST, at=IN_THE_LAST_DAY) == -SIGKILL
     killed = last_run(deployment)
@@ -117,6 +121,7 @@ def test_a_killed_run_is_marked_as_failed_and_does_not_block_the_next_one(deploy
         assert deployment.stored(day) == deployment.truth(day)
 
 
+@ON_POSTGRES
 def test_a_run_that_lives_is_not_marked_as_failed(deployment: Deployment) -> None:
     stop = Stop()
     process = deployment.begin("calls", FIRST, LAST, at=IN_THE_LAST_DAY, do=stop.wait)
@@ -128,6 +133,7 @@ def test_a_run_that_lives_is_not_marked_as_failed(deployment: Deployment) -> Non
     process.join()
 
 
+@ON_POSTGRES
 def test_a_run_that_waits_for_the_account_ends_by_a_signal(deployment: Deployment) -> None:
     output = deployment.home / "output"
     os.mkfifo(output)
@@ -136,13 +142,12 @@ def test_a_run_that_waits_for_the_account_ends_by_a_signal(deployment: Deploymen
         with output.open() as lines:
             assert any(WAITS_FOR_ANOTHER_RUN in line for line in lines)
             process.terminate()
-            lines.read()
-        process.join(SECONDS)
+            process.join(SECONDS)
     assert process.exitcode not in {None, 0, -SIGTERM}
     assert status(deployment, last_run(deployment)) is dg.DagsterRunStatus.FAILURE
 
 
-@pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
+@ON_POSTGRES
 def test_a_run_that_loses_its_session_stops_and_keeps_its_finished_days(
     deployment: Deployment, postgres: Postgres
 ) -> None:
@@ -172,7 +177,7 @@ def test_a_run_that_loses_its_session_stops_and_keeps_its_finished_days(
         assert deployment.stored(day) == deployment.truth(day)
 
 
-@pytest.mark.parametrize("deployment", ["postgres"], indirect=True)
+@ON_POSTGRES
 def test_a_database_that_is_gone_fails_the_run_with_a_sentence(deployment: Deployment) -> None:
     with deployment.instance() as instance:
         url = "postgresql://trackdrive:s3cret@127.0.0.1:1/dagster"
