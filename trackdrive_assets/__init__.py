@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trackdrive_assets.api.client import Client
     from trackdrive_assets.api.query import Query
+    from trackdrive_assets.dagster.component import TrackdriveAccountComponent
     from trackdrive_assets.dagster.io_manager import LakeIOManager
     from trackdrive_assets.dagster.partitions import daily_partitions
     from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
@@ -23,6 +24,7 @@ __all__ = [
     "LakeResource",
     "Query",
     "Settings",
+    "TrackdriveAccountComponent",
     "TrackdriveResource",
     "build_definitions",
     "daily_partitions",
@@ -34,6 +36,7 @@ _MODULES = {
     "LakeResource": "dagster.resources",
     "Query": "api.query",
     "Settings": "settings",
+    "TrackdriveAccountComponent": "dagster.component",
     "TrackdriveResource": "dagster.resources",
     "build_definitions": "definitions",
     "daily_partitions": "dagster.partitions",

@@ -5,7 +5,7 @@ and they work where only the installed package is available.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -35,6 +35,8 @@ def build_definitions(
     *,
     account: str | None = None,
     secrets: Mapping[str, dg.EnvVar] | None = None,
+    schedules: Collection[str] = (),
+    change_spec: Callable[[dg.AssetSpec], dg.AssetSpec] | None = None,
     resources: Mapping[str, object] | None = None,
 ) -> dg.Definitions:
     """Return the assets, checks, jobs, schedules, sensors and resources of one account and one lake.
@@ -45,6 +47,8 @@ def build_definitions(
             or an instance: `acme` makes `acme/calls` and `acme_nightly`. None for a single account.
         secrets: The variables of `public_key` and `private_key`, or of `auth_token`. The default is the
             `TRACKDRIVE_*` variables of the secrets that the settings have.
+        schedules: The schedules that are on from the start, without the account, such as `nightly`.
+        change_spec: A function that changes the specs of assets, and keeps their keys.
         resources: Replacements for the resources `trackdrive`, `lake` or `trackdrive_lake`, by these names.
 
     Raises:
@@ -53,7 +57,7 @@ def build_definitions(
     """
     from trackdrive_assets.lake.store import Lake  # noqa: PLC0415  # imports Arrow
 
-    named = DagsterAccount(settings, account)
+    named = DagsterAccount(settings, account, frozenset(schedules))
     # Raises for an unsupported lake before the first run.
     Lake(settings.lake)
     partitions = daily_partitions(settings)
@@ -64,13 +68,14 @@ def build_definitions(
         IO_MANAGER_KEY: LakeIOManager(**lake),
         **(resources or {}),
     }
+    assets = [
+        build_calls(named, partitions),
+        build_reports(named, partitions),
+        build_stats(named, partitions),
+        build_views(named),
+    ]
     return dg.Definitions(
-        assets=[
-            build_calls(named, partitions),
-            build_reports(named, partitions),
-            build_stats(named, partitions),
-            build_views(named),
-        ],
+        assets=[each.map_asset_specs(change_spec) for each in assets] if change_spec else assets,
         asset_checks=build_checks(named),
         jobs=build_jobs(named),
         schedules=build_schedules(named),

@@ -30,6 +30,7 @@ class DagsterAccount:
         settings: The settings of the account.
         name: The name that begins the keys and names of the account, like `acme`. None for the only
             account of an instance.
+        running_schedules: The schedules that are on until a person turns them off, without the account.
 
     Raises:
         ValueError: The name cannot begin a key.
@@ -37,6 +38,7 @@ class DagsterAccount:
 
     settings: Settings
     name: str | None = None
+    running_schedules: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.name is None:
@@ -57,6 +59,11 @@ class DagsterAccount:
     def qualified(self, text: str) -> str:
         """Return the name of an op, a job, a schedule, a sensor, a group, a pool or a resource."""
         return qualified_name(self.name, text)
+
+    def default_status(self, schedule: str) -> dg.DefaultScheduleStatus:
+        """Return whether a schedule is on until a person changes that."""
+        is_on = schedule in self.running_schedules
+        return dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED
 
     def resource(self, context: Any, name: str) -> Any:
         """Return a resource of the account from the context of a step, such as `lake`."""

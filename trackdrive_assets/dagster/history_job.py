@@ -26,7 +26,7 @@ def build_history_schedule(account: DagsterAccount) -> dg.ScheduleDefinition:
         cron_schedule="5 12 * * 0",
         execution_timezone=account.settings.time_zone,
         description=f"Sundays at 12:05: deletes runs older than {KEPT_DAYS} days, without a request.",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=account.default_status("prune_history"),
     )
 
 

@@ -149,7 +149,7 @@ def _schedule(
         execution_timezone=settings.time_zone,
         execution_fn=tick,
         description=f"{description} {describe_days(settings, tables, max_days)}",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
+        default_status=account.default_status(name),
     )
 
 

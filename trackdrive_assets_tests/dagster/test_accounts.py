@@ -94,7 +94,6 @@ def names_of(definitions: dg.Definitions) -> set[str]:
     """Return all that must differ between two accounts of a code location."""
     repository = definitions.get_repository_def()
     assets = [asset for asset in definitions.assets or () if isinstance(asset, dg.AssetsDefinition)]
-    jobs = [job for job in definitions.jobs or () if isinstance(job, dg.JobDefinition)]
     checks = definitions.asset_checks or ()
     steps = {step.node_def.name for step in (*assets, *checks) if isinstance(step, dg.AssetsDefinition)}
     pools = {pool for asset in assets for pool in asset.op.pools}
@@ -181,7 +180,8 @@ def test_a_run_belongs_to_one_account(
     job_name: str, keys: set[dg.AssetKey] | None, *, expected: bool
 ) -> None:
     run = dg.DagsterRun(job_name=job_name, asset_selection=frozenset(keys) if keys else None)
-    assert is_ours(dg.DagsterInstance.ephemeral(), run, "acme") is expected
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert is_ours(instance, run, "acme") is expected
 
 
 @pytest.mark.parametrize("name", ["calls", "views", "acme east", "", "-acme", "acme/east"])

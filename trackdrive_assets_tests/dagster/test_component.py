@@ -1,0 +1,221 @@
+"""The component of an account: what its `defs.yaml` makes, and what it refuses."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
+from dagster.components.core.component_tree import ComponentTreeException
+from dagster.components.testing.utils import DefsFolderSandbox, create_defs_folder_sandbox
+
+from trackdrive_assets import TrackdriveAccountComponent
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.conftest import NOW
+
+SECRET = "tdprv-never-in-a-snapshot"
+# Dagster's own loader of components uses what pydantic deprecates, and what Dagster calls beta and preview.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:`parse_obj_as` is deprecated"),
+    pytest.mark.filterwarnings("ignore::dagster_shared.utils.warnings.BetaWarning"),
+    pytest.mark.filterwarnings("ignore::dagster_shared.utils.warnings.PreviewWarning"),
+]
+
+TYPE = "trackdrive_assets.TrackdriveAccountComponent"
+
+
+class OwnedAccount(TrackdriveAccountComponent):
+    """The component of a user, who changes the specs."""
+
+    def get_asset_spec(self, spec: dg.AssetSpec) -> dg.AssetSpec:
+        return spec.replace_attributes(owners=["team:calls"])
+
+
+@pytest.fixture
+def project() -> Iterator[DefsFolderSandbox]:
+    with create_defs_folder_sandbox() as sandbox:
+        yield sandbox
+
+
+def attributes(subdomain: str = "acme", **others: object) -> dict[str, Any]:
+    account = {
+        "subdomain": subdomain,
+        "public_key": "{{ env.ACME_PUBLIC_KEY }}",
+        "private_key": "{{ env.ACME_PRIVATE_KEY }}",
+    }
+    return {"account": account, "lake": f"data/account={subdomain}", "start_date": "2024-03-01", **others}
+
+
+def add(project: DefsFolderSandbox, folder: str, *components: Mapping[str, Any]) -> Path:
+    """Write a `defs.yaml` with one or several components."""
+    path = project.defs_folder_path / folder
+    path.mkdir()
+    texts = [yaml.safe_dump({"type": TYPE, "attributes": each}) for each in components]
+    (path / "defs.yaml").write_text("---\n".join(texts))
+    return path / "defs.yaml"
+
+
+@contextmanager
+def loaded(project: DefsFolderSandbox) -> Iterator[dg.Definitions]:
+    with project.build_all_defs() as definitions:
+        yield definitions
+
+
+def keys(definitions: dg.Definitions) -> set[str]:
+    return {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
+
+
+def error_of(project: DefsFolderSandbox) -> str:
+    """Return the messages of the error at loading, and of all that caused it."""
+    with pytest.raises(ComponentTreeException) as raised, loaded(project):
+        pass
+    messages = []
+    each: BaseException | None = raised.value
+    while each is not None:
+        messages.append(str(each))
+        each = each.__cause__ or each.__context__
+    return "\n".join(messages)
+
+
+def test_accounts_in_two_files_and_in_one_file_load_together(project: DefsFolderSandbox) -> None:
+    add(project, "acme", attributes())
+    add(project, "others", attributes("zenith"), attributes("nadir"))
+    with loaded(project) as definitions:
+        assert {"acme/calls", "zenith/calls", "nadir/views/daily_summary"} <= keys(definitions)
+
+
+def test_every_attribute_reaches_the_definitions(project: DefsFolderSandbox) -> None:
+    add(
+        project,
+        "acme",
+        attributes(
+            time_zone="America/New_York",
+            schedules=["nightly"],
+            lookback=3,
+            categories=["buyer_id"],
+            interval="1d",
+            intraday_minutes=30,
+            intraday_tables=["calls"],
+            days_per_run=5,
+            exclusions=["caller_number"],
+        ),
+    )
+    with loaded(project) as definitions:
+        assert {key for key in keys(definitions) if "/reports/" in key} == {"acme/reports/buyer_id"}
+        calls = definitions.resolve_assets_def(dg.AssetKey(["acme", "calls"]))
+        assert isinstance(calls.partitions_def, dg.DailyPartitionsDefinition)
+        assert calls.partitions_def.timezone == "America/New_York"
+        assert calls.partitions_def.start.date() == date(2024, 3, 1)
+        assert calls.backfill_policy == dg.BackfillPolicy.multi_run(5)
+        nightly = definitions.resolve_schedule_def("acme_nightly")
+        assert nightly.default_status is dg.DefaultScheduleStatus.RUNNING
+        intraday = definitions.resolve_schedule_def("acme_intraday")
+        assert (intraday.cron_schedule, intraday.default_status) == (
+            "*/30 * * * *",
+            dg.DefaultScheduleStatus.STOPPED,
+        )
+
+
+def test_a_secret_in_plain_text_is_refused_and_not_shown(project: DefsFolderSandbox) -> None:
+    given = attributes()
+    given["account"]["private_key"] = SECRET
+    add(project, "acme", given)
+    message = error_of(project)
+    assert SECRET not in message
+    assert "written in plain text" in message
+    assert "env.ACME_PRIVATE_KEY" in message
+
+
+def test_no_snapshot_of_a_run_contains_a_secret(
+    project: DefsFolderSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox(seed=1, calls_per_day=5, first_day=date(2024, 3, 1), now=lambda: NOW) as server:
+        monkeypatch.setenv("ACME_PUBLIC_KEY", server.public_key)
+        monkeypatch.setenv("ACME_PRIVATE_KEY", server.private_key)
+        given = attributes(lake=str(tmp_path / "lake"))
+        given["account"] |= {"subdomain": None, "base_url": server.base_url, "name": "acme"}
+        add(project, "acme", given)
+        with loaded(project) as definitions, dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+            job = definitions.resolve_implicit_global_asset_job_def().get_subset(
+                asset_selection={dg.AssetKey(["acme", "calls"])}, asset_check_selection=set()
+            )
+            result = job.execute_in_process(instance=instance, partition_key="2024-03-02")
+            assert result.success
+            # It is compressed in the database.
+            snapshot = repr(instance.get_job_snapshot(result.dagster_run.job_snapshot_id or ""))
+        assert server.private_key not in snapshot
+        stored = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert not [path for path in stored if server.private_key.encode() in path.read_bytes()]
+
+
+def test_a_broken_account_is_one_failing_asset_and_hides_no_other(project: DefsFolderSandbox) -> None:
+    add(project, "acme", attributes())
+    add(project, "zenith", attributes("zenith", time_zone="Mars/Olympus"))
+    with loaded(project) as definitions:
+        assert {key for key in keys(definitions) if key.startswith("zenith/")} == {"zenith/broken_account"}
+        assert "acme/calls" in keys(definitions)
+        broken = definitions.resolve_assets_def(dg.AssetKey(["zenith", "broken_account"]))
+        assert "Mars/Olympus" in str(broken.descriptions_by_key)
+        result = dg.materialize([broken], raise_on_error=False)
+        assert not result.success
+
+
+def test_two_components_of_one_account_and_lake_are_refused(project: DefsFolderSandbox) -> None:
+    one = attributes()
+    other = attributes()
+    other["account"] = {**other["account"], "name": "second"}
+    files = [add(project, "one", one), add(project, "other", other)]
+    message = error_of(project)
+    assert "both have the account acme" in message
+    assert all(str(file.parent) in message for file in files)
+
+
+def test_a_translation_changes_the_attributes_of_assets(project: DefsFolderSandbox) -> None:
+    add(project, "acme", attributes(translation={"tags": {"table": "{{ table }}"}, "group_name": "phone"}))
+    with loaded(project) as definitions:
+        spec = definitions.resolve_assets_def(dg.AssetKey(["acme", "reports", "buyer_id"])).get_asset_spec(
+            dg.AssetKey(["acme", "reports", "buyer_id"])
+        )
+        assert (spec.tags["table"], spec.group_name) == ("reports", "phone")
+
+
+def test_a_translation_that_changes_keys_is_refused(project: DefsFolderSandbox) -> None:
+    add(project, "acme", attributes(translation={"key_prefix": "mine"}))
+    assert "must not change keys" in error_of(project)
+
+
+def test_a_subclass_changes_the_spec_of_an_asset(project: DefsFolderSandbox) -> None:
+    path = add(project, "acme", attributes())
+    path.write_text(path.read_text().replace(TYPE, f"{__name__}.{OwnedAccount.__name__}"))
+    with loaded(project) as definitions:
+        key = dg.AssetKey(["acme", "calls"])
+        assert definitions.resolve_assets_def(key).get_asset_spec(key).owners == ["team:calls"]
+
+
+def test_the_scaffolder_writes_a_component_with_variables_as_keys(project: DefsFolderSandbox) -> None:
+    path = project.scaffold_component(
+        TrackdriveAccountComponent,
+        "acme",
+        scaffold_params={"subdomain": "acme-east", "time_zone": "America/New_York"},
+    )
+    written = yaml.safe_load((path / "defs.yaml").read_text())["attributes"]
+    assert written["account"] == {
+        "subdomain": "acme-east",
+        "public_key": "{{ env.ACME_EAST_PUBLIC_KEY }}",
+        "private_key": "{{ env.ACME_EAST_PRIVATE_KEY }}",
+    }
+    with loaded(project) as definitions:
+        assert "acme-east/calls" in keys(definitions)
+
+
+def test_attributes_after_loading_change_what_was_loaded(project: DefsFolderSandbox) -> None:
+    path = add(project, "acme", attributes())
+    content = yaml.safe_load(path.read_text())
+    content["post_processing"] = {"assets": [{"target": "*", "attributes": {"tags": {"team": "calls"}}}]}
+    path.write_text(yaml.safe_dump(content))
+    with loaded(project) as definitions:
+        key = dg.AssetKey(["acme", "calls"])
+        assert definitions.resolve_assets_def(key).get_asset_spec(key).tags["team"] == "calls"
