@@ -42,9 +42,9 @@ def headings(page: Path) -> set[str]:
 @each_page
 def test_every_page_names_commands_and_targets_that_exist(page: Path) -> None:
     text = page.read_text("utf-8")
-    targets = re.findall(r"^(\w+):", PROJECT.joinpath("Makefile").read_text("utf-8"), re.MULTILINE)
+    targets = re.findall(r"^(\w[\w-]*):", PROJECT.joinpath("Makefile").read_text("utf-8"), re.MULTILINE)
     assert set(re.findall(r"`trackdrive ([a-z]+)", text)) <= set(main.list_commands(click.Context(main)))
-    assert set(re.findall(r"(?:`|^)make (\w+)", text, re.MULTILINE)) <= set(targets)
+    assert set(re.findall(r"(?:`|^)make (\w[\w-]*)", text, re.MULTILINE)) <= set(targets)
 
 
 @each_page
