@@ -20,7 +20,7 @@ class FileLocks:
         instance: The instance whose home contains the files.
 
     Attributes:
-        is_lost: Whether the locks were lost while they were held. Files are not lost.
+        is_lost: Whether this process has lost locks while it held them. Files are not lost.
     """
 
     is_lost = False

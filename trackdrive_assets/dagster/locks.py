@@ -37,7 +37,7 @@ class Locks(Protocol):
 
     @property
     def is_lost(self) -> bool:
-        """Whether the locks were lost while they were held."""
+        """Whether this process has lost locks while it held them."""
 
     def acquire(self, name: str) -> None:
         """Take a lock. Wait until no other process has it."""
@@ -117,18 +117,18 @@ def account_lock(
         account: The host of the account; None if no account is set.
 
     Raises:
-        dg.Failure: The lock was lost.
+        dg.Failure: The lock was lost, now or in an earlier step of the run.
     """
     with closing(_open_locks(instance)) as locks:
         lock = AccountLock(locks, account, log)
-        locks.watch()
         try:
-            lock.take()
-            yield lock
-        except BaseException:
+            if not locks.is_lost:
+                locks.watch()
+                lock.take()
+                yield lock
+        finally:
             if locks.is_lost:
                 raise dg.Failure(_LOST, allow_retries=False) from None
-            raise
 
 
 def hold_liveness_lock(instance: dg.DagsterInstance, run_id: str) -> None:

@@ -59,15 +59,16 @@ _UNFINISHED = [
 ]
 
 
+_lost = threading.Event()
+"""Whether this process has lost a session. Its other steps must not begin."""
+
+
 class PostgresLocks:
     """The locks of one session, which are released together at the latest.
 
     Args:
         instance: The instance, whose runs have the liveness locks.
         url: The URL of its database.
-
-    Attributes:
-        is_lost: Whether the session was lost while it was watched.
 
     Raises:
         dg.Failure: The database cannot be reached.
@@ -77,7 +78,6 @@ class PostgresLocks:
         self._instance = instance
         self._in_use = threading.Lock()
         self._is_closed = threading.Event()
-        self.is_lost = False
         scheme, _, rest = url.partition("://")
         try:
             # A connection that is not asynchronous waits in C, where a signal does not end it.
@@ -89,6 +89,11 @@ class PostgresLocks:
             raise _unreachable(error) from None
         for name, value in _SERVER_SETTINGS.items():
             self._execute(_CONFIGURE, value, name)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this process has lost a session while it was watched."""
+        return _lost.is_set()
 
     def acquire(self, name: str) -> None:
         """Take a lock. Wait until no other session has it."""
@@ -138,7 +143,7 @@ class PostgresLocks:
             except (dg.Failure, psycopg2.Error, OSError, ValueError):
                 break
         if not self._is_closed.is_set():
-            self.is_lost = True
+            _lost.set()
             _stop_process()
 
     def _execute(self, statement: str, *values: str) -> object:
