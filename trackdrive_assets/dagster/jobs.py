@@ -13,26 +13,19 @@ import dagster as dg
 
 from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.cost import describe_year, requests_per_day
-from trackdrive_assets.dagster.account import DagsterAccount
+from trackdrive_assets.dagster.account import VIEWS, DagsterAccount
 from trackdrive_assets.dagster.assets.calls import calls_metadata
 from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.locks import account_lock
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.privacy import outline
 from trackdrive_assets.settings import FETCHED_TABLES
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 
 if TYPE_CHECKING:
     from trackdrive_assets.api.client import Client
     from trackdrive_assets.api.rows import Row
-
-# By key and not by group, because assets of other projects can have the same group.
-_KEYS: dict[str, list[tuple[str, ...]]] = {
-    "calls": [("calls",), ("call_changes",)],
-    "reports": [("reports", "*")],
-    "stats": [("stats", "*")],
-    "views": [("views", "*")],
-}
 
 CALL_FIELDS = (
     "status",
@@ -66,15 +59,21 @@ def build_jobs(account: DagsterAccount) -> list[Any]:
     return [_refresh_range(account), _refetch_calls(account), _hang_up_calls(account)]
 
 
-def selection_of(account: DagsterAccount, tables: Iterable[str]) -> str:
+def selection_of(account: DagsterAccount, tables: Iterable[str]) -> dg.AssetSelection:
     """Return the selection of the assets of some tables and of all views.
+
+    It is by key and not by group, because assets of other projects can have the same group. A pattern for
+    keys would be slow for many accounts.
 
     Args:
         account: The account of the assets.
         tables: Some of `FETCHED_TABLES`.
     """
-    keys = [account.key(*parts) for table in (*tables, "views") for parts in _KEYS[table]]
-    return " or ".join(f'key:"{key.to_user_string()}"' for key in keys)
+    prefixes = [account.key(table).path for table in (*tables, VIEWS) if table != CALLS.name]
+    selection: dg.AssetSelection = dg.AssetSelection.key_prefixes(*prefixes)
+    if CALLS.name in tables:
+        selection |= dg.AssetSelection.assets(account.key(CALLS.name), account.key(CALL_CHANGES.name))
+    return selection
 
 
 def _refresh_range(account: DagsterAccount) -> Any:

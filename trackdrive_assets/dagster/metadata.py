@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ def api_asset_spec(
     ).with_io_manager_key(account.qualified(IO_MANAGER_KEY))
 
 
+@cache
 def column_schema(table: Table) -> dg.TableSchema:
     """Return the columns of a table with types and descriptions."""
     return dg.TableSchema(

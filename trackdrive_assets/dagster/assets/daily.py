@@ -7,6 +7,7 @@ Not here: how a step runs (`step_run.py`), which has to be imported only for a r
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import dagster as dg
@@ -97,7 +98,7 @@ class DailyAssets(ABC, Generic[Result]):
 
     def build(self, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
         """Return the assets. A run can select any of them, or all together."""
-        due = _due_every_morning(self.settings)
+        due = _due_every_morning(self.settings.time_zone)
 
         @dg.multi_asset(
             name=self.account.qualified(self.name),
@@ -122,7 +123,8 @@ def backfill_policy(days_per_run: int) -> dg.BackfillPolicy:
     return dg.BackfillPolicy.multi_run(days_per_run) if days_per_run else dg.BackfillPolicy.single_run()
 
 
-def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
+@cache
+def _due_every_morning(time_zone: str) -> dg.FreshnessPolicy:
     """Return the policy that an asset is materialized between midnight and the hour when yesterday is due.
 
     Any day satisfies it. The check `yesterday_loaded` looks for the right one.
@@ -130,7 +132,7 @@ def _due_every_morning(settings: Settings) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.cron(
         deadline_cron=f"0 {DUE_HOUR} * * *",
         lower_bound_delta=timedelta(hours=DUE_HOUR),
-        timezone=settings.time_zone,
+        timezone=time_zone,
     )
 
 
