@@ -1,0 +1,196 @@
+"""Writers and readers of one day at the same time, in any order of their steps, with a kill at any step."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from itertools import count, pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from trackdrive_assets.days import exact_day
+from trackdrive_assets.ingest.calls import store_calls
+from trackdrive_assets.ingest.errors import PatchedMeanwhile
+from trackdrive_assets.ingest.refetch import _patch_day, fetched_call
+from trackdrive_assets.lake import atomic, day_writer
+from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake.store import ClaimedLake
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
+from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS
+from trackdrive_assets_tests.support.api_calls import batch_of
+from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.interleaving import Choice, Interleaving, KilledError
+
+ZONE = ZoneInfo("UTC")
+DAY = exact_day(date(2024, 6, 19), ZONE)
+FIRST_FETCH = datetime(2024, 6, 20, 3, tzinfo=UTC)
+UUIDS = ("a", "b", "c")
+
+Calls = dict[str, int]
+"""The revenue of each call."""
+
+
+@dataclass
+class Account:
+    """An account whose calls change before each fetch, and the lake that its fetches are stored in.
+
+    Attributes:
+        lake: The lake.
+        interleaving: The threads that use it.
+        fetches: The responses so far, by the time of the fetch.
+        stored: Each content of the day's file so far.
+    """
+
+    lake: ClaimedLake
+    interleaving: Interleaving = field(default_factory=Interleaving)
+    fetches: dict[datetime, Calls] = field(default_factory=dict)
+    stored: list[Calls] = field(default_factory=list)
+
+    def fetch(self) -> datetime:
+        """Return the time of a new fetch. Each call has another revenue than in all earlier ones."""
+        number = len(self.fetches)
+        fetched_at = FIRST_FETCH + timedelta(minutes=number)
+        self.fetches[fetched_at] = {uuid: 10 * number + n for n, uuid in enumerate(UUIDS)}
+        return fetched_at
+
+    def rows(self, fetched_at: datetime) -> list[dict[str, Any]]:
+        """Return the calls of a fetch as the API sends them."""
+        return [
+            {"uuid": uuid, "created_at": f"{DAY.date}T12:00:00Z", "revenue": str(revenue)}
+            for uuid, revenue in self.fetches[fetched_at].items()
+        ]
+
+    def fetch_day(self) -> None:
+        """Fetch the day, and store it."""
+        fetched_at = self.fetch()
+        self.interleaving.pause()
+        with self.lake.stage(CALLS.name, CALLS.schema, DAY.date, fetched_at=fetched_at) as writer:
+            writer.write(batch_of(self.rows(fetched_at), fetched_at=fetched_at))
+            store_calls(self.lake, DAY, writer, NO_EXCLUSIONS)
+
+    def refetch_call(self, uuid: str) -> None:
+        """Fetch a single call, and store it."""
+        fetched_at = self.fetch()
+        self.interleaving.pause()
+        (row,) = [row for row in self.rows(fetched_at) if row["uuid"] == uuid]
+        call = fetched_call(row, ZONE, fetched_at, NO_EXCLUSIONS)
+        _patch_day(self.lake, DAY, {uuid: call}, NO_EXCLUSIONS)
+
+    def read_day(self) -> None:
+        """Check that the day is one that a writer has stored."""
+        assert revenues(self.lake.read(CALLS.name, CALLS.schema, [DAY.date])) in self.stored
+
+    def check_changes(self) -> None:
+        """Check that the changes of each call are the differences of the days that were stored."""
+        rows = self.lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, [DAY.date]).to_pylist()
+        found = sorted(
+            (row["detected_at"], row["uuid"], int(float(row["old_value"])), int(float(row["new_value"])))
+            for row in rows
+        )
+        expected = [
+            (uuid, before[uuid], after[uuid])
+            for before, after in pairwise(self.stored)
+            for uuid in UUIDS
+            if before[uuid] != after[uuid]
+        ]
+        assert [change[1:] for change in found] == expected
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pause_at_locks() -> Iterator[None]:
+    """Ask for a lock again at once, because its holder runs in between."""
+    with patch.object(atomic, "_PAUSE", 0):
+        yield
+
+
+def run_interleaved(
+    account: Account, actions: Mapping[str, Callable[[], None]], choices: list[Choice]
+) -> dict[str, BaseException]:
+    """Run actions that pause at each lock, replacement and read, and return their errors."""
+    pause = account.interleaving.pause
+    is_locked, replace, open_file = atomic._is_locked, atomic.atomic_replace, DayFile.__init__
+
+    def try_lock(descriptor: int) -> bool:
+        pause()
+        return is_locked(descriptor)
+
+    def replace_between_pauses(new: Path, path: Path) -> None:
+        pause()
+        replace(new, path)
+        if path == account.lake.file(CALLS.name, DAY.date):
+            account.stored.append(revenues(pq.read_table(path)))
+        pause()
+
+    def open_after_pause(file: DayFile, path: Path) -> None:
+        pause()
+        open_file(file, path)
+
+    with (
+        patch.object(atomic, "_is_locked", try_lock),
+        patch.object(day_writer, "atomic_replace", replace_between_pauses),
+        patch.object(DayFile, "__init__", open_after_pause),
+        patch.object(atomic, "_flush"),
+    ):
+        return account.interleaving.run(actions, choices)
+
+
+def revenues(calls: pa.Table) -> Calls:
+    """Return the revenue of each call."""
+    uuids = calls["uuid"].to_pylist()
+    assert sorted(uuids) == sorted(UUIDS)
+    return dict(zip(uuids, map(int, calls["revenue"].to_pylist()), strict=True))
+
+
+CHOICES = st.lists(st.builds(Choice, st.integers(0, 4), st.integers(1, 12)), max_size=20)
+
+
+@given(
+    before=CHOICES,
+    kill=st.builds(Choice, st.integers(0, 4), st.integers(0, 12), st.booleans()),
+    after=CHOICES,
+)
+@settings(max_examples=10, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_no_order_and_no_kill_mixes_days_or_loses_changes(
+    before: list[Choice], kill: Choice, after: list[Choice]
+) -> None:
+    with TemporaryDirectory() as folder:
+        account = Account(lake_at(folder))
+        errors = run_interleaved(account, {"first": account.fetch_day}, [])
+        errors |= run_interleaved(
+            account,
+            {
+                "day": account.fetch_day,
+                "day too": account.fetch_day,
+                "call a": partial(account.refetch_call, "a"),
+                "call b": partial(account.refetch_call, "b"),
+                "reader": account.read_day,
+            },
+            [*before, kill, *after],
+        )
+        assert {type(error) for error in errors.values()} <= {KilledError, PatchedMeanwhile}, errors
+        # The next fetch drops the changes of a killed writer whose calls never followed.
+        assert not run_interleaved(account, {"last": account.fetch_day}, [])
+        account.check_changes()
+
+
+def test_a_kill_at_any_step_neither_loses_nor_doubles_changes(tmp_path: Path) -> None:
+    account = Account(lake_at(tmp_path))
+    run_interleaved(account, {"first": account.fetch_day}, [])
+    for step in count():
+        kill = Choice(0, steps=step, is_kill=True)
+        errors = run_interleaved(account, {"killed": account.fetch_day}, [kill])
+        assert not run_interleaved(account, {"next": account.fetch_day}, [])
+        account.check_changes()
+        if not errors:
+            break
+    # Before each of the three files is replaced, and after it.
+    assert step > 6
