@@ -5,6 +5,7 @@ server fails, and then another run can take the locks. So a run whose session is
 Postgres notices on its side. What the locks are for is in `locks.py`.
 """
 
+import json
 import os
 import select
 import signal
@@ -21,7 +22,7 @@ _SECONDS_TO_STOP = 20
 """Seconds from the signal to the end of the process."""
 
 # At most 50 seconds from the last ping to the end of a run: 10 to the next, 20 without an answer, 20 to stop.
-_CLIENT_OPTIONS = {
+_CLIENT_OPTIONS: dict[str, Any] = {
     "application_name": "trackdrive_assets",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -46,8 +47,11 @@ _SERVER_SETTINGS = {
 _TRY = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
 _ACQUIRE = "SELECT pg_advisory_lock(hashtextextended(%s, 0))"
 _RELEASE = "SELECT pg_advisory_unlock(hashtextextended(%s, 0))"
-# Older servers do not have all of them.
-_CONFIGURE = "SELECT set_config(name, %s, false) FROM pg_settings WHERE name = %s"
+# Older servers do not have all settings.
+_CONFIGURE = """
+    SELECT set_config(wanted.key, wanted.value, false)
+    FROM json_each_text(%s) AS wanted JOIN pg_settings ON pg_settings.name = wanted.key
+"""
 
 _LIVENESS_TAG = ".dagster/trackdrive_liveness_lock"
 """The tag of a run that took its liveness lock. The UI does not show it."""
@@ -87,8 +91,7 @@ class PostgresLocks:
             _wait(self._connection, _SECONDS_TO_CONNECT)
         except psycopg2.Error as error:
             raise _unreachable(error) from None
-        for name, value in _SERVER_SETTINGS.items():
-            self._execute(_CONFIGURE, value, name)
+        self._execute(_CONFIGURE, json.dumps(_SERVER_SETTINGS))
 
     @property
     def is_lost(self) -> bool:

@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from logging.handlers import QueueHandler
 from pathlib import Path
 from queue import SimpleQueue
@@ -12,7 +13,9 @@ from signal import SIGKILL, SIGTERM
 import dagster as dg
 import pytest
 
+from trackdrive_assets.dagster import postgres_locks
 from trackdrive_assets.dagster.locks import account_lock, fail_dead_runs
+from trackdrive_assets.dagster.postgres_locks import PostgresLocks
 from trackdrive_assets.dagster.runs import WAITS_FOR_ANOTHER_RUN
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.support.factories import lake_at
@@ -191,3 +194,19 @@ def test_a_database_that_is_gone_fails_the_run_with_a_sentence(deployment: Deplo
         with pytest.raises(dg.Failure, match=r"cannot be reached: .*refused") as failure:
             fail_dead_runs(instance)
     assert "s3cret" not in str(failure.value.description)
+
+
+@ON_POSTGRES
+def test_a_silent_session_lasts_longer_than_its_run(instance: dg.DagsterInstance) -> None:
+    url = getattr(instance.run_storage, "postgres_url")  # noqa: B009  only that of Postgres has it
+    with closing(PostgresLocks(instance, url)) as locks:
+        idle, interval, count = (
+            int(str(locks._execute(f"SELECT current_setting('tcp_keepalives_{name}')")))
+            for name in ("idle", "interval", "count")
+        )
+        check = locks._execute("SELECT current_setting('client_connection_check_interval')")
+    ping = postgres_locks._SECONDS_BETWEEN_PINGS
+    unanswered = postgres_locks._CLIENT_OPTIONS["tcp_user_timeout"] / 1000
+    assert ping + unanswered + postgres_locks._SECONDS_TO_STOP < idle <= idle + interval * count <= 90
+    # A session that waits for a lock ends soon after its process.
+    assert check == "5s"
