@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trackdrive_assets.api.client import Client
     from trackdrive_assets.api.query import Query
+    from trackdrive_assets.dagster.accounts_component import TrackdriveAccountsComponent
+    from trackdrive_assets.dagster.build import build_definitions
     from trackdrive_assets.dagster.component import TrackdriveAccountComponent
     from trackdrive_assets.dagster.io_manager import LakeIOManager
     from trackdrive_assets.dagster.partitions import daily_partitions
     from trackdrive_assets.dagster.resources import LakeResource, TrackdriveResource
-    from trackdrive_assets.definitions import build_definitions
     from trackdrive_assets.settings import Settings
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Query",
     "Settings",
     "TrackdriveAccountComponent",
+    "TrackdriveAccountsComponent",
     "TrackdriveResource",
     "build_definitions",
     "daily_partitions",
@@ -37,8 +39,9 @@ _MODULES = {
     "Query": "api.query",
     "Settings": "settings",
     "TrackdriveAccountComponent": "dagster.component",
+    "TrackdriveAccountsComponent": "dagster.accounts_component",
     "TrackdriveResource": "dagster.resources",
-    "build_definitions": "definitions",
+    "build_definitions": "dagster.build",
     "daily_partitions": "dagster.partitions",
 }
 

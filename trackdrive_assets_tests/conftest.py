@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from trackdrive_assets.dagster.assets import failures
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.days import Day, exact_day
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings

@@ -51,7 +51,7 @@ LOCATIONS = {
 }
 DEFINITIONS = """import os
 
-from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.settings import Settings
 
 defs = build_definitions(Settings.read(os.environ), account="{name}")

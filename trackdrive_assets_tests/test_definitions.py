@@ -12,7 +12,8 @@ import pytest
 
 import trackdrive_assets
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REPORT_CATEGORIES
-from trackdrive_assets.definitions import build_definitions, defs
+from trackdrive_assets.dagster.build import build_definitions
+from trackdrive_assets.definitions import defs
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.settings import SettingError, Settings

@@ -44,6 +44,7 @@ COMMANDS = {
     "report": ("query_commands", "Print the account's totals by a category."),
     "stats": ("query_commands", "Print the account's statistics by a group."),
     "page": ("page", "Write an HTML page about some days of the lake."),
+    "views": ("views", "Build trackdrive.duckdb again, also over several accounts."),
     "sandbox": ("sandbox", "Run a local Trackdrive with fictional calls."),
 }
 """The module and the summary of each command."""

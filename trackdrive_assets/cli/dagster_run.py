@@ -16,10 +16,10 @@ import dagster as dg
 from trackdrive_assets.cli.run_progress import RunDisplay, RunProgress
 from trackdrive_assets.cli.signals import EndedBySignal, dagster_signals
 from trackdrive_assets.cost import requests_per_day
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.garbage import frozen_objects
 from trackdrive_assets.dagster.locks import fail_dead_runs, hold_liveness_lock
 from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 
 _LOGGER = "display"

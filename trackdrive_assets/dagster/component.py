@@ -151,7 +151,7 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
             DuplicateAccount: Another component has the same account and lake.
         """
         self._refuse_duplicates(context)
-        from trackdrive_assets.definitions import build_definitions  # noqa: PLC0415  # this module is light
+        from trackdrive_assets.dagster.build import build_definitions  # noqa: PLC0415  # this module is light
 
         try:
             settings = self.settings()

@@ -35,11 +35,11 @@ from trackdrive_assets.lake.totals import TOTALS, totals_sql
 
 FILE = "trackdrive.duckdb"
 
-# Building needs nothing from the network, and must not wait for it.
-_OFFLINE: dict[str, str | bool | int | float | list[str]] = {
+OFFLINE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+"""The configuration of DuckDB. Building needs nothing from the network, and must not wait for it."""
 
 
 _Statement = tuple[str, str]
@@ -88,11 +88,11 @@ def build_database(
     check(lake, time_zone=time_zone)
     path = lake.root / FILE
     statements = [
-        *_view_statements(lake, schemas, time_zone),
-        *((table, _comment_on_view(table, text)) for table, text in descriptions.items()),
-        *((name, _comment_on_view(name, view.description)) for name, view in views().items()),
+        *view_statements(lake, schemas, time_zone),
+        *((table, comment_on_view(table, text)) for table, text in descriptions.items()),
+        *((name, comment_on_view(name, view.description)) for name, view in views().items()),
         *(
-            (table, _comment_on_column(table, name, text))
+            (table, comment_on_column(table, name, text))
             for table, columns in column_descriptions.items()
             for name, text in columns.items()
         ),
@@ -139,10 +139,10 @@ def connect(
     selected = with_referenced({*schemas, *views()} if names is None else names)
     selected_schemas = {table: schema for table, schema in schemas.items() if table in selected}
     # Each thread takes memory of its own, and the memory of a run must not grow with the machine.
-    with duckdb.connect(config=_OFFLINE | {"threads": 1}) as connection:
+    with duckdb.connect(config=OFFLINE | {"threads": 1}) as connection:
         # The checks of a run query the same files again and again.
         connection.execute("SET parquet_metadata_cache = true")
-        statements = _view_statements(lake, selected_schemas, time_zone, days, selected)
+        statements = view_statements(lake, selected_schemas, time_zone, days, selected)
         _create_views(connection, lake, statements)
         yield connection
 
@@ -156,7 +156,7 @@ def read_view(lake: Lake, name: str) -> pa.Table:
     check(lake)
     try:
         # Attached, because this process may have the file open with another configuration.
-        with duckdb.connect(config=_OFFLINE) as connection:
+        with duckdb.connect(config=OFFLINE) as connection:
             connection.execute(f"ATTACH {literal(str(lake.root / FILE))} AS trackdrive (READ_ONLY)")
             connection.execute("USE trackdrive")
             return connection.sql(f"FROM {identifier(name)}").to_arrow_table()
@@ -166,7 +166,7 @@ def read_view(lake: Lake, name: str) -> pa.Table:
         ) from error
 
 
-def _view_statements(
+def view_statements(
     lake: Lake,
     schemas: Mapping[str, pa.Schema],
     time_zone: str,
@@ -215,7 +215,7 @@ def _view_queries(
 
 def _write_database(new: Path, lake: Lake, statements: Sequence[_Statement]) -> dict[str, list[ViewColumn]]:
     """Write a new DuckDB file, and return the columns of its views."""
-    with duckdb.connect(config=_OFFLINE) as connection:
+    with duckdb.connect(config=OFFLINE) as connection:
         # Programs with an older DuckDB can't open newer formats.
         connection.execute(f"ATTACH {literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE trackdrive")
@@ -226,12 +226,12 @@ def _write_database(new: Path, lake: Lake, statements: Sequence[_Statement]) -> 
                 connection.execute(statement)
         except duckdb.Error:
             # The first error ends the transaction. Without one, every view that fails reports its own error.
-            with duckdb.connect(config=_OFFLINE) as in_memory:
+            with duckdb.connect(config=OFFLINE) as in_memory:
                 _create_views(in_memory, lake, statements)
             raise
-        for statement in _inherited_comments(connection):
+        for statement in inherited_comments(connection):
             connection.execute(statement)
-        columns_of = _columns(connection)
+        columns_of = view_columns(connection)
         connection.commit()
         connection.execute("USE memory")
         connection.execute("DETACH trackdrive")
@@ -257,19 +257,22 @@ def _create_views(
         )
 
 
-def _comment_on_view(name: str, text: str) -> str:
+def comment_on_view(name: str, text: str) -> str:
+    """Return the statement that describes a view."""
     return f"COMMENT ON VIEW {identifier(name)} IS {literal(text)}"
 
 
-def _comment_on_column(view: str, column: str, text: str) -> str:
+def comment_on_column(view: str, column: str, text: str) -> str:
+    """Return the statement that describes a column of a view."""
     return f"COMMENT ON COLUMN {identifier(view)}.{identifier(column)} IS {literal(text)}"
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[ViewColumn]]:
-    """Return the columns of every view of a database, in order."""
+def view_columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[ViewColumn]]:
+    """Return the columns of every view of the current schema, in order."""
     rows = connection.execute(
         "SELECT table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns() "
-        "WHERE NOT internal AND database_name = current_database() ORDER BY column_index"
+        "WHERE NOT internal AND database_name = current_database() AND schema_name = current_schema() "
+        "ORDER BY column_index"
     ).fetchall()
     columns: dict[str, list[ViewColumn]] = {}
     for view, *column in rows:
@@ -277,7 +280,7 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[ViewColumn
     return columns
 
 
-def _inherited_comments(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+def inherited_comments(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """Return the statements that comment on every column of the query views.
 
     The description in the view's SQL comes first. Without one, a column inherits the comment of
@@ -285,7 +288,7 @@ def _inherited_comments(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """
     comments = {
         view: {column.name: column.description for column in columns}
-        for view, columns in _columns(connection).items()
+        for view, columns in view_columns(connection).items()
     }
     for name, view in views().items():
         described = view.column_descriptions
@@ -294,4 +297,4 @@ def _inherited_comments(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
             text = described.get(column) or (inherited.pop() if len(inherited) == 1 else "")
             if text:
                 comments[name][column] = text
-                yield _comment_on_column(name, column, text)
+                yield comment_on_column(name, column, text)

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from trackdrive_assets.dagster.account import DagsterAccount
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.dagster.runs import is_ours
 from trackdrive_assets.days import exact_day
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings

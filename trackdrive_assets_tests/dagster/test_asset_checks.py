@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trackdrive_assets.dagster.asset_checks import recent_days
-from trackdrive_assets.definitions import build_definitions
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.quality.catalog import checks
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS

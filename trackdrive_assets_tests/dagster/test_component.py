@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
 from dagster.components.core.component_tree import ComponentTreeException
 from dagster.components.testing.utils import DefsFolderSandbox, create_defs_folder_sandbox
 
 from trackdrive_assets import TrackdriveAccountComponent
+from trackdrive_assets.lake.identity import LakeIdentity
+from trackdrive_assets.lake.ownership import claim
+from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW
 
 SECRET = "tdprv-never-in-a-snapshot"
@@ -219,3 +224,21 @@ def test_attributes_after_loading_change_what_was_loaded(project: DefsFolderSand
     with loaded(project) as definitions:
         key = dg.AssetKey(["acme", "calls"])
         assert definitions.resolve_assets_def(key).get_asset_spec(key).tags["team"] == "calls"
+
+
+def test_the_file_over_all_accounts_is_an_asset_after_their_views(
+    project: DefsFolderSandbox, tmp_path: Path
+) -> None:
+    lake = claim(Lake(tmp_path / "account=acme"), LakeIdentity("acme.trackdrive.com", "UTC"))
+    with lake.replace("calls", CALLS.schema, date(2024, 6, 19)):
+        pass
+    add(project, "acme", attributes(lake=str(lake.root)))
+    path = add(project, "all", {"lake": str(tmp_path), "accounts": ["acme"]})
+    path.write_text(path.read_text().replace(TYPE, "trackdrive_assets.TrackdriveAccountsComponent"))
+    with loaded(project) as definitions:
+        key = dg.AssetKey(["all_accounts", "views"])
+        (dep,) = definitions.resolve_assets_def(key).get_asset_spec(key).deps
+        assert dep.asset_key == dg.AssetKey(["acme", "views", "calls"])
+        assert dg.materialize([definitions.resolve_assets_def(key)]).success
+    with duckdb.connect(str(tmp_path / "trackdrive.duckdb"), read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM calls").fetchall() == [(0,)]

@@ -11,6 +11,7 @@ import pytest
 from dagster._core.loader import LoadingContextForTest
 
 from trackdrive_assets.dagster.account import DagsterAccount
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.history import delete_old_runs
 from trackdrive_assets.dagster.history_job import (
     FEWEST_KEPT_DAYS,
@@ -18,7 +19,6 @@ from trackdrive_assets.dagster.history_job import (
     MOST_KEPT_DAYS,
     build_history_schedule,
 )
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import Pipeline, why
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.jobs import (
     CONFIRMATION_PLACEHOLDER,
     PLACEHOLDER,
@@ -18,7 +19,6 @@ from trackdrive_assets.dagster.jobs import (
     loggable_fields,
     requested_uuids,
 )
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import Exclusion

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 import pytest
 
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.kept_results import keep_last_results
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets_tests.conftest import Pipeline
 
 DAY, NEXT_DAY = "2024-11-12", "2024-11-13"

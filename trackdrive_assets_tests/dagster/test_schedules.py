@@ -13,8 +13,8 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 
 from trackdrive_assets.cost import describe_days
 from trackdrive_assets.dagster.account import DagsterAccount
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.schedules import build_schedules
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import FETCHED_TABLES, Settings
 from trackdrive_assets_tests.conftest import Pipeline, days_between, why
 from trackdrive_assets_tests.support.processes import dagster_home

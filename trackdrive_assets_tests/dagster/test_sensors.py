@@ -11,9 +11,9 @@ import pytest
 
 from trackdrive_assets.dagster import sensors, webhook
 from trackdrive_assets.dagster.account import DagsterAccount
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.runs import is_ours
 from trackdrive_assets.dagster.sensors import Cursor, next_message
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.quality import file_checks
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS

@@ -17,8 +17,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
+from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.ui import refusal
-from trackdrive_assets.definitions import build_definitions
 from trackdrive_assets.settings import Settings
 
 PUBLIC_URL = "https://dagster.example.com/trackdrive"

@@ -1,0 +1,59 @@
+"""`trackdrive views`: build trackdrive.duckdb again, without Dagster and without a request."""
+
+import os
+from pathlib import Path
+
+import click
+
+from trackdrive_assets.cli.account import account_settings
+from trackdrive_assets.cli.query_options import CONTEXT
+from trackdrive_assets.lake.accounts import build_accounts_database, has_accounts
+from trackdrive_assets.lake.database import BuildResult, build_database
+from trackdrive_assets.lake.ownership import check, time_zone_of
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.settings import project_path
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
+
+_EPILOG = """
+\b
+EXAMPLES
+  trackdrive views              after the lake was moved or copied
+  trackdrive views lakes/acme   another lake than that of the variables
+  trackdrive views lakes        over the accounts lakes/account=acme, …
+
+\b
+SEVERAL ACCOUNTS
+  A folder with folders account=… gets a file over all of them: every view with a
+  column account, and a schema for each account.
+"""
+
+
+@click.command(epilog=_EPILOG, context_settings=CONTEXT)
+@click.argument("folder", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
+def views(*, folder: Path | None) -> None:
+    """Build trackdrive.duckdb again, of a lake or over several accounts."""
+    built = _build(folder)
+    click.echo(f"{click.format_filename(built.path)}: {len(built.views)} views.")
+
+
+def _build(folder: Path | None) -> BuildResult:
+    if folder is not None and has_accounts(folder):
+        return build_accounts_database(
+            folder.absolute(),
+            schemas(),
+            descriptions=DESCRIPTIONS,
+            column_descriptions=COLUMN_DESCRIPTIONS,
+        )
+    settings = account_settings()
+    if folder is None:
+        lake = Lake(project_path(settings.lake, os.environ))
+        check(lake, account=settings.host)
+    else:
+        lake = Lake(folder)
+    return build_database(
+        lake,
+        schemas(),
+        time_zone=time_zone_of(lake, settings.time_zone),
+        descriptions=DESCRIPTIONS,
+        column_descriptions=COLUMN_DESCRIPTIONS,
+    )

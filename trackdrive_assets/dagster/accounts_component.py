@@ -1,0 +1,56 @@
+"""The Dagster component of the DuckDB file over several accounts.
+
+`dg` imports this module whenever it lists components, so it imports nothing heavy. How the file is built is
+in `lake/accounts.py`.
+"""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from trackdrive_assets.dagster.account import VIEWS, DagsterAccount
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.settings import Settings, project_path
+from trackdrive_assets.tables.columns import CALLS, COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
+
+KEY = dg.AssetKey(["all_accounts", VIEWS])
+
+
+class TrackdriveAccountsComponent(dg.Component, dg.Model, dg.Resolvable):
+    """One DuckDB file over the lakes of several accounts, whose views have a column `account`."""
+
+    lake: str = Field(description="The folder that contains the lakes: account=acme, account=zenith, …")
+    accounts: list[str] = Field(
+        default_factory=list, description="Names of the accounts. The asset comes after their views."
+    )
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002  not needed
+        """Return the asset that builds the file."""
+
+        @dg.asset(
+            key=KEY,
+            deps=[DagsterAccount(Settings(), name).key(VIEWS, CALLS.name) for name in self.accounts],
+            group_name="all_accounts",
+            kinds={"duckdb"},
+            description="trackdrive.duckdb over all accounts: every view with a column `account`, and a "
+            "schema for each account.",
+            automation_condition=dg.AutomationCondition.eager(),
+        )
+        def views_of_all_accounts() -> dg.MaterializeResult[None]:
+            # It imports DuckDB.
+            from trackdrive_assets.lake.accounts import build_accounts_database  # noqa: PLC0415
+
+            try:
+                built = build_accounts_database(
+                    Path(project_path(self.lake, os.environ)),
+                    schemas(),
+                    descriptions=DESCRIPTIONS,
+                    column_descriptions=COLUMN_DESCRIPTIONS,
+                )
+            except LakeError as error:
+                raise dg.Failure(str(error), allow_retries=False) from None
+            return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(built.path)})
+
+        return dg.Definitions(assets=[views_of_all_accounts])

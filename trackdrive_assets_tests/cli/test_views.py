@@ -1,0 +1,49 @@
+"""`trackdrive views`: the DuckDB file of a lake that was moved, and over several accounts."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from trackdrive_assets.lake.identity import LakeIdentity
+from trackdrive_assets.lake.ownership import claim
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets_tests.cli.conftest import Trackdrive
+
+
+def store_day(folder: Path, account: str) -> None:
+    with claim(Lake(folder), LakeIdentity(account, "UTC")).replace("calls", CALLS.schema, date(2024, 3, 16)):
+        pass
+
+
+def test_the_views_of_a_lake_that_was_moved_read_its_new_place(
+    trackdrive: Trackdrive, tmp_path: Path
+) -> None:
+    store_day(tmp_path / "old", "acme.trackdrive.com")
+    assert trackdrive("views", "old").exit_code == 0
+    shutil.move(tmp_path / "old", tmp_path / "new")
+    result = trackdrive("views", "new")
+    assert result.exit_code == 0
+    assert "new/trackdrive.duckdb: " in result.stdout
+    with duckdb.connect(str(tmp_path / "new" / "trackdrive.duckdb"), read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM calls").fetchall() == [(0,)]
+
+
+def test_a_folder_of_accounts_gets_one_file_over_them(trackdrive: Trackdrive, tmp_path: Path) -> None:
+    for account in ("acme", "zenith"):
+        store_day(tmp_path / "lakes" / f"account={account}", f"{account}.trackdrive.com")
+    assert trackdrive("views", "lakes").exit_code == 0
+    with duckdb.connect(str(tmp_path / "lakes" / "trackdrive.duckdb"), read_only=True) as connection:
+        found = connection.sql("SELECT schema_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert {name for (name,) in found} == {"main", "acme", "zenith"}
+
+
+def test_the_views_of_the_lake_of_another_account_are_not_built(
+    trackdrive: Trackdrive, tmp_path: Path
+) -> None:
+    store_day(tmp_path / "data", "acme.trackdrive.com")
+    result = trackdrive("views")
+    assert result.exit_code == 1
+    assert "is the lake of acme.trackdrive.com" in result.stderr
