@@ -5,6 +5,7 @@ is in `definitions.py`. How their names differ between accounts is in `account.p
 """
 
 import logging
+import os
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -125,6 +126,9 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
     lookback: int | None = _setting("lookback_days")
     days_per_run: int | None = _setting("days_per_run")
     exclusions: list[str] | None = _setting("exclude_columns")
+    webhook_url: Secret | None = _secret("webhook_url")
+    ui_url: str | None = _setting("ui_url")
+    code_url: str | None = _setting("code_url")
     translation: (
         Annotated[
             TranslationFn[str], TranslationFnResolver[str](lambda table: {"table": table, "data": table})
@@ -171,7 +175,7 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
         return self.translation(spec, parts_of_key(spec.key)[0]) if self.translation else spec
 
     def settings(self) -> Settings:
-        """Return the settings of the account, without secrets.
+        """Return the settings of the account, without its keys.
 
         Raises:
             SettingError: An attribute is invalid.
@@ -194,6 +198,10 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
             "lookback_days": self.lookback,
             "days_per_run": self.days_per_run,
             "exclude_columns": _tuple(self.exclusions),
+            # Only the sensor has it, which no snapshot contains.
+            "webhook_url": os.environ.get(self.webhook_url) if self.webhook_url else None,
+            "ui_url": self.ui_url,
+            "code_url": self.code_url,
         }
         given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
         settings = Settings(**given)

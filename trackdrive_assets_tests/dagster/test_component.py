@@ -124,6 +124,20 @@ def test_every_attribute_reaches_the_definitions(project: DefsFolderSandbox) -> 
         )
 
 
+def test_the_sensor_posts_to_the_webhook_of_the_account(
+    project: DefsFolderSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_WEBHOOK_URL", "https://hooks.example.com/acme")
+    add(project, "acme", attributes(webhook_url="{{ env.ACME_WEBHOOK_URL }}"))
+    add(project, "zenith", attributes("zenith"))
+    with loaded(project) as definitions:
+        statuses = [
+            definitions.resolve_sensor_def(f"{name}_report_failures").default_status
+            for name in ("acme", "zenith")
+        ]
+    assert statuses == [dg.DefaultSensorStatus.RUNNING, dg.DefaultSensorStatus.STOPPED]
+
+
 def test_a_secret_in_plain_text_is_refused_and_not_shown(project: DefsFolderSandbox) -> None:
     given = attributes()
     given["account"]["private_key"] = SECRET
