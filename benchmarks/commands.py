@@ -194,6 +194,17 @@ class PeerInDagster(Program):
 
 
 @dataclass(frozen=True)
+class LoadAccounts(Program):
+    """A program that loads the definitions of some accounts."""
+
+    count: int
+
+    def command(self, job: Job) -> Command:  # noqa: ARG002  # it reads nothing
+        """Return the program with the number of accounts."""
+        return Command([sys.executable, PROGRAMS / "load_accounts.py", str(self.count)], {})
+
+
+@dataclass(frozen=True)
 class PythonCode(Program):
     """A line of Python."""
 

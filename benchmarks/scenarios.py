@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from benchmarks.commands import (
     DagsterMaterialize,
+    LoadAccounts,
     Materialize,
     Peer,
     PeerInDagster,
@@ -32,6 +33,8 @@ CLIENT = "our client alone"
 OLD_LAKE = "ours, three years"
 EMPTY_LAKE = "ours, empty lake"
 IMPORT_DAGSTER = "import dagster"
+ONE_ACCOUNT = "ours, 1 account loaded"
+MANY_ACCOUNTS = "ours, 20 accounts loaded"
 
 
 @dataclass(frozen=True)
@@ -265,19 +268,26 @@ class Polite(Scenario):
 
 
 class Startup(Scenario):
-    """The import that every `dagster` command waits for."""
+    """What every `dagster` command waits for: the import, and the definitions of the accounts."""
 
     name = "startup"
-    description = "`import trackdrive_assets.definitions`, the first step of every `dagster` command."
+    description = (
+        "`import trackdrive_assets.definitions`, the first step of every `dagster` command, and the "
+        "definitions of one and of 20 accounts."
+    )
     cases = (
         Case(OURS, PythonCode("import trackdrive_assets.definitions"), stores=False),
         Case(IMPORT_DAGSTER, PythonCode("import dagster"), stores=False),
+        Case(ONE_ACCOUNT, LoadAccounts(1), stores=False),
+        Case(MANY_ACCOUNTS, LoadAccounts(20), stores=False),
     )
 
     def goals(self, results: Results) -> Iterator[Goal]:
         """Compare with Dagster's own import."""
         ratio = results[OURS].wall / results[IMPORT_DAGSTER].wall
         yield Goal("import of the definitions, to `import dagster`", ratio, 1.2)
+        more = results[MANY_ACCOUNTS].wall - results[ONE_ACCOUNT].wall
+        yield Goal("20 accounts in a code location, more than one", more, 3, "s")
 
 
 SCENARIOS: dict[str, Scenario] = {
