@@ -193,7 +193,7 @@ def test_a_goal_shows_its_number_its_limit_and_their_ratio() -> None:
 def test_the_summary_has_the_goals_of_all_scenarios_and_failures() -> None:
     run = Run(Cost(1.5, 1, 100))
     startup = SCENARIOS["startup"]
-    measured = dict.fromkeys([case.name for case in startup.cases], [run, run])
+    measured = {case.name: [run, run] for case in startup.cases}
     sections = {
         "startup": "\n".join(report(startup, 2, measured, {})),
         "one-day": "\n".join(report(startup, 2, measured, {"ours": "exit code 1"})),

@@ -1,4 +1,4 @@
-"""Load the definitions of some accounts in one code location, and describe them as its server does for the UI.
+"""Load the definitions of some accounts, and describe them as their code server does for the UI.
 
 load_accounts.py COUNT
 """
