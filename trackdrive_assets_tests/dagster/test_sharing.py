@@ -65,8 +65,9 @@ def test_a_run_of_many_days_lets_a_waiting_run_go_first_after_the_day(deployment
     stop = Stop()
     output = deployment.home / "second"
     os.mkfifo(output)
-    one_day_at_a_time = {"TRACKDRIVE_MAX_CONCURRENCY": "1"}
-    first = deployment.begin("calls", DAY, "2024-03-13", at=IN_THE_MIDDLE, do=stop.wait, **one_day_at_a_time)
+    first = deployment.begin(
+        "calls", DAY, "2024-03-13", at=IN_THE_MIDDLE, do=stop.wait, TRACKDRIVE_MAX_CONCURRENCY="1"
+    )
     assert stop.reached(first)
     second = deployment.begin("calls", "2024-03-14", "2024-03-14", output=output)
     with output.open() as lines:
