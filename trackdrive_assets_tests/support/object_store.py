@@ -2,17 +2,21 @@
 
 import http.client
 import logging
-import re
+import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import obstore
+import obstore.exceptions
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
@@ -168,11 +172,57 @@ def serving_moto() -> Iterator[str]:
         server.stop()
 
 
-def objects(store: S3Store) -> dict[str, str]:
-    """Return the ETag of each object by its key."""
-    return {
-        meta["path"]: re.sub('"', "", str(meta["e_tag"])) for page in obstore.list(store) for meta in page
-    }
+@contextmanager
+def serving_seaweedfs(program: Path) -> Iterator[str]:
+    """Run SeaweedFS, and return the address of its S3 server. It is up in about 8 seconds.
+
+    Args:
+        program: The program `weed`.
+    """
+    with tempfile.TemporaryDirectory(prefix="weed") as folder:
+        ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
+        options = [f"-{name}.port={port}" for name, port in ports.items()]
+        with (Path(folder) / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [
+                    *(program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+                    *("-filer", "-s3", "-volume.max=100", "-master.volumeSizeLimitMB=64"),
+                    *("-master.telemetry=false", *options),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            address = f"http://127.0.0.1:{ports['s3']}"
+            _wait_until_ready(address)
+            yield address
+        finally:
+            # It ends by itself only after more than a minute.
+            process.kill()
+            process.wait()
+
+
+def _free_ports(number: int) -> list[int]:
+    """Return free ports. SeaweedFS uses those that are higher by 10,000 too."""
+    found: list[int] = []
+    for port in range(21_000, 50_000):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            with socket.create_server(("127.0.0.1", port + 10_000)):
+                found.append(port)
+            if len(found) == number:
+                return found
+    raise OSError("No ports are free.")
+
+
+def _wait_until_ready(address: str) -> None:
+    """Wait until a server can store an object."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(AssertionError, OSError, obstore.exceptions.BaseError), counting(address) as counted:
+            obstore.put(counted.bucket("ready"), "object", b"")
+            return
+        time.sleep(0.5)
+    raise OSError("The server is not ready.")
 
 
 def _unchecked_signature() -> str:

@@ -1,0 +1,92 @@
+"""A trial of an analyst: DuckDB 1.5 attaches trackdrive.duckdb in a bucket, and reads every view.
+
+`make trial-analyst` runs it with SeaweedFS. The Parquet files of the lake are in a folder of this machine.
+Not here: the queries (`support/analyst_queries.py`), which run in another virtual environment.
+"""
+
+import json
+import subprocess
+import tempfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+import duckdb
+import obstore
+
+from trackdrive_assets.api.auth import KeyPair
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.options import ClientOptions
+from trackdrive_assets.days import exact_day
+from trackdrive_assets.ingest.calls import ingest_calls
+from trackdrive_assets.ingest.reports import ingest_reports
+from trackdrive_assets.ingest.stats import ingest_stats
+from trackdrive_assets.lake.database import build_database
+from trackdrive_assets.lake.store import ClaimedLake
+from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.tables.columns import schemas
+from trackdrive_assets_tests.conftest import NOW
+from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.object_store import counting, serving_seaweedfs
+
+ZONE = "America/New_York"
+DAYS = (date(2024, 11, 17), date(2024, 11, 18))
+QUERIES = Path(__file__).parent / "support" / "analyst_queries.py"
+
+
+@click.command()
+@click.option("--programs", type=Path, required=True, help="The folder with python and weed.")
+def trial(programs: Path) -> None:
+    """Read every view with an older DuckDB, and compare the numbers of rows with those of ours."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving_seaweedfs(programs / "weed") as address,
+        counting(address) as store,
+    ):
+        lake = lake_at(Path(folder) / "lake", ZONE)
+        fill(lake)
+        file = lake.root / "trackdrive.duckdb"
+        obstore.put(store.bucket("lake"), file.name, file.read_bytes())
+        store.requests.clear()
+        done = subprocess.run(
+            [programs / "python", QUERIES, store.endpoint.partition("//")[2], f"s3://lake/{file.name}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found = json.loads(done.stdout)
+        expected = rows_of(file)
+    click.echo(f"DuckDB {found['version']} attached the file in {dict(store.counts)} requests.")
+    for view in sorted(expected.keys() | found["rows"].keys()):
+        click.echo(f"  {view}: {found['rows'].get(view)} rows")
+    if found["rows"] != expected:
+        raise SystemExit(f"DuckDB {duckdb.__version__} finds others: {expected}")
+
+
+def fill(lake: ClaimedLake) -> None:
+    """Store two days of every table, with a change of each call that was paid for, and build the views."""
+    with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as sandbox:
+        keys = KeyPair(sandbox.public_key, sandbox.private_key)
+        with Client(sandbox.base_url, keys, ClientOptions(requests_per_second=0)) as client:
+            for day in (exact_day(day, ZoneInfo(ZONE)) for day in DAYS):
+                ingest_calls(client, lake, day)
+                sandbox.rewrite = lambda row: {**row, "revenue": "77.70"} if row.get("revenue") else row
+                ingest_calls(client, lake, day)
+                sandbox.rewrite = lambda row: row
+                ingest_reports(client, lake, day, ["buyer_id", "status"])
+                ingest_stats(client, lake, day, ["status"], minutes=360, now=datetime.now(UTC))
+    build_database(lake, schemas(), time_zone=ZONE)
+
+
+def rows_of(file: Path) -> dict[str, int]:
+    """Return the number of rows of each view."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        views = connection.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        return {
+            view: connection.sql(f"FROM {view}").aggregate("count(*)").fetchall()[0][0] for (view,) in views
+        }
+
+
+if __name__ == "__main__":
+    trial()
