@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import obstore
 import pytest
-from obstore.exceptions import AlreadyExistsError, PreconditionError
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import S3Store
 
 from trackdrive_assets_tests.support.object_store import CountedServer, Refusal, counting, serving_moto
@@ -77,3 +77,24 @@ def test_a_retried_replacement_can_meet_its_own_object(server: CountedServer, st
         obstore.put(store, "day", b"two", mode={"e_tag": first})
     # So a writer reads the object after this error, before it reports that another writer was faster.
     assert bytes(obstore.get(store, "day").bytes()) == b"two"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal(403, "AccessDenied"),
+        Refusal(403, "RequestTimeTooSkewed"),
+        Refusal(400, "ExpiredToken"),
+        Refusal(404, "NoSuchBucket"),
+        # A missing bucket is a `FileNotFoundError` too, as a missing object is. Only the code differs.
+        Refusal(404, "NoSuchKey"),
+    ],
+    ids=lambda refusal: refusal.code,
+)
+def test_the_error_contains_the_code_of_the_server(server: CountedServer, refusal: Refusal) -> None:
+    store = server.bucket("codes")
+    server.requests.clear()
+    server.refuse(refusal)
+    with pytest.raises((BaseError, FileNotFoundError), match=refusal.code):
+        obstore.get(store, "day")
+    assert server.counts == {"GET": 1}
