@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 from trackdrive_assets.dagster.account import DagsterAccount, parts_of_key
 from trackdrive_assets.dagster.scaffolder import AccountScaffolder
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.settings import Settings, setting_description
+from trackdrive_assets.settings import SettingError, Settings, project_path, setting_description
 
 ScheduleName = Literal["intraday", "nightly", "look_back", "prune_history"]
 
@@ -211,14 +211,25 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def _refuse_duplicates(self, context: dg.ComponentLoadContext) -> None:
         """Refuse another component that writes the same account into the same lake."""
+        place = self._place()
         for other in context.component_tree.get_all_components(TrackdriveAccountComponent):
-            is_same = (other.account.address, other.lake) == (self.account.address, self.lake)
-            if other is not self and is_same:
+            if other is not self and place is not None and other._place() == place:  # noqa: SLF001  of this class
                 files = f"{other._file} and {self._file}"  # noqa: SLF001  of this class
                 raise DuplicateAccount(
                     f"{files} both have the account {self.account.address} and the lake "
                     f"{self.lake}. Remove one of them, or give it a lake of its own."
                 )
+
+    def _place(self) -> tuple[str | None, str] | None:
+        """Return the host of the account and the path of the lake. None if the account is broken.
+
+        The subdomain and the base URL can name the same host, and two paths the same folder.
+        """
+        try:
+            account = Settings(subdomain=self.account.subdomain, base_url=self.account.base_url)
+        except SettingError:
+            return None
+        return account.host, os.path.normpath(project_path(self.lake, os.environ))
 
 
 def _tuple(values: list[str] | None) -> tuple[str, ...] | None:

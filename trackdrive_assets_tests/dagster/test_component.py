@@ -201,6 +201,14 @@ def test_two_components_of_one_account_and_lake_are_refused(project: DefsFolderS
     assert all(str(file.parent) in message for file in files)
 
 
+def test_other_spellings_of_one_account_and_lake_are_refused(project: DefsFolderSandbox) -> None:
+    other = attributes(lake="./data/../data/account=acme/")
+    other["account"] = {"name": "second", "base_url": "https://ACME.trackdrive.com"}
+    add(project, "one", attributes())
+    add(project, "other", other)
+    assert "both have the account" in error_of(project)
+
+
 def test_a_translation_changes_the_attributes_of_assets(project: DefsFolderSandbox) -> None:
     add(project, "acme", attributes(translation={"tags": {"table": "{{ table }}"}, "group_name": "phone"}))
     with loaded(project) as definitions:
