@@ -18,7 +18,7 @@ from dagster.components.resolved.errors import ResolutionException
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
 from pydantic import BaseModel, Field, PrivateAttr
 
-from trackdrive_assets.dagster.account import DagsterAccount, parts_of_key
+from trackdrive_assets.dagster.account import ASSET_GROUPS, parts_of_key, qualified_name
 from trackdrive_assets.dagster.scaffolder import AccountScaffolder
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.settings import SettingError, Settings, project_path, setting_description
@@ -168,7 +168,7 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
             )
         except (ValueError, LakeError) as error:
             _log.error("The account %s of %s: %s", self.account.account_name, context.path, error)
-            return _broken_account(self.account.account_name, str(error))
+            return _broken_account(self.account.account_name or context.path.stem, str(error))
 
     def get_asset_spec(self, spec: dg.AssetSpec) -> dg.AssetSpec:
         """Return the spec of an asset. A subclass can override it to change anything but the key."""
@@ -213,7 +213,8 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
         """Refuse another component that writes the same account into the same lake."""
         place = self._place()
         for other in context.component_tree.get_all_components(TrackdriveAccountComponent):
-            if other is not self and place is not None and other._place() == place:  # noqa: SLF001  of this class
+            is_same = place is not None and other._place() == place  # noqa: SLF001  of this class
+            if other is not self and is_same:
                 files = f"{other._file} and {self._file}"  # noqa: SLF001  of this class
                 raise DuplicateAccount(
                     f"{files} both have the account {self.account.address} and the lake "
@@ -237,12 +238,17 @@ def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _broken_account(name: str, reason: str) -> dg.Definitions:
-    """Return definitions with one asset, which fails with a reason."""
-    account = DagsterAccount(Settings(), name)
+    """Return definitions with one asset, which fails with a reason.
+
+    The name can be what is wrong with the account. So the key has it in a form that Dagster accepts.
+    """
+    usable = re.sub(r"[^A-Za-z0-9_-]+", "_", name)
+    # The key is not that of a table.
+    prefix = f"{usable}_" if usable in ASSET_GROUPS else usable
 
     @dg.asset(
-        key=account.key("broken_account"),
-        group_name=account.qualified("broken_account"),
+        key=[prefix, "broken_account"],
+        group_name=qualified_name(prefix, "broken_account"),
         description=f"The account could not be loaded, so its assets are missing. {reason}",
     )
     def broken_account() -> None:

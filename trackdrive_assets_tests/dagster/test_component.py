@@ -191,6 +191,23 @@ def test_a_broken_account_is_one_failing_asset_and_hides_no_other(project: DefsF
         assert not result.success
 
 
+@pytest.mark.parametrize(
+    ("account", "key"),
+    [
+        ({"subdomain": "zenith", "name": "zenith east"}, "zenith_east/broken_account"),
+        ({"subdomain": "zenith", "name": "calls"}, "calls_/broken_account"),
+        ({}, "zenith/broken_account"),
+    ],
+)
+def test_an_account_without_a_usable_name_hides_no_other(
+    project: DefsFolderSandbox, account: dict[str, str], key: str
+) -> None:
+    add(project, "acme", attributes())
+    add(project, "zenith", {"account": account, "lake": "data/account=zenith"})
+    with loaded(project) as definitions:
+        assert {"acme/calls", key} <= keys(definitions)
+
+
 def test_two_components_of_one_account_and_lake_are_refused(project: DefsFolderSandbox) -> None:
     one = attributes()
     other = attributes()
