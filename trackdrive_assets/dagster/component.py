@@ -54,6 +54,15 @@ def _resolve_day(_: dg.ResolutionContext, value: str | date) -> str:
     return str(value)
 
 
+def _resolve_lake(context: dg.ResolutionContext, text: str) -> str:
+    """Return the lake with the values of its variables. If one is not set, return the text.
+
+    Dagster replaces such a variable by nothing, and the lake would be another folder.
+    """
+    is_set = all(os.environ.get(name) for name in _VARIABLE.findall(text))
+    return context.resolve_value(text, as_type=str) if is_set else text
+
+
 def _secret(name: str) -> Any:
     return Field(default=None, repr=False, description=setting_description(name))
 
@@ -67,6 +76,9 @@ Secret = Annotated[str, dg.Resolver(_resolve_secret, model_field_type=str, injec
 
 Day = Annotated[str, dg.Resolver(_resolve_day, model_field_type=str | date)]
 """A date in a `defs.yaml`, with or without quotes."""
+
+LakeFolder = Annotated[str, dg.Resolver(_resolve_lake, model_field_type=str, inject_before_resolve=False)]
+"""A lake in a `defs.yaml`, whose variables must be set."""
 
 
 class TrackdriveAccount(dg.Model, dg.Resolvable):
@@ -115,7 +127,7 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
     account: TrackdriveAccount
     time_zone: str | None = _setting("time_zone")
     start_date: Day | None = _setting("start_date")
-    lake: str = Field(description=setting_description("lake"))
+    lake: LakeFolder = Field(description=setting_description("lake"))
     schedules: list[ScheduleName] = Field(
         default_factory=list, description="The schedules that are on from the start. The others are off."
     )
@@ -180,6 +192,11 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
         Raises:
             SettingError: An attribute is invalid.
         """
+        if unset := _VARIABLE.search(self.lake):
+            raise SettingError(
+                f"The lake is {self.lake}, but the variable {unset[1]} is not set. Set it for the process "
+                "that loads the definitions."
+            )
         values = {
             "subdomain": self.account.subdomain,
             "base_url": self.account.base_url,

@@ -208,6 +208,27 @@ def test_an_account_without_a_usable_name_hides_no_other(
         assert {"acme/calls", key} <= keys(definitions)
 
 
+def test_a_lake_whose_variable_is_not_set_breaks_the_account(
+    project: DefsFolderSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LAKES", raising=False)
+    add(project, "acme", attributes(lake="{{ env.LAKES }}/account=acme"))
+    with loaded(project) as definitions:
+        assert keys(definitions) == {"acme/broken_account"}
+        broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
+        assert "LAKES is not set" in str(broken.descriptions_by_key)
+
+
+def test_a_lake_has_the_values_of_its_variables(
+    project: DefsFolderSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKES", "/lakes")
+    add(project, "one", attributes(lake="{{ env.LAKES }}/account=acme"))
+    add(project, "other", attributes(lake="/lakes/account=acme"))
+    # The two folders are equal, so they are refused.
+    assert "the lake /lakes/account=acme" in error_of(project)
+
+
 def test_two_components_of_one_account_and_lake_are_refused(project: DefsFolderSandbox) -> None:
     one = attributes()
     other = attributes()
