@@ -9,7 +9,8 @@ from trackdrive_assets.cli.account import account_settings
 from trackdrive_assets.cli.query_options import CONTEXT
 from trackdrive_assets.lake.accounts import build_accounts_database, has_accounts
 from trackdrive_assets.lake.database import BuildResult, build_database
-from trackdrive_assets.lake.ownership import check, time_zone_of
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.ownership import check, record_of, time_zone_of
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import project_path
 from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
@@ -50,6 +51,11 @@ def _build(folder: Path | None) -> BuildResult:
         check(lake, account=settings.host)
     else:
         lake = Lake(folder)
+        if record_of(lake) is None:
+            raise LakeError(
+                f"{lake.root} is no lake, because it has no days. Name the folder of lake.json, or a folder "
+                "with folders account=…."
+            )
     return build_database(
         lake,
         schemas(),

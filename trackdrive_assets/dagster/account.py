@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from trackdrive_assets.lake.layout import RESERVED_ACCOUNTS
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import TABLES
 
@@ -47,9 +48,9 @@ class DagsterAccount:
             raise ValueError(
                 f"{self.name!r} cannot be the name of an account. Use letters, digits, - and _, like acme."
             )
-        if self.name in ASSET_GROUPS:
+        if self.name in ASSET_GROUPS | RESERVED_ACCOUNTS:
             raise ValueError(
-                f"{self.name!r} cannot be the name of an account, because a table has that name."
+                f"{self.name!r} cannot be the name of an account, because a table or DuckDB has it."
             )
 
     def key(self, *parts: str) -> dg.AssetKey:

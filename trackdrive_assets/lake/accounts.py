@@ -27,6 +27,7 @@ from trackdrive_assets.lake.database import (
 )
 from trackdrive_assets.lake.errors import LakeError, write_error
 from trackdrive_assets.lake.foreign_objects import keep_foreign_objects
+from trackdrive_assets.lake.layout import RESERVED_ACCOUNTS
 from trackdrive_assets.lake.ownership import check, record_of
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
@@ -98,8 +99,20 @@ def _accounts_of(root: Path) -> dict[str, AccountLake]:
         lake = Lake(folder)
         check(lake)
         if record := record_of(lake):
-            found[folder.name.partition("=")[2]] = AccountLake(lake, record.identity.time_zone)
+            found[_name_of(folder)] = AccountLake(lake, record.identity.time_zone)
     return found
+
+
+def _name_of(folder: Path) -> str:
+    """Return the name of the account of a folder, which becomes a schema.
+
+    Raises:
+        LakeError: DuckDB has a schema of that name.
+    """
+    name = folder.name.partition("=")[2]
+    if not name or name.lower() in RESERVED_ACCOUNTS:
+        raise LakeError(f"{folder} cannot become a schema, because of its name. Rename the folder.")
+    return name
 
 
 def _write(

@@ -12,6 +12,9 @@ from pathlib import Path
 ANY_DATE = "????-??-??"
 """The pattern of a day's date, in `Path.glob` and in DuckDB alike."""
 
+RESERVED_ACCOUNTS = frozenset({"main", "temp", "pg_catalog", "information_schema"})
+"""Names that the folder `account=…` of an account cannot have, because DuckDB has schemas of these names."""
+
 _DAYS_OF_LAYOUT_1 = ("reports/category=*/date=*/report.parquet", "stats/group_by=*/date=*/stats.parquet")
 
 

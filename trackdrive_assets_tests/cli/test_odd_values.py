@@ -18,6 +18,7 @@ RUN = {
     "materialize": ["materialize", "--from", "2024-06-19"],
     "doctor": ["doctor"],
     "page": ["page", "--from", "2024-06-19"],
+    "views": ["views"],
 }
 """The commands that end by themselves, and what they need."""
 

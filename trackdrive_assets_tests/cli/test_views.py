@@ -40,6 +40,14 @@ def test_a_folder_of_accounts_gets_one_file_over_them(trackdrive: Trackdrive, tm
     assert {name for (name,) in found} == {"main", "acme", "zenith"}
 
 
+def test_a_folder_that_is_no_lake_gets_no_file(trackdrive: Trackdrive, tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    result = trackdrive("views", "notes")
+    assert result.exit_code == 1
+    assert "is no lake, because it has no days" in result.stderr
+    assert list((tmp_path / "notes").iterdir()) == []
+
+
 def test_the_views_of_the_lake_of_another_account_are_not_built(
     trackdrive: Trackdrive, tmp_path: Path
 ) -> None:

@@ -184,7 +184,7 @@ def test_a_run_belongs_to_one_account(
         assert is_ours(instance, run, "acme") is expected
 
 
-@pytest.mark.parametrize("name", ["calls", "views", "acme east", "", "-acme", "acme/east"])
+@pytest.mark.parametrize("name", ["calls", "views", "main", "acme east", "", "-acme", "acme/east"])
 def test_a_name_that_cannot_begin_a_key_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="cannot be the name of an account"):
         DagsterAccount(Settings(), name)

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
 from dagster.components.core.component_tree import ComponentTreeException
+from dagster.components.core.package_entry import discover_entry_point_package_objects
 from dagster.components.testing.utils import DefsFolderSandbox, create_defs_folder_sandbox
 
 from trackdrive_assets import TrackdriveAccountComponent
@@ -83,6 +84,14 @@ def error_of(project: DefsFolderSandbox) -> str:
         messages.append(str(each))
         each = each.__cause__ or each.__context__
     return "\n".join(messages)
+
+
+def test_dg_finds_the_components_by_the_entry_point() -> None:
+    found = {(key.namespace, key.name) for key in discover_entry_point_package_objects()}
+    assert {
+        ("trackdrive_assets", "TrackdriveAccountComponent"),
+        ("trackdrive_assets", "TrackdriveAccountsComponent"),
+    } <= found
 
 
 def test_accounts_in_two_files_and_in_one_file_load_together(project: DefsFolderSandbox) -> None:

@@ -100,6 +100,12 @@ def test_an_account_without_days_is_left_out(store: Store) -> None:
     assert ask(root, "SELECT DISTINCT account FROM calls") == [("acme",)]
 
 
+def test_a_folder_whose_name_cannot_be_a_schema_is_refused(store: Store) -> None:
+    root = store("main", "a")
+    with pytest.raises(LakeError, match="account=main cannot become a schema"):
+        build(root)
+
+
 def test_a_root_without_accounts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LakeError, match="has no folder account=… with days"):
         build(tmp_path)
