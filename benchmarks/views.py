@@ -25,6 +25,7 @@ from trackdrive_assets.lake.ownership import time_zone_of
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
+from trackdrive_assets_tests.support.factories import folder_of
 
 GOAL = 1.0
 GOAL_OF_SUMS = 0.3
@@ -77,7 +78,7 @@ class Timing:
 
 def main(lake: Lake) -> None:
     """Print the table of all timings, and the table of goals."""
-    path = lake.root / FILE
+    path = folder_of(lake) / FILE
     path.unlink(missing_ok=True)
 
     def build() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from trackdrive_assets.api.addresses import address_fault
+from trackdrive_assets.addresses import address_fault
 from trackdrive_assets.days import YEARS
 from trackdrive_assets.tables.exclusion import Exclusion
 

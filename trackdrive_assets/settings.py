@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from trackdrive_assets.api.addresses import account_host
+from trackdrive_assets.addresses import account_host
 from trackdrive_assets.api.auth import TOKEN_PLACES, AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.errors import redact

@@ -27,7 +27,7 @@ from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import folder_of, lake_at
 from trackdrive_assets_tests.support.object_store import counting, serving_seaweedfs
 
 ZONE = "America/New_York"
@@ -46,7 +46,7 @@ def trial(programs: Path) -> None:
     ):
         lake = lake_at(Path(folder) / "lake", ZONE)
         fill(lake)
-        file = lake.root / "trackdrive.duckdb"
+        file = folder_of(lake) / "trackdrive.duckdb"
         obstore.put(store.bucket("lake"), file.name, file.read_bytes())
         store.requests.clear()
         done = subprocess.run(

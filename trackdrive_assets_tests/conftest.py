@@ -21,7 +21,7 @@ from trackdrive_assets.days import Day, exact_day
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, folder_of, lake_at
 
 NOW = datetime(2024, 11, 20, 15, tzinfo=UTC)
 """The fixed time of the sandbox."""
@@ -159,17 +159,21 @@ class Pipeline:
 
     def stored(self, partition: str) -> list[str]:
         """Return the uuids of a day in the lake, in the order of the file."""
-        file = self.lake.file("calls", date.fromisoformat(partition))
+        file = file_of(self.lake, "calls", date.fromisoformat(partition))
         return [str(uuid) for uuid in pq.read_table(file).column("uuid").to_pylist()]
 
     def ask(self, sql: str) -> list[tuple[object, ...]]:
         """Return the rows of a query on trackdrive.duckdb."""
-        with duckdb.connect(str(self.lake.root / "trackdrive.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(folder_of(self.lake) / "trackdrive.duckdb"), read_only=True) as connection:
             return connection.sql(sql).fetchall()
 
     def files(self) -> set[str]:
         """Return the paths of all files in the lake."""
-        return {str(path.relative_to(self.lake.root)) for path in self.lake.root.rglob("*") if path.is_file()}
+        return {
+            str(path.relative_to(folder_of(self.lake)))
+            for path in folder_of(self.lake).rglob("*")
+            if path.is_file()
+        }
 
     def materialized(self, key: str) -> dict[str, dict[str, object]]:
         """Return the materialized partitions, with the metadata that the UI shows."""

@@ -28,7 +28,7 @@ from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW, days_between
 from trackdrive_assets_tests.support.certificates import Authority
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, lake_at
 from trackdrive_assets_tests.support.machines import (
     ACCOUNTS,
     CENTER,
@@ -116,7 +116,7 @@ class Trial:
                 "TRACKDRIVE_PRIVATE_KEY": sandbox.private_key,
                 "TRACKDRIVE_REQUESTS_PER_SECOND": "4",
                 "TRACKDRIVE_REPORT_CATEGORIES": "status",
-                "TRACKDRIVE_LAKE": str(self.lakes[account].root),
+                "TRACKDRIVE_LAKE": self.lakes[account].root,
             }
         return variables
 
@@ -357,9 +357,9 @@ def check_end(trial: Trial, late: Mapping[str, list[str]]) -> None:
             at = date.fromisoformat(day)
             begin = datetime.combine(at, datetime.min.time(), UTC)
             truth = sorted(str(row["uuid"]) for row in sandbox.calls(begin, begin + timedelta(days=1)))
-            stored = sorted(pq.read_table(lake.file("calls", at))["uuid"].to_pylist())
+            stored = sorted(pq.read_table(file_of(lake, "calls", at))["uuid"].to_pylist())
             assert stored == truth, f"{name} has not exactly the calls of {day}"
-            changes = pq.read_table(lake.file("call_changes", at)).to_pylist()
+            changes = pq.read_table(file_of(lake, "call_changes", at)).to_pylist()
             appeared.update(row["new_value"] for row in changes if row["field"] == "uuid")
         assert appeared == Counter(late[name]), f"{name} has changes that are missing or doubled"
         exchanges = trial.fronts[name].exchanges

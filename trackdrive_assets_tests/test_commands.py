@@ -16,7 +16,7 @@ from trackdrive_assets.cli.demo import sandbox_environment
 from trackdrive_assets.cli.dev import is_account_missing
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import folder_of, lake_at
 from trackdrive_assets_tests.support.processes import dagster_home
 
 BIN = Path(sys.executable).parent
@@ -202,7 +202,7 @@ def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None
 
     assert again.returncode == 0, again.stderr
     assert [day.day for day in lake.days("calls")] == [9, 10, 11, 12, 13, 14]
-    assert not list(lake.root.rglob("*.tmp"))
+    assert not list(folder_of(lake).rglob("*.tmp"))
     with dagster_home(tmp_path) as instance:
         assert {run.status.value for run in instance.get_runs()} == {"FAILURE", "SUCCESS"}
 

@@ -27,7 +27,7 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALL_CHANGES, REPORTS, Table, schemas
 from trackdrive_assets_tests.conftest import Pipeline
-from trackdrive_assets_tests.support.factories import Row, lake_at, write_day
+from trackdrive_assets_tests.support.factories import Row, file_of, folder_of, lake_at, write_day
 from trackdrive_assets_tests.support.processes import forks
 
 DAY = date(2024, 3, 10)
@@ -47,8 +47,8 @@ def max_file_size(size: int) -> Iterator[None]:
 def contents(lake: ClaimedLake) -> dict[str, bytes | None]:
     """Return every file and folder of the lake, with its content."""
     return {
-        str(path.relative_to(lake.root)): path.read_bytes() if path.is_file() else None
-        for path in lake.root.rglob("*")
+        str(path.relative_to(folder_of(lake))): path.read_bytes() if path.is_file() else None
+        for path in folder_of(lake).rglob("*")
     }
 
 
@@ -98,7 +98,7 @@ def store(lake: ClaimedLake, table: Table, part: str | None, rows: int) -> None:
 def test_a_full_disk_leaves_the_old_day(tmp_path: Path, table: Table, part: str | None) -> None:
     lake = lake_at(tmp_path)
     store(lake, table, part, 1)
-    file = lake.file(table.name, DAY)
+    file = file_of(lake, table.name, DAY)
     write_with_growing_limit(lake, lambda: store(lake, table, part, 200), file)
     assert pq.read_metadata(file).num_rows == 200
 
@@ -113,12 +113,12 @@ def test_a_full_disk_leaves_the_old_calls_and_records_a_change_once(
         write_with_growing_limit(
             pipeline.lake,
             lambda: ingest_calls(client, pipeline.lake, day),
-            pipeline.lake.root,
+            folder_of(pipeline.lake),
             # Changes are written first. The next run drops those that belong to calls that were not written.
             may_change="call_changes/date=2024-03-10/changes.parquet",
         )
     assert late in pipeline.stored("2024-03-10")
-    changes = pq.read_table(pipeline.lake.file("call_changes", DAY))
+    changes = pq.read_table(file_of(pipeline.lake, "call_changes", DAY))
     assert changes.filter(pc.field("field") == "uuid")["uuid"].to_pylist() == [late]
 
 
@@ -126,7 +126,7 @@ def test_a_full_disk_leaves_the_old_views(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     build_database(lake, schemas(), time_zone="UTC")
     write_with_growing_limit(
-        lake, lambda: build_database(lake, schemas(), time_zone="America/New_York"), lake.root / FILE
+        lake, lambda: build_database(lake, schemas(), time_zone="America/New_York"), folder_of(lake) / FILE
     )
 
 
@@ -159,14 +159,14 @@ def test_a_read_only_lake_is_named_and_stays_as_it_was(tmp_path: Path) -> None:
         write(lake)
     before = contents(lake)
     for name in before:
-        (lake.root / name).chmod(0o555)
-    lake.root.chmod(0o555)
+        (folder_of(lake) / name).chmod(0o555)
+    folder_of(lake).chmod(0o555)
 
     here, there = forks.Pipe()
     process = forks.Process(target=write_without_privileges, args=(there, lake), daemon=True)
     process.start()
     there.close()
-    for path in (lake.file("call_changes", DAY), lake.root / FILE):
+    for path in (file_of(lake, "call_changes", DAY), folder_of(lake) / FILE):
         assert f"{path}: Permission denied. What was there before is unchanged. Check that" in here.recv()
     process.join()
     assert contents(lake) == before

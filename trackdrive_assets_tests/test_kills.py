@@ -19,7 +19,7 @@ from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.conftest import NOW, days_between
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, folder_of, lake_at
 from trackdrive_assets_tests.support.processes import Deployment, Moment, MomentCounter
 
 SELECT = 'key:calls or key:"reports/status" or key:"views/daily_summary"'
@@ -74,7 +74,7 @@ def state_of(deployment: Deployment, days: Sequence[str]) -> State:
 
 
 def reported(lake: Lake, day: str) -> int | None:
-    file = lake.file("reports", date.fromisoformat(day))
+    file = file_of(lake, "reports", date.fromisoformat(day))
     if not file.exists():
         return None
     counts: list[int] = pq.read_table(file).filter(pc.field("category") == "status")["calls"].to_pylist()
@@ -83,7 +83,7 @@ def reported(lake: Lake, day: str) -> int | None:
 
 def appeared(lake: Lake) -> list[str]:
     """Return the calls that appeared late according to `call_changes`, as often as they are in it."""
-    files = (lake.file("call_changes", date.fromisoformat(day)) for day in DAYS)
+    files = (file_of(lake, "call_changes", date.fromisoformat(day)) for day in DAYS)
     changes = pa.concat_tables(pq.read_table(file) for file in files)
     uuids: list[str] = changes.filter(pc.field("field") == "uuid")["new_value"].to_pylist()
     return uuids
@@ -141,7 +141,7 @@ def assert_days_are_old_or_new(before: State, after: State, truth: Mapping[str, 
 
 
 def assert_views_can_be_queried(deployment: Deployment) -> None:
-    with duckdb.connect(str(deployment.lake.root / "trackdrive.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(folder_of(deployment.lake) / "trackdrive.duckdb"), read_only=True) as connection:
         views = connection.sql(
             "SELECT view_name FROM duckdb_views() WHERE schema_name = 'main' AND NOT internal"
         ).fetchall()

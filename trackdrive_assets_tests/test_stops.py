@@ -14,6 +14,7 @@ import pytest
 
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.support.factories import folder_of
 from trackdrive_assets_tests.support.processes import Deployment, Moment
 from trackdrive_assets_tests.support.raw_server import HEAD, sending, slowly
 
@@ -51,7 +52,7 @@ def assert_ended(deployment: Deployment, process: BaseProcess, number: signal.Si
     os.kill(process.pid, number)
     process.join(SECONDS)
     assert process.exitcode not in {None, 0}
-    assert list(deployment.lake.root.rglob("*")) == []
+    assert list(folder_of(deployment.lake).rglob("*")) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

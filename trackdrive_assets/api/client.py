@@ -12,8 +12,8 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from trackdrive_assets.addresses import account_host, is_loopback
 from trackdrive_assets.api import catalog, responses
-from trackdrive_assets.api.addresses import account_host, is_loopback
 from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.envelope import Envelope
 from trackdrive_assets.api.errors import QueryError, UnreadableResponse

@@ -17,7 +17,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
-from trackdrive_assets.api.addresses import is_loopback
+from trackdrive_assets.addresses import is_loopback
 
 LARGEST_RESPONSE = 32 << 20
 """The most bytes of a body, unpacked, and of a response as it is sent.

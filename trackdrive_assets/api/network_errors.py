@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 from requests.utils import get_environ_proxies, select_proxy
 
-from trackdrive_assets.api.addresses import is_loopback
+from trackdrive_assets.addresses import is_loopback
 from trackdrive_assets.api.connections import LARGEST_RESPONSE, ResponseOverdue, ResponseTooLarge
 from trackdrive_assets.api.errors import PROXY_CREDENTIALS, RequestFailed, Unavailable, is_transient
 from trackdrive_assets.api.options import ClientOptions

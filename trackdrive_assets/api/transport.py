@@ -18,8 +18,8 @@ import msgspec
 import requests
 import tenacity
 
+from trackdrive_assets.addresses import address_fault
 from trackdrive_assets.api import retry
-from trackdrive_assets.api.addresses import address_fault
 from trackdrive_assets.api.auth import Credentials
 from trackdrive_assets.api.connections import FAILURES, BoundedAdapter, read_body
 from trackdrive_assets.api.decoding import NotAnAnswer, NotJson, UnreadableBody, any_value, processing_lock

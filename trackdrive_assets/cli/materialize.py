@@ -19,7 +19,6 @@ from trackdrive_assets.cli.output import table_text
 from trackdrive_assets.cli.query_options import CONTEXT, DayOption, day_options, requested_days
 from trackdrive_assets.cost import count_of, describe_cost, format_duration, requests_of_days
 from trackdrive_assets.dagster.garbage import paused_collection
-from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
@@ -151,8 +150,8 @@ def stored_calls(lake: Lake, days: Sequence[date]) -> dict[date, int]:
     """Return the number of calls of the days that the lake has."""
     counts = {}
     for day in set(days).intersection(lake.days(CALLS.name)):
-        with DayFile(lake.file(CALLS.name, day)) as file:
-            counts[day] = file.rows
+        with lake.open_day(CALLS.name, day) as file:
+            counts[day] = file.rows if file else 0
     return counts
 
 

@@ -1,7 +1,6 @@
 """`trackdrive views`: build trackdrive.duckdb again, without Dagster and without a request."""
 
 import os
-from pathlib import Path
 
 import click
 
@@ -21,6 +20,7 @@ EXAMPLES
   trackdrive views              after the lake was moved or copied
   trackdrive views lakes/acme   another lake than that of the variables
   trackdrive views lakes        over the accounts lakes/account=acme, …
+  trackdrive views s3://lakes   over the accounts in a bucket
 
 \b
 SEVERAL ACCOUNTS
@@ -29,18 +29,29 @@ SEVERAL ACCOUNTS
 """
 
 
+class Place(click.ParamType[str]):
+    """A folder that exists, or the URL of an object store."""
+
+    name = "folder"
+    _folder = click.Path(exists=True, file_okay=False)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the path or the URL."""
+        return value if "://" in value else str(self._folder.convert(value, param, ctx))
+
+
 @click.command(epilog=_EPILOG, context_settings=CONTEXT)
-@click.argument("folder", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
-def views(*, folder: Path | None) -> None:
+@click.argument("folder", required=False, type=Place())
+def views(*, folder: str | None) -> None:
     """Build trackdrive.duckdb again, of a lake or over several accounts."""
     built = _build(folder)
-    click.echo(f"{click.format_filename(built.path)}: {len(built.views)} views.")
+    click.echo(f"{click.format_filename(built.url)}: {len(built.views)} views.")
 
 
-def _build(folder: Path | None) -> BuildResult:
+def _build(folder: str | None) -> BuildResult:
     if folder is not None and has_accounts(folder):
         return build_accounts_database(
-            folder.absolute(),
+            folder,
             schemas(),
             descriptions=DESCRIPTIONS,
             column_descriptions=COLUMN_DESCRIPTIONS,

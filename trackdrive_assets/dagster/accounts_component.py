@@ -5,7 +5,6 @@ in `lake/accounts.py`.
 """
 
 import os
-from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -21,7 +20,7 @@ KEY = dg.AssetKey(["all_accounts", VIEWS])
 class TrackdriveAccountsComponent(dg.Component, dg.Model, dg.Resolvable):
     """One DuckDB file over the lakes of several accounts, whose views have a column `account`."""
 
-    lake: str = Field(description="The folder that contains the lakes: account=acme, account=zenith, …")
+    lake: str = Field(description="The folder or URL with the lakes: account=acme, account=zenith, …")
     accounts: list[str] = Field(
         default_factory=list, description="Names of the accounts. The asset comes after their views."
     )
@@ -44,13 +43,13 @@ class TrackdriveAccountsComponent(dg.Component, dg.Model, dg.Resolvable):
 
             try:
                 built = build_accounts_database(
-                    Path(project_path(self.lake, os.environ)),
+                    project_path(self.lake, os.environ),
                     schemas(),
                     descriptions=DESCRIPTIONS,
                     column_descriptions=COLUMN_DESCRIPTIONS,
                 )
             except LakeError as error:
                 raise dg.Failure(str(error), allow_retries=False) from None
-            return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(built.path)})
+            return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(built.url)})
 
         return dg.Definitions(assets=[views_of_all_accounts])

@@ -74,7 +74,6 @@ def day_metadata(
     extra: Metadata = MappingProxyType({}),
     *,
     hidden: Collection[str] = (),
-    part: str | None = None,
     has_preview: bool = True,
 ) -> Metadata:
     """Return what Dagster shows of a day's file. What people look for comes first.
@@ -84,7 +83,6 @@ def day_metadata(
         table: The table of the file.
         extra: More metadata.
         hidden: The columns that are missing in the first rows.
-        part: The part of the day that was written. None for a whole day.
         has_preview: Whether the first rows are shown.
     """
     from trackdrive_assets.dagster.previews import first_rows  # noqa: PLC0415  # imports Arrow
@@ -93,18 +91,18 @@ def day_metadata(
         "dagster/partition_row_count": written.rows,
         **({} if written.api_count is None else {"api_count": written.api_count}),
         **extra,
-        **({"first_rows": first_rows(written.path, table, hidden, part)} if has_preview else {}),
-        "path": dg.MetadataValue.path(written.path),
+        **({"first_rows": first_rows(written.first_rows, table, hidden)} if has_preview else {}),
+        "path": dg.MetadataValue.path(written.url),
         "bytes": written.bytes,
     }
 
 
 def part_metadata(
-    part: IngestedPart, table: Table, name: str, *, hidden: Collection[str] = (), has_preview: bool = True
+    part: IngestedPart, table: Table, *, hidden: Collection[str] = (), has_preview: bool = True
 ) -> Metadata:
     """Return what Dagster shows of a part of a day's file, with its own requests."""
     return {
-        **day_metadata(part.written, table, hidden=hidden, part=name, has_preview=has_preview),
+        **day_metadata(part.written, table, hidden=hidden, has_preview=has_preview),
         "requests": part.usage.requests,
         "retries": part.usage.retries,
     }

@@ -8,23 +8,16 @@ import base64
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from trackdrive_assets.dagster.charts import draw_day
-from trackdrive_assets.lake.day_file import DayFile
-from trackdrive_assets.lake.day_parts import read_part
-from trackdrive_assets.lake.layout import LAYOUT
+from trackdrive_assets.lake.day_file import conform
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS, Table
 from trackdrive_assets.tables.totals import PARTY, QUARTER_HOUR
-
-FIRST_ROWS = 5
-"""The number of rows that the UI shows."""
 
 SHOWN_COLUMNS: Mapping[str, tuple[str, ...]] = {
     CALLS.name: (
@@ -46,30 +39,17 @@ _HOURS = 24
 _LONGEST_TEXT = 200
 
 
-def first_rows(
-    file: Path, table: Table, hidden: Collection[str] = (), part: str | None = None
-) -> dg.TableMetadataValue:
+def first_rows(rows: pa.Table, table: Table, hidden: Collection[str] = ()) -> dg.TableMetadataValue:
     """Return the first rows of a day or of one of its parts, without the hidden columns."""
     names = [name for name in SHOWN_COLUMNS[table.name] if name not in hidden]
     columns = {column.name: column for column in table.columns}
-    rows = _first_rows(file, names) if part is None else _first_rows_of_part(file, table, names, part)
     return dg.MetadataValue.table(
-        [dg.TableRecord({name: _cell(row[name]) for name in names}) for row in rows],
+        [
+            dg.TableRecord({name: _cell(row[name]) for name in names})
+            for row in conform(rows, table.schema).to_pylist()
+        ],
         dg.TableSchema([dg.TableColumn(name, columns[name].type) for name in names]),
     )
-
-
-def _first_rows(file: Path, names: list[str]) -> list[dict[str, Any]]:
-    with pq.ParquetFile(file) as parquet:
-        batch = next(parquet.iter_batches(FIRST_ROWS, columns=names), None)
-    return batch.to_pylist() if batch is not None else []
-
-
-def _first_rows_of_part(file: Path, table: Table, names: list[str], part: str) -> list[dict[str, Any]]:
-    schema = pa.schema([table.schema.field(name) for name in names])
-    with DayFile(file) as day:
-        rows = read_part(day, str(LAYOUT[table.name].part_column), part, schema)
-    return [] if rows is None else rows.slice(0, FIRST_ROWS).to_pylist()
 
 
 def picture_of_calls(totals: pa.Table, zone: str) -> dg.MarkdownMetadataValue:

@@ -5,6 +5,7 @@ Not here: the decisions (`doubts.py`).
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import pyarrow as pa
@@ -17,7 +18,6 @@ from trackdrive_assets.api.usage import RequestGroup
 from trackdrive_assets.days import Day, last_instant
 from trackdrive_assets.ingest.doubts import Fetched, is_mostly_gone, reason_to_doubt
 from trackdrive_assets.ingest.errors import PatchedMeanwhile
-from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import DamagedFileError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.arrow_types import MONEY
@@ -54,15 +54,10 @@ def stored_rows(lake: Lake, table: str, day: Day) -> int:
 
     A damaged file has none.
     """
-    path = lake.file(table, day.date)
-    if not path.exists():
-        return 0
-    try:
-        with DayFile(path) as file:
-            is_other_day = file.identity is not None and file.identity.time_zone != day.zone.key
-            return 0 if is_other_day else file.rows
-    except DamagedFileError:
-        return 0
+    with suppress(DamagedFileError), lake.open_day(table, day.date) as file:
+        if file and (file.identity is None or file.identity.time_zone == day.zone.key):
+            return file.rows
+    return 0
 
 
 def range_of(client: Client, day: Day) -> Query:

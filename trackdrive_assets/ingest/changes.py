@@ -17,6 +17,7 @@ from trackdrive_assets.days import Day
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.day_writer import WriteResult, result_of
 from trackdrive_assets.lake.errors import DamagedFileError
+from trackdrive_assets.lake.layout import day_key
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.arrow_types import INSTANT
 from trackdrive_assets.tables.changes import call_changes
@@ -63,22 +64,26 @@ def record_changes(
     """
     detected_at = after.fetch_info.updated_at if after.fetch_info else NEVER
     detected = _detect(before, after, detected_at, exclude)
-    kept = _earlier_changes(lake, day, before, detected_at, exclude)
-    with lake.stage(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer:
+    with (
+        lake.stage(CALL_CHANGES.name, CALL_CHANGES.schema, day.date, fetched_at=detected_at) as writer,
+        writer.locked() as current,
+    ):
+        # Read after `locked`, so that a file that is replaced in between is not replaced again.
+        kept = _earlier_changes(lake, day, before, detected_at, exclude)
         for batch in pa.concat_tables([kept, detected]).to_batches():
             writer.write(batch)
-        with writer.locked() as current, writer.save(current, FetchInfo(detected_at, detected_at)):
+        with writer.save(current, FetchInfo(detected_at, detected_at)):
             writer.commit()
     return RecordedChanges(writer.result, detected.num_rows)
 
 
 def recorded_changes(lake: ClaimedLake, day: Day) -> RecordedChanges:
     """Return the changes that a day has already, if a fetch detects none because a later one was stored."""
-    path = lake.file(CALL_CHANGES.name, day.date)
-    if not path.exists():
-        return RecordedChanges(WriteResult(path, rows=0, bytes=0), 0)
-    with DayFile(path) as file:
-        return RecordedChanges(result_of(file), 0)
+    with lake.open_day(CALL_CHANGES.name, day.date) as file:
+        if file:
+            return RecordedChanges(result_of(file), 0)
+    url = lake.storage.url(day_key(CALL_CHANGES.name, day.date))
+    return RecordedChanges(WriteResult(url, 0, 0, CALL_CHANGES.schema.empty_table()), 0)
 
 
 def _detect(before: DayFile | None, after: DayFile, detected_at: datetime, exclude: Exclusion) -> pa.Table:
@@ -118,15 +123,14 @@ def _earlier_changes(
 
     A change that a wrong clock recorded in the future gets the latest time that is possible.
     """
-    file = lake.file(CALL_CHANGES.name, day.date)
-    if not file.exists():
-        return CALL_CHANGES.schema.empty_table()
     try:
-        with DayFile(file) as changes:
+        with lake.open_day(CALL_CHANGES.name, day.date) as changes:
+            if changes is None:
+                return CALL_CHANGES.schema.empty_table()
             recorded_at = changes.fetch_info.fetched_at if changes.fetch_info else None
-        stored = lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, [day.date])
+            stored = changes.read(CALL_CHANGES.schema)
     except DamagedFileError as error:
-        damaged = lake.set_apart(file)
+        damaged = lake.keep_damaged(CALL_CHANGES.name, day.date)
         _log.warning("%s The API does not have its changes, so it is kept as %s.", error, damaged)
         return CALL_CHANGES.schema.empty_table()
     kept_fields = [field for field in pc.unique(stored["field"]).to_pylist() if not exclude.excludes(field)]

@@ -138,8 +138,6 @@ def _patch_day(
     Returns:
         The new file, if a call was stored; and for each call that was not, the reason.
     """
-    if not lake.file(CALLS.name, day.date).exists():
-        return None, dict.fromkeys(calls, _not_fetched(day))
     fetched_at = max(call.fetched_at for call in calls.values())
     with (
         lake.stage(CALLS.name, CALLS.schema, day.date, sort_by="created_at", fetched_at=fetched_at) as writer,
@@ -149,7 +147,7 @@ def _patch_day(
         if current is None or info is None or info.is_in_future(datetime.now(UTC)):
             return None, dict.fromkeys(calls, _not_fetched(day))
         rows: dict[str, Mapping[str, Any]] = {}
-        for batch in lake.batches(CALLS.name, CALLS.schema, day.date):
+        for batch in current.batches(CALLS.schema):
             is_patched = pc.is_in(batch["uuid"], value_set=pa.array(calls, pa.string()))
             rows.update({row["uuid"]: row for row in batch.filter(is_patched).to_pylist()})
             writer.write(batch.filter(pc.invert(is_patched)))
@@ -200,12 +198,11 @@ def _days_with(lake: ClaimedLake, uuids: Sequence[str]) -> dict[str, date]:
     if not uuids:
         return {}
     wanted = pa.array(uuids, pa.string())
-    return {
-        uuid: day
-        for day in lake.days(CALLS.name)
-        for batch in lake.batches(CALLS.name, _UUIDS, day)
-        for uuid in batch["uuid"].filter(pc.is_in(batch["uuid"], value_set=wanted)).to_pylist()
-    }
+    found: dict[str, date] = {}
+    for day in lake.days(CALLS.name):
+        rows = lake.read(CALLS.name, _UUIDS, [day])
+        found |= dict.fromkeys(rows["uuid"].filter(pc.is_in(rows["uuid"], value_set=wanted)).to_pylist(), day)
+    return found
 
 
 def _not_fetched(day: Day) -> str:

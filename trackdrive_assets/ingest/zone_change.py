@@ -5,7 +5,6 @@ file, before the first file of a day is replaced. Not here: the days of calls, w
 """
 
 from datetime import date
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,8 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
-from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.arrow_types import DAY
 from trackdrive_assets.tables.columns import CALL_CHANGES
@@ -29,14 +26,14 @@ def refile_changes(lake: ClaimedLake) -> None:
     Raises:
         LakeError: A file of changes can't be read or written. A later call continues.
     """
-    copy = lake.root / _COPY
     stored = lake.days(CALL_CHANGES.name)
     outdated = {day for day in stored if not _is_of_zone(lake, day)}
-    if not outdated and not copy.exists():
-        return
-    if not copy.exists():
-        _write_copy(lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, stored), copy)
-    changes = pq.read_table(copy, schema=CALL_CHANGES.schema)
+    changes = _copied_changes(lake)
+    if changes is None:
+        if not outdated:
+            return
+        changes = lake.read(CALL_CHANGES.name, CALL_CHANGES.schema, stored)
+        _write_copy(lake, changes)
     zone = ZoneInfo(lake.claim.identity.time_zone)
     days = pa.array([moment.astimezone(zone).date() for moment in changes["created_at"].to_pylist()], DAY)
     # A day that is filed already can have later changes, so it is not written again.
@@ -45,16 +42,23 @@ def refile_changes(lake: ClaimedLake) -> None:
         with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day) as writer:
             for batch in changes.filter(pc.equal(days, day)).to_batches():
                 writer.write(batch)
-    copy.unlink()
+    lake.storage.delete(_COPY)
 
 
 def _is_of_zone(lake: ClaimedLake, day: date) -> bool:
-    with DayFile(lake.file(CALL_CHANGES.name, day)) as file:
-        return file.identity is not None and file.identity.time_zone == lake.claim.identity.time_zone
+    with lake.open_day(CALL_CHANGES.name, day) as file:
+        identity = file.identity if file else None
+    return identity is not None and identity.time_zone == lake.claim.identity.time_zone
 
 
-def _write_copy(changes: pa.Table, copy: Path) -> None:
-    with staging_dir(copy) as staging:
-        new: Any = staging / copy.name
+def _copied_changes(lake: ClaimedLake) -> pa.Table | None:
+    """Return the copy of all changes. None if there is none."""
+    with lake.storage.open(_COPY) as copy:
+        return copy and pq.read_table(copy.path, schema=CALL_CHANGES.schema)
+
+
+def _write_copy(lake: ClaimedLake, changes: pa.Table) -> None:
+    with lake.storage.staging(_COPY) as staging:
+        new: Any = staging / _COPY
         pq.write_table(changes, new)
-        atomic_replace(new, copy)
+        lake.storage.replace(_COPY, new)

@@ -13,7 +13,6 @@ from types import MappingProxyType
 import duckdb
 import pyarrow as pa
 
-from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
 from trackdrive_assets.lake.database import (
     FILE,
     OFFLINE,
@@ -22,15 +21,17 @@ from trackdrive_assets.lake.database import (
     comment_on_column,
     comment_on_view,
     inherited_comments,
+    replace_database,
     view_columns,
     view_statements,
 )
 from trackdrive_assets.lake.errors import LakeError, write_error
-from trackdrive_assets.lake.foreign_objects import keep_foreign_objects
+from trackdrive_assets.lake.file_index import FileIndex
 from trackdrive_assets.lake.layout import RESERVED_ACCOUNTS
 from trackdrive_assets.lake.ownership import check, record_of
 from trackdrive_assets.lake.sql_catalog import views
-from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.lake.storage import Storage
+from trackdrive_assets.lake.store import Lake, open_storage
 from trackdrive_assets.lake.table_sql import identifier, literal
 
 ACCOUNT = "account"
@@ -47,13 +48,13 @@ class AccountLake:
     time_zone: str
 
 
-def has_accounts(root: Path) -> bool:
-    """Return whether a folder has folders of accounts."""
-    return any(root.glob(f"{ACCOUNT}=*/"))
+def has_accounts(root: str | Path) -> bool:
+    """Return whether a folder or URL has folders of accounts."""
+    return bool(open_storage(root).folders(f"{ACCOUNT}="))
 
 
 def build_accounts_database(
-    root: Path,
+    root: str | Path,
     schemas: Mapping[str, pa.Schema],
     *,
     descriptions: Mapping[str, str] = MappingProxyType({}),
@@ -64,7 +65,7 @@ def build_accounts_database(
     An account without any day is left out.
 
     Args:
-        root: The folder with the lakes of the accounts.
+        root: The folder or URL with the lakes of the accounts.
         schemas: The schema of each table in the lakes.
         descriptions: The comment of each table.
         column_descriptions: The comment of each column of each table.
@@ -73,64 +74,76 @@ def build_accounts_database(
         LakeError: No account has a day, the time zone of one is being changed, a view failed, or the file
             can't be written. The old file is unchanged.
     """
-    accounts = _accounts_of(root)
+    storage = open_storage(root)
+    accounts = _accounts_of(storage)
     if not accounts:
         raise LakeError(
-            f"{root} has no folder {ACCOUNT}=… with days of an account. Set the lake of each account to "
-            f"such a folder, like {root / f'{ACCOUNT}=acme'}, or name another folder."
+            f"{storage.root} has no folder {ACCOUNT}=… with days of an account. Set the lake of each account "
+            f"to such a folder, like {storage.url(f'{ACCOUNT}=acme')}, or name another folder."
         )
-    path = root / FILE
     texts = {**descriptions, **{name: view.description for name, view in views().items()}}
-    with staging_dir(path) as staging:
+    with storage.open(FILE) as old, storage.staging(FILE) as staging:
         new = staging / "views"
         try:
-            columns = _write(new, accounts, schemas, texts, column_descriptions)
+            columns = _write(
+                new,
+                storage,
+                accounts,
+                schemas,
+                descriptions=texts,
+                column_descriptions=column_descriptions,
+            )
         except duckdb.Error as error:
-            raise write_error("write", path, str(error)) from error
-        keep_foreign_objects(path, {*columns, *accounts})
-        atomic_replace(new, path)
-    return BuildResult(path, columns)
+            raise write_error("write", storage.url(FILE), str(error)) from error
+        replace_database(storage, old, new, {*columns, *accounts})
+    return BuildResult(storage.url(FILE), columns)
 
 
-def _accounts_of(root: Path) -> dict[str, AccountLake]:
+def _accounts_of(storage: Storage) -> dict[str, AccountLake]:
     """Return the lake of each account that has days, by the name of the account."""
     found: dict[str, AccountLake] = {}
-    for folder in sorted(root.glob(f"{ACCOUNT}=*/")):
-        lake = Lake(folder)
+    for folder in storage.folders(f"{ACCOUNT}="):
+        lake = Lake(storage.url(folder))
         check(lake)
         if record := record_of(lake):
-            found[_name_of(folder)] = AccountLake(lake, record.identity.time_zone)
+            found[_name_of(storage, folder)] = AccountLake(lake, record.identity.time_zone)
     return found
 
 
-def _name_of(folder: Path) -> str:
+def _name_of(storage: Storage, folder: str) -> str:
     """Return the name of the account of a folder, which becomes a schema.
 
     Raises:
         LakeError: DuckDB has a schema of that name.
     """
-    name = folder.name.partition("=")[2]
+    name = folder.partition("=")[2]
     if not name or name.lower() in RESERVED_ACCOUNTS:
-        raise LakeError(f"{folder} cannot become a schema, because of its name. Rename the folder.")
+        raise LakeError(
+            f"{storage.url(folder)} cannot become a schema, because of its name. Rename the folder."
+        )
     return name
 
 
 def _write(
     new: Path,
+    storage: Storage,
     accounts: Mapping[str, AccountLake],
     schemas: Mapping[str, pa.Schema],
+    *,
     descriptions: Mapping[str, str],
     column_descriptions: Mapping[str, Mapping[str, str]],
 ) -> dict[str, list[ViewColumn]]:
     """Write a new file, and return the columns of the views over all accounts."""
     with duckdb.connect(config=OFFLINE) as connection:
+        storage.let_read(connection)
         connection.execute(f"ATTACH {literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
         connection.begin()
         for name, account in accounts.items():
             schema = f"trackdrive.{identifier(name)}"
             connection.execute(f"CREATE SCHEMA {schema}")
             connection.execute(f"USE {schema}")
-            for _, statement in view_statements(account.lake, schemas, account.time_zone):
+            index = FileIndex(account.lake.storage)
+            for _, statement in view_statements(account.lake, schemas, account.time_zone, index=index):
                 connection.execute(statement)
         connection.execute("USE trackdrive.main")
         for name in (*schemas, *views()):

@@ -6,7 +6,7 @@ releases lack, so that every analyst's DuckDB opens the file.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,12 +16,13 @@ from types import MappingProxyType
 import duckdb
 import pyarrow as pa
 
-from trackdrive_assets.lake.atomic import atomic_replace, staging_dir
-from trackdrive_assets.lake.errors import LakeError, translate_os_errors, write_error
+from trackdrive_assets.lake.errors import LakeError, write_error
+from trackdrive_assets.lake.file_index import FileIndex
 from trackdrive_assets.lake.foreign_objects import keep_foreign_objects
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.sql_catalog import FILE_METADATA, LOGGED_TABLES, View, views, with_referenced
+from trackdrive_assets.lake.storage import MISSING, ChangedMeanwhileError, Snapshot, Storage
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.lake.table_sql import (
     TableFiles,
@@ -42,6 +43,8 @@ OFFLINE: dict[str, str | bool | int | float | list[str]] = {
 """The configuration of DuckDB. Building needs nothing from the network, and must not wait for it."""
 
 
+_MOST_CONFLICTS = 3
+
 _Statement = tuple[str, str]
 """The name of a view, and a statement that creates, replaces or describes it."""
 
@@ -57,9 +60,14 @@ class ViewColumn:
 
 @dataclass(frozen=True)
 class BuildResult:
-    """The new DuckDB file, and the columns of each view. A view comes after the views that it reads."""
+    """The new DuckDB file.
 
-    path: Path
+    Attributes:
+        url: The path or the URL.
+        views: The columns of each view. A view comes after the views that it reads.
+    """
+
+    url: str
     views: Mapping[str, Sequence[ViewColumn]]
 
 
@@ -86,9 +94,23 @@ def build_database(
             another time zone. The old file is unchanged.
     """
     check(lake, time_zone=time_zone)
-    path = lake.root / FILE
+    for _ in range(_MOST_CONFLICTS):
+        # Another run built the file meanwhile, perhaps without the newest days.
+        with suppress(ChangedMeanwhileError):
+            return _build_once(lake, schemas, time_zone, descriptions, column_descriptions)
+    return _build_once(lake, schemas, time_zone, descriptions, column_descriptions)
+
+
+def _build_once(
+    lake: Lake,
+    schemas: Mapping[str, pa.Schema],
+    time_zone: str,
+    descriptions: Mapping[str, str],
+    column_descriptions: Mapping[str, Mapping[str, str]],
+) -> BuildResult:
+    index = FileIndex(lake.storage)
     statements = [
-        *view_statements(lake, schemas, time_zone),
+        *view_statements(lake, schemas, time_zone, index=index),
         *((table, comment_on_view(table, text)) for table, text in descriptions.items()),
         *((name, comment_on_view(name, view.description)) for name, view in views().items()),
         *(
@@ -97,18 +119,24 @@ def build_database(
             for name, text in columns.items()
         ),
     ]
-    with staging_dir(path) as staging:
+    with lake.storage.open(FILE) as old, lake.storage.staging(FILE) as staging:
         new = staging / "views"
         try:
             columns_of = _write_database(new, lake, statements)
         except duckdb.Error as error:
-            raise write_error("write", path, str(error)) from error
-        keep_foreign_objects(path, columns_of)
-        with translate_os_errors("replace", path):
-            # Changes that another program left in the old file's write-ahead log must not reach the new file.
-            path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-        atomic_replace(new, path)
-    return BuildResult(path, {name: columns_of[name] for name, _ in statements})
+            raise write_error("write", lake.storage.url(FILE), str(error)) from error
+        replace_database(lake.storage, old, new, columns_of)
+    index.save()
+    return BuildResult(lake.storage.url(FILE), {name: columns_of[name] for name, _ in statements})
+
+
+def replace_database(storage: Storage, old: Snapshot | None, new: Path, own_views: Collection[str]) -> None:
+    """Replace trackdrive.duckdb by a new file. What other people put into the old one is kept in a copy."""
+    keep_foreign_objects(storage, FILE, old, own_views)
+    # Changes that another program left in the old file's write-ahead log must not reach the new file.
+    if storage.find_keys([log := f"{FILE}.wal"]):
+        storage.delete(log)
+    storage.replace(FILE, new, old.version if old else MISSING)
 
 
 @contextmanager
@@ -140,9 +168,13 @@ def connect(
     selected_schemas = {table: schema for table, schema in schemas.items() if table in selected}
     # Each thread takes memory of its own, and the memory of a run must not grow with the machine.
     with duckdb.connect(config=OFFLINE | {"threads": 1}) as connection:
+        lake.storage.let_read(connection)
         # The checks of a run query the same files again and again.
         connection.execute("SET parquet_metadata_cache = true")
-        statements = view_statements(lake, selected_schemas, time_zone, days, selected)
+        index = FileIndex(lake.storage)
+        statements = view_statements(
+            lake, selected_schemas, time_zone, index=index, days=days, names=selected
+        )
         _create_views(connection, lake, statements)
         yield connection
 
@@ -154,15 +186,19 @@ def read_view(lake: Lake, name: str) -> pa.Table:
         LakeError: The file does not exist, has no such view, or the lake's time zone is being changed.
     """
     check(lake)
+    path = lake.storage.url(FILE)
     try:
         # Attached, because this process may have the file open with another configuration.
-        with duckdb.connect(config=OFFLINE) as connection:
-            connection.execute(f"ATTACH {literal(str(lake.root / FILE))} AS trackdrive (READ_ONLY)")
+        with lake.storage.open(FILE) as file, duckdb.connect(config=OFFLINE) as connection:
+            lake.storage.let_read(connection)
+            if file is None:
+                raise LakeError(f"{path} does not exist. Materialize views/{name} first.")
+            connection.execute(f"ATTACH {literal(str(file.path))} AS trackdrive (READ_ONLY)")
             connection.execute("USE trackdrive")
             return connection.sql(f"FROM {identifier(name)}").to_arrow_table()
     except duckdb.Error as error:
         raise LakeError(
-            f"Can't read the view {name} of {lake.root / FILE}: {error}. Materialize views/{name} first."
+            f"Can't read the view {name} of {path}: {error}. Materialize views/{name} first."
         ) from error
 
 
@@ -170,6 +206,8 @@ def view_statements(
     lake: Lake,
     schemas: Mapping[str, pa.Schema],
     time_zone: str,
+    *,
+    index: FileIndex,
     days: Collection[date] | None = None,
     names: Collection[str] | None = None,
 ) -> list[_Statement]:
@@ -180,9 +218,12 @@ def view_statements(
     """
     selected = {name: view for name, view in views().items() if names is None or name in names}
     reads_metadata = any(FILE_METADATA in view.sql for view in selected.values())
-    found = find_files(lake.root, LAYOUT if reads_metadata else schemas, days)
+    found = find_files(lake.storage, LAYOUT if reads_metadata else schemas, days)
     nothing = [TableFiles(each.table, [], []) for each in found]
-    of_files, empty = (_view_queries(lake, schemas, time_zone, files, selected) for files in (found, nothing))
+    of_files, empty = (
+        _view_queries(lake, schemas, time_zone, files, selected=selected, index=index)
+        for files in (found, nothing)
+    )
     return [
         *((name, f"CREATE VIEW {identifier(name)} AS {query}") for name, query in empty.items()),
         *(
@@ -198,15 +239,17 @@ def _view_queries(
     schemas: Mapping[str, pa.Schema],
     time_zone: str,
     found: Sequence[TableFiles],
+    *,
     selected: Mapping[str, View],
+    index: FileIndex,
 ) -> dict[str, str]:
     """Return the query of each table and selected view over the files that were found."""
     logged = [each for each in found if each.table in LOGGED_TABLES]
     values = {"time_zone": literal(time_zone), "file_metadata": file_metadata_sql(logged)}
     of_tables = {
-        each.table: totals_sql(lake.root, schemas, found, time_zone)
+        each.table: totals_sql(lake.storage, schemas, found, time_zone, index)
         if each.table == TOTALS
-        else table_sql(schemas[each.table], each)
+        else table_sql(schemas[each.table], each, index)
         for each in found
         if each.table in schemas
     }
@@ -216,6 +259,7 @@ def _view_queries(
 def _write_database(new: Path, lake: Lake, statements: Sequence[_Statement]) -> dict[str, list[ViewColumn]]:
     """Write a new DuckDB file, and return the columns of its views."""
     with duckdb.connect(config=OFFLINE) as connection:
+        lake.storage.let_read(connection)
         # Programs with an older DuckDB can't open newer formats.
         connection.execute(f"ATTACH {literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE trackdrive")
@@ -227,6 +271,7 @@ def _write_database(new: Path, lake: Lake, statements: Sequence[_Statement]) -> 
         except duckdb.Error:
             # The first error ends the transaction. Without one, every view that fails reports its own error.
             with duckdb.connect(config=OFFLINE) as in_memory:
+                lake.storage.let_read(in_memory)
                 _create_views(in_memory, lake, statements)
             raise
         for statement in inherited_comments(connection):

@@ -4,26 +4,22 @@ The metadata of the file contains the fetch. Where the file is stored is in `lay
 `day_writer`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from io import SEEK_END
 from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.errors import translate_os_errors, translate_read_errors
+from trackdrive_assets.lake.errors import translate_read_errors
 from trackdrive_assets.lake.identity import LakeIdentity
 
 _PREFIX = "trackdrive."
 _FETCHED_AT = f"{_PREFIX}fetched_at"
 _TICK = timedelta(microseconds=1)
-
-# The metadata is at the end of a file.
-_TAIL_BYTES = 16 * 1024
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """The time by which the clocks of two machines may differ. A file that is further in the future than this
@@ -119,14 +115,19 @@ class FetchInfo:
 class DayFile:
     """An open day file. Use it as a context manager.
 
+    Args:
+        path: The path of the file on this machine.
+        url: The path or URL that errors name. The default is `path`.
+
     Raises:
         DamagedFileError: The file is not readable Parquet.
         LakeError: The operating system does not let us read the file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with translate_read_errors(path):
+    def __init__(self, path: Path, url: str | None = None) -> None:
+        self.url = url or str(path)
+        with translate_read_errors(self.url):
+            self.bytes = path.stat().st_size
             self._parquet = pq.ParquetFile(path)
 
     @property
@@ -169,8 +170,21 @@ class DayFile:
         """Return rows in a schema: those of the row groups, or all. A column that the file lacks is null."""
         columns = existing_columns(self.schema, schema)
         groups = range(self._parquet.num_row_groups) if row_groups is None else row_groups
-        with translate_read_errors(self.path):
+        with translate_read_errors(self.url):
             return conform(self._parquet.read_row_groups(list(groups), columns=columns), schema)
+
+    def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """Yield all rows in a schema, some thousand at a time. A column that the file lacks is null."""
+        columns = existing_columns(self.schema, schema)
+        with translate_read_errors(self.url):
+            for batch in self._parquet.iter_batches(columns=columns):
+                yield from conform(pa.Table.from_batches([batch]), schema).to_batches()
+
+    def first_rows(self, number: int) -> pa.Table:
+        """Return the first rows, with the columns of the file."""
+        with translate_read_errors(self.url):
+            batches = [next(self._parquet.iter_batches(number), None)]
+        return pa.Table.from_batches([batch for batch in batches if batch is not None], self.schema)
 
     def row_groups_with(self, column: str, value: str) -> list[int]:
         """Return the row groups that have a value in a text column, by their statistics, or may have it."""
@@ -188,7 +202,7 @@ class DayFile:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column of all rows. If it is not readable, it raises `DamagedFileError`."""
-        with translate_read_errors(self.path):
+        with translate_read_errors(self.url):
             return self._parquet.read(columns=[name])[name]
 
     def __enter__(self) -> Self:
@@ -196,13 +210,6 @@ class DayFile:
 
     def __exit__(self, *_: object) -> None:
         self._parquet.close()
-
-
-def read_tail(path: Path) -> bytes:
-    """Return the end of a file, which has its metadata. To parse whole footers takes ten times as long."""
-    with translate_os_errors("read", path), path.open("rb", buffering=0) as opened:
-        opened.seek(max(0, opened.seek(0, SEEK_END) - _TAIL_BYTES))
-        return opened.read()
 
 
 def existing_columns(file: pa.Schema, wanted: pa.Schema) -> list[str]:

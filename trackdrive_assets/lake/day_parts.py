@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.atomic import atomic_replace, directory_lock, staging_dir
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.day_writer import (
+    FIRST_ROWS,
     WriteResult,
     check_complete,
     open_current,
@@ -26,6 +26,7 @@ from trackdrive_assets.lake.day_writer import (
 )
 from trackdrive_assets.lake.errors import DamagedFileError, translate_os_errors
 from trackdrive_assets.lake.identity import LakeClaim
+from trackdrive_assets.lake.storage import Storage
 
 ROWS_KEY = "trackdrive.rows/"
 """The beginning of the key with the number of rows of a part. The name of the part follows."""
@@ -96,49 +97,58 @@ def read_part(file: DayFile, column: str, part: str, schema: pa.Schema) -> pa.Ta
 
 
 def replace_parts(
-    path: Path, schema: pa.Schema, column: str, parts: Mapping[str, Part], claim: LakeClaim
+    storage: Storage,
+    key: str,
+    schema: pa.Schema,
+    *,
+    column: str,
+    parts: Mapping[str, Part],
+    claim: LakeClaim,
 ) -> Mapping[str, WriteResult]:
     """Replace parts of a day's file, and keep the others. `ClaimedLake.replace_parts` describes it."""
-    now = datetime.now(UTC)
+    now, url = datetime.now(UTC), storage.url(key)
     with (
-        staging_dir(path) as staging,
-        directory_lock(path.parent),
-        open_current(path, claim.identity) as current,
+        storage.staging(key) as staging,
+        storage.lock(key),
+        open_current(storage, key, claim.identity) as (current, seen),
     ):
         stored = parts_of(current, column) if current else {}
-        later = {name for name, part in parts.items() if _is_superseded(path, part, stored.get(name), now)}
+        later = {name for name, part in parts.items() if _is_superseded(url, part, stored.get(name), now)}
         new = {
-            name: _successor(path, part, stored.get(name), now)
+            name: _successor(url, part, stored.get(name), now)
             for name, part in parts.items()
             if name not in later
         }
+        old = {name: info for name, info in stored.items() if name not in new}
+        kept = _read_parts(current, column, old, schema) if current else {}
+        contents, size = {**kept, **new}, current.bytes if current else 0
         if new:
-            old = {name: info for name, info in stored.items() if name not in new}
-            kept = _read_parts(current, column, old, schema) if current else {}
-            contents = {**kept, **new}
-            with translate_os_errors("write", path):
+            with translate_os_errors("write", url):
                 _write(staging / "day", schema, contents, claim)
-            with DayFile(staging / "day") as saved:
+            with DayFile(staging / "day", url) as saved:
                 check_complete(saved, schema, sum(len(part.rows) for part in contents.values()))
+                size = saved.bytes
             claim.confirm()
-            atomic_replace(staging / "day", path)
-        infos = {**stored, **{name: PartInfo(len(part.rows), part.fetch_info) for name, part in new.items()}}
-        return {name: _result(path, infos[name], is_superseded=name in later) for name in parts}
+            storage.replace(key, staging / "day", seen)
+        return {
+            name: _result(url, size, contents.get(name, parts[name]), is_superseded=name in later)
+            for name in parts
+        }
 
 
-def _is_superseded(path: Path, part: Part, stored: PartInfo | None, now: datetime) -> bool:
+def _is_superseded(url: str, part: Part, stored: PartInfo | None, now: datetime) -> bool:
     """Return whether the stored part is from a fetch that began later, and log that."""
     earlier, info = part.fetch_info, stored.fetch_info if stored else None
     if earlier is None or info is None or not info.is_later_than(earlier.fetched_at, now):
         return False
-    warn_of_later_fetch(path, earlier.fetched_at)
+    warn_of_later_fetch(url, earlier.fetched_at)
     return True
 
 
-def _successor(path: Path, part: Part, stored: PartInfo | None, now: datetime) -> Part:
+def _successor(url: str, part: Part, stored: PartInfo | None, now: datetime) -> Part:
     """Return a part with its fetch as the successor of the stored one."""
     earlier = stored.fetch_info if stored else None
-    warn_of_wrong_clock(path, earlier, now)
+    warn_of_wrong_clock(url, earlier, now)
     return replace(part, fetch_info=part.fetch_info and part.fetch_info.successor_of(earlier, now))
 
 
@@ -171,6 +181,6 @@ def _write(new: Path, schema: pa.Schema, parts: Mapping[str, Part], claim: LakeC
         parquet.add_key_value_metadata(metadata)
 
 
-def _result(path: Path, info: PartInfo, *, is_superseded: bool) -> WriteResult:
-    api_count = info.fetch_info.api_count if info.fetch_info else None
-    return WriteResult(path, info.rows, path.stat().st_size, api_count, is_superseded)
+def _result(url: str, size: int, part: Part, *, is_superseded: bool) -> WriteResult:
+    api_count = part.fetch_info.api_count if part.fetch_info else None
+    return WriteResult(url, len(part.rows), size, part.rows.slice(0, FIRST_ROWS), api_count, is_superseded)

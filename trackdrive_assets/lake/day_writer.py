@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.atomic import atomic_replace, directory_lock
 from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError, translate_os_errors
 from trackdrive_assets.lake.identity import LakeClaim, LakeIdentity, is_same_account
 from trackdrive_assets.lake.spool import Spool
+from trackdrive_assets.lake.storage import MISSING, Storage
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +34,9 @@ _ROW_GROUP = 24_576
 _SAMPLE = 1_000
 _MOST_DISTINCT = 0.9
 
+FIRST_ROWS = 5
+"""The number of rows of a day that a `WriteResult` has, for a preview."""
+
 # One day at a time: sorting and encoding it takes more memory than fetching it.
 _SAVING = threading.Lock()
 
@@ -43,16 +46,18 @@ class WriteResult:
     """The file of a day after a write.
 
     Attributes:
-        path: The path of the file.
+        url: The path or URL of the file.
         rows: The number of rows.
         bytes: The size of the file.
+        first_rows: Its first rows, or those of the part that was written.
         api_count: The number of rows that the API counts; None if the API does not count them.
         is_superseded: Whether the file is that of a later fetch, so that the result of this one was dropped.
     """
 
-    path: Path
+    url: str
     rows: int
     bytes: int
+    first_rows: pa.Table
     api_count: int | None = None
     is_superseded: bool = False
 
@@ -71,7 +76,8 @@ class DayWriter:
 
     def __init__(
         self,
-        path: Path,
+        storage: Storage,
+        key: str,
         staging: Path,
         schema: pa.Schema,
         *,
@@ -82,12 +88,17 @@ class DayWriter:
         self.fetched_at = fetched_at
         self.rows = 0
         self.api_count: int | None = None
-        self._path = path
+        self._storage = storage
+        self._key = key
+        self._url = storage.url(key)
+        # Without `locked`, whatever is there is replaced.
+        self._seen: str | None = None
         self._new = staging / "day"
         self._schema = schema
         self._claim = claim
+        self._first_rows = schema.empty_table()
         self._result: WriteResult | None = None
-        with translate_os_errors("write", path):
+        with translate_os_errors("write", self._url):
             self._spool = Spool(staging / "spool", schema, sort_by)
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -97,7 +108,7 @@ class DayWriter:
             ValueError: The batch has another schema than the day, or a null in the column that sorts it.
             LakeError: The rows can't be written.
         """
-        with translate_os_errors("write", self._path):
+        with translate_os_errors("write", self._url):
             self._spool.write(batch)
         self.rows += batch.num_rows
 
@@ -105,10 +116,15 @@ class DayWriter:
     def locked(self) -> Iterator[DayFile | None]:
         """Hold the lock of the day during the block. Every other writer of the day waits.
 
+        On an object store no writer waits. There `commit` replaces only the file that this returns.
+
         Returns:
             The current file; None if it does not exist, is damaged, or is a day of another time zone.
         """
-        with directory_lock(self._path.parent), open_current(self._path, self._claim.identity) as current:
+        with (
+            self._storage.lock(self._key),
+            open_current(self._storage, self._key, self._claim.identity) as (current, self._seen),
+        ):
             yield current
 
     @contextmanager
@@ -127,7 +143,7 @@ class DayWriter:
         """
         earlier = current.fetch_info if current else None
         now = datetime.now(UTC)
-        warn_of_wrong_clock(self._path, earlier, now)
+        warn_of_wrong_clock(self._url, earlier, now)
         this_fetch = FetchInfo(self.fetched_at, self.fetched_at, self.api_count)
         self._save(fetch_info or this_fetch.successor_of(earlier, now), on_rows)
         with DayFile(self._new) as new:
@@ -135,16 +151,21 @@ class DayWriter:
             yield new
 
     def commit(self) -> None:
-        """Replace the current file by the saved one, if the lake still is that of this writer."""
+        """Replace the current file by the saved one, if the lake still is that of this writer.
+
+        Raises:
+            ChangedMeanwhileError: Another program replaced the file after `locked` read it.
+        """
         self._claim.confirm()
-        with DayFile(self._new) as new:
-            saved = result_of(new)
-        atomic_replace(self._new, self._path)
-        self._result = replace(saved, path=self._path)
+        with DayFile(self._new, self._url) as new:
+            rows, size, info = new.rows, new.bytes, new.fetch_info
+        self._storage.replace(self._key, self._new, self._seen)
+        api_count = info.api_count if info else None
+        self._result = WriteResult(self._url, rows, size, self._first_rows, api_count)
 
     def keep(self, current: DayFile) -> None:
         """Leave the current file, because it was fetched later. The rows of this writer are dropped."""
-        warn_of_later_fetch(self._path, self.fetched_at)
+        warn_of_later_fetch(self._url, self.fetched_at)
         self._result = result_of(current, is_superseded=True)
 
     @property
@@ -161,10 +182,13 @@ class DayWriter:
         pa.default_memory_pool().release_unused()
 
     def _save(self, fetch_info: FetchInfo, on_rows: Callable[[pa.Table], None] | None) -> None:
-        with _SAVING, translate_os_errors("write", self._path):
+        with _SAVING, translate_os_errors("write", self._url):
             groups = _row_groups(self._spool.sorted_tables())
             group = next(groups, None)
             dictionaries = True if group is None else repeating_columns(group)
+            if group is not None:
+                # A slice would keep the whole group in memory.
+                self._first_rows = group.take(list(range(min(FIRST_ROWS, group.num_rows))))
             with pq.ParquetWriter(
                 self._new, self._schema, compression="zstd", use_dictionary=dictionaries
             ) as parquet:
@@ -177,24 +201,24 @@ class DayWriter:
                 parquet.add_key_value_metadata(fetch_info.to_metadata() | self._claim.identity.to_metadata())
 
 
-def warn_of_wrong_clock(path: Path, earlier: FetchInfo | None, now: datetime) -> None:
+def warn_of_wrong_clock(url: str, earlier: FetchInfo | None, now: datetime) -> None:
     """Log that the time of an earlier fetch is ignored, if it is in the future."""
     if earlier and earlier.is_in_future(now):
         _log.warning(
             "%s was fetched at %s, by its own metadata. Now it is %s, so a clock was wrong. The time of "
             "that fetch is ignored.",
-            path,
+            url,
             f"{earlier.updated_at:%Y-%m-%d %H:%M:%S %Z}",
             f"{now:%Y-%m-%d %H:%M:%S %Z}",
         )
 
 
-def warn_of_later_fetch(path: Path, fetched_at: datetime) -> None:
+def warn_of_later_fetch(url: str, fetched_at: datetime) -> None:
     """Log that what was fetched is dropped, because a later fetch is stored already."""
     _log.warning(
         "%s was fetched by another run meanwhile. The result of this older fetch, which began at %s, is "
         "dropped.",
-        path,
+        url,
         f"{fetched_at:%Y-%m-%d %H:%M:%S %Z}",
     )
 
@@ -202,32 +226,37 @@ def warn_of_later_fetch(path: Path, fetched_at: datetime) -> None:
 def result_of(file: DayFile, *, is_superseded: bool = False) -> WriteResult:
     """Return what an existing file of a day contains."""
     api_count = file.fetch_info.api_count if file.fetch_info else None
-    return WriteResult(file.path, file.rows, file.path.stat().st_size, api_count, is_superseded)
+    return WriteResult(file.url, file.rows, file.bytes, file.first_rows(FIRST_ROWS), api_count, is_superseded)
 
 
 def check_complete(file: DayFile, schema: pa.Schema, rows: int) -> None:
     """Check that a new file has the schema and the number of rows that were written."""
     if file.rows != rows or not file.schema.equals(schema):
         raise LakeError(
-            f"{file.path} should have {rows} rows and the schema of the table, but has {file.rows} rows. "
+            f"{file.url} should have {rows} rows and the schema of the table, but has {file.rows} rows. "
             "Check the disk, then run again."
         )
 
 
 @contextmanager
-def open_current(path: Path, identity: LakeIdentity) -> Iterator[DayFile | None]:
+def open_current(storage: Storage, key: str, identity: LakeIdentity) -> Iterator[tuple[DayFile | None, str]]:
     """Open the file that is to be replaced. None if it does not exist, is damaged, or is of another zone.
 
     A day of another time zone has other calls, so nothing can be compared.
+
+    Returns:
+        The file, and its version, for its replacement.
     """
-    try:
-        current = DayFile(path) if path.exists() else None
-    except DamagedFileError as error:
-        # A new fetch is how a damaged file is repaired, so the damage must not stop it.
-        _log.warning("%s It is replaced now, without comparing.", error)
+    with storage.open(key) as snapshot, ExitStack() as opened:
         current = None
-    with current or nullcontext():
-        yield current if current and _is_comparable(current.identity, identity) else None
+        try:
+            if snapshot:
+                current = opened.enter_context(DayFile(snapshot.path, storage.url(key)))
+        except DamagedFileError as error:
+            # A new fetch is how a damaged file is repaired, so the damage must not stop it.
+            _log.warning("%s It is replaced now, without comparing.", error)
+        is_comparable = current is not None and _is_comparable(current.identity, identity)
+        yield current if is_comparable else None, snapshot.version if snapshot else MISSING
 
 
 def _is_comparable(current: LakeIdentity | None, new: LakeIdentity) -> bool:

@@ -21,7 +21,7 @@ class DamagedFileError(LakeError):
     """A file that exists but is not readable Parquet."""
 
 
-def write_error(action: str, path: Path, reason: str) -> LakeError:
+def write_error(action: str, path: Path | str, reason: str) -> LakeError:
     """Return the error for a file that could not be written. `action` is a verb, such as `replace`."""
     return LakeError(
         f"Can't {action} {path}: {reason}. What was there before is unchanged. "
@@ -30,7 +30,7 @@ def write_error(action: str, path: Path, reason: str) -> LakeError:
 
 
 @contextmanager
-def translate_os_errors(action: str, path: Path) -> Iterator[None]:
+def translate_os_errors(action: str, path: Path | str) -> Iterator[None]:
     """Translate errors of the operating system into a `LakeError`. Keep callers' code out of the block."""
     try:
         yield
@@ -39,7 +39,7 @@ def translate_os_errors(action: str, path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def translate_read_errors(path: Path) -> Iterator[None]:
+def translate_read_errors(path: Path | str) -> Iterator[None]:
     """Translate errors of reading a Parquet file: `DamagedFileError` for bad content, else `LakeError`."""
     import pyarrow as pa  # noqa: PLC0415  # the errors are caught by Dagster's definitions, which load fast
 

@@ -1,7 +1,6 @@
 """What other people put into trackdrive.duckdb: it is kept in a copy before a build replaces the file."""
 
 import logging
-import shutil
 from collections.abc import Collection
 from datetime import UTC, datetime
 from itertools import count
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from trackdrive_assets.lake.errors import translate_os_errors
+from trackdrive_assets.lake.storage import Snapshot, Storage
 from trackdrive_assets.lake.table_sql import literal
 
 _OBJECTS = """
@@ -26,33 +25,37 @@ _STANDARD_SCHEMAS = {"main", "information_schema", "pg_catalog"}
 _log = logging.getLogger(__name__)
 
 
-def keep_foreign_objects(path: Path, own_views: Collection[str]) -> Path | None:
+def keep_foreign_objects(
+    storage: Storage, key: str, current: Snapshot | None, own_views: Collection[str]
+) -> str | None:
     """Copy a DuckDB file that has tables, views or macros of other people, and log the copy.
 
     Args:
-        path: The file, which is about to be replaced. It may not exist, or be damaged.
+        storage: The storage of the lake.
+        key: The key of the file, which is about to be replaced.
+        current: The file. It may not exist, or be damaged.
         own_views: The names of our views. They are not kept, whatever their definitions are.
 
     Returns:
-        The copy; None if the file has nothing to keep.
+        The key of the copy; None if the file has nothing to keep.
     """
-    foreign = [name for name in _objects(path) if name not in {*own_views, *_STANDARD_SCHEMAS}]
+    found = _objects(current.path) if current else []
+    foreign = [name for name in found if name not in {*own_views, *_STANDARD_SCHEMAS}]
     if not foreign:
         return None
     moment = f"{datetime.now(UTC):%Y-%m-%dT%H%M}"
-    names = (f"{path.stem}.before-{moment}{f'-{n}' if n else ''}{path.suffix}" for n in count())
-    copy = next(path.with_name(name) for name in names if not path.with_name(name).exists())
-    with translate_os_errors("copy", path):
-        for suffix in ("", ".wal"):
-            source = path.with_name(path.name + suffix)
-            if source.exists():
-                shutil.copy2(source, copy.with_name(copy.name + suffix))
+    stem, suffix = key.rsplit(".", 1)
+    names = (f"{stem}.before-{moment}{f'-{n}' if n else ''}.{suffix}" for n in count())
+    copy = next(name for name in names if not storage.find_keys([name]))
+    for end in ("", ".wal"):
+        if storage.find_keys([key + end]):
+            storage.copy(key + end, copy + end)
     _log.warning(
         "%s is built again and has only our views. What was added to it (%s) is in the copy %s. Put "
         "tables and views into a file of your own, which attaches this one.",
-        path,
+        storage.url(key),
         ", ".join(foreign),
-        copy,
+        storage.url(copy),
     )
     return copy
 

@@ -9,12 +9,11 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from trackdrive_assets.lake.atomic import atomic_replace, directory_lock, staging_dir
 from trackdrive_assets.lake.errors import LakeError, translate_os_errors
+from trackdrive_assets.lake.storage import MISSING, ChangedMeanwhileError, Storage
 
 FILE = "lake.json"
 LAYOUT_VERSION = 2
@@ -67,11 +66,11 @@ class LakeClaim:
     """The right to write into a lake, which `ownership.claim` has checked.
 
     Attributes:
-        root: The folder of the lake.
+        storage: The storage of the lake.
         identity: The account and the time zone of the writer.
     """
 
-    root: Path
+    storage: Storage
     identity: LakeIdentity
 
     def confirm(self) -> None:
@@ -80,19 +79,26 @@ class LakeClaim:
         Raises:
             LakeError: Another program made it the lake of another account or time zone.
         """
-        record = read_record(self.root)
-        if record is None:
-            with directory_lock(self.root):
-                record = read_record(self.root)
-                if record is None:
-                    write_record(self.root, record := LakeRecord(self.identity))
-        stored = record.identity
+        stored = (read_record(self.storage) or self._create_record()).identity
         same_zone = stored.time_zone == self.identity.time_zone
         if not same_zone or not is_same_account(stored.account, self.identity.account):
             raise LakeError(
-                f"{self.root} is now the lake of {stored.account} with days of {stored.time_zone}. This run "
-                f"is of {self.identity.account} with days of {self.identity.time_zone}. Nothing was stored."
+                f"{self.storage.root} is now the lake of {stored.account} with days of {stored.time_zone}. "
+                f"This run is of {self.identity.account} with days of {self.identity.time_zone}. Nothing was "
+                "stored."
             )
+
+    def _create_record(self) -> LakeRecord:
+        """Create `lake.json`, unless another program was faster. Return its content."""
+        with self.storage.lock(FILE), self.storage.open(FILE) as file:
+            if record := read_record(self.storage):
+                return record
+            record = LakeRecord(self.identity)
+            try:
+                write_record(self.storage, record, file.version if file else MISSING)
+            except ChangedMeanwhileError:
+                return read_record(self.storage) or record
+            return record
 
 
 def is_same_account(one: str, other: str) -> bool:
@@ -105,26 +111,26 @@ def host_of(account: str) -> str:
     return account.partition("/")[0]
 
 
-def read_record(root: Path) -> LakeRecord | None:
+def read_record(storage: Storage) -> LakeRecord | None:
     """Return the content of `lake.json`. None if the file is missing or damaged.
 
     Raises:
         LakeError: The file can't be opened, or another version of this package wrote it.
     """
-    path = root / FILE
-    with translate_os_errors("read", path):
-        text = path.read_bytes() if path.exists() else None
+    url = storage.url(FILE)
+    with storage.open(FILE) as file, translate_os_errors("read", url):
+        text = file.path.read_bytes() if file else None
     if text is None:
         return None
     try:
-        return _parse(root, json.loads(text))
+        return _parse(storage.root, json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError):
-        _log.warning("%s is damaged. The metadata of the day files is used instead.", path)
+        _log.warning("%s is damaged. The metadata of the day files is used instead.", url)
         return None
 
 
-def write_record(root: Path, record: LakeRecord) -> None:
-    """Replace `lake.json`.
+def write_record(storage: Storage, record: LakeRecord, seen: str | None = None) -> None:
+    """Replace `lake.json`, if it has the version `seen`. None replaces any.
 
     Raises:
         LakeError: The file can't be written. The old one is unchanged.
@@ -136,19 +142,18 @@ def write_record(root: Path, record: LakeRecord) -> None:
     }
     if record.previous_time_zone:
         content["previous_time_zone"] = record.previous_time_zone
-    path = root / FILE
-    with staging_dir(path) as staging:
+    with storage.staging(FILE) as staging:
         new = staging / FILE
-        with translate_os_errors("write", path):
+        with translate_os_errors("write", storage.url(FILE)):
             new.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", "utf-8")
-        atomic_replace(new, path)
+        storage.replace(FILE, new, seen)
 
 
-def rebuilt_record(root: Path, found: Iterable[tuple[datetime, LakeIdentity]]) -> LakeRecord | None:
+def rebuilt_record(root: str, found: Iterable[tuple[datetime, LakeIdentity]]) -> LakeRecord | None:
     """Return the record that day files together prove. None if there are none.
 
     Args:
-        root: The folder of the lake, for the error.
+        root: The folder or URL of the lake, for the error.
         found: When each file was last fetched, and its identity.
 
     Raises:
@@ -168,7 +173,7 @@ def rebuilt_record(root: Path, found: Iterable[tuple[datetime, LakeIdentity]]) -
     return LakeRecord(newest, earlier[-1] if earlier else None)
 
 
-def layout_1_error(root: Path) -> LakeError:
+def layout_1_error(root: str) -> LakeError:
     """Return the error for a lake whose reports have a folder each."""
     return LakeError(
         f"An older version of trackdrive-assets wrote the lake {root} (layout 1: a folder for each report). "
@@ -184,7 +189,7 @@ def _subdomain(account: str) -> tuple[str, str]:
     return (f"{host.removesuffix(domain)}.trackdrive" if domain else host), company
 
 
-def _parse(root: Path, content: Any) -> LakeRecord:
+def _parse(root: str, content: Any) -> LakeRecord:
     layout = content["layout"]
     if isinstance(layout, int) and layout < LAYOUT_VERSION:
         raise layout_1_error(root)

@@ -1,4 +1,4 @@
-"""The folders and files of the lake: where a day of a table is stored, and which days exist.
+"""The keys of the lake: where a day of a table is stored, and which days exist.
 
 Nothing here opens a file. A day is in the lake if `is_day` is true for its file. Anything else, such as
 a copy of a day or a note, changes no number.
@@ -7,10 +7,11 @@ a copy of a day or a note, changes no number.
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-ANY_DATE = "????-??-??"
-"""The pattern of a day's date, in `Path.glob` and in DuckDB alike."""
+from trackdrive_assets.lake.storage import ListedFile, Storage
+
+ANY_DATE = "20[0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+"""The pattern of a day's date, for folders, object stores and DuckDB alike. In a URL a `?` is no wildcard."""
 
 RESERVED_ACCOUNTS = frozenset({"main", "temp", "pg_catalog", "information_schema"})
 """Names that the folder `account=…` of an account cannot have, because DuckDB has schemas of these names."""
@@ -20,7 +21,7 @@ _DAYS_OF_LAYOUT_1 = ("reports/category=*/date=*/report.parquet", "stats/group_by
 
 @dataclass(frozen=True)
 class Layout:
-    """The place of a table on disk: `<table>/date=2024-06-19/<file>`.
+    """The place of a table: `<table>/date=2024-06-19/<file>`.
 
     Attributes:
         file: The name of a day's file.
@@ -41,46 +42,50 @@ LAYOUT = {
 }
 
 
-def day_path(table: str, day: date) -> Path:
-    """Return the path of a day's file, relative to the lake. The file may not exist.
+def day_key(table: str, day: date) -> str:
+    """Return the key of a day's file. The file may not exist.
 
     Raises:
         ValueError: The table is unknown.
     """
     if table not in LAYOUT:
         raise ValueError(f"The lake has no table {table!r}. Its tables are {', '.join(LAYOUT)}.")
-    return Path(table, f"date={day.isoformat()}", LAYOUT[table].file)
+    return f"{table}/date={day.isoformat()}/{LAYOUT[table].file}"
 
 
-def day_of(file: Path) -> date | None:
+def day_of(key: str) -> date | None:
     """Return the day of a file by the name of its folder. None if that is not `date=` and a date."""
-    key, _, text = file.parent.name.partition("=")
+    name, _, text = key.split("/")[-2].partition("=")
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return day if key == "date" and text == day.isoformat() else None
+    return day if name == "date" and text == day.isoformat() else None
 
 
-def candidates(root: Path, table: str, days: Collection[date] | None = None) -> list[Path]:
+def days_pattern(table: str) -> str:
+    """Return the pattern of the files of a table."""
+    return f"{table}/date={ANY_DATE}/{LAYOUT[table].file}"
+
+
+def candidates(storage: Storage, table: str, days: Collection[date] | None = None) -> list[ListedFile]:
     """Return what the pattern of a day of a table matches, in ascending order, day or not.
 
     Args:
-        root: The folder of the lake.
+        storage: The storage of the lake.
         table: A name in `LAYOUT`.
         days: The only days to look for. The default is all.
     """
     if days is not None:
-        paths = (root / day_path(table, day) for day in sorted(days))
-        return [path for path in paths if path.exists()]
-    return sorted((root / table).glob(f"date={ANY_DATE}/{LAYOUT[table].file}"))
+        return storage.find_keys([day_key(table, day) for day in sorted(days)])
+    return storage.find(days_pattern(table))
 
 
-def is_day(path: Path) -> bool:
+def is_day(found: ListedFile) -> bool:
     """Return whether a candidate is the file of a day: a file in the folder of a date that exists."""
-    return day_of(path) is not None and path.is_file()
+    return found.is_file and day_of(found.key) is not None
 
 
-def has_layout_1(root: Path) -> bool:
+def has_layout_1(storage: Storage) -> bool:
     """Return whether a lake has days where layout 1 stored them: in a folder for each report."""
-    return any(next(root.glob(pattern), None) for pattern in _DAYS_OF_LAYOUT_1)
+    return any(storage.find(pattern) for pattern in _DAYS_OF_LAYOUT_1)

@@ -9,11 +9,9 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from trackdrive_assets.days import exact_day
-from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_parts import parts_of
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.lake.identity import (
@@ -57,8 +55,7 @@ def record_of(lake: Lake) -> LakeRecord | None:
     Raises:
         LakeError: Another version of this package wrote the lake, or its files belong to several accounts.
     """
-    _refuse_layout_1(lake)
-    record = read_record(lake.root) or rebuilt_record(lake.root, _fetched_identities(lake))
+    record = read_record(lake.storage) or _rebuilt_record(lake)
     if record is None or record.previous_time_zone is None:
         return record
     # A file that does not show its zone is older than the change.
@@ -106,8 +103,7 @@ def claim(lake: Lake, identity: LakeIdentity) -> ClaimedLake:
         LakeError: The lake has another account, another time zone or another layout, or its days do not show
             whose it is.
     """
-    _refuse_layout_1(lake)
-    stored = read_record(lake.root)
+    stored = read_record(lake.storage)
     # Whether a change of the time zone has begun is only asked if that matters, because it reads every file.
     record = stored if stored and stored.identity.time_zone == identity.time_zone else record_of(lake)
     if record is None:
@@ -118,7 +114,7 @@ def claim(lake: Lake, identity: LakeIdentity) -> ClaimedLake:
     if record.identity.time_zone != identity.time_zone:
         raise _other_time_zone(lake, record, identity.time_zone)
     if record != stored:
-        write_record(lake.root, record)
+        write_record(lake.storage, record)
     return ClaimedLake(lake.root, identity)
 
 
@@ -134,15 +130,15 @@ def begin_zone_change(lake: Lake, identity: LakeIdentity, accepted: AcceptedZone
         return claim(lake, identity)
     if record.previous_time_zone or record.identity.time_zone != identity.time_zone:
         _refuse_partial_range(lake, record, identity.time_zone, accepted)
-        write_record(lake.root, LakeRecord(identity, _replaced_zone(record, identity.time_zone)))
+        write_record(lake.storage, LakeRecord(identity, _replaced_zone(record, identity.time_zone)))
     return ClaimedLake(lake.root, identity)
 
 
 def end_zone_change(lake: Lake) -> None:
     """Record that a change of the time zone is complete, if no file of another zone is left."""
     record = record_of(lake)
-    if record and record != read_record(lake.root):
-        write_record(lake.root, record)
+    if record and record != read_record(lake.storage):
+        write_record(lake.storage, record)
 
 
 def _replaced_zone(record: LakeRecord, time_zone: str) -> str | None:
@@ -183,8 +179,8 @@ def _days_to_replace(lake: Lake, record: LakeRecord, time_zone: str, first_day: 
     # A file that does not show its zone is older than the change.
     unknown = record.previous_time_zone or record.identity.time_zone
     outdated: dict[str, set[date]] = {}
-    for path in lake.files():
-        day, (_, identity) = day_of(path), _identity_of(path)
+    for file in lake.files():
+        day, (_, identity) = day_of(file.key), _identity_of(lake, file.key)
         zone = identity.time_zone if identity else unknown
         if day and zone != time_zone:
             outdated.setdefault(zone, set()).add(day)
@@ -201,12 +197,12 @@ def _refuse_unknown_days(lake: Lake, identity: LakeIdentity) -> None:
         raise LakeError(
             f"{lake.root} has {len(stored)} days of another program, and no readable {FILE}. So nothing "
             "shows whose they are. Nothing was written. Set TRACKDRIVE_LAKE to a new folder. Or, if all are "
-            f"days of {identity.account} in {identity.time_zone}, write {lake.root / FILE} with "
+            f"days of {identity.account} in {identity.time_zone}, write {lake.storage.url(FILE)} with "
             f'{{"layout": 2, "account": "{identity.account}", "time_zone": "{identity.time_zone}"}}.'
         )
 
 
-def _other_account(root: Path, stored: str, account: str) -> LakeError:
+def _other_account(root: str, stored: str, account: str) -> LakeError:
     return LakeError(
         f"{root} is the lake of {stored}, but the account is {account}. Nothing was written. "
         f"Set TRACKDRIVE_LAKE to a folder of its own for {account}, or use a key of {stored}."
@@ -234,22 +230,25 @@ def _command(days: Collection[date]) -> str:
     return f"trackdrive materialize {span} {_ACCEPT}"
 
 
-def _refuse_layout_1(lake: Lake) -> None:
-    if has_layout_1(lake.root):
+def _rebuilt_record(lake: Lake) -> LakeRecord | None:
+    """Return the record that the files of days prove."""
+    if has_layout_1(lake.storage):
         raise layout_1_error(lake.root)
+    return rebuilt_record(lake.root, _fetched_identities(lake))
 
 
 def _stored_parts(lake: Lake, table: str) -> set[str]:
     """Return the names of the parts that any day of a table has. A damaged file has none."""
     found: set[str] = set()
-    for path in filter(is_day, candidates(lake.root, table)):
-        with suppress(DamagedFileError), DayFile(path) as file:
-            found.update(parts_of(file, str(LAYOUT[table].part_column)))
+    for listed in filter(is_day, candidates(lake.storage, table)):
+        with suppress(DamagedFileError), lake.open_file(listed.key) as file:
+            if file:
+                found.update(parts_of(file, str(LAYOUT[table].part_column)))
     return found
 
 
 def _stored_days(lake: Lake) -> set[date]:
-    return {day for path in lake.files() if (day := day_of(path))}
+    return {day for file in lake.files() if (day := day_of(file.key))}
 
 
 def _fetched_identities(lake: Lake) -> Iterator[tuple[datetime, LakeIdentity]]:
@@ -260,11 +259,13 @@ def _fetched_identities(lake: Lake) -> Iterator[tuple[datetime, LakeIdentity]]:
 
 
 def _identities(lake: Lake) -> Iterator[tuple[datetime | None, LakeIdentity | None]]:
-    yield from map(_identity_of, lake.files())
+    for file in lake.files():
+        yield _identity_of(lake, file.key)
 
 
-def _identity_of(path: Path) -> tuple[datetime | None, LakeIdentity | None]:
+def _identity_of(lake: Lake, key: str) -> tuple[datetime | None, LakeIdentity | None]:
     """Return when a file was last fetched, and its identity. Both are None for a damaged file."""
-    with suppress(DamagedFileError), DayFile(path) as file:
-        return file.updated_at, file.identity
+    with suppress(DamagedFileError), lake.open_file(key) as file:
+        if file:
+            return file.updated_at, file.identity
     return None, None

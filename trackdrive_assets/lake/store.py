@@ -1,83 +1,84 @@
 """The lake: one Parquet file for each table and day, replaced as a whole, and read back.
 
-`Lake` reads. `ClaimedLake` writes too; `ownership.claim` returns it. The paths of files are in `layout`, the
-writing of a day is in `day_writer`, and the DuckDB file over all days is in `database`.
+`Lake` reads. `ClaimedLake` writes too; `ownership.claim` returns it. The keys of files are in `layout`, the
+kinds of storage in `local_storage` and `object_storage`. The writing of a day is in `day_writer`, and the
+DuckDB file over all days in `database`.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.atomic import staging_dir
-from trackdrive_assets.lake.day_file import DayFile, conform, existing_columns
+from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_parts import Part, read_part, replace_parts
 from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
-from trackdrive_assets.lake.errors import (
-    LakeError,
-    UnusableLakeError,
-    translate_os_errors,
-    translate_read_errors,
-)
+from trackdrive_assets.lake.errors import LakeError, UnusableLakeError
 from trackdrive_assets.lake.identity import LakeClaim, LakeIdentity
-from trackdrive_assets.lake.layout import LAYOUT, candidates, day_of, day_path, is_day
+from trackdrive_assets.lake.layout import LAYOUT, candidates, day_key, day_of, is_day
+from trackdrive_assets.lake.local_storage import LocalStorage
+from trackdrive_assets.lake.storage import ListedFile, Storage
 
 _MAX_DAYS_SHOWN = 5
 
 
 class Lake:
-    """The folder of Parquet files, for reading.
+    """The Parquet files, for reading.
 
     Args:
-        root: The folder. It may not exist yet.
+        root: The folder, or the URL of an object store, like `s3://bucket/prefix`. It may not exist yet.
+
+    Attributes:
+        storage: The storage of the files.
+        root: The folder or the URL, for people.
 
     Raises:
-        UnusableLakeError: `root` is the URL of an object store, or has a name that DuckDB can't handle.
+        UnusableLakeError: `root` can't be a lake, or what its object store needs is not installed.
     """
 
     def __init__(self, root: str | Path) -> None:
-        if "://" in str(root):
-            raise UnusableLakeError(
-                # The rest of the URL can contain a secret.
-                f"TRACKDRIVE_LAKE is a URL with {str(root).partition('://')[0]}://. Object stores are not "
-                "supported yet. Set it to a folder."
-            )
-        self.root = Path(root).expanduser().absolute()
-        if "?" in str(self.root):
-            raise UnusableLakeError(
-                f"TRACKDRIVE_LAKE is {str(root)!r}. DuckDB can't write below a folder with a ? in its name. "
-                "Choose another folder."
-            )
-        # Unlike `Path.is_file`, it is False for a folder that may not be read.
-        is_file = os.path.isfile
-        if files := [part for part in (self.root, *self.root.parents) if is_file(part)]:
-            raise UnusableLakeError(
-                f"TRACKDRIVE_LAKE is {str(root)!r}, and {files[0]} is a file. Set it to a folder."
-            )
+        self.storage = open_storage(root)
+        self.root = self.storage.root
         # DuckDB finds hive keys anywhere in a path, and would mistake this one for the column.
         keys = {"date", *(layout.part_column for layout in LAYOUT.values())}
-        if parts := [part for part in self.root.parts if part.partition("=")[0] in keys and "=" in part]:
+        parts = self.root.split("/")
+        if mistaken := [part for part in parts if part.partition("=")[0] in keys and "=" in part]:
             raise UnusableLakeError(
-                f"TRACKDRIVE_LAKE is {self.root}. Choose a folder without {parts[0]!r} in its path."
+                f"TRACKDRIVE_LAKE is {self.root}. Choose a folder without {mistaken[0]!r} in its path."
             )
-
-    def file(self, table: str, day: date) -> Path:
-        """Return the path of a day's file. The file may not exist. `table` is a name in `LAYOUT`."""
-        return self.root / day_path(table, day)
 
     def days(self, table: str) -> list[date]:
         """Return the days that have a file, in ascending order."""
-        found = candidates(self.root, table)
-        return [day for path in found if is_day(path) and (day := day_of(path))]
+        found = filter(is_day, candidates(self.storage, table))
+        return [day for file in found if (day := day_of(file.key))]
 
-    def files(self) -> Iterator[Path]:
+    def files(self) -> Iterator[ListedFile]:
         """Yield the files of all days of all tables."""
         for table in LAYOUT:
-            yield from filter(is_day, candidates(self.root, table))
+            yield from filter(is_day, candidates(self.storage, table))
+
+    @contextmanager
+    def open_day(self, table: str, day: date) -> Iterator[DayFile | None]:
+        """Open the file of a day. None if it does not exist.
+
+        Raises:
+            DamagedFileError: The file is not readable Parquet.
+            LakeError: The file can't be opened.
+        """
+        with self.open_file(day_key(table, day)) as file:
+            yield file
+
+    @contextmanager
+    def open_file(self, key: str) -> Iterator[DayFile | None]:
+        """Open the file of a day by its key. None if it does not exist."""
+        with self.storage.open(key) as snapshot:
+            if snapshot is None:
+                yield None
+                return
+            with DayFile(snapshot.path, self.storage.url(key)) as file:
+                yield file
 
     def read(
         self,
@@ -112,49 +113,47 @@ class Lake:
             [wanted.empty_table(), *(rows for rows in tables.values() if rows is not None)]
         )
 
-    def batches(self, table: str, schema: pa.Schema, day: date) -> Iterator[pa.RecordBatch]:
-        """Read a day batch by batch, so that it is never complete in memory.
-
-        A column of the schema that an older file lacks is null.
-
-        Raises:
-            LakeError: The file can't be read.
-        """
-        file = self.file(table, day)
-        with translate_read_errors(file), pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(columns=existing_columns(parquet.schema_arrow, schema)):
-                yield from conform(pa.Table.from_batches([batch]), schema).to_batches()
-
     def stored(self, table: str, schema: pa.Schema, day: date, part: str | None = None) -> pa.Table | None:
         """Return the rows of a day, or of a part of it. None if it is not stored."""
-        path = self.file(table, day)
-        if not path.exists():
-            return None
-        with DayFile(path) as file:
-            if part is None:
-                return file.read(schema)
+        with self.open_day(table, day) as file:
+            if file is None or part is None:
+                return file and file.read(schema)
             return read_part(file, str(LAYOUT[table].part_column), part, schema)
+
+
+def open_storage(root: str | Path) -> Storage:
+    """Return the storage of a folder or of the URL of an object store.
+
+    Raises:
+        UnusableLakeError: It can't have a lake, or what its object store needs is not installed.
+    """
+    if "://" not in str(root):
+        return LocalStorage(root)
+    # An extra installs what it imports.
+    from trackdrive_assets.lake.object_storage import ObjectStorage  # noqa: PLC0415
+
+    return ObjectStorage(str(root))
 
 
 class ClaimedLake(Lake):
     """The lake of an account, for reading and writing. Its first day creates `lake.json`.
 
     Args:
-        root: The folder. It is created when the first day is written.
+        root: The folder or the URL. A folder is created when the first day is written.
         identity: The account and the time zone of every day that is written.
     """
 
-    def __init__(self, root: Path, identity: LakeIdentity) -> None:
+    def __init__(self, root: str | Path, identity: LakeIdentity) -> None:
         super().__init__(root)
-        self.claim = LakeClaim(self.root, identity)
+        self.claim = LakeClaim(self.storage, identity)
 
-    def set_apart(self, file: Path) -> Path:
-        """Move a damaged file out of its table, where no program reads it, and return its new path."""
-        moment = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%f}"
-        path = self.root / "damaged" / f"{file.parent.name}.{moment}.{file.name}"
-        with translate_os_errors("move", file):
-            path.parent.mkdir(exist_ok=True)
-            return file.replace(path)
+    def keep_damaged(self, table: str, day: date) -> str:
+        """Copy a damaged file out of its table, before it is replaced. Return the path or URL of the copy."""
+        key = day_key(table, day)
+        _, folder, name = key.split("/")
+        copy = f"damaged/{folder}.{datetime.now(UTC):%Y-%m-%dT%H%M%S.%f}.{name}"
+        self.storage.copy(key, copy)
+        return self.storage.url(copy)
 
     @contextmanager
     def replace(
@@ -203,11 +202,11 @@ class ClaimedLake(Lake):
             LakeError: The file can't be written, or the lake became that of another account or time zone. The
                 current file is unchanged.
         """
-        path = self.file(table, day)
+        key = day_key(table, day)
         started_at = fetched_at or datetime.now(UTC)
-        with staging_dir(path) as staging:
+        with self.storage.staging(key) as staging:
             writer = DayWriter(
-                path, staging, schema, sort_by=sort_by, fetched_at=started_at, claim=self.claim
+                self.storage, key, staging, schema, sort_by=sort_by, fetched_at=started_at, claim=self.claim
             )
             try:
                 yield writer
@@ -235,7 +234,9 @@ class ClaimedLake(Lake):
                 current file is unchanged.
         """
         column = str(LAYOUT[table].part_column)
-        return replace_parts(self.file(table, day), schema, column, parts, self.claim)
+        return replace_parts(
+            self.storage, day_key(table, day), schema, column=column, parts=parts, claim=self.claim
+        )
 
 
 def is_superseded(current: DayFile, started_at: datetime) -> bool:

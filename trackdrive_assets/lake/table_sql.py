@@ -5,15 +5,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from trackdrive_assets.lake.day_file import read_tail
 from trackdrive_assets.lake.day_parts import ROWS_KEY
-from trackdrive_assets.lake.layout import ANY_DATE, LAYOUT, candidates, is_day
+from trackdrive_assets.lake.file_index import FileIndex
+from trackdrive_assets.lake.layout import LAYOUT, candidates, days_pattern, is_day
+from trackdrive_assets.lake.storage import ListedFile, Storage
 
 # The characters of a path that DuckDB reads as a pattern. The name of the lake's folder may contain them.
 _GLOB = re.compile(r"[*?\[]")
@@ -41,19 +40,26 @@ class TableFiles:
     """
 
     table: str
-    files: Sequence[Path]
+    files: Sequence[ListedFile]
     patterns: Sequence[str]
 
 
-def find_files(root: Path, tables: Iterable[str], days: Collection[date] | None = None) -> list[TableFiles]:
+def find_files(
+    storage: Storage, tables: Iterable[str], days: Collection[date] | None = None
+) -> list[TableFiles]:
     """Return the files of each table. `days` are the only days. The default is all."""
-    return [_table_files(root, table, days) for table in tables]
+    return [_table_files(storage, table, days) for table in tables]
 
 
-def table_sql(schema: pa.Schema, found: TableFiles) -> str:
+def table_sql(schema: pa.Schema, found: TableFiles, index: FileIndex) -> str:
     """Return a query over the files of a table: its columns in order with their types, then the date.
 
     A column that a file lacks is null.
+
+    Args:
+        schema: The schema of the table.
+        found: The files of the table.
+        index: The entries of the files.
     """
     types = _duckdb_types(schema) | {"date": "DATE"}
     casts = {name: f"CAST({{}} AS {type_}) AS {identifier(name)}" for name, type_ in types.items()}
@@ -61,7 +67,7 @@ def table_sql(schema: pa.Schema, found: TableFiles) -> str:
     if not found.files:
         return empty
     options = "hive_partitioning = true, hive_types_autocast = false"
-    if not _all_have(schema, found.files):
+    if not all(entry.has_all_columns for entry in index.entries(schema, found.files).values()):
         # With this option, DuckDB opens every file before it can plan even a query about one day.
         options += ", union_by_name = true"
     # A folder can appear later whose name is like a date but is none.
@@ -110,17 +116,18 @@ def _metadata_selects(found: TableFiles) -> list[str]:
     ]
 
 
-def _table_files(root: Path, table: str, days: Collection[date] | None) -> TableFiles:
-    found = candidates(root, table, days)
-    files = [path for path in found if is_day(path)]
+def _table_files(storage: Storage, table: str, days: Collection[date] | None) -> TableFiles:
+    found = candidates(storage, table, days)
+    files = [file for file in found if is_day(file)]
     is_exact = days is None and files == found
-    pattern = f"{_escaped(root / table)}/date={ANY_DATE}/{LAYOUT[table].file}"
-    return TableFiles(table, files, [pattern] if is_exact else [_escaped(file) for file in files])
+    root = f"{_escaped(storage.root)}/"
+    keys = [days_pattern(table)] if is_exact else [_escaped(file.key) for file in files]
+    return TableFiles(table, files, [root + key for key in keys])
 
 
-def _escaped(path: Path) -> str:
+def _escaped(path: str) -> str:
     """Return a path as a pattern that matches only itself."""
-    return _GLOB.sub(r"[\g<0>]", str(path))
+    return _GLOB.sub(r"[\g<0>]", path)
 
 
 def _sql_list(texts: Iterable[str]) -> str:
@@ -133,25 +140,3 @@ def _duckdb_types(schema: pa.Schema) -> dict[str, str]:
     with duckdb.connect() as connection:
         types = connection.from_arrow(schema.empty_table()).types
     return {name: str(type_) for name, type_ in zip(schema.names, types, strict=True)}
-
-
-def _all_have(schema: pa.Schema, files: Iterable[Path]) -> bool:
-    """Return whether every file has all columns of a schema. Older versions may have written others."""
-    schema_metadata = _arrow_metadata(schema)
-    return all(schema_metadata in read_tail(file) or _has_columns(schema, file) for file in files)
-
-
-def _arrow_metadata(schema: pa.Schema) -> bytes:
-    """Return the bytes by which Arrow stores a schema in the metadata of a Parquet file."""
-    buffer = pa.BufferOutputStream()
-    pq.write_table(schema.empty_table(), buffer)
-    return bytes(pq.read_metadata(pa.BufferReader(buffer.getvalue())).metadata[b"ARROW:schema"])
-
-
-def _has_columns(schema: pa.Schema, file: Path) -> bool:
-    """Return whether one file has all columns of a schema, whichever program wrote it."""
-    try:
-        found = pq.read_schema(file)
-    except pa.ArrowInvalid:
-        return False  # DuckDB opens the file later, and reports what is wrong with it.
-    return all(field.name in found.names and found.field(field.name).type == field.type for field in schema)

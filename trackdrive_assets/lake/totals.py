@@ -6,64 +6,54 @@ sums of the day are computed from its calls, until the day is fetched again. Not
 computed (`tables/totals.py`).
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from pathlib import Path
 from string import Template
 
 import pyarrow as pa
 
-from trackdrive_assets.lake.day_file import read_tail
+from trackdrive_assets.lake.file_index import FileIndex
 from trackdrive_assets.lake.layout import day_of
 from trackdrive_assets.lake.sql_catalog import queries_in, views
+from trackdrive_assets.lake.storage import Storage
 from trackdrive_assets.lake.table_sql import TableFiles, find_files, literal, table_sql
 
 CALLS, TOTALS = "calls", "call_totals"
 
-_FETCH_TIME = re.compile(rb"trackdrive\.(?:fetched|patched)_at\x18.([0-9T:.+-]+)", re.DOTALL)
-
 
 def totals_sql(
-    root: Path,
+    storage: Storage,
     schemas: Mapping[str, pa.Schema],
     found: Iterable[TableFiles],
     time_zone: str,
+    index: FileIndex,
 ) -> str:
     """Return a query over the sums of all days that have calls.
 
     Args:
-        root: The folder of the lake.
+        storage: The storage of the lake.
         schemas: The schema of each table.
         found: The files of each table, of the calls and of their sums among others.
         time_zone: The IANA name of the account's time zone.
+        index: The entries of the files.
     """
     files = {each.table: each for each in found}
-    calls, totals = _by_day(files[CALLS]), _by_day(files[TOTALS])
-    valid = {day for day, file in totals.items() if day in calls and _is_of(file, calls[day])}
+    calls, totals = (_fetch_times(schemas[table], files[table], index) for table in (CALLS, TOTALS))
+    # Another program's files do not show the time of their fetch.
+    valid = {day for day, time in totals.items() if time is not None and time == calls.get(day)}
     if valid == calls.keys() == totals.keys():
-        return table_sql(schemas[TOTALS], files[TOTALS])
-    (stored,) = find_files(root, [TOTALS], valid)
-    (others,) = find_files(root, [CALLS], calls.keys() - valid)
+        return table_sql(schemas[TOTALS], files[TOTALS], index)
+    (stored,) = find_files(storage, [TOTALS], valid)
+    (others,) = find_files(storage, [CALLS], calls.keys() - valid)
     call_facts = Template(views()["call_facts"].sql).substitute(time_zone=literal(time_zone))
     return (
-        f"{table_sql(schemas[TOTALS], stored)} UNION ALL BY NAME FROM ("
-        f"WITH calls AS ({table_sql(schemas[CALLS], others)}), call_facts AS ({call_facts}) "
+        f"{table_sql(schemas[TOTALS], stored, index)} UNION ALL BY NAME FROM ("
+        f"WITH calls AS ({table_sql(schemas[CALLS], others, index)}), call_facts AS ({call_facts}) "
         f"{queries_in('tables')[TOTALS].sql})"
     )
 
 
-def _by_day(found: TableFiles) -> dict[date, Path]:
-    return {day: file for file in found.files if (day := day_of(file))}
-
-
-def _is_of(totals: Path, calls: Path) -> bool:
-    """Return whether stored sums are those of the calls. Another program's files do not show it."""
-    time = _updated_at(totals)
-    return time is not None and time == _updated_at(calls)
-
-
-def _updated_at(file: Path) -> datetime | None:
-    """Return when a day was last fetched, as a whole or in part. None if the file does not contain it."""
-    times = _FETCH_TIME.findall(read_tail(file))
-    return max((datetime.fromisoformat(time.decode()) for time in times), default=None)
+def _fetch_times(schema: pa.Schema, found: TableFiles, index: FileIndex) -> dict[date, datetime | None]:
+    """Return when each day was last fetched, as a whole or in part."""
+    entries = index.entries(schema, found.files)
+    return {day: entry.instant for key, entry in entries.items() if (day := day_of(key))}

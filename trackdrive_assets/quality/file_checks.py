@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from trackdrive_assets.days import exact_day
-from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.catalog import DUE_HOUR
@@ -32,8 +31,8 @@ def check_yesterday(lake: Lake, settings: Settings) -> CheckResult:
         return CheckResult([], rows_table([]))
     if problem := file_problem(lake, day.date):
         return CheckResult([day.date], rows_table([problem]))
-    with DayFile(lake.file(CALLS.name, day.date)) as file:
-        fetch = file.fetch_info
+    with lake.open_day(CALLS.name, day.date) as file:
+        fetch = file.fetch_info if file else None
     early = fetch is not None and fetch.fetched_at < day.end
     row = {"date": day.date, "violation": "fetched_before_end", "fetched_at": fetch and fetch.fetched_at}
     return CheckResult([day.date], rows_table([row] if early else []))
@@ -46,11 +45,10 @@ def last_due(now: datetime) -> date:
 
 def file_problem(lake: Lake, day: date) -> Row | None:
     """Return the violation of a day without a readable file. None if the file is readable."""
-    path = lake.file(CALLS.name, day)
-    if not path.exists():
-        return {"date": day, "violation": "file_missing"}
     try:
-        with DayFile(path) as file:
+        with lake.open_day(CALLS.name, day) as file:
+            if file is None:
+                return {"date": day, "violation": "file_missing"}
             _ = file.schema
     except (LakeError, pa.ArrowInvalid) as error:
         return {"date": day, "violation": "file_unreadable", "error": str(error)}
@@ -61,10 +59,9 @@ def _column_differences(lake: Lake, day: date) -> Iterator[Row]:
     if problem := file_problem(lake, day):
         yield problem
         return
-    with DayFile(lake.file(CALLS.name, day)) as file:
-        declared, actual = (
-            dict(zip(schema.names, schema.types, strict=True)) for schema in (CALLS.schema, file.schema)
-        )
+    with lake.open_day(CALLS.name, day) as file:
+        schemas = (CALLS.schema, file.schema if file else CALLS.schema)
+        declared, actual = (dict(zip(schema.names, schema.types, strict=True)) for schema in schemas)
     for column in declared | actual:
         if declared.get(column) != actual.get(column):
             yield {

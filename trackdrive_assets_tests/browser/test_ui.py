@@ -9,8 +9,9 @@ from datetime import date
 from playwright.sync_api import Page, expect
 
 from trackdrive_assets.dagster.jobs import PLACEHOLDER
-from trackdrive_assets.dagster.previews import FIRST_ROWS
+from trackdrive_assets.lake.day_writer import FIRST_ROWS
 from trackdrive_assets.lake.sql_catalog import views
+from trackdrive_assets_tests.support.factories import file_of
 from trackdrive_assets_tests.support.ui_driver import (
     DevServer,
     fill_in,
@@ -38,7 +39,7 @@ def test_a_week_launched_from_the_ui_has_the_calls_of_the_account(
 
 def test_only_the_selected_days_are_fetched(week: list[str], dev_server: DevServer) -> None:
     others = {dev_server.day(number) for number in range(14)} - set(week)
-    assert not [day for day in others if dev_server.lake.file("calls", date.fromisoformat(day)).exists()]
+    assert not [day for day in others if file_of(dev_server.lake, "calls", date.fromisoformat(day)).exists()]
 
 
 def test_a_day_shows_its_rows_next_to_the_count_of_the_api(

@@ -204,7 +204,7 @@ def test_page_writes_an_html_page_about_days_of_the_lake(
     day = exact_day(date(2024, 3, 18), ZoneInfo("UTC"))
     with Client(sandbox.base_url, KeyPair(sandbox.public_key, sandbox.private_key)) as client:
         ingest_calls(client, lake, day)
-    outcome = trackdrive("page", "--from", "2024-03-18", "--to", "2024-03-19", TRACKDRIVE_LAKE=str(lake.root))
+    outcome = trackdrive("page", "--from", "2024-03-18", "--to", "2024-03-19", TRACKDRIVE_LAKE=lake.root)
     assert outcome.exit_code == 0
     page = (tmp_path / outcome.stdout.strip()).read_text("utf-8")
     assert outcome.stdout == "report-2024-03-18-2024-03-19.html\n"

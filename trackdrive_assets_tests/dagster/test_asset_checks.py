@@ -15,6 +15,7 @@ from trackdrive_assets.quality.catalog import checks
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import Pipeline, why
+from trackdrive_assets_tests.support.factories import file_of, folder_of
 
 COMPARED = " or ".join(
     f"key:{key}"
@@ -82,7 +83,7 @@ def test_views_are_not_built_on_wrong_calls(pipeline: Pipeline) -> None:
     )
     def writer() -> dg.AssetCheckResult:
         """Write a duplicate into the lake before the other checks run."""
-        file = pipeline.lake.file("calls", date(2024, 11, 12))
+        file = file_of(pipeline.lake, "calls", date(2024, 11, 12))
         calls = pq.read_table(file, partitioning=None)
         pq.write_table(pa.concat_tables([calls, calls.slice(0, 1)]), file)
         return dg.AssetCheckResult(passed=True)
@@ -92,7 +93,7 @@ def test_views_are_not_built_on_wrong_calls(pipeline: Pipeline) -> None:
     assert not result.success
     assert "calls: uuid_unique" in why(result)
     assert list(pipeline.materialized("calls")) == ["2024-11-12"]
-    assert not (pipeline.lake.root / "trackdrive.duckdb").exists()
+    assert not (folder_of(pipeline.lake) / "trackdrive.duckdb").exists()
     # The other checks are evaluated all the same.
     assert evaluations(result).keys() == {"writer", *checks()}
 

@@ -301,7 +301,7 @@ def test_the_file_over_all_accounts_is_an_asset_after_their_views(
     lake = claim(Lake(tmp_path / "account=acme"), LakeIdentity("acme.trackdrive.com", "UTC"))
     with lake.replace("calls", CALLS.schema, date(2024, 6, 19)):
         pass
-    add(project, "acme", attributes(lake=str(lake.root)))
+    add(project, "acme", attributes(lake=lake.root))
     path = add(project, "all", {"lake": str(tmp_path), "accounts": ["acme"]})
     path.write_text(path.read_text().replace(TYPE, "trackdrive_assets.TrackdriveAccountsComponent"))
     with loaded(project) as definitions:

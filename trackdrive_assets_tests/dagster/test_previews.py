@@ -16,9 +16,10 @@ from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.assets.calls import calls_metadata
 from trackdrive_assets.dagster.assets.step_run import DAYS_WITH_PREVIEW
 from trackdrive_assets.dagster.charts import MAX_BUYERS, draw_day, largest, shorten
-from trackdrive_assets.dagster.previews import FIRST_ROWS, SHOWN_COLUMNS, calls_by_hour, revenue_by_buyer
+from trackdrive_assets.dagster.previews import SHOWN_COLUMNS, calls_by_hour, revenue_by_buyer
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import store_calls
+from trackdrive_assets.lake.day_writer import FIRST_ROWS
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS, schemas
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS

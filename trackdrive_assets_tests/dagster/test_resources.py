@@ -99,5 +99,5 @@ def test_every_field_has_a_description(resource: type[TrackdriveResource] | type
 
 def test_opening_the_lake_creates_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("base") / "lake"
-    assert LakeResource(path=str(folder)).open().root == folder
+    assert LakeResource(path=str(folder)).open().root == str(folder)
     assert not folder.exists()

@@ -18,6 +18,7 @@ from trackdrive_assets.quality import file_checks
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import Pipeline
+from trackdrive_assets_tests.support.factories import folder_of
 
 DAY = "2024-11-12"
 EARLY = Cursor(datetime(2024, 1, 1, tzinfo=UTC))
@@ -176,10 +177,10 @@ def test_a_missing_day_is_searched_in_the_lake_of_the_runs(
     ours: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = file_checks.last_due(datetime.now(UTC))
-    monkeypatch.setenv("DAGSTER_HOME", str(ours.lake.root.parent / ".dagster"))
+    monkeypatch.setenv("DAGSTER_HOME", str(folder_of(ours.lake).parent / ".dagster"))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    ours.settings = replace(ours.settings, time_zone="UTC", lake=ours.lake.root.name)
+    ours.settings = replace(ours.settings, time_zone="UTC", lake=folder_of(ours.lake).name)
     assert sensors.missing_day(ours.settings)[1]
     with ours.lake.replace("calls", CALLS.schema, day):
         pass

@@ -14,7 +14,7 @@ import pytest
 from trackdrive_assets.lake.database import FILE
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import Pipeline, days_between
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import folder_of, lake_at
 from trackdrive_assets_tests.support.processes import Deployment, Moment, Stop, forks
 
 DAY = "2024-03-10"
@@ -140,7 +140,7 @@ def answer(questions: Connection, path: Path, read_only: bool) -> None:  # noqa:
 def test_an_analyst_and_a_rebuild_do_not_disturb_each_other(pipeline: Pipeline, *, read_only: bool) -> None:
     select = "key:calls or key:views/*"
     pipeline.materialize(select, "2024-03-09")
-    file = pipeline.lake.root / FILE
+    file = folder_of(pipeline.lake) / FILE
     opened = file.stat().st_ino
     with analyst(file, read_only=read_only) as person:
         assert person.ask("SELECT DISTINCT date FROM daily_summary") == [(date(2024, 3, 9),)]

@@ -14,6 +14,7 @@ from trackdrive_assets.dagster.locks import AccountLock
 from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW, Pipeline, why
+from trackdrive_assets_tests.support.factories import folder_of
 
 DAY = "2024-03-12"
 
@@ -21,11 +22,13 @@ DAY = "2024-03-12"
 @pytest.mark.parametrize("table", ["key:calls", "key:reports/status", "key:stats/status"])
 def test_another_company_on_loopback_is_refused(pipeline: Pipeline, table: str) -> None:
     pipeline.materialize("key:calls or key:reports/status or key:stats/status", DAY)
-    before = {path: path.read_bytes() for path in pipeline.lake.root.rglob("*.*") if path.is_file()}
+    before = {path: path.read_bytes() for path in folder_of(pipeline.lake).rglob("*.*") if path.is_file()}
     with Sandbox(company="Other", first_day=date(2024, 3, 1), now=lambda: NOW) as other:
         result = replace(pipeline, sandbox=other).materialize(table, DAY, fails=True)
     assert "lake of localhost/Sandbox, but the account is localhost/Other" in why(result)
-    assert {path: path.read_bytes() for path in pipeline.lake.root.rglob("*.*") if path.is_file()} == before
+    assert {
+        path: path.read_bytes() for path in folder_of(pipeline.lake).rglob("*.*") if path.is_file()
+    } == before
 
 
 def test_the_same_company_on_another_port_is_the_same_account(pipeline: Pipeline) -> None:
@@ -43,7 +46,7 @@ def test_another_zone_is_refused_before_the_first_request(pipeline: Pipeline, se
     assert "days of" in why(result)
     assert "New_York, but TRACKDRIVE_TIME_ZONE is UTC" in why(result)
     assert len(pipeline.sandbox.requests) == asked
-    assert not (pipeline.lake.root / "trackdrive.duckdb").exists()
+    assert not (folder_of(pipeline.lake) / "trackdrive.duckdb").exists()
 
 
 def change_to_utc(
@@ -73,7 +76,7 @@ def test_a_change_of_the_zone_keeps_all_calls_and_changes(
     changes = pipeline.ask(query)
     assert changes
     assert change_to_utc(pipeline, monkeypatch, "key:calls").success
-    assert json.loads((pipeline.lake.root / "lake.json").read_text())["time_zone"] == "UTC"
+    assert json.loads((folder_of(pipeline.lake) / "lake.json").read_text())["time_zone"] == "UTC"
     for day in ("2024-03-11", "2024-03-12", "2024-03-13"):
         assert pipeline.stored(day) == pipeline.truth(day)
     pipeline.materialize("key:views/calls", DAY)

@@ -23,7 +23,7 @@ from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets.tables.exclusion import Exclusion
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, lake_at
 from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 DAY = exact_day(date(2024, 3, 12), ZoneInfo("UTC"))
@@ -94,11 +94,11 @@ def test_a_permanent_fault_keeps_the_old_day(
     client: Client, lake: ClaimedLake, sandbox: Sandbox, kind: str
 ) -> None:
     ingest_calls(client, lake, DAY)
-    before = lake.file("calls", DAY.date).read_bytes()
+    before = file_of(lake, "calls", DAY.date).read_bytes()
     sandbox.inject(kind, times=None, retry_after=9)
     with pytest.raises(Unavailable):
         ingest_calls(client, lake, DAY)
-    assert lake.file("calls", DAY.date).read_bytes() == before
+    assert file_of(lake, "calls", DAY.date).read_bytes() == before
 
 
 def test_a_repeating_cursor_fails_the_day_after_the_last_attempt(
@@ -162,7 +162,7 @@ def test_a_day_is_fetched_at_the_time_before_its_first_request(lake: ClaimedLake
     sandbox.rewrite = note_time
     with client_of(sandbox) as client:
         ingest_calls(client, lake, DAY)
-    with DayFile(lake.file(CALLS.name, DAY.date)) as file:
+    with DayFile(file_of(lake, CALLS.name, DAY.date)) as file:
         assert file.fetch_info is not None
         assert file.fetch_info.fetched_at < min(served_at)
 

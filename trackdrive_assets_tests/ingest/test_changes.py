@@ -19,7 +19,7 @@ from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets_tests.support.api_calls import batch_of
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, folder_of, lake_at
 
 DAY = exact_day(date(2024, 6, 19), ZoneInfo("UTC"))
 CREATED = "2024-06-19T12:00:00Z"
@@ -160,7 +160,7 @@ def test_the_second_fetch_after_a_wrong_clock_finds_no_changes(lake: ClaimedLake
     store_fetch(lake, "5", FUTURE)
     for _ in range(2):
         store_fetch(lake, "5", datetime.now(UTC))
-    with DayFile(lake.file("calls", DAY.date)) as file:
+    with DayFile(file_of(lake, "calls", DAY.date)) as file:
         assert file.fetch_info
         assert not file.fetch_info.is_in_future(datetime.now(UTC))
     assert recorded(lake) == []
@@ -190,7 +190,7 @@ def test_a_kill_after_a_wrong_clock_neither_loses_nor_doubles_a_change(lake: Cla
 def test_changes_outlive_a_removed_file_of_calls(lake: ClaimedLake, moments: Iterator[datetime]) -> None:
     for revenue in ("5", "7"):
         store_fetch(lake, revenue, next(moments))
-    lake.file("calls", DAY.date).unlink()
+    file_of(lake, "calls", DAY.date).unlink()
     for revenue in ("8", "9"):
         store_fetch(lake, revenue, next(moments))
     assert recorded(lake) == [("revenue", "5.000000", "7.000000"), ("revenue", "8.000000", "9.000000")]
@@ -201,7 +201,7 @@ def test_a_damaged_file_of_calls_is_replaced_with_a_warning(
 ) -> None:
     for revenue in ("5", "7"):
         store_fetch(lake, revenue, next(moments))
-    lake.file("calls", DAY.date).write_bytes(b"not Parquet")
+    file_of(lake, "calls", DAY.date).write_bytes(b"not Parquet")
     with caplog.at_level(logging.WARNING):
         store_fetch(lake, "8", next(moments))
     assert "replaced now, without comparing" in caplog.text
@@ -212,7 +212,7 @@ def test_a_file_of_calls_with_a_damaged_middle_is_replaced_too(
     lake: ClaimedLake, moments: Iterator[datetime]
 ) -> None:
     store_fetch(lake, "5", next(moments))
-    file = lake.file("calls", DAY.date)
+    file = file_of(lake, "calls", DAY.date)
     whole = file.read_bytes()
     file.write_bytes(whole[:4] + bytes(3000) + whole[3004:])
     store_fetch(lake, "7", next(moments))
@@ -225,12 +225,12 @@ def test_a_damaged_file_of_changes_is_kept_under_another_name(
 ) -> None:
     for revenue in ("5", "7"):
         store_fetch(lake, revenue, next(moments))
-    changes = lake.file("call_changes", DAY.date)
+    changes = file_of(lake, "call_changes", DAY.date)
     changes.write_bytes(b"not Parquet")
     with caplog.at_level(logging.WARNING):
         store_fetch(lake, "8", next(moments))
     assert recorded(lake) == [("revenue", "7.000000", "8.000000")]
-    (kept,) = (lake.root / "damaged").iterdir()
+    (kept,) = (folder_of(lake) / "damaged").iterdir()
     assert kept.read_bytes() == b"not Parquet"
     assert str(kept) in caplog.text
 
@@ -240,7 +240,7 @@ def test_changes_outlive_a_file_of_calls_that_another_program_wrote(
 ) -> None:
     for revenue in ("5", "7"):
         store_fetch(lake, revenue, next(moments))
-    file = lake.file("calls", DAY.date)
+    file = file_of(lake, "calls", DAY.date)
     pq.write_table(pq.read_table(file), file)
     store_fetch(lake, "8", next(moments))
     assert recorded(lake) == [("revenue", "5.000000", "7.000000"), ("revenue", "7.000000", "8.000000")]
@@ -248,7 +248,7 @@ def test_changes_outlive_a_file_of_calls_that_another_program_wrote(
 
 def test_a_file_of_an_older_version_is_compared_too(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
-    file = lake.file("calls", DAY.date)
+    file = file_of(lake, "calls", DAY.date)
     pq.write_table(pq.read_table(file).drop_columns(["hangup_cause"]), file)
     store_fetch(lake, "7", READ + timedelta(hours=1), hangup_cause="caller")
     assert recorded(lake) == [("revenue", "5.000000", "7.000000")]
@@ -266,11 +266,11 @@ def test_a_column_that_is_excluded_later_leaves_the_changes_too(
 
 def test_calls_are_not_replaced_if_their_changes_cannot_be_written(lake: ClaimedLake) -> None:
     store_fetch(lake, "5", READ)
-    before = lake.file("calls", DAY.date).read_bytes()
-    changes = lake.file("call_changes", DAY.date)
+    before = file_of(lake, "calls", DAY.date).read_bytes()
+    changes = file_of(lake, "call_changes", DAY.date)
     changes.unlink()
     changes.parent.rmdir()
     changes.parent.write_text("in the way")
     with pytest.raises(LakeError, match="call_changes"):
         store_fetch(lake, "7", READ + timedelta(hours=1))
-    assert lake.file("calls", DAY.date).read_bytes() == before
+    assert file_of(lake, "calls", DAY.date).read_bytes() == before

@@ -27,7 +27,7 @@ from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS
 from trackdrive_assets_tests.support.api_calls import batch_of
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, lake_at
 from trackdrive_assets_tests.support.interleaving import Choice, Interleaving, KilledError
 
 ZONE = ZoneInfo("UTC")
@@ -126,7 +126,7 @@ def run_interleaved(
     def replace_between_pauses(new: Path, path: Path) -> None:
         pause()
         replace(new, path)
-        if path == account.lake.file(CALLS.name, DAY.date):
+        if path == file_of(account.lake, CALLS.name, DAY.date):
             account.stored.append(revenues(pq.read_table(path)))
         pause()
 

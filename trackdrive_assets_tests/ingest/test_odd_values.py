@@ -58,7 +58,7 @@ def test_a_value_that_can_be_kept_is_stored(
     tmp_path: Path, field: str, written: bytes, stored: object
 ) -> None:
     with account(page(field, written)) as (client, asked):
-        file = ingest_calls(client, Lake(tmp_path), DAY).written.path
+        file = ingest_calls(client, Lake(tmp_path), DAY).written.url
     assert pq.read_table(file)[field].to_pylist() == [stored]
     assert len(asked) == 1
 

@@ -27,7 +27,7 @@ from trackdrive_assets.tables.columns import CALL_CHANGES, CALL_TOTALS, CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS, Exclusion
 from trackdrive_assets.tables.totals import call_totals
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, lake_at
 
 ZONE = ZoneInfo("America/New_York")
 DAY = exact_day(date(2024, 11, 18), ZONE)
@@ -56,7 +56,7 @@ def changes(lake: ClaimedLake) -> list[tuple[object, object]]:
 
 
 def fetch_info(lake: ClaimedLake) -> FetchInfo:
-    with DayFile(lake.file("calls", DAY.date)) as file:
+    with DayFile(file_of(lake, "calls", DAY.date)) as file:
         assert file.fetch_info
         return file.fetch_info
 
@@ -102,7 +102,7 @@ def test_the_sums_of_the_day_contain_the_call_as_it_is_now(
     totals = lake.read("call_totals", CALL_TOTALS.schema, [DAY.date])
     calls = lake.read("calls", CALLS.schema, [DAY.date])
     assert sorted(totals.to_pylist(), key=str) == sorted(call_totals(calls).to_pylist(), key=str)
-    with DayFile(lake.file("call_totals", DAY.date)) as file:
+    with DayFile(file_of(lake, "call_totals", DAY.date)) as file:
         assert file.fetch_info
         assert file.fetch_info.fetched_at == fetch_info(lake).updated_at
 
@@ -154,10 +154,10 @@ def test_another_call_than_the_requested_one_is_refused(
 ) -> None:
     ingest_calls(client, lake, DAY)
     asked, other = (str(row["uuid"]) for row in sandbox.calls(DAY.start, DAY.end)[:2])
-    before = lake.file("calls", DAY.date).read_bytes()
+    before = file_of(lake, "calls", DAY.date).read_bytes()
     sandbox.rewrite = lambda row: {**row, "uuid": other, "revenue": "77.70"}
     assert "another uuid" in refetched(client, lake, asked).refused[asked]
-    assert lake.file("calls", DAY.date).read_bytes() == before
+    assert file_of(lake, "calls", DAY.date).read_bytes() == before
 
 
 def test_a_uuid_in_capitals_is_the_same_call(
@@ -371,21 +371,21 @@ def test_a_file_of_another_program_is_not_changed(
     sandbox: Sandbox, client: Client, lake: ClaimedLake
 ) -> None:
     uuid = sandbox.add_call(DAY.start)
-    file = lake.file("calls", DAY.date)
+    file = file_of(lake, "calls", DAY.date)
     file.parent.mkdir(parents=True)
     pq.write_table(CALLS.schema.empty_table(), file)
-    write_record(lake.root, LakeRecord(lake.claim.identity))
+    write_record(lake.storage, LakeRecord(lake.claim.identity))
     assert "Materialize calls of 2024-11-18" in refetched(client, lake, uuid).refused[uuid]
 
 
 def test_nothing_is_stored_if_the_api_is_down(sandbox: Sandbox, client: Client, lake: ClaimedLake) -> None:
     uuid = sandbox.add_call(DAY.start)
     ingest_calls(client, lake, DAY)
-    before = lake.file("calls", DAY.date).read_bytes()
+    before = file_of(lake, "calls", DAY.date).read_bytes()
     sandbox.inject("500", times=None)
     with pytest.raises(Unavailable):
         refetched(client, lake, uuid)
-    assert lake.file("calls", DAY.date).read_bytes() == before
+    assert file_of(lake, "calls", DAY.date).read_bytes() == before
 
 
 def test_the_file_still_has_the_columns_of_the_table(
@@ -394,7 +394,7 @@ def test_the_file_still_has_the_columns_of_the_table(
     uuid = sandbox.add_call(DAY.start)
     ingest_calls(client, lake, DAY)
     refetched(client, lake, uuid)
-    assert pq.read_schema(lake.file("calls", DAY.date)).equals(CALLS.schema)
+    assert pq.read_schema(file_of(lake, "calls", DAY.date)).equals(CALLS.schema)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from trackdrive_assets.lake.sql_catalog import parse_query
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALLS, schemas
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS
-from trackdrive_assets_tests.support.factories import Row, a_call, a_deal, lake_at, query
+from trackdrive_assets_tests.support.factories import Row, a_call, a_deal, file_of, lake_at, query
 
 UTC_ZONE = ZoneInfo("UTC")
 DAY = exact_day(date(2024, 6, 19), UTC_ZONE)
@@ -197,7 +197,7 @@ def test_stored_sums_are_those_of_the_calls(tmp_path: Path, zone: str) -> None:
         for view, oracle in sums_of_calls(zone):
             assert differing(connection, f"FROM {view}", f"FROM ({oracle})") == [], view
         for day in stored:
-            lake.file("call_totals", day).unlink()
+            file_of(lake, "call_totals", day).unlink()
         with connect(lake, schemas(), time_zone=zone) as computed:
             totals = computed.sql("FROM call_totals").to_arrow_table()
         assert stored == lake.days("calls")
@@ -230,7 +230,7 @@ def test_a_query_about_a_day_reads_the_sums_of_that_day_only(lake: ClaimedLake) 
 
 
 def test_a_kill_between_calls_and_sums_shows_no_old_sums(lake: ClaimedLake) -> None:
-    file = lake.file("call_totals", DAY.date)
+    file = file_of(lake, "call_totals", DAY.date)
     store(lake, DAY, [a_deal(uuid="a")])
     old = file.read_bytes()
     store(lake, DAY, [a_deal(uuid="a"), a_deal(uuid="b")], FETCHED + timedelta(hours=1))
@@ -241,9 +241,9 @@ def test_a_kill_between_calls_and_sums_shows_no_old_sums(lake: ClaimedLake) -> N
 
 def test_the_sums_of_calls_that_were_restored_are_computed(lake: ClaimedLake) -> None:
     store(lake, DAY, [a_deal(uuid="a")])
-    backup = lake.file("calls", DAY.date).read_bytes()
+    backup = file_of(lake, "calls", DAY.date).read_bytes()
     store(lake, DAY, [a_deal(uuid="a"), a_deal(uuid="b")], FETCHED + timedelta(hours=1))
-    lake.file("calls", DAY.date).write_bytes(backup)
+    file_of(lake, "calls", DAY.date).write_bytes(backup)
     assert numbers_of_calls(lake) == {DAY.date: 1}
 
 
@@ -251,7 +251,7 @@ def test_the_sums_of_calls_that_were_restored_are_computed(lake: ClaimedLake) ->
 def test_missing_or_damaged_sums_are_computed(lake: ClaimedLake, content: bytes | None) -> None:
     store(lake, DAY, [a_deal(uuid="a")])
     store(lake, NEXT_DAY, [a_deal(uuid="b", created_at=NEXT_DAY.start)])
-    file = lake.file("call_totals", DAY.date)
+    file = file_of(lake, "call_totals", DAY.date)
     file.unlink()
     if content is not None:
         file.write_bytes(content)
@@ -263,12 +263,12 @@ def test_missing_or_damaged_sums_are_computed(lake: ClaimedLake, content: bytes 
 def test_the_sums_of_calls_that_were_removed_are_not_shown(lake: ClaimedLake) -> None:
     store(lake, DAY, [a_deal(uuid="a")])
     store(lake, NEXT_DAY, [a_deal(uuid="b", created_at=NEXT_DAY.start)])
-    lake.file("calls", DAY.date).unlink()
+    file_of(lake, "calls", DAY.date).unlink()
     assert numbers_of_calls(lake) == {NEXT_DAY.date: 1}
 
 
 def test_calls_of_another_program_have_no_stored_sums(lake: ClaimedLake) -> None:
     store(lake, DAY, [a_deal(uuid="a")])
     table = pa.Table.from_pylist([a_call(uuid="a"), a_call(uuid="b")], schema=CALLS.schema)
-    pq.write_table(table, lake.file("calls", DAY.date))
+    pq.write_table(table, file_of(lake, "calls", DAY.date))
     assert numbers_of_calls(lake) == {DAY.date: 2}

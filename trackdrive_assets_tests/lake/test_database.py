@@ -19,7 +19,7 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.sql_catalog import View, views
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALLS, COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
-from trackdrive_assets_tests.support.factories import lake_at, set_time_zone, write_day
+from trackdrive_assets_tests.support.factories import file_of, folder_of, lake_at, set_time_zone, write_day
 
 DAY = date(2024, 6, 19)
 
@@ -50,7 +50,7 @@ def test_an_empty_lake_has_all_views_and_columns_without_rows(tmp_path: Path) ->
     built = build(lake_at(tmp_path))
     assert {"calls", "reports", "stats", "call_changes", "daily_summary"} <= set(built.views)
     assert [column.name for column in built.views["calls"]] == [*CALLS.schema.names, "date"]
-    assert all(ask(built.path, f"FROM {name}") == [] for name in built.views)
+    assert all(ask(Path(built.url), f"FROM {name}") == [] for name in built.views)
 
 
 def test_types_are_the_same_with_and_without_files(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_days_written_after_the_build_are_visible(tmp_path: Path) -> None:
     write(lake, "a")
     built = build(lake)
     write(lake, "b", day=date(2024, 6, 20))
-    assert ask(built.path, "SELECT uuid, date FROM calls ORDER BY uuid") == [
+    assert ask(Path(built.url), "SELECT uuid, date FROM calls ORDER BY uuid") == [
         ("a", DAY),
         ("b", date(2024, 6, 20)),
     ]
@@ -82,15 +82,15 @@ def test_unfinished_days_are_not_visible(tmp_path: Path) -> None:
     built = build(lake)
     with lake.replace("calls", CALLS.schema, DAY) as writer:
         writer.write(pa.RecordBatch.from_pylist([{"uuid": "b"}], schema=CALLS.schema))
-        assert ask(built.path, "SELECT uuid FROM calls") == [("a",)]
+        assert ask(Path(built.url), "SELECT uuid FROM calls") == [("a",)]
 
 
 def test_copies_of_a_day_are_not_visible(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     write(lake, "a")
-    day = lake.file("calls", DAY).parent
+    day = file_of(lake, "calls", DAY).parent
     shutil.copytree(day, day.with_name("date=2024-06-19 copy"))
-    path = build(lake).path
+    path = Path(build(lake).url)
     assert ask(path, "SELECT uuid FROM calls") == [("a",)]
     assert ask(path, "SELECT rows FROM fetch_log") == [(1,)]
 
@@ -101,29 +101,31 @@ def test_copies_of_a_day_are_not_visible(tmp_path: Path) -> None:
 def test_any_folder_name_works(tmp_path: Path, folder: str) -> None:
     lake = lake_at(tmp_path / folder)
     write(lake, "a")
-    assert ask(build(lake).path, "SELECT uuid, date FROM calls") == [("a", DAY)]
+    assert ask(Path(build(lake).url), "SELECT uuid, date FROM calls") == [("a", DAY)]
 
 
 def test_a_folder_name_with_a_wildcard_matches_only_itself(tmp_path: Path) -> None:
     for folder in ("a*", "ab"):
         write(lake_at(tmp_path / folder), folder)
-    assert ask(build(lake_at(tmp_path / "a*")).path, "SELECT uuid FROM calls") == [("a*",)]
+    assert ask(Path(build(lake_at(tmp_path / "a*")).url), "SELECT uuid FROM calls") == [("a*",)]
 
 
 def test_a_category_keeps_its_special_characters(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     write_day(lake, "reports", [{"group_value": "x"}], part="a b/c=d")
-    assert ask(build(lake).path, "SELECT category, group_value, date FROM reports") == [("a b/c=d", "x", DAY)]
+    assert ask(Path(build(lake).url), "SELECT category, group_value, date FROM reports") == [
+        ("a b/c=d", "x", DAY)
+    ]
 
 
 def test_a_column_that_older_days_lack_is_null(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     older = pa.schema([field for field in CALLS.schema if field.name != "hangup_cause"])
     write(lake, "old", schema=older)
-    assert ask(build(lake).path, "SELECT uuid, hangup_cause FROM calls") == [("old", None)]
+    assert ask(Path(build(lake).url), "SELECT uuid, hangup_cause FROM calls") == [("old", None)]
     with lake.replace("calls", CALLS.schema, date(2024, 6, 20)) as writer:
         writer.write(pa.RecordBatch.from_pylist([{"uuid": "new", "hangup_cause": "x"}], schema=CALLS.schema))
-    assert ask(build(lake).path, "SELECT uuid, hangup_cause FROM calls ORDER BY uuid") == [
+    assert ask(Path(build(lake).url), "SELECT uuid, hangup_cause FROM calls ORDER BY uuid") == [
         ("new", "x"),
         ("old", None),
     ]
@@ -134,11 +136,11 @@ def test_a_column_of_another_type_in_older_days_is_cast(tmp_path: Path) -> None:
     older = pa.schema([pa.field("sub_id", pa.int64()) if f.name == "sub_id" else f for f in CALLS.schema])
     with lake.replace("calls", older, DAY) as writer:
         writer.write(pa.RecordBatch.from_pylist([{"sub_id": 7}], schema=older))
-    assert ask(build(lake).path, "SELECT sub_id FROM calls") == [("7",)]
+    assert ask(Path(build(lake).url), "SELECT sub_id FROM calls") == [("7",)]
 
 
 def test_views_and_columns_have_comments(tmp_path: Path) -> None:
-    path = build(lake_at(tmp_path)).path
+    path = Path(build(lake_at(tmp_path)).url)
     assert ask(path, "SELECT comment FROM duckdb_views() WHERE view_name = 'daily_summary'") == [
         (views()["daily_summary"].description,)
     ]
@@ -225,7 +227,7 @@ def test_a_comment_does_not_reference_a_table() -> None:
 
 def test_a_program_with_the_old_file_open_keeps_it(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    path = build(lake).path
+    path = Path(build(lake).url)
     with duckdb.connect(path) as analyst:
         analyst.execute("CREATE TABLE notes AS SELECT 1 AS note")
         build(lake)
@@ -236,7 +238,7 @@ def test_a_program_with_the_old_file_open_keeps_it(tmp_path: Path) -> None:
 
 def test_the_write_ahead_log_of_the_old_file_is_dropped(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    path = build(lake).path
+    path = Path(build(lake).url)
     with duckdb.connect(path) as analyst:
         analyst.execute("PRAGMA disable_checkpoint_on_shutdown")
         analyst.execute("CREATE TABLE notes AS SELECT 1 AS note")
@@ -259,7 +261,7 @@ def test_the_error_lists_every_broken_view_and_the_file_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = lake_at(tmp_path)
-    before = build(lake).path.read_bytes()
+    before = Path(build(lake).url).read_bytes()
     sql = {"first": "FROM calls SELECT gone", "whole": "FROM calls SELECT uuid", "second": "SELEC 1"}
     monkeypatch.setattr(
         lake_database, "views", lambda: {name: View(name, "", text) for name, text in sql.items()}
@@ -281,7 +283,7 @@ def test_the_error_names_the_file_that_cannot_be_written(tmp_path: Path) -> None
 
 def test_the_file_has_the_format_of_duckdb_1_0(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    path = build(lake).path
+    path = Path(build(lake).url)
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{tmp_path / 'oldest.duckdb'}' AS oldest (STORAGE_VERSION 'v1.0.0')")
         connection.execute("DETACH oldest")
@@ -311,7 +313,7 @@ def test_a_build_shows_a_changed_time_zone(tmp_path: Path) -> None:
     write(lake, "a")
     for time_zone, hour in (("UTC", 0), ("America/New_York", 20)):
         set_time_zone(lake, time_zone)
-        path = build(lake, time_zone=time_zone).path
+        path = Path(build(lake, time_zone=time_zone).url)
         assert ask(path, "SELECT hour FROM hourly_volume WHERE calls > 0") == [(hour,)]
 
 
@@ -319,14 +321,14 @@ def test_a_build_shows_the_first_day_of_a_table(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     build(lake)
     write(lake, "a")
-    assert ask(build(lake).path, "SELECT uuid FROM calls") == [("a",)]
+    assert ask(Path(build(lake).url), "SELECT uuid FROM calls") == [("a",)]
 
 
 def test_a_build_shows_a_new_category(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     for category in ("buyer_id", "offer_id"):
         write_day(lake, "reports", [], part=category)
-        path = build(lake).path
+        path = Path(build(lake).url)
     assert ask(path, "SELECT grouped_by FROM fetch_log ORDER BY ALL") == [("buyer_id",), ("offer_id",)]
 
 
@@ -337,27 +339,27 @@ def test_a_build_reads_later_days_that_lack_a_column(tmp_path: Path) -> None:
     build(lake)
     write(lake, "old", day=date(2024, 6, 20), schema=older)
     question = "SELECT uuid, hangup_cause FROM calls ORDER BY uuid"
-    assert ask(build(lake).path, question) == [("new", None), ("old", None)]
+    assert ask(Path(build(lake).url), question) == [("new", None), ("old", None)]
 
 
 def test_files_of_other_programs_are_opened_only_when_needed(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    file = lake.file("calls", DAY)
+    file = file_of(lake, "calls", DAY)
     file.parent.mkdir(parents=True)
     rows = pa.Table.from_pylist([{"uuid": "a"}], schema=CALLS.schema)
     pq.write_table(rows, file, store_schema=False)
-    path = build(lake).path
+    path = Path(build(lake).url)
     assert ask(path, "SELECT uuid FROM calls") == [("a",)]
     (sql,) = ask(path, "SELECT sql FROM duckdb_views() WHERE view_name = 'calls'")[0]
     assert "union_by_name" not in sql
     pq.write_table(rows.drop_columns(["hangup_cause"]), file)
-    (sql,) = ask(build(lake).path, "SELECT sql FROM duckdb_views() WHERE view_name = 'calls'")[0]
+    (sql,) = ask(Path(build(lake).url), "SELECT sql FROM duckdb_views() WHERE view_name = 'calls'")[0]
     assert "union_by_name" in sql
 
 
 @pytest.mark.parametrize("damage", ["", "not a database"])
 def test_a_build_replaces_a_damaged_file(tmp_path: Path, damage: str) -> None:
-    path = build(lake_at(tmp_path)).path
+    path = Path(build(lake_at(tmp_path)).url)
     path.write_text(damage)
     build(lake_at(tmp_path))
     assert ask(path, "FROM calls") == []
@@ -399,21 +401,21 @@ def test_two_copies_of_one_minute_are_both_kept(tmp_path: Path) -> None:
 def test_only_existing_dates_are_days(tmp_path: Path, name: str) -> None:
     lake = lake_at(tmp_path)
     write(lake, "a")
-    built = build(lake).path
-    day = lake.file("calls", DAY).parent
+    built = Path(build(lake).url)
+    day = file_of(lake, "calls", DAY).parent
     shutil.copytree(day, day.with_name(name))
-    for path in (built, build(lake).path):
+    for path in (built, Path(build(lake).url)):
         assert ask(path, "SELECT uuid, date FROM calls") == [("a", DAY)]
     (day.with_name(name) / "calls.parquet").write_text("damaged")
-    assert ask(build(lake).path, "SELECT rows FROM fetch_log") == [(1,)]
+    assert ask(Path(build(lake).url), "SELECT rows FROM fetch_log") == [(1,)]
     assert lake.days("calls") == [DAY]
 
 
 def test_a_folder_with_the_name_of_a_file_is_no_day(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     write(lake, "a")
-    lake.file("calls", date(2024, 6, 20)).mkdir(parents=True)
-    assert ask(build(lake).path, "SELECT uuid FROM calls") == [("a",)]
+    file_of(lake, "calls", date(2024, 6, 20)).mkdir(parents=True)
+    assert ask(Path(build(lake).url), "SELECT uuid FROM calls") == [("a",)]
     assert lake.days("calls") == [DAY]
 
 
@@ -421,7 +423,7 @@ def test_a_build_replaces_tables_and_views_of_other_programs(tmp_path: Path) -> 
     with duckdb.connect(tmp_path / "trackdrive.duckdb") as other:
         other.execute("CREATE VIEW calls AS SELECT 1 AS uuid")
         other.execute("CREATE TABLE notes AS SELECT 1 AS note")
-    path = build(lake_at(tmp_path)).path
+    path = Path(build(lake_at(tmp_path)).url)
     assert ask(path, "SELECT count(*) FROM duckdb_tables()") == [(0,)]
     assert ask(path, "FROM calls") == []
 
@@ -431,7 +433,7 @@ def test_a_build_replaces_tables_and_views_of_other_programs(tmp_path: Path) -> 
 
 def test_connect_reads_current_files_and_changes_nothing(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    path = build(lake).path
+    path = Path(build(lake).url)
     before = path.read_bytes()
     write(lake, "a")
     with connect(lake, schemas(), time_zone="UTC") as connection:
@@ -445,7 +447,7 @@ def test_connect_has_the_views_of_the_file_and_needs_no_file(tmp_path: Path) -> 
     lake = lake_at(tmp_path / "unwritten")
     with connect(lake, schemas(), time_zone="UTC") as connection:
         names = {row[0] for row in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()}
-    assert not lake.root.exists()
+    assert not folder_of(lake).exists()
     assert build(lake_at(tmp_path)).views.keys() <= names
 
 
@@ -453,7 +455,7 @@ def test_connect_opens_only_the_selected_days(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     for day in (18, 19, 20):
         write(lake, str(day), day=date(2024, 6, day))
-    lake.file("calls", date(2024, 6, 18)).write_bytes(b"not a Parquet file")
+    file_of(lake, "calls", date(2024, 6, 18)).write_bytes(b"not a Parquet file")
     days = [date(2024, 6, 19), date(2024, 6, 20), date(2024, 6, 21)]
     with connect(lake, schemas(), time_zone="UTC", days=days) as connection:
         for table in ("calls", "fetch_log WHERE table_name = 'calls'"):
@@ -476,7 +478,7 @@ def test_connect_names_broken_views(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_view_is_read_while_the_process_has_the_file_open(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
-    path = build(lake).path
+    path = Path(build(lake).url)
     with duckdb.connect(str(path), read_only=True):
         assert read_view(lake, "daily_summary").num_rows == 0
 

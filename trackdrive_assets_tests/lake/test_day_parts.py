@@ -14,16 +14,17 @@ from trackdrive_assets.lake.day_file import DayFile, FetchInfo
 from trackdrive_assets.lake.day_parts import PartInfo, fetched_part, parts_of
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.identity import LakeRecord, write_record
+from trackdrive_assets.lake.local_storage import LocalStorage
 from trackdrive_assets.lake.store import ClaimedLake, Lake
 from trackdrive_assets.tables.columns import REPORTS
-from trackdrive_assets_tests.support.factories import DAY, lake_at, write_day
+from trackdrive_assets_tests.support.factories import DAY, file_of, lake_at, write_day
 
 EVENING = datetime(2024, 6, 19, 22, tzinfo=UTC)
 NEXT_DAY = EVENING + timedelta(days=1)
 
 
 def stored(lake: Lake) -> dict[str, PartInfo]:
-    with DayFile(lake.file("reports", DAY)) as file:
+    with DayFile(file_of(lake, "reports", DAY)) as file:
         return dict(parts_of(file, "category"))
 
 
@@ -52,7 +53,7 @@ def test_each_part_has_a_row_group_of_its_own(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     for part in ("status", "buyer_id", "offer_id"):
         write_part(lake, part, "1", "2")
-    with pq.ParquetFile(lake.file("reports", DAY)) as file:
+    with pq.ParquetFile(file_of(lake, "reports", DAY)) as file:
         found = [file.read_row_group(n)["category"].to_pylist() for n in range(file.num_row_groups)]
     assert found == [["buyer_id"] * 2, ["offer_id"] * 2, ["status"] * 2]
 
@@ -112,7 +113,7 @@ def test_two_writers_of_a_day_lose_no_part(tmp_path: Path) -> None:
 def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     write_part(lake, "status", "s")
-    lake.file("reports", DAY).write_bytes(b"not a Parquet file")
+    file_of(lake, "reports", DAY).write_bytes(b"not a Parquet file")
     write_part(lake, "buyer_id", "1")
     assert groups(lake) == ["1"]
 
@@ -121,7 +122,7 @@ def test_a_damaged_part_does_not_stop_another(tmp_path: Path, caplog: pytest.Log
     lake = lake_at(tmp_path)
     write_part(lake, "status", "s")
     write_part(lake, "buyer_id", *map(str, range(1000)))
-    file = lake.file("reports", DAY)
+    file = file_of(lake, "reports", DAY)
     content = bytearray(file.read_bytes())
     content[4:100] = bytes(96)
     file.write_bytes(content)
@@ -135,7 +136,7 @@ def test_the_parts_of_another_program_are_kept(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     write_part(lake, "status")
     rows = [{"category": name, "group_value": name} for name in ("offer_id", "buyer_id", "offer_id")]
-    pq.write_table(pa.Table.from_pylist(rows), lake.file("reports", DAY))
+    pq.write_table(pa.Table.from_pylist(rows), file_of(lake, "reports", DAY))
     write_part(lake, "status", "s")
     assert groups(lake) == ["buyer_id", "offer_id", "offer_id", "s"]
 
@@ -143,7 +144,7 @@ def test_the_parts_of_another_program_are_kept(tmp_path: Path) -> None:
 def test_a_part_of_another_time_zone_is_not_kept(tmp_path: Path) -> None:
     write_part(lake_at(tmp_path), "status", "s")
     elsewhere = lake_at(tmp_path / "other", "America/New_York")
-    write_record(tmp_path, LakeRecord(elsewhere.claim.identity))
+    write_record(LocalStorage(tmp_path), LakeRecord(elsewhere.claim.identity))
     lake = lake_at(tmp_path, "America/New_York")
     write_part(lake, "buyer_id", "1")
     assert groups(lake) == ["1"]
@@ -152,8 +153,10 @@ def test_a_part_of_another_time_zone_is_not_kept(tmp_path: Path) -> None:
 def test_an_error_keeps_the_old_parts(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     write_part(lake, "status", "s")
-    write_record(tmp_path, LakeRecord(lake_at(tmp_path / "other", "America/New_York").claim.identity))
+    write_record(
+        LocalStorage(tmp_path), LakeRecord(lake_at(tmp_path / "other", "America/New_York").claim.identity)
+    )
     with pytest.raises(LakeError, match="Nothing was stored"):
         write_part(lake, "buyer_id", "1")
     assert groups(lake) == ["s"]
-    assert [path.name for path in lake.file("reports", DAY).parent.iterdir()] == ["reports.parquet"]
+    assert [path.name for path in file_of(lake, "reports", DAY).parent.iterdir()] == ["reports.parquet"]

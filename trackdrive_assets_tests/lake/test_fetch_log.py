@@ -10,7 +10,7 @@ import pytest
 from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import schemas
-from trackdrive_assets_tests.support.factories import DAY, a_call, lake_at, query, write_day
+from trackdrive_assets_tests.support.factories import DAY, a_call, file_of, lake_at, query, write_day
 
 EVENING = datetime(2024, 6, 19, 22, tzinfo=UTC)
 NEXT_WEEK = datetime(2024, 6, 26, 3, 0, 0, 5, tzinfo=UTC)
@@ -41,7 +41,7 @@ def test_a_day_that_is_fetched_again_keeps_its_first_time(tmp_path: Path) -> Non
 
 
 def test_a_file_of_another_program_has_no_time(tmp_path: Path) -> None:
-    file = lake_at(tmp_path).file("calls", DAY)
+    file = file_of(lake_at(tmp_path), "calls", DAY)
     file.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist([a_call()], schemas()["calls"]), file)
     (row,) = query(Lake(tmp_path), "FROM fetch_log")
@@ -69,7 +69,7 @@ def test_a_query_about_one_table_opens_no_other_file(tmp_path: Path) -> None:
     for category in ("buyer_id", "offer_id"):
         write_day(lake, "reports", [], part=category)
     with connect(lake, schemas(), time_zone="UTC") as connection:
-        for other in (lake.file("calls", DAY), lake.file("stats", DAY)):
+        for other in (file_of(lake, "calls", DAY), file_of(lake, "stats", DAY)):
             other.write_bytes(b"not a Parquet file")
         query = "SELECT rows FROM fetch_log WHERE table_name = 'reports' AND grouped_by = 'buyer_id'"
         assert connection.execute(query).fetchall() == [(0,)]

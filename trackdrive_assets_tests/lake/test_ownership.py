@@ -11,9 +11,9 @@ import pytest
 
 from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.lake.database import build_database, read_view
-from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.identity import FILE, LakeIdentity, LakeRecord, is_same_account, read_record
+from trackdrive_assets.lake.local_storage import LocalStorage
 from trackdrive_assets.lake.ownership import (
     AcceptedZone,
     begin_zone_change,
@@ -26,7 +26,7 @@ from trackdrive_assets.lake.ownership import (
 from trackdrive_assets.lake.store import ClaimedLake, Lake
 from trackdrive_assets.report.page import write_page
 from trackdrive_assets.tables.columns import schemas
-from trackdrive_assets_tests.support.factories import DAY, a_call, write_day
+from trackdrive_assets_tests.support.factories import DAY, a_call, file_of, folder_of, write_day
 
 ACME = LakeIdentity("acme.trackdrive.com", "America/New_York")
 UTC_IDENTITY = LakeIdentity(ACME.account, "UTC")
@@ -59,8 +59,9 @@ def test_the_first_day_creates_lake_json(tmp_path: Path) -> None:
 def test_every_file_contains_the_account_and_the_zone(tmp_path: Path) -> None:
     lake = lake_of(tmp_path)
     write_day(lake, "reports", [], part="buyer_id")
-    for path in lake.files():
-        with DayFile(path) as file:
+    for listed in lake.files():
+        with lake.open_file(listed.key) as file:
+            assert file
             assert file.identity == ACME
 
 
@@ -137,7 +138,7 @@ def test_a_damaged_lake_json_is_rebuilt_from_the_files(tmp_path: Path, text: str
         claim(Lake(tmp_path), LakeIdentity("other.trackdrive.com", "America/New_York"))
     assert record_of(lake) == LakeRecord(ACME)
     claim(Lake(tmp_path), ACME)
-    assert read_record(tmp_path) == LakeRecord(ACME)
+    assert read_record(LocalStorage(tmp_path)) == LakeRecord(ACME)
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", 5, None])
@@ -175,8 +176,8 @@ def test_a_newer_layout_is_refused(tmp_path: Path) -> None:
         lambda lake: begin_zone_change(lake, UTC_IDENTITY, accepted(DAY)),
         lambda lake: build_database(lake, schemas(), time_zone="America/New_York"),
         lambda lake: read_view(lake, "calls"),
-        lambda lake: LakeResource(path=str(lake.root)).open(),
-        lambda lake: write_page(lake, DAY, DAY, lake.root / "page.html", time_zone="America/New_York"),
+        lambda lake: LakeResource(path=lake.root).open(),
+        lambda lake: write_page(lake, DAY, DAY, folder_of(lake) / "page.html", time_zone="America/New_York"),
     ],
     ids=["check", "record_of", "claim", "zone", "build", "view", "dagster", "page"],
 )
@@ -203,8 +204,8 @@ def test_a_lake_of_layout_1_is_refused_before_anything_is_written(
 
 def test_days_of_another_program_are_not_claimed(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.file("calls", DAY).parent.mkdir(parents=True)
-    pq.write_table(schemas()["calls"].empty_table(), lake.file("calls", DAY))
+    file_of(lake, "calls", DAY).parent.mkdir(parents=True)
+    pq.write_table(schemas()["calls"].empty_table(), file_of(lake, "calls", DAY))
     check(lake, account="acme.trackdrive.com", time_zone="UTC")
     with pytest.raises(LakeError, match="days of another program"):
         claim(lake, ACME)
@@ -213,8 +214,8 @@ def test_days_of_another_program_are_not_claimed(tmp_path: Path) -> None:
 def test_a_lake_with_days_of_two_accounts_is_refused(tmp_path: Path) -> None:
     other = lake_of(tmp_path / "other", LakeIdentity("other.trackdrive.com", "UTC"))
     lake = lake_of(tmp_path / "lake")
-    shutil.copytree(other.file("calls", DAY).parent, lake.file("calls", NEXT).parent)
-    (lake.root / FILE).unlink()
+    shutil.copytree(file_of(other, "calls", DAY).parent, file_of(lake, "calls", NEXT).parent)
+    (folder_of(lake) / FILE).unlink()
     with pytest.raises(LakeError, match=r"days of .* and of .*Move the days of the wrong account"):
         check(lake)
 
@@ -244,7 +245,7 @@ def test_a_range_that_leaves_days_is_refused(tmp_path: Path) -> None:
     for days in ([], [DAY], [NEXT]):
         with pytest.raises(LakeError, match="in both time zones"):
             begin_zone_change(lake, UTC_IDENTITY, accepted(*days))
-    assert read_record(tmp_path) == LakeRecord(ACME)
+    assert read_record(LocalStorage(tmp_path)) == LakeRecord(ACME)
 
 
 def test_a_run_that_does_not_fetch_a_stored_report_is_refused(tmp_path: Path) -> None:
@@ -263,10 +264,10 @@ def test_an_incomplete_change_is_named_with_its_command(tmp_path: Path) -> None:
         with pytest.raises(LakeError, match=r"some are not replaced yet.*--to 2024-06-21 --accept-zone"):
             check(lake, time_zone=zone)
     end_zone_change(lake)
-    assert read_record(tmp_path) == LakeRecord(UTC_IDENTITY, "America/New_York")
+    assert read_record(LocalStorage(tmp_path)) == LakeRecord(UTC_IDENTITY, "America/New_York")
     write_day(begin_zone_change(lake, UTC_IDENTITY, days), "calls", [], day=NEXT)
     end_zone_change(lake)
-    assert read_record(tmp_path) == LakeRecord(UTC_IDENTITY)
+    assert read_record(LocalStorage(tmp_path)) == LakeRecord(UTC_IDENTITY)
     check(lake, time_zone="UTC")
 
 
@@ -275,7 +276,7 @@ def test_a_change_that_replaced_nothing_can_be_given_up(tmp_path: Path) -> None:
     begin_zone_change(lake, UTC_IDENTITY, accepted(DAY, NEXT))
     check(lake, time_zone="America/New_York")
     write_day(claim(lake, ACME), "calls", [a_call()])
-    assert read_record(tmp_path) == LakeRecord(ACME)
+    assert read_record(LocalStorage(tmp_path)) == LakeRecord(ACME)
 
 
 def test_an_incomplete_change_survives_the_loss_of_lake_json(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from trackdrive_assets_tests.support.factories import (
     a_call,
     a_sale,
     dollars,
+    file_of,
     lake_at,
     query,
     write_day,
@@ -266,7 +267,7 @@ def test_an_unfinished_day_is_not_comparable(tmp_path: Path) -> None:
 def test_files_without_a_fetch_time_are_not_comparable(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], WRONG)
     lake = lake_at(tmp_path)
-    pq.write_table(pa.Table.from_pylist([SALE], CALLS.schema), lake.file("calls", DAY))
+    pq.write_table(pa.Table.from_pylist([SALE], CALLS.schema), file_of(lake, "calls", DAY))
     rows = query(lake, "FROM reconciliation WHERE source = 'reports/buyer_id'")
     assert verdicts(rows)["1", "revenue"] == "not_comparable"
     assert {row["calls_fetched_at"] for row in rows} == {None}

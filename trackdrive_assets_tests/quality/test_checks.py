@@ -16,6 +16,7 @@ from trackdrive_assets_tests.quality.support import (
     shown,
     write_calls,
 )
+from trackdrive_assets_tests.support.factories import file_of
 
 
 def test_a_day_without_a_file_violates_every_check(lake: ClaimedLake) -> None:
@@ -26,24 +27,24 @@ def test_a_day_without_a_file_violates_every_check(lake: ClaimedLake) -> None:
 
 def test_an_unreadable_file_violates_every_check(lake: ClaimedLake) -> None:
     write_calls(lake, [a_call()])
-    lake.file("calls", DAY).write_bytes(b"no Parquet")
+    file_of(lake, "calls", DAY).write_bytes(b"no Parquet")
     for _, result in run_checks(CALL_CHECKS, lake, SETTINGS, [DAY]):
         (violation,) = result.violations
         assert (violation.code, violation.fails, violation.days) == ("file_unreadable", True, [DAY])
-        assert str(lake.file("calls", DAY)) in result.rows["error"][0].as_py()
+        assert str(file_of(lake, "calls", DAY)) in result.rows["error"][0].as_py()
 
 
 def test_a_damaged_file_of_an_earlier_week_does_not_violate_this_day(lake: ClaimedLake) -> None:
     write_calls(lake, [a_call()])
     write_calls(lake, [a_call()], day=DAY - timedelta(days=7))
-    lake.file("calls", DAY - timedelta(days=7)).write_bytes(b"no Parquet")
+    file_of(lake, "calls", DAY - timedelta(days=7)).write_bytes(b"no Parquet")
     assert run(lake, "volume_in_expected_range").passed
     assert run(lake, "uuid_unique").passed
 
 
 def test_a_file_with_a_damaged_middle_is_unreadable(lake: ClaimedLake) -> None:
     write_calls(lake, [a_call(number) for number in range(500)])
-    file = lake.file("calls", DAY)
+    file = file_of(lake, "calls", DAY)
     whole = file.read_bytes()
     file.write_bytes(whole[:4] + bytes(3000) + whole[3004:])
     assert codes(run(lake, "uuid_unique")) == ["file_unreadable"]

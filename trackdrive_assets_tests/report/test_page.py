@@ -17,6 +17,8 @@ from trackdrive_assets_tests.support.factories import (
     Row,
     a_call,
     a_sale,
+    file_of,
+    folder_of,
     lake_at,
     set_time_zone,
     write_day,
@@ -42,7 +44,7 @@ def store(lake: ClaimedLake, day: date, calls: Sequence[Row], *, fetched_at: dat
 def page(lake: ClaimedLake, first: date, last: date, **options: str) -> ET.Element:
     set_time_zone(lake, options.get("time_zone", "UTC"))
     path = write_page(
-        lake, first, last, lake.root / "page.html", time_zone=options.pop("time_zone", "UTC"), **options
+        lake, first, last, folder_of(lake) / "page.html", time_zone=options.pop("time_zone", "UTC"), **options
     )
     return ET.fromstring(path.read_text("utf-8"))  # noqa: S314  our own file
 
@@ -363,21 +365,21 @@ def test_days_that_are_not_in_the_lake_are_an_error_that_names_others(lake: Clai
 
 def test_a_damaged_file_is_an_error_that_names_it(lake: ClaimedLake) -> None:
     two_days(lake)
-    lake.file("calls", DAY).write_bytes(b"PAR1 no more")
-    message = error_of(lake, DAY, NEXT, lake.root / "page.html")
-    assert str(lake.file("calls", DAY)) in message
-    assert not (lake.root / "page.html").exists()
+    file_of(lake, "calls", DAY).write_bytes(b"PAR1 no more")
+    message = error_of(lake, DAY, NEXT, folder_of(lake) / "page.html")
+    assert str(file_of(lake, "calls", DAY)) in message
+    assert not (folder_of(lake) / "page.html").exists()
 
 
 def test_a_path_that_cannot_be_written_is_an_error_that_names_it(lake: ClaimedLake) -> None:
     two_days(lake)
-    path = lake.root / "nowhere" / "page.html"
+    path = folder_of(lake) / "nowhere" / "page.html"
     assert error_of(lake, DAY, NEXT, path).startswith(f"Can't write {path}: No such file")
 
 
 def test_the_file_keeps_its_mode_and_the_target_of_a_link(lake: ClaimedLake) -> None:
     two_days(lake)
-    target, link = lake.root / "target.html", lake.root / "page.html"
+    target, link = folder_of(lake) / "target.html", folder_of(lake) / "page.html"
     target.write_text("old")
     target.chmod(0o640)
     link.symlink_to(target)
@@ -392,7 +394,7 @@ def test_control_characters_are_left_out(lake: ClaimedLake) -> None:
     store(lake, DAY, [a_sale("1", "1", buyer_id=1, buyer=name, traffic_source_id=9, traffic_source=name)])
     parsed = page(lake, DAY, DAY, account="ac\x1bme\u202e.example")
     assert "A[31mBCDEF <b>" in table(parsed, "buyer")
-    text = (lake.root / "page.html").read_text("utf-8")
+    text = (folder_of(lake) / "page.html").read_text("utf-8")
     assert all(character.isprintable() or character == "\n" for character in text)
     assert "acme.example" in text
 
@@ -403,4 +405,4 @@ def test_the_default_path_is_in_the_current_folder(
     two_days(lake)
     monkeypatch.chdir(lake.root)
     assert write_page(lake, DAY, NEXT, time_zone="UTC") == default_path(DAY, NEXT)
-    assert (lake.root / "report-2024-06-19-2024-06-20.html").exists()
+    assert (folder_of(lake) / "report-2024-06-19-2024-06-20.html").exists()

@@ -11,7 +11,7 @@ import pyarrow as pa
 from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.day_parts import fetched_part
 from trackdrive_assets.lake.identity import LakeIdentity, LakeRecord, read_record, write_record
-from trackdrive_assets.lake.layout import LAYOUT
+from trackdrive_assets.lake.layout import LAYOUT, day_key
 from trackdrive_assets.lake.ownership import claim
 from trackdrive_assets.lake.sql_catalog import referenced_tables
 from trackdrive_assets.lake.store import ClaimedLake, Lake
@@ -25,6 +25,16 @@ DAY = date(2024, 6, 19)
 def lake_at(root: str | Path, time_zone: str = "UTC") -> ClaimedLake:
     """Return the lake of the sandbox in a folder, for writing."""
     return claim(Lake(root), LakeIdentity("localhost/Sandbox", time_zone))
+
+
+def folder_of(lake: Lake) -> Path:
+    """Return the folder of a local lake."""
+    return Path(lake.root)
+
+
+def file_of(lake: Lake, table: str, day: date) -> Path:
+    """Return the path of a day's file in a local lake. The file may not exist."""
+    return Path(lake.storage.url(day_key(table, day)))
 
 
 def write_day(
@@ -52,8 +62,8 @@ def write_day(
 
 def set_time_zone(lake: Lake, time_zone: str) -> None:
     """Make a lake that has days one of another time zone, although its files are not."""
-    if read_record(lake.root):
-        write_record(lake.root, LakeRecord(LakeIdentity("localhost/Sandbox", time_zone)))
+    if read_record(lake.storage):
+        write_record(lake.storage, LakeRecord(LakeIdentity("localhost/Sandbox", time_zone)))
 
 
 def query(lake: Lake, sql: str, *, time_zone: str = "UTC", setting: str = "") -> list[dict[str, Any]]:

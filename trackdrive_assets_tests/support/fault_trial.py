@@ -26,7 +26,7 @@ from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets.tables.totals import call_totals
 from trackdrive_assets_tests.conftest import Pipeline
-from trackdrive_assets_tests.support.factories import write_day
+from trackdrive_assets_tests.support.factories import file_of, folder_of, write_day
 from trackdrive_assets_tests.support.fake_clock import FakeClock
 
 CALLS, REPORTS, STATS = "/api/v1/calls", "/api/v1/calls/reports", "/api/v1/calls/stats"
@@ -127,14 +127,14 @@ class Trial(Pipeline):
             if key == "calls" and self._stored_sums(partition) != self._sums_of_calls(partition)
         ]
         expected = {
-            self.lake.root / "lake.json",
+            folder_of(self.lake) / "lake.json",
             # A failed step shows what it stored.
-            self.lake.root / "trackdrive.duckdb",
+            folder_of(self.lake) / "trackdrive.duckdb",
             *files.values(),
-            *(self.lake.file("call_changes", date.fromisoformat(p)) for p in partitions),
-            *(self.lake.file("call_totals", date.fromisoformat(p)) for p in partitions),
+            *(file_of(self.lake, "call_changes", date.fromisoformat(p)) for p in partitions),
+            *(file_of(self.lake, "call_totals", date.fromisoformat(p)) for p in partitions),
         }
-        leftovers = self.files() - {str(file.relative_to(self.lake.root)) for file in expected}
+        leftovers = self.files() - {str(file.relative_to(folder_of(self.lake))) for file in expected}
         return violations + [f"{path} should not exist" for path in sorted(leftovers)]
 
     def recorded(self, result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
@@ -162,7 +162,7 @@ class Trial(Pipeline):
     def day_files(self, keys: Sequence[str], partitions: Sequence[str]) -> dict[tuple[str, str], Path]:
         """Return the file of each asset and day."""
         return {
-            (key, partition): self.lake.file(key.partition("/")[0], date.fromisoformat(partition))
+            (key, partition): file_of(self.lake, key.partition("/")[0], date.fromisoformat(partition))
             for key in keys
             for partition in partitions
         }

@@ -26,6 +26,7 @@ from trackdrive_assets.lake.database import FILE
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets_tests.support.factories import file_of, folder_of
 
 INSTANCE_FILE = Path(__file__).parents[2] / "dagster.yaml"
 
@@ -164,7 +165,7 @@ class Deployment:
             "TRACKDRIVE_REQUESTS_PER_SECOND": "0",
             "TRACKDRIVE_PER_PAGE": "20",
             "TRACKDRIVE_REPORT_CATEGORIES": "status",
-            "TRACKDRIVE_LAKE": str(self.lake.root),
+            "TRACKDRIVE_LAKE": self.lake.root,
         }
         process = forks.Process(
             target=_dagster,
@@ -187,13 +188,13 @@ class Deployment:
 
     def stored(self, partition: str) -> list[str] | None:
         """Return the uuids of a day in the lake, sorted; None if it has no file."""
-        file = self.lake.file("calls", date.fromisoformat(partition))
+        file = file_of(self.lake, "calls", date.fromisoformat(partition))
         return sorted(pq.read_table(file)["uuid"].to_pylist()) if file.exists() else None
 
     def leftovers(self) -> list[str]:
         """Return the files in the lake that are neither a day nor the DuckDB file."""
         ours = {FILE, "lake.json", *(layout.file for layout in LAYOUT.values())}
-        found = [path.relative_to(self.lake.root) for path in self.lake.root.rglob("*")]
+        found = [path.relative_to(folder_of(self.lake)) for path in folder_of(self.lake).rglob("*")]
         return [str(path) for path in found if "." in path.name and path.name not in ours]
 
     def instance(self) -> AbstractContextManager[dg.DagsterInstance]:

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sy
 
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, folder_of, lake_at
 
 PROJECT = Path(__file__).parents[2]
 TRACKDRIVE = Path(sys.executable).with_name("trackdrive")
@@ -66,7 +66,7 @@ class DevServer:
 
     def stored(self, partition: str) -> list[str]:
         """Return the uuids of a day in the lake, sorted."""
-        file = self.lake.file("calls", date.fromisoformat(partition))
+        file = file_of(self.lake, "calls", date.fromisoformat(partition))
         return sorted(pq.read_table(file)["uuid"].to_pylist())
 
     def add_live_call(self) -> str:
@@ -80,7 +80,7 @@ class DevServer:
 
     def write_page(self, first: str, last: str) -> Path:
         """Write the page of some days with the command, and return its file."""
-        file = self.lake.root.with_name("page.html")
+        file = folder_of(self.lake).with_name("page.html")
         subprocess.run(
             [TRACKDRIVE, "page", "--from", first, "--to", last, "--output", file],
             env=self.environment,

@@ -78,4 +78,4 @@ class ReportsAssets(DailyAssets["IngestedPart"]):
     ) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of one report."""
         hidden = _GROUP_COLUMNS if key.path[-1] == CATEGORY_OF_CALLERS else ()
-        return {key: part_metadata(result, REPORTS, key.path[-1], hidden=hidden, has_preview=has_preview)}
+        return {key: part_metadata(result, REPORTS, hidden=hidden, has_preview=has_preview)}

@@ -66,4 +66,4 @@ class StatsAssets(DailyAssets["IngestedPart"]):
         self, key: dg.AssetKey, result: IngestedPart, *, has_preview: bool
     ) -> Mapping[dg.AssetKey, Metadata]:
         """Return what Dagster shows of a day of statistics by one group."""
-        return {key: part_metadata(result, STATS, key.path[-1], has_preview=has_preview)}
+        return {key: part_metadata(result, STATS, has_preview=has_preview)}

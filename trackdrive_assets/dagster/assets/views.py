@@ -58,7 +58,7 @@ def build_views(account: DagsterAccount) -> dg.AssetsDefinition:
         for name, columns in built.views.items():
             key = account.key(VIEWS, name)
             if key in context.selected_asset_keys:
-                metadata: dict[str, dg.MetadataValue[Any]] = {"path": dg.MetadataValue.path(built.path)}
+                metadata: dict[str, dg.MetadataValue[Any]] = {"path": dg.MetadataValue.path(built.url)}
                 if name in queries:
                     metadata["dagster/column_schema"] = _view_schema(columns)
                 # In a result, Dagster would store the columns twice: for the output too.

@@ -10,6 +10,7 @@ from trackdrive_assets.tables.changes import IGNORED_FIELDS
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS
 from trackdrive_assets_tests.conftest import NOW, Clock, Pipeline, days_between
 from trackdrive_assets_tests.support.api_calls import batch_of
+from trackdrive_assets_tests.support.factories import file_of
 
 FIRST, LAST = "2024-11-12", "2024-11-18"
 
@@ -110,7 +111,7 @@ def test_the_files_of_a_day_have_their_fetch_time_and_count(pipeline: Pipeline) 
     began = datetime.now(UTC)
     pipeline.materialize('key:calls or key:"reports/buyer_id"', FIRST)
     for table, suffix in (("calls", ""), ("reports", "/buyer_id")):
-        file = pipeline.lake.file(table, date.fromisoformat(FIRST))
+        file = file_of(pipeline.lake, table, date.fromisoformat(FIRST))
         with pq.ParquetFile(file) as parquet:
             notes = {key.decode(): text.decode() for key, text in parquet.metadata.metadata.items()}
             assert (

@@ -15,7 +15,7 @@ from trackdrive_assets.dagster.assets.step_run import days_of
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.conftest import NOW, Pipeline, days_between, why
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import file_of, folder_of
 
 BAD_DAYS = ("2024-03-10", "2024-03-11")
 
@@ -55,7 +55,7 @@ def test_the_legacy_api_gives_the_same_calls(pipeline: Pipeline) -> None:
 def test_a_file_ascends_by_created_at_and_has_the_declared_schema(pipeline: Pipeline) -> None:
     pipeline.sandbox.add_call(pipeline.day("2024-03-10").start + timedelta(hours=3))
     pipeline.materialize("calls", "2024-03-10")
-    stored = pq.ParquetFile(pipeline.lake.file("calls", date(2024, 3, 10))).read()
+    stored = pq.ParquetFile(file_of(pipeline.lake, "calls", date(2024, 3, 10))).read()
     assert stored.schema.equals(CALLS.schema)
     assert stored.column("created_at").to_pylist() == sorted(stored.column("created_at").to_pylist())
 
@@ -80,7 +80,7 @@ def test_a_day_that_became_empty_is_emptied(pipeline: Pipeline) -> None:
 def test_a_materialization_has_its_counts_and_its_cost(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-10")
     shown = pipeline.materialized("calls")["2024-03-10"]
-    file = pipeline.lake.file("calls", date(2024, 3, 10))
+    file = file_of(pipeline.lake, "calls", date(2024, 3, 10))
     assert shown["dagster/partition_row_count"] == len(pipeline.truth("2024-03-10"))
     assert shown["api_count"] == len(pipeline.truth("2024-03-10"))
     assert shown["requests"] == len(pipeline.sandbox.requests)
@@ -105,16 +105,16 @@ def test_an_incomplete_day_is_fetched_again(pipeline: Pipeline) -> None:
 
 def test_a_day_that_stays_incomplete_keeps_its_old_file(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-10")
-    before = pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes()
+    before = file_of(pipeline.lake, "calls", date(2024, 3, 10)).read_bytes()
     pipeline.sandbox.inject("short", times=None)
     result = pipeline.materialize("calls", "2024-03-10", fails=True)
     assert "are missing" in why(result)
-    assert pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes() == before
+    assert file_of(pipeline.lake, "calls", date(2024, 3, 10)).read_bytes() == before
 
 
 def test_a_failure_in_the_middle_of_a_range_keeps_what_is_done(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-09", "2024-03-11")
-    second = pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes()
+    second = file_of(pipeline.lake, "calls", date(2024, 3, 10)).read_bytes()
     broken = pipeline.sandbox.add_call(pipeline.day("2024-03-10").start, total_duration="two minutes")
     late = pipeline.sandbox.add_call(pipeline.day("2024-03-09").start)
 
@@ -123,12 +123,12 @@ def test_a_failure_in_the_middle_of_a_range_keeps_what_is_done(pipeline: Pipelin
     assert "calls of 2024-03-10" in why(result)
     assert broken in why(result)
     assert late in pipeline.stored("2024-03-09")
-    assert pipeline.lake.file("calls", date(2024, 3, 10)).read_bytes() == second
+    assert file_of(pipeline.lake, "calls", date(2024, 3, 10)).read_bytes() == second
 
 
 def test_bad_days_fail_alone_and_the_run_names_them(pipeline: Pipeline) -> None:
     pipeline.materialize("calls", "2024-03-09", "2024-03-12")
-    old = {day: pipeline.lake.file("calls", date.fromisoformat(day)).read_bytes() for day in BAD_DAYS}
+    old = {day: file_of(pipeline.lake, "calls", date.fromisoformat(day)).read_bytes() for day in BAD_DAYS}
     bad = [
         pipeline.sandbox.add_call(pipeline.day(day).start, total_duration="two minutes") for day in BAD_DAYS
     ]
@@ -139,7 +139,7 @@ def test_bad_days_fail_alone_and_the_run_names_them(pipeline: Pipeline) -> None:
     assert "2 failed. Everything else that was fetched is stored." in why(result)
     for day, uuid in zip(BAD_DAYS, bad, strict=True):
         assert f"calls of {day}: Call {uuid}: total_duration is a text of 11 characters" in why(result)
-        assert pipeline.lake.file("calls", date.fromisoformat(day)).read_bytes() == old[day]
+        assert file_of(pipeline.lake, "calls", date.fromisoformat(day)).read_bytes() == old[day]
     assert late in pipeline.stored("2024-03-12")
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
     # The views of the run were skipped, and show what was stored.
@@ -196,7 +196,7 @@ def test_a_range_shows_each_day_its_own_numbers(pipeline: Pipeline) -> None:
     assert sorted(recorded) == days_between("2024-03-09", "2024-03-11")
     for partition, shown in recorded.items():
         assert shown["dagster/partition_row_count"] == len(pipeline.truth(partition))
-        assert shown["path"] == str(pipeline.lake.file("calls", date.fromisoformat(partition)))
+        assert shown["path"] == str(file_of(pipeline.lake, "calls", date.fromisoformat(partition)))
 
 
 def test_a_range_fetches_every_day_once(pipeline: Pipeline) -> None:
@@ -261,7 +261,7 @@ def test_money_is_exact_and_conversion_is_a_boolean(pipeline: Pipeline) -> None:
 def test_excluded_columns_are_stored_as_null(pipeline: Pipeline) -> None:
     pipeline.settings = replace(pipeline.settings, exclude_columns=("caller_number", "token-*"))
     pipeline.materialize("calls", "2024-03-10")
-    stored = pq.ParquetFile(pipeline.lake.file("calls", date(2024, 3, 10))).read()
+    stored = pq.ParquetFile(file_of(pipeline.lake, "calls", date(2024, 3, 10))).read()
     assert stored.column("token_values").null_count == stored.num_rows
     assert stored.column("caller_number").null_count == stored.num_rows
     assert not any(stored.column("tokens").to_pylist())
@@ -320,8 +320,8 @@ def test_a_day_that_has_not_begun_is_refused_with_its_zone() -> None:
 
 
 def test_a_lake_that_cannot_be_written_is_named_and_stays_clean(pipeline: Pipeline) -> None:
-    pipeline.lake.root.mkdir()
-    (pipeline.lake.root / "calls").write_text("a file where a folder belongs")
+    folder_of(pipeline.lake).mkdir()
+    (folder_of(pipeline.lake) / "calls").write_text("a file where a folder belongs")
     result = pipeline.materialize("calls", "2024-03-10", fails=True)
-    assert str(lake_at(pipeline.lake.root).root / "calls") in why(result)
+    assert str(folder_of(pipeline.lake) / "calls") in why(result)
     assert pipeline.files() == {"calls"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trackdrive_assets.api.addresses import address_fault, is_loopback
+from trackdrive_assets.addresses import address_fault, is_loopback
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AddressError

@@ -1,0 +1,108 @@
+"""The errors of object stores in words: what the store refused, and what to do.
+
+The text of an error can have an address with a signature, so only the code of the store and what comes before
+the first address is shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from trackdrive_assets.lake.errors import LakeError
+
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_STATUS = re.compile(r"status code: (\d{3})")
+_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound", "InvalidBucketName"})
+
+_ADVICE = (
+    (_NO_BUCKET, "The bucket does not exist. Create it, or correct TRACKDRIVE_LAKE"),
+    (
+        {"RequestTimeTooSkewed", "RequestExpired"},
+        "The clock of this machine is wrong. Synchronize it with a time server",
+    ),
+    (
+        {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "InvalidToken"},
+        "The credentials have expired. Renew them",
+    ),
+    (
+        {
+            "InvalidAccessKeyId",
+            "SignatureDoesNotMatch",
+            "AuthenticationFailed",
+            "NoAuthenticationInformation",
+        },
+        "The store does not accept the credentials. Check the variables of the cloud, such as "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    (
+        {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"},
+        "The bucket is in another region. Set AWS_REGION to it",
+    ),
+    (
+        {
+            "SlowDown",
+            "ServiceUnavailable",
+            "ServerBusy",
+            "TooManyRequests",
+            "InternalError",
+            "503",
+            "500",
+            "429",
+        },
+        "The store is busy or broken, and repeated requests did not help. Run again later",
+    ),
+    (
+        {"AccessDenied", "AuthorizationPermissionMismatch", "AuthorizationFailure", "403", "401"},
+        "The credentials lack the permission. A run has to read, write, delete and list the objects below "
+        "the prefix",
+    ),
+)
+
+
+class _Attempt:
+    """A request to a store, for errors that only the caller can judge."""
+
+    def raise_if_bucket_is_missing(self, error: FileNotFoundError) -> None:
+        """Raise the error again, if not an object is missing but the bucket."""
+        if _code_of(error) in _NO_BUCKET:
+            raise error
+
+
+@contextmanager
+def translated(action: str, url: str) -> Iterator[_Attempt]:
+    """Translate the errors of obstore into a `LakeError`.
+
+    Args:
+        action: A verb for the message, such as `read`.
+        url: The URL of the object.
+    """
+    from obstore.exceptions import BaseError  # noqa: PLC0415  # an extra installs it
+
+    try:
+        yield _Attempt()
+    except LakeError:
+        raise
+    except (BaseError, OSError) as error:
+        raise LakeError(f"Can't {action} {url}: {describe(error)}.") from None
+
+
+def describe(error: Exception) -> str:
+    """Return what an error means and what to do, without any address that is in it."""
+    code = _code_of(error)
+    for codes, advice in _ADVICE:
+        if code in codes:
+            return f"{advice} ({code})"
+    text = str(error)
+    if code is None and re.search("connect|dns|timed out|timeout", text, re.IGNORECASE):
+        return "The store can't be reached. Check the network and the address of the endpoint, then run again"
+    if code is None and re.search("credential|metadata|token", text, re.IGNORECASE):
+        return "There are no credentials. Set the variables of the cloud, such as AWS_ACCESS_KEY_ID"
+    return f"The store answered {code or type(error).__name__}. Check the bucket and the credentials"
+
+
+def _code_of(error: Exception) -> str | None:
+    """Return the code of the store in an error, or the status of its response. None if it did not respond."""
+    found = _CODE.search(str(error)) or _STATUS.search(str(error))
+    return found[1] if found else None
