@@ -63,7 +63,7 @@ class LocalStorage(Storage):
             except OSError:
                 continue
             version = f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
-            yield ListedFile(path.as_posix()[start:], version, S_ISREG(found.st_mode))
+            yield ListedFile(path.as_posix()[start:], version, found.st_size, S_ISREG(found.st_mode))
 
     def folders(self, prefix: str) -> list[str]:
         """Return the names of the folders that begin with a prefix."""

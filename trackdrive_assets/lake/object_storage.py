@@ -1,16 +1,15 @@
-"""The lake in a bucket of S3, Google Cloud Storage or Azure, by obstore. DuckDB reads it by fsspec.
+"""The lake in a bucket of S3, Google Cloud Storage or Azure, by obstore.
 
 A file is written by one conditional request, so a reader never sees a part of it, and a writer that compared
 with an older file is refused. It is read by one request, whose result is a snapshot. Two files are not
 replaced together: the lock of the account (in `dagster/locks.py`) keeps other writers away. The credentials
 come from the variables of the cloud, and are stored nowhere. Not here: the words of errors
-(`object_errors.py`).
+(`object_errors.py`), and how DuckDB reads (`object_filesystem.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from fnmatch import translate
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -46,6 +46,7 @@ RETRY_SECONDS = 60
 
 _TIMEOUT = timedelta(seconds=60)
 _CONCURRENT_READS = 16
+_LISTED_AT_ONCE = 1000
 _CHUNK = 8 * 1024 * 1024
 
 
@@ -55,20 +56,18 @@ class _Kind(NamedTuple):
     Attributes:
         extra: The extra of this package that installs it.
         store: The class of obstore.
-        filesystem: The module and the class of fsspec.
         conditions: What identifies a version of an object in a condition.
     """
 
     extra: str
     store: str
-    filesystem: tuple[str, str]
     conditions: tuple[str, ...] = ("e_tag",)
 
 
 _KINDS = {
-    "s3": _Kind("s3", "S3Store", ("s3fs", "S3FileSystem")),
-    "gs": _Kind("gcs", "GCSStore", ("gcsfs", "GCSFileSystem"), ("e_tag", "version")),
-    "az": _Kind("azure", "AzureStore", ("adlfs", "AzureBlobFileSystem")),
+    "s3": _Kind("s3", "S3Store"),
+    "gs": _Kind("gcs", "GCSStore", ("e_tag", "version")),
+    "az": _Kind("azure", "AzureStore"),
 }
 
 
@@ -86,7 +85,7 @@ class ObjectStorage(Storage):
         scheme, bucket, prefix = parse_url(url)
         self._kind = _KINDS[scheme]
         self.root = "/".join(filter(None, (f"{scheme}://{bucket}", prefix)))
-        self._store: ObjectStore = _import(self._kind, "obstore.store", self._kind.store)(
+        self._store: ObjectStore = _store_class(self._kind)(
             bucket,
             prefix=prefix or None,
             client_options={"timeout": _TIMEOUT, "allow_http": _allows_http(os.environ)},
@@ -96,7 +95,7 @@ class ObjectStorage(Storage):
     def find(self, pattern: str) -> list[ListedFile]:
         """Return the objects that match a pattern, in the order of their keys."""
         matches = re.compile(translate(pattern)).match
-        folder = pattern.partition("/")[0]
+        folder = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
         return [
             file
             for file in self._list(folder)
@@ -117,6 +116,10 @@ class ObjectStorage(Storage):
                 found.append(file)
         return found
 
+    def find_next(self, key: str) -> list[ListedFile]:
+        """Return a file, if it exists, and files that come after it. It is one request."""
+        return list(islice(self._list(key.rpartition("/")[0].rpartition("/")[0], key[:-1]), _LISTED_AT_ONCE))
+
     def _head(self, key: str) -> ListedFile | None:
         import obstore  # noqa: PLC0415
 
@@ -130,7 +133,7 @@ class ObjectStorage(Storage):
         import obstore  # noqa: PLC0415
 
         with translated("list", self.url(folder)):
-            for batch in obstore.list(self._store, folder, offset=offset, chunk_size=1000):
+            for batch in obstore.list(self._store, folder, offset=offset, chunk_size=_LISTED_AT_ONCE):
                 yield from map(_listed, batch)
 
     def folders(self, prefix: str) -> list[str]:
@@ -174,6 +177,23 @@ class ObjectStorage(Storage):
 
         with translated("read", self.url(key)):
             return bytes(obstore.get(self._store, key, options={"range": {"suffix": TAIL_BYTES}}).bytes())
+
+    def read_range(self, file: ListedFile, start: int, end: int) -> bytes:
+        """Return a part of an object that was listed.
+
+        Raises:
+            ChangedMeanwhileError: It is another object now.
+        """
+        import obstore  # noqa: PLC0415
+
+        url = self.url(file.key)
+        with translated("read", url):
+            if not file.size:
+                return b""
+            found = obstore.get(self._store, file.key, options={"range": (start, end)})
+            if _listed(found.meta) != file:
+                raise ChangedMeanwhileError(f"{url} was replaced while it was being read. Ask again.")
+            return bytes(found.bytes())
 
     def staging(self, key: str) -> AbstractContextManager[Path]:
         """Create a folder in the temporary folder of this machine."""
@@ -220,16 +240,14 @@ class ObjectStorage(Storage):
 
     def let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Register a file system, because DuckDB's own is an extension that would be downloaded."""
-        filesystem = _import(self._kind, *self._kind.filesystem)
-        # A listing that was kept would have the sizes of objects that were replaced since.
-        options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
-        if self._kind.extra == "s3" and (region := os.environ.get("AWS_REGION")):
-            options["client_kwargs"] = {"region_name": region}
-        connection.register_filesystem(filesystem(**options))
+        from trackdrive_assets.lake.object_filesystem import ObjectFilesystem  # noqa: PLC0415
+
+        connection.register_filesystem(ObjectFilesystem(self))
 
 
 def _listed(meta: Mapping[str, Any]) -> ListedFile:
-    return ListedFile(meta["path"], f"{meta['e_tag']}-{meta['size']}")
+    # Some stores quote it only in some responses.
+    return ListedFile(meta["path"], (meta["e_tag"] or "").strip('"'), meta["size"])
 
 
 def parse_url(url: str) -> tuple[str, str, str]:
@@ -280,19 +298,21 @@ def _allows_http(environ: Mapping[str, str]) -> bool:
     return bool(endpoints)
 
 
-def _import(kind: _Kind, module: str, name: str) -> Callable[..., Any]:
-    """Return a class of a package that only an extra installs.
+def _store_class(kind: _Kind) -> Callable[..., Any]:
+    """Return the class of a kind of store.
 
     Raises:
         UnusableLakeError: It is not installed.
     """
     try:
-        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        import fsspec  # noqa: F401, PLC0415
+        import obstore.store  # noqa: PLC0415
     except ImportError as error:
         raise UnusableLakeError(
             f"TRACKDRIVE_LAKE is in an object store, for which {error.name} is missing. Install it: pip "
             f"install 'trackdrive-assets[{kind.extra}]'."
         ) from error
+    found: Callable[..., Any] = getattr(obstore.store, kind.store)
     return found
 
 

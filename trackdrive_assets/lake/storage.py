@@ -33,11 +33,13 @@ class ListedFile:
     Attributes:
         key: The key.
         version: A text that differs after each replacement. It is equal to that of another listing only.
+        size: The size in bytes.
         is_file: Whether it is a file. False for a folder with such a name.
     """
 
     key: str
     version: str
+    size: int
     is_file: bool = True
 
 

@@ -1,12 +1,15 @@
-"""Writers and readers of one day at the same time, in any order of their steps, with a kill at any step."""
+"""Writers and readers of one day at the same time, in any order of their steps, with a kill at any step.
+
+On an object store no lock protects a day. There the writers hold a lock as runs hold that of the account.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -21,14 +24,17 @@ from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import store_calls
 from trackdrive_assets.ingest.errors import PatchedMeanwhile
 from trackdrive_assets.ingest.refetch import _patch_day, fetched_call
-from trackdrive_assets.lake import atomic, day_writer
-from trackdrive_assets.lake.day_file import DayFile
+from trackdrive_assets.lake import atomic
+from trackdrive_assets.lake.atomic import directory_lock
+from trackdrive_assets.lake.layout import day_key
+from trackdrive_assets.lake.storage import Snapshot, Storage
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS
 from trackdrive_assets_tests.support.api_calls import batch_of
-from trackdrive_assets_tests.support.factories import file_of, lake_at
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.interleaving import Choice, Interleaving, KilledError
+from trackdrive_assets_tests.support.object_store import counting, serving_moto
 
 ZONE = ZoneInfo("UTC")
 DAY = exact_day(date(2024, 6, 19), ZONE)
@@ -45,12 +51,14 @@ class Account:
 
     Attributes:
         lake: The lake.
+        account_lock: The folder whose lock each writer holds. None if the lake has locks.
         interleaving: The threads that use it.
         fetches: The responses so far, by the time of the fetch.
         stored: Each content of the day's file so far.
     """
 
     lake: ClaimedLake
+    account_lock: Path | None = None
     interleaving: Interleaving = field(default_factory=Interleaving)
     fetches: dict[datetime, Calls] = field(default_factory=dict)
     stored: list[Calls] = field(default_factory=list)
@@ -71,19 +79,29 @@ class Account:
 
     def fetch_day(self) -> None:
         """Fetch the day, and store it."""
-        fetched_at = self.fetch()
-        self.interleaving.pause()
-        with self.lake.stage(CALLS.name, CALLS.schema, DAY.date, fetched_at=fetched_at) as writer:
-            writer.write(batch_of(self.rows(fetched_at), fetched_at=fetched_at))
-            store_calls(self.lake, DAY, writer, NO_EXCLUSIONS)
+        with self.locked():
+            fetched_at = self.fetch()
+            self.interleaving.pause()
+            with self.lake.stage(CALLS.name, CALLS.schema, DAY.date, fetched_at=fetched_at) as writer:
+                writer.write(batch_of(self.rows(fetched_at), fetched_at=fetched_at))
+                store_calls(self.lake, DAY, writer, NO_EXCLUSIONS)
 
     def refetch_call(self, uuid: str) -> None:
         """Fetch a single call, and store it."""
+        with self.locked():
+            self.store_call(uuid)
+
+    def store_call(self, uuid: str) -> None:
+        """Fetch a single call, and store it, without the lock."""
         fetched_at = self.fetch()
         self.interleaving.pause()
         (row,) = [row for row in self.rows(fetched_at) if row["uuid"] == uuid]
         call = fetched_call(row, ZONE, fetched_at, NO_EXCLUSIONS)
         _patch_day(self.lake, DAY, {uuid: call}, NO_EXCLUSIONS)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock of the account, if the lake has no locks."""
+        return directory_lock(self.account_lock) if self.account_lock else nullcontext()
 
     def read_day(self) -> None:
         """Check that the day is one that a writer has stored."""
@@ -105,6 +123,9 @@ class Account:
         assert [change[1:] for change in found] == expected
 
 
+NewAccount = Callable[[], Account]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def no_pause_at_locks() -> Iterator[None]:
     """Ask for a lock again at once, because its holder runs in between."""
@@ -116,28 +137,30 @@ def run_interleaved(
     account: Account, actions: Mapping[str, Callable[[], None]], choices: list[Choice]
 ) -> dict[str, BaseException]:
     """Run actions that pause at each lock, replacement and read, and return their errors."""
-    pause = account.interleaving.pause
-    is_locked, replace, open_file = atomic._is_locked, atomic.atomic_replace, DayFile.__init__
+    pause, is_locked = account.interleaving.pause, atomic._is_locked
+    storage = type(account.lake.storage)
+    replace, open_file = storage.replace, storage.open
 
     def try_lock(descriptor: int) -> bool:
         pause()
         return is_locked(descriptor)
 
-    def replace_between_pauses(new: Path, path: Path) -> None:
+    def replace_between_pauses(self: Storage, key: str, new: Path, seen: str | None = None) -> None:
         pause()
-        replace(new, path)
-        if path == file_of(account.lake, CALLS.name, DAY.date):
-            account.stored.append(revenues(pq.read_table(path)))
+        stored = revenues(pq.read_table(new)) if key == day_key(CALLS.name, DAY.date) else None
+        replace(self, key, new, seen)
+        if stored:
+            account.stored.append(stored)
         pause()
 
-    def open_after_pause(file: DayFile, path: Path) -> None:
+    def open_after_pause(self: Storage, key: str) -> AbstractContextManager[Snapshot | None]:
         pause()
-        open_file(file, path)
+        return open_file(self, key)
 
     with (
         patch.object(atomic, "_is_locked", try_lock),
-        patch.object(day_writer, "atomic_replace", replace_between_pauses),
-        patch.object(DayFile, "__init__", open_after_pause),
+        patch.object(storage, "replace", replace_between_pauses),
+        patch.object(storage, "open", open_after_pause),
         patch.object(atomic, "_flush"),
     ):
         return account.interleaving.run(actions, choices)
@@ -153,6 +176,29 @@ def revenues(calls: pa.Table) -> Calls:
 CHOICES = st.lists(st.builds(Choice, st.integers(0, 4), st.integers(1, 12)), max_size=20)
 
 
+@pytest.fixture(scope="module", params=["folder", "bucket"])
+def new_account(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[NewAccount]:
+    """A function that returns an account with an empty lake, in a folder or in a bucket."""
+    numbers = count()
+
+    def in_folder() -> Account:
+        return Account(lake_at(tmp_path_factory.mktemp("lake")))
+
+    def in_bucket() -> Account:
+        return Account(lake_at(f"s3://days/{next(numbers)}"), tmp_path_factory.mktemp("lock"))
+
+    if request.param == "folder":
+        yield in_folder
+        return
+    with serving_moto() as address, counting(address) as server, pytest.MonkeyPatch.context() as patched:
+        for name, value in server.variables().items():
+            patched.setenv(name, value)
+        server.bucket("days")
+        yield in_bucket
+
+
 @given(
     before=CHOICES,
     kill=st.builds(Choice, st.integers(0, 4), st.integers(0, 12), st.booleans()),
@@ -160,30 +206,29 @@ CHOICES = st.lists(st.builds(Choice, st.integers(0, 4), st.integers(1, 12)), max
 )
 @settings(max_examples=10, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_no_order_and_no_kill_mixes_days_or_loses_changes(
-    before: list[Choice], kill: Choice, after: list[Choice]
+    new_account: NewAccount, before: list[Choice], kill: Choice, after: list[Choice]
 ) -> None:
-    with TemporaryDirectory() as folder:
-        account = Account(lake_at(folder))
-        errors = run_interleaved(account, {"first": account.fetch_day}, [])
-        errors |= run_interleaved(
-            account,
-            {
-                "day": account.fetch_day,
-                "day too": account.fetch_day,
-                "call a": partial(account.refetch_call, "a"),
-                "call b": partial(account.refetch_call, "b"),
-                "reader": account.read_day,
-            },
-            [*before, kill, *after],
-        )
-        assert {type(error) for error in errors.values()} <= {KilledError, PatchedMeanwhile}, errors
-        # The next fetch drops the changes of a killed writer whose calls never followed.
-        assert not run_interleaved(account, {"last": account.fetch_day}, [])
-        account.check_changes()
+    account = new_account()
+    errors = run_interleaved(account, {"first": account.fetch_day}, [])
+    errors |= run_interleaved(
+        account,
+        {
+            "day": account.fetch_day,
+            "day too": account.fetch_day,
+            "call a": partial(account.refetch_call, "a"),
+            "call b": partial(account.refetch_call, "b"),
+            "reader": account.read_day,
+        },
+        [*before, kill, *after],
+    )
+    assert {type(error) for error in errors.values()} <= {KilledError, PatchedMeanwhile}, errors
+    # The next fetch drops the changes of a killed writer whose calls never followed.
+    assert not run_interleaved(account, {"last": account.fetch_day}, [])
+    account.check_changes()
 
 
-def test_a_kill_at_any_step_neither_loses_nor_doubles_changes(tmp_path: Path) -> None:
-    account = Account(lake_at(tmp_path))
+def test_a_kill_at_any_step_neither_loses_nor_doubles_changes(new_account: NewAccount) -> None:
+    account = new_account()
     run_interleaved(account, {"first": account.fetch_day}, [])
     for step in count():
         kill = Choice(0, steps=step, is_kill=True)

@@ -194,6 +194,7 @@ def test_a_lake_of_layout_1_is_refused_before_anything_is_written(
     tmp_path: Path, file: str, text: str, use: Callable[[Lake], object]
 ) -> None:
     lake = lake_of(tmp_path)
+    (tmp_path / FILE).unlink()
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / file).write_text(text)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
