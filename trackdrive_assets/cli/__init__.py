@@ -45,6 +45,7 @@ COMMANDS = {
     "stats": ("query_commands", "Print the account's statistics by a group."),
     "page": ("page", "Write an HTML page about some days of the lake."),
     "views": ("views", "Build trackdrive.duckdb again, also over several accounts."),
+    "lake": ("lake", "Copy the lake to another place."),
     "sandbox": ("sandbox", "Run a local Trackdrive with fictional calls."),
 }
 """The module and the summary of each command."""

@@ -5,6 +5,7 @@ import os
 import click
 
 from trackdrive_assets.cli.account import account_settings
+from trackdrive_assets.cli.place import Place
 from trackdrive_assets.cli.query_options import CONTEXT
 from trackdrive_assets.lake.accounts import build_accounts_database, has_accounts
 from trackdrive_assets.lake.database import BuildResult, build_database
@@ -27,17 +28,6 @@ SEVERAL ACCOUNTS
   A folder with folders account=… gets a file over all of them: every view with a
   column account, and a schema for each account.
 """
-
-
-class Place(click.ParamType[str]):
-    """A folder that exists, or the URL of an object store."""
-
-    name = "folder"
-    _folder = click.Path(exists=True, file_okay=False)
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the path or the URL."""
-        return value if "://" in value else str(self._folder.convert(value, param, ctx))
 
 
 @click.command(epilog=_EPILOG, context_settings=CONTEXT)

@@ -90,7 +90,8 @@ class LakeClaim:
 
     def _create_record(self) -> LakeRecord:
         """Create `lake.json`, unless another program was faster. Return its content."""
-        with self.storage.lock(FILE), self.storage.open(FILE) as file:
+        # The staging folder creates that of a new lake, for the lock.
+        with self.storage.staging(FILE), self.storage.lock(FILE), self.storage.open(FILE) as file:
             if record := read_record(self.storage):
                 return record
             record = LakeRecord(self.identity)

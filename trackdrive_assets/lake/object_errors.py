@@ -60,6 +60,20 @@ _ADVICE = (
     ),
 )
 
+_ADVICE_WITHOUT_RESPONSE = (
+    (r"configured region", "The bucket is in another region. Set AWS_REGION to it"),
+    (r"Account must be specified", "The account is missing. Set AZURE_STORAGE_ACCOUNT_NAME"),
+    (
+        r"Missing\w*Key|169\.254\.|metadata\.google|credential",
+        "There are no credentials. Set the variables of the cloud, such as AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY",
+    ),
+    (
+        r"connect|dns|timed out|timeout",
+        "The store can't be reached. Check the network and the address of the endpoint, then run again",
+    ),
+)
+
 
 class _Attempt:
     """A request to a store, for errors that only the caller can judge."""
@@ -71,12 +85,13 @@ class _Attempt:
 
 
 @contextmanager
-def translated(action: str, url: str) -> Iterator[_Attempt]:
-    """Translate the errors of obstore into a `LakeError`.
+def translated(action: str, url: str, kind: type[LakeError] = LakeError) -> Iterator[_Attempt]:
+    """Translate the errors of obstore into a `LakeError` of a kind.
 
     Args:
         action: A verb for the message, such as `read`.
         url: The URL of the object.
+        kind: The class of the error.
     """
     from obstore.exceptions import BaseError  # noqa: PLC0415  # an extra installs it
 
@@ -85,7 +100,7 @@ def translated(action: str, url: str) -> Iterator[_Attempt]:
     except LakeError:
         raise
     except (BaseError, OSError) as error:
-        raise LakeError(f"Can't {action} {url}: {describe(error)}.") from None
+        raise kind(f"Can't {action} {url}: {describe(error)}.") from None
 
 
 def describe(error: Exception) -> str:
@@ -94,11 +109,9 @@ def describe(error: Exception) -> str:
     for codes, advice in _ADVICE:
         if code in codes:
             return f"{advice} ({code})"
-    text = str(error)
-    if code is None and re.search("connect|dns|timed out|timeout", text, re.IGNORECASE):
-        return "The store can't be reached. Check the network and the address of the endpoint, then run again"
-    if code is None and re.search("credential|metadata|token", text, re.IGNORECASE):
-        return "There are no credentials. Set the variables of the cloud, such as AWS_ACCESS_KEY_ID"
+    for pattern, advice in _ADVICE_WITHOUT_RESPONSE:
+        if code is None and re.search(pattern, str(error), re.IGNORECASE):
+            return advice
     return f"The store answered {code or type(error).__name__}. Check the bucket and the credentials"
 
 

@@ -85,12 +85,13 @@ class ObjectStorage(Storage):
         scheme, bucket, prefix = parse_url(url)
         self._kind = _KINDS[scheme]
         self.root = "/".join(filter(None, (f"{scheme}://{bucket}", prefix)))
-        self._store: ObjectStore = _store_class(self._kind)(
-            bucket,
-            prefix=prefix or None,
-            client_options={"timeout": _TIMEOUT, "allow_http": _allows_http(os.environ)},
-            retry_config={"retry_timeout": timedelta(seconds=RETRY_SECONDS)},
-        )
+        store_class = _store_class(self._kind)
+        client = {"timeout": _TIMEOUT, "allow_http": _allows_http(os.environ)}
+        retries = {"retry_timeout": timedelta(seconds=RETRY_SECONDS)}
+        with translated("use", self.root, UnusableLakeError):
+            self._store: ObjectStore = store_class(
+                bucket, prefix=prefix or None, client_options=client, retry_config=retries
+            )
 
     def find(self, pattern: str) -> list[ListedFile]:
         """Return the objects that match a pattern, in the order of their keys."""

@@ -19,6 +19,7 @@ RUN = {
     "doctor": ["doctor"],
     "page": ["page", "--from", "2024-06-19"],
     "views": ["views"],
+    "lake": ["lake", "copy", ".", "copy"],
 }
 """The commands that end by themselves, and what they need."""
 

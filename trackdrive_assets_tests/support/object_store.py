@@ -2,6 +2,7 @@
 
 import http.client
 import logging
+import os
 import socket
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import obstore
@@ -157,6 +159,15 @@ def counting(address: str) -> Iterator[CountedServer]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def bucket_of(address: str) -> Iterator[str]:
+    """Create a bucket, set the variables of its server during the block, and return its URL."""
+    server = CountedServer(address, endpoint=address)
+    server.bucket("lake")
+    with patch.dict(os.environ, server.variables()):
+        yield "s3://lake"
 
 
 @contextmanager

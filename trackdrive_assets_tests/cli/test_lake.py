@@ -1,0 +1,144 @@
+"""`trackdrive lake copy`: every day in another place, compared, and continued after a stop."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from trackdrive_assets.lake.database import read_view
+from trackdrive_assets.lake.layout import day_key
+from trackdrive_assets.lake.local_storage import LocalStorage
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets_tests.cli.conftest import Trackdrive
+from trackdrive_assets_tests.support.factories import DAY, a_call, file_of, lake_at, write_day
+from trackdrive_assets_tests.support.object_store import bucket_of, serving_moto
+
+NEXT = date(2024, 6, 20)
+EARLIER, LATER = datetime(2024, 7, 1, tzinfo=UTC), datetime(2024, 7, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    with serving_moto() as address, bucket_of(address) as url:
+        yield url
+
+
+@pytest.fixture
+def lake(trackdrive: Trackdrive, tmp_path: Path) -> Lake:  # noqa: ARG001  its folder is the current one
+    """A lake in the folder `data`."""
+    lake = lake_at(tmp_path / "data")
+    write_day(lake, "calls", [a_call(uuid="a")], fetched_at=EARLIER)
+    write_day(lake, "calls", [a_call(uuid="b")], day=NEXT, fetched_at=EARLIER)
+    write_day(lake, "reports", [{"group_value": "1"}], part="buyer_id")
+    return lake
+
+
+def test_a_lake_moves_into_a_bucket_and_back(
+    trackdrive: Trackdrive, lake: Lake, bucket: str, tmp_path: Path
+) -> None:
+    there = trackdrive("lake", "copy", "data", f"{bucket}/acme")
+    assert there.stdout.startswith(f"3 files copied to {bucket}/acme.")
+    assert read_view(Lake(f"{bucket}/acme"), "calls")["uuid"].to_pylist() == ["a", "b"]
+    assert trackdrive("lake", "copy", f"{bucket}/acme", "back").exit_code == 0
+    for file in lake.files():
+        assert (tmp_path / "back" / file.key).read_bytes() == (tmp_path / "data" / file.key).read_bytes()
+    assert (tmp_path / "back" / "lake.json").read_bytes() == (tmp_path / "data" / "lake.json").read_bytes()
+
+
+def test_a_copy_that_was_stopped_continues(
+    trackdrive: Trackdrive, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = LocalStorage.replace
+
+    def replace_until_stopped(self: LocalStorage, key: str, new: Path, seen: str | None = None) -> None:
+        if key == day_key("calls", NEXT):
+            raise KeyboardInterrupt
+        replace(self, key, new, seen)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStorage, "replace", replace_until_stopped)
+        assert trackdrive("lake", "copy", "data", "copy").exit_code != 0
+    assert Lake("copy").days("calls") == [DAY]
+    assert trackdrive("lake", "copy", "data", "copy").stdout.startswith("2 files copied")
+    assert Lake("copy").days("calls") == lake.days("calls")
+
+
+def test_a_copy_is_brought_up_to_date(trackdrive: Trackdrive, lake: Lake) -> None:
+    trackdrive("lake", "copy", "data", "copy")
+    write_day(lake_at(lake.root), "calls", [a_call(uuid="new")], fetched_at=LATER)
+    assert trackdrive("lake", "copy", "data", "copy").stdout.startswith("1 file copied")
+    assert file_of(Lake("copy"), "calls", DAY).read_bytes() == file_of(lake, "calls", DAY).read_bytes()
+
+
+def test_a_day_that_was_fetched_later_in_the_copy_is_kept(trackdrive: Trackdrive, lake: Lake) -> None:
+    write_day(lake_at("copy"), "calls", [a_call(uuid="newer")], fetched_at=LATER)
+    newer = file_of(Lake("copy"), "calls", DAY).read_bytes()
+    result = trackdrive("lake", "copy", "data", "copy")
+    assert result.exit_code == 1
+    assert "calls.parquet was fetched later" in result.stderr
+    assert file_of(Lake("copy"), "calls", DAY).read_bytes() == newer
+    assert Lake("copy").days("calls") == lake.days("calls")
+
+
+def test_a_file_that_was_not_written_as_it_is_ends_the_copy(
+    trackdrive: Trackdrive, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = LocalStorage.replace
+
+    def replace_by_less(self: LocalStorage, key: str, new: Path, seen: str | None = None) -> None:
+        if key.startswith("calls/"):
+            new.write_bytes(new.read_bytes()[:-1])
+        replace(self, key, new, seen)
+
+    monkeypatch.setattr(LocalStorage, "replace", replace_by_less)
+    result = trackdrive("lake", "copy", lake.root, "copy")
+    assert (result.exit_code, "is not what was written" in result.stderr) == (1, True)
+
+
+def test_a_day_that_a_run_replaces_meanwhile_is_copied_again(
+    trackdrive: Trackdrive, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, written = LocalStorage.replace, lake_at(lake.root)
+    started = []
+
+    def replace_during_a_run(self: LocalStorage, key: str, new: Path, seen: str | None = None) -> None:
+        replace(self, key, new, seen)
+        if key.startswith("reports/") and not started:
+            started.append(key)
+            write_day(written, "calls", [a_call(uuid="new")], fetched_at=LATER)
+
+    monkeypatch.setattr(LocalStorage, "replace", replace_during_a_run)
+    assert trackdrive("lake", "copy", "data", "copy").exit_code == 0
+    assert started
+    assert file_of(Lake("copy"), "calls", DAY).read_bytes() == file_of(lake, "calls", DAY).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "reason"),
+    [
+        ("nothing", "copy", "does not exist"),
+        ("empty", "copy", "is no lake, because it has no days"),
+        ("data", "data", "are the same place"),
+        ("data", "other", "are those of America/New_York"),
+        ("data", "ftp://copy", "Use s3://"),
+    ],
+)
+def test_what_can_not_be_copied_is_refused(
+    trackdrive: Trackdrive, lake: Lake, tmp_path: Path, *, source: str, target: str, reason: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    write_day(lake_at(tmp_path / "other", "America/New_York"), "calls", [])
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    result = trackdrive("lake", "copy", source, target)
+    assert result.exit_code in {1, 2}
+    assert reason in result.stderr
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert lake.days("calls") == [DAY, NEXT]
+
+
+def test_a_damaged_file_ends_the_copy_with_its_name(trackdrive: Trackdrive, lake: Lake) -> None:
+    file_of(lake, "calls", NEXT).write_bytes(b"no Parquet")
+    result = trackdrive("lake", "copy", "data", "copy")
+    assert result.exit_code == 1
+    assert "date=2024-06-20/calls.parquet is damaged" in result.stderr
