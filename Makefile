@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak trial-machines trial-analyst bench lock clean
+.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak soak-store trial-machines trial-analyst bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -69,6 +69,10 @@ screenshots: install  ## Take the pictures of docs/screenshots again (needs Chro
 
 soak: install  ## Try random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+soak-store: install .venv-analyst/installed  ## Interleave writers, readers and kills on SeaweedFS for MINUTES=10, from SEED=…
+	@$(BIN)/python -W ignore -m trackdrive_assets_tests.store_soak --programs .venv-analyst/bin \
+		--minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 trial-machines: install  ## Two accounts, two machines and Postgres, and what breaks them (needs root, and Postgres)
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.machines

@@ -99,7 +99,7 @@ class Settings:
     )
     time_zone: str = _setting("UTC", "IANA name of the time zone of the days.", parse_time_zone)
     start_date: date = _setting(date(2024, 1, 1), "The first partition.", parse_date)
-    lake: str = _setting("data", "Folder of the Parquet files and of trackdrive.duckdb.", parse_folder)
+    lake: str = _setting("data", "Folder of the lake, or a URL like s3://bucket/prefix.", parse_folder)
     per_page: int = _client_option("per_page", parse_integer(1))
     max_concurrency: int = _client_option("max_concurrency", parse_integer(1, 64))
     requests_per_second: float = _client_option("requests_per_second", parse_rate)

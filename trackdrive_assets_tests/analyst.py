@@ -1,19 +1,19 @@
 """A trial of an analyst: DuckDB 1.5 attaches trackdrive.duckdb in a bucket, and reads every view.
 
-`make trial-analyst` runs it with SeaweedFS. The Parquet files of the lake are in a folder of this machine.
+`make trial-analyst` runs it with SeaweedFS. The bucket has the lakes of two accounts, and a file over both.
 Not here: the queries (`support/analyst_queries.py`), which run in another virtual environment.
 """
 
 import json
+import os
 import subprocess
-import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import click
 import duckdb
-import obstore
 
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
@@ -22,13 +22,15 @@ from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.ingest.reports import ingest_reports
 from trackdrive_assets.ingest.stats import ingest_stats
-from trackdrive_assets.lake.database import build_database
-from trackdrive_assets.lake.store import ClaimedLake
+from trackdrive_assets.lake.accounts import build_accounts_database
+from trackdrive_assets.lake.database import FILE, build_database, read_view
+from trackdrive_assets.lake.sql_catalog import views
+from trackdrive_assets.lake.store import ClaimedLake, Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.conftest import NOW
-from trackdrive_assets_tests.support.factories import folder_of, lake_at
-from trackdrive_assets_tests.support.object_store import counting, serving_seaweedfs
+from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.object_store import CountedServer, counting, serving_seaweedfs
 
 ZONE = "America/New_York"
 DAYS = (date(2024, 11, 17), date(2024, 11, 18))
@@ -40,24 +42,30 @@ QUERIES = Path(__file__).parent / "support" / "analyst_queries.py"
 def trial(programs: Path) -> None:
     """Read every view with an older DuckDB, and compare the numbers of rows with those of ours."""
     with (
-        tempfile.TemporaryDirectory() as folder,
         serving_seaweedfs(programs / "weed") as address,
         counting(address) as store,
+        patch.dict(os.environ, store.variables()),
     ):
-        lake = lake_at(Path(folder) / "lake", ZONE)
-        fill(lake)
-        file = folder_of(lake) / "trackdrive.duckdb"
-        obstore.put(store.bucket("lake"), file.name, file.read_bytes())
-        store.requests.clear()
-        done = subprocess.run(
-            [programs / "python", QUERIES, store.endpoint.partition("//")[2], f"s3://lake/{file.name}"],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        found = json.loads(done.stdout)
-        expected = rows_of(file)
-    click.echo(f"DuckDB {found['version']} attached the file in {dict(store.counts)} requests.")
+        store.bucket("lake")
+        for account in ("acme", "zenith"):
+            fill(lake_at(f"s3://lake/account={account}", ZONE))
+        root = Lake(build_accounts_database("s3://lake", schemas()).url.rpartition("/")[0])
+        for place in (Lake("s3://lake/account=acme"), root):
+            read_as_analyst(programs / "python", store, place)
+
+
+def read_as_analyst(python: Path, store: CountedServer, lake: Lake) -> None:
+    """Let another DuckDB read the views of a DuckDB file in the bucket, and compare the numbers of rows."""
+    expected = {view: read_view(lake, view).num_rows for view in [*schemas(), *views()]}
+    store.requests.clear()
+    done = subprocess.run(
+        [python, QUERIES, store.endpoint.partition("//")[2], lake.storage.url(FILE)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    found = json.loads(done.stdout)
+    click.echo(f"DuckDB {found['version']}, {lake.storage.url(FILE)}: {dict(store.counts)} requests.")
     for view in sorted(expected.keys() | found["rows"].keys()):
         click.echo(f"  {view}: {found['rows'].get(view)} rows")
     if found["rows"] != expected:
@@ -77,15 +85,6 @@ def fill(lake: ClaimedLake) -> None:
                 ingest_reports(client, lake, day, ["buyer_id", "status"])
                 ingest_stats(client, lake, day, ["status"], minutes=360, now=datetime.now(UTC))
     build_database(lake, schemas(), time_zone=ZONE)
-
-
-def rows_of(file: Path) -> dict[str, int]:
-    """Return the number of rows of each view."""
-    with duckdb.connect(str(file), read_only=True) as connection:
-        views = connection.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
-        return {
-            view: connection.sql(f"FROM {view}").aggregate("count(*)").fetchall()[0][0] for (view,) in views
-        }
 
 
 if __name__ == "__main__":

@@ -130,6 +130,7 @@ def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None
         "reports",
         "stats",
         "trackdrive.duckdb",
+        "files.json",
     }
 
 

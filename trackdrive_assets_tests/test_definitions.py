@@ -129,7 +129,7 @@ def test_a_run_without_credentials_names_the_variables_to_set(tmp_path: Path) ->
         )
 
 
-@pytest.mark.parametrize("lake", ["s3://bucket/lake", "lake?", "date=2024-06-19/lake"])
+@pytest.mark.parametrize("lake", ["ftp://bucket/lake", "s3://", "lake?", "date=2024-06-19/lake"])
 def test_a_lake_that_can_never_work_is_refused_when_dagster_loads(lake: str) -> None:
     with pytest.raises(LakeError, match="TRACKDRIVE_LAKE"):
         build_definitions(Settings(lake=lake))

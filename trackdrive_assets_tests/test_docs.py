@@ -46,7 +46,7 @@ def test_every_variable_in_a_text_is_a_setting() -> None:
 
 def test_the_page_about_commands_has_every_command_in_its_table() -> None:
     page = ROOT.joinpath("docs", "cli.md").read_text("utf-8")
-    assert re.findall(r"^\| `trackdrive ([a-z]+)[A-Z_ ]*` \|", page, re.MULTILINE) == list(COMMANDS)
+    assert re.findall(r"^\| `trackdrive ([a-z]+)[A-Za-z_ ]*` \|", page, re.MULTILINE) == list(COMMANDS)
 
 
 def test_the_dictionary_has_every_view_with_types_and_descriptions() -> None:

@@ -94,7 +94,7 @@ class LocalStorage(Storage):
         """Hold the lock of the file's folder, for which other threads and processes wait."""
         return directory_lock(self._path(key).parent)
 
-    def replace(self, key: str, new: Path, seen: str | None = None) -> None:  # noqa: ARG002  the caller has the lock
+    def replace(self, key: str, new: Path, seen: str | None = None) -> None:  # noqa: ARG002  the lock
         """Replace a file in one step that survives a power cut."""
         atomic_replace(new, self._path(key))
 

@@ -1,5 +1,6 @@
 """The component of an account: what its `defs.yaml` makes, and what it refuses."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -217,6 +218,18 @@ def test_a_lake_whose_variable_is_not_set_breaks_the_account(
         assert keys(definitions) == {"acme/broken_account"}
         broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
         assert "LAKES is not set" in str(broken.descriptions_by_key)
+
+
+def test_a_store_whose_extra_is_missing_breaks_the_account(
+    project: DefsFolderSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    add(project, "acme", attributes(lake="s3://bucket/acme"))
+    add(project, "zenith", attributes("zenith"))
+    with loaded(project) as definitions:
+        assert {"acme/broken_account", "zenith/calls"} <= keys(definitions)
+        broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
+        assert "pip install 'trackdrive-assets[s3]'" in str(broken.descriptions_by_key)
 
 
 def test_a_lake_has_the_values_of_its_variables(

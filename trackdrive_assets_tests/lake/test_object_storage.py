@@ -248,7 +248,7 @@ def test_the_database_of_another_build_is_not_overwritten(
     assert read_view(lake, "calls")["uuid"].to_pylist() == ["a"]
 
 
-def test_a_table_of_somebody_else_is_kept_in_a_copy(
+def test_a_table_of_another_program_is_kept_in_a_copy(
     lake: ClaimedLake, root: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write_day(lake, "calls", [a_call()])

@@ -22,7 +22,8 @@ connection.execute(
 )
 connection.execute(f"ATTACH '{url}' AS lake (READ_ONLY)")
 views = connection.execute(
-    "SELECT view_name FROM duckdb_views() WHERE database_name = 'lake' AND NOT internal ORDER BY ALL"
+    "SELECT view_name FROM duckdb_views() "
+    "WHERE database_name = 'lake' AND schema_name = 'main' AND NOT internal ORDER BY ALL"
 ).fetchall()
 rows = {}
 for (view,) in views:

@@ -130,6 +130,7 @@ class Trial(Pipeline):
             folder_of(self.lake) / "lake.json",
             # A failed step shows what it stored.
             folder_of(self.lake) / "trackdrive.duckdb",
+            folder_of(self.lake) / "files.json",
             *files.values(),
             *(file_of(self.lake, "call_changes", date.fromisoformat(p)) for p in partitions),
             *(file_of(self.lake, "call_totals", date.fromisoformat(p)) for p in partitions),

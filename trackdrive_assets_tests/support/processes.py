@@ -193,7 +193,7 @@ class Deployment:
 
     def leftovers(self) -> list[str]:
         """Return the files in the lake that are neither a day nor the DuckDB file."""
-        ours = {FILE, "lake.json", *(layout.file for layout in LAYOUT.values())}
+        ours = {FILE, "files.json", "lake.json", *(layout.file for layout in LAYOUT.values())}
         found = [path.relative_to(folder_of(self.lake)) for path in folder_of(self.lake).rglob("*")]
         return [str(path) for path in found if "." in path.name and path.name not in ours]
 
