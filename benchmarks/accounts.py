@@ -9,12 +9,11 @@ schedules: a small one, and one with a hundredth of the calls of 100 million a y
 import argparse
 import os
 import shutil
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -28,7 +27,6 @@ from benchmarks.simulation import (
     PlannedRun,
     SimulatedAccount,
     Simulation,
-    Step,
     accounts_of,
     in_child,
 )
@@ -49,6 +47,7 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
     },
 }
 
+_PARTS = ("month", "large-day", "small-day", "deletion")
 _PROJECT = Path(__file__).parents[1]
 _REMOVED_VARIABLES = ("TRACKDRIVE_", "DAGSTER_HOME")
 
@@ -59,7 +58,13 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=100, help="number of small accounts")
     parser.add_argument("--at-once", type=int, default=2, help="number of accounts that run at the same time")
     parser.add_argument("--postgres", action="store_true", help="Postgres of Debian instead of SQLite")
-    parser.add_argument("--most-ticks", type=int, help="number of intraday runs, for a try-out")
+    parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS, help="some parts instead of all")
+    parser.add_argument(
+        "--intraday-step",
+        type=int,
+        default=1,
+        help="run only the intraday runs at multiples of so many minutes, and count them for the others",
+    )
     options = parser.parse_args()
     for name in [name for name in os.environ if name.startswith(_REMOVED_VARIABLES)]:
         del os.environ[name]
@@ -79,13 +84,16 @@ def main() -> None:
         }
         accounts = accounts_of(servers, options.accounts)
         simulation = Simulation(folder, options.at_once, storage_size)
-        for part in (
-            _month(simulation, accounts, today),
-            _days(simulation, (accounts[0], accounts[-1]), today, options.most_ticks),
-            _deletion(simulation, [each.name for each in accounts]),
-        ):
-            for line in part:
-                print(line, flush=True)
+        parts = {
+            "month": _month(simulation, accounts, today),
+            "small-day": _days(simulation, accounts[0], today, options.intraday_step),
+            "large-day": _days(simulation, accounts[-1], today, options.intraday_step),
+            "deletion": _deletion(simulation, [each.name for each in accounts]),
+        }
+        for part in _PARTS:
+            if part in options.only:
+                for line in parts[part]:
+                    print(line, flush=True)
     print(f"\nThe simulation took {(time.perf_counter() - started) / 60:.0f} minutes.")
 
 
@@ -130,68 +138,50 @@ def _month(simulation: Simulation, accounts: Sequence[SimulatedAccount], today: 
     yield f"\nPeak of a run: {max(cost.peak for cost in step.costs):.0f} MB."
 
 
-def _days(
-    simulation: Simulation, accounts: Sequence[SimulatedAccount], today: date, most_ticks: int | None
-) -> Iterator[str]:
-    """Run a day of the schedules of some accounts, and yield the lines of its tables and of the year.
+def _days(simulation: Simulation, account: SimulatedAccount, today: date, step: int) -> Iterator[str]:
+    """Run a day of the schedules of an account, and yield the lines of its tables and of the year.
 
     Args:
         simulation: The simulation.
-        accounts: The accounts, the large one as the last.
+        account: The account.
         today: The day.
-        most_ticks: The largest number of intraday runs; None for all.
+        step: The minutes between the intraday runs that are run. The others count as they do.
     """
     for label, settings in SETTINGS.items():
-        before = simulation.storage_size()
+        yield f"\n### A day of the {account.name} account, {label}\n"
+        yield "| schedule | runs | requests | rows of events | MB of storage | CPU of a run | peak |"
+        yield "|---|---:|---:|---:|---:|---:|---:|"
         due = in_child(ticks, today, dict(settings))
-        by_schedule = {
-            name: [tick for tick in due if tick.schedule == name][:most_ticks] for name in SCHEDULES
-        }
-
-        def run_day(account: SimulatedAccount) -> dict[str, Step]:
-            return {
-                name: simulation.measure(
-                    f"{account.name}, {name}, {label}",  # noqa: B023  called in this iteration
-                    settings,  # noqa: B023
-                    [[PlannedRun(account, name, tick.first, tick.last) for tick in some]],
+        parts = []
+        for schedule in SCHEDULES:
+            of_schedule = [tick for tick in due if tick.schedule == schedule]
+            chosen = [tick for tick in of_schedule if tick.minute % step == 0 or schedule != "intraday"]
+            before = simulation.storage_size()
+            runs = [PlannedRun(account, schedule, tick.first, tick.last) for tick in chosen]
+            measured = simulation.measure(f"{account.name}, {schedule}, {label}", settings, [runs])
+            factor = len(of_schedule) / len(chosen)
+            parts.append(
+                AccountDay(
+                    runs=len(of_schedule),
+                    requests=round(measured.requests * factor),
+                    rows=round(measured.events.rows * factor),
+                    storage=(simulation.storage_size() - before) * factor,
+                    cpu=sum(cost.cpu for cost in measured.costs) * factor,
+                    puts=sum(puts_of_run(tick.first, tick.last, tick.tables) for tick in of_schedule),
                 )
-                for name, some in by_schedule.items()  # noqa: B023
-            }
-
-        with ThreadPoolExecutor(len(accounts)) as pool:
-            steps = list(pool.map(run_day, accounts))
-        growth = (simulation.storage_size() - before) / len(accounts)
-        yield f"\n### A day of the schedules, {label}\n"
-        yield "| account | schedule | runs | requests | rows of events | KB | CPU of a run | peak of a run |"
-        yield "|---|---|---:|---:|---:|---:|---:|---:|"
-        for account, of_account in zip(accounts, steps, strict=True):
-            for name, step in of_account.items():
-                yield f"| {account.name} | {name} | {_cells(step)} |"
-        of_large = steps[-1].values()
-        day = AccountDay(
-            runs=sum(len(step.costs) for step in of_large),
-            requests=sum(step.requests for step in of_large),
-            rows=sum(step.events.rows for step in of_large),
-            storage=growth,
-            cpu=sum(cost.cpu for step in of_large for cost in step.costs),
-            puts=sum(
-                puts_of_run(tick.first, tick.last, tick.tables)
-                for some in by_schedule.values()
-                for tick in some
-            ),
-        )
-        bytes_per_call = sum(simulation.files(LARGE)) / (DAYS + 1) / CALLS_OF_AN_ACCOUNT
-        yield f"\n### A year, {label}, from the day of the large account\n"
-        yield from year_of_accounts(day, bytes_per_call)
+            )
+            peak = max(cost.peak for cost in measured.costs)
+            yield f"| {schedule} | {_cells(parts[-1])} | {peak:.0f} MB |"
+        day = AccountDay(*map(sum, zip(*map(astuple, parts), strict=True)))
+        yield f"| together | {_cells(day)} | |"
+        if account.name == LARGE:
+            bytes_per_call = sum(simulation.files(LARGE)) / (DAYS + 1) / CALLS_OF_AN_ACCOUNT
+            yield "\nA year of 100 such accounts:\n"
+            yield from year_of_accounts(day, bytes_per_call)
 
 
-def _cells(step: Step) -> str:
-    cpu = statistics.mean(cost.cpu for cost in step.costs)
-    peak = max(cost.peak for cost in step.costs)
-    return (
-        f"{len(step.costs)} | {step.requests:,} | {step.events.rows:,} | {step.events.size / 1e3:,.0f} "
-        f"| {cpu:.1f} s | {peak:.0f} MB"
-    )
+def _cells(day: AccountDay) -> str:
+    return f"{day.runs} | {day.requests:,} | {day.rows:,} | {day.storage:.1f} | {day.cpu / day.runs:.1f} s"
 
 
 def _deletion(simulation: Simulation, names: Sequence[str]) -> Iterator[str]:

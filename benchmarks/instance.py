@@ -18,9 +18,10 @@ class Events(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A run that is due: the schedule, the days, both ends included, and the tables."""
+    """A run that is due: schedule, minute of the day, first and last day, both included, and tables."""
 
     schedule: str
+    minute: int
     first: date
     last: date
     tables: tuple[str, ...]
@@ -33,13 +34,16 @@ def ticks(day: date, values: dict[str, Any]) -> list[Tick]:
     from trackdrive_assets.settings import FETCHED_TABLES  # noqa: PLC0415
 
     settings = Settings(**values)
+    due = [
+        ("intraday", minute, settings.intraday_tables) for minute in range(0, 1440, settings.intraday_minutes)
+    ]
+    due += [("nightly", 180, FETCHED_TABLES), ("look_back", 240, ("calls", "reports"))]
     midnight = datetime.combine(day, time(), UTC)
-    starts = range(0, 24 * 60, settings.intraday_minutes)
-    due = [("intraday", midnight + timedelta(minutes=start), settings.intraday_tables) for start in starts]
-    due.append(("nightly", midnight + timedelta(hours=3), FETCHED_TABLES))
-    due.append(("look_back", midnight + timedelta(hours=4), ("calls", "reports")))
-    found = [(name, schedule_days(name, settings, now), tables) for name, now, tables in due]
-    return [Tick(name, days.first, days.last, tables) for name, days, tables in found]
+    found = []
+    for name, minute, tables in due:
+        days = schedule_days(name, settings, midnight + timedelta(minutes=minute))
+        found.append(Tick(name, minute, days.first, days.last, tables))
+    return found
 
 
 def count_events() -> dict[str, Events]:
