@@ -26,10 +26,11 @@ class Service:
 
     Attributes:
         calls_per_day: The exact number of calls of each day.
-        days: The number of days from `FIRST_DAY` on.
+        days: The number of days.
         latency: The seconds before every response.
         limit: The requests per second above which the response is 429; None for no limit.
         distinct: The largest number of different calls in a day.
+        first_day: The first UTC day.
     """
 
     calls_per_day: int
@@ -37,6 +38,7 @@ class Service:
     latency: float = 0
     limit: float | None = None
     distinct: int = 100_000
+    first_day: date = FIRST_DAY
 
     @property
     def calls(self) -> int:
@@ -56,6 +58,7 @@ class Service:
             f"--days={self.days}",
             f"--latency={self.latency}",
             f"--distinct={self.distinct}",
+            f"--first-day={self.first_day}",
             *limit,
         ]
 
@@ -65,7 +68,7 @@ class Job(NamedTuple):
 
     Attributes:
         address: The address of the server.
-        days: The number of days from `FIRST_DAY` on.
+        days: The number of days.
         lake: The folder of the Parquet files.
         state: The folder of everything else that the program stores. For the product, its Dagster home.
     """

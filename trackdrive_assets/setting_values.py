@@ -205,6 +205,8 @@ def parse_date(value: Any) -> date:
 def parse_folder(value: Any) -> str:
     """Return a folder or the URL of an object store. `~` is the home folder; variables are not expanded."""
     text = str(value)
+    if not text.strip():
+        raise InvalidValue("it is empty; name a folder, such as data")
     if "$" in text or re.search("%[A-Za-z_]+%", text):
         raise InvalidValue("variables in it are not expanded; write the whole path, or begin it with ~/")
     try:

@@ -9,15 +9,19 @@ from itertools import pairwise
 import pytest
 
 from benchmarks.account import FIRST_DAY, Account
+from benchmarks.accounts import SCHEDULES
 from benchmarks.bench import without_our_classes
 from benchmarks.commands import Service
+from benchmarks.instance import ticks
 from benchmarks.measure import Cost, Run, RunningServer, serving
 from benchmarks.report import GOAL_HEADER, case_result, goal_rows, report, summary
 from benchmarks.request_log import TimedRequest, Traffic, summarize
 from benchmarks.results import Goal, deviation_from_line
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import Server, TokenBucket
+from benchmarks.simulation import CALLS_OF_SMALL, accounts_of
 from benchmarks.views import BUILD, Timing, goals
+from benchmarks.year_of_accounts import CALLS_OF_AN_ACCOUNT, AccountDay, puts_of_run, year_of_accounts
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.options import ClientOptions
@@ -254,3 +258,37 @@ def test_the_summary_has_the_goals_of_the_build_and_of_every_view() -> None:
     assert len(rows) == len(views())
     assert rows[0] == "| trackdrive.duckdb: built | 0.5 s | 1 s | 0.50 | met |"
     assert "| daily_summary | 0.5 s | 0.3 s | 1.67 | **missed** |" in rows
+
+
+def test_each_account_of_the_simulation_is_in_one_location_of_ten() -> None:
+    servers = {calls: RunningServer(calls) for calls in (*CALLS_OF_SMALL, CALLS_OF_AN_ACCOUNT)}
+    accounts = accounts_of(servers, 100)
+    assert len({account.name for account in accounts}) == 101
+    for account in accounts:
+        assert len(account.location) == 10
+        assert account.location[account.name] == account.server.address
+
+
+def test_the_schedules_of_a_day_are_those_of_the_settings() -> None:
+    due = ticks(FIRST_DAY, {"intraday_minutes": 60, "intraday_tables": "calls"})
+    days_of = {name: [tick for tick in due if tick.schedule == name] for name in SCHEDULES}
+    assert [len(days_of[name]) for name in SCHEDULES] == [24, 1, 1]
+    # Until 06:00 yesterday is fetched too.
+    assert [tick.first for tick in days_of["intraday"]].count(FIRST_DAY - DAY) == 6
+    assert {tick.tables for tick in days_of["intraday"]} == {("calls",)}
+
+
+def test_a_run_puts_each_object_of_its_days_and_the_views_once() -> None:
+    last = FIRST_DAY + timedelta(days=1)
+    assert puts_of_run(FIRST_DAY, FIRST_DAY, ["calls"]) == 4
+    assert puts_of_run(FIRST_DAY, last, ["calls", "reports", "stats"]) == 11
+
+
+def test_a_year_is_the_day_of_an_account_for_all_accounts_and_days() -> None:
+    day = AccountDay(runs=98, requests=6000, rows=20_000, storage=50, cpu=864, puts=2000)
+    rows = dict(row.strip("| ").split(" | ", 1) for row in list(year_of_accounts(day, 250))[2:])
+    assert rows["rows of events"] == "20,000 | 730 M"
+    assert rows["CPU"] == "864 s | 1.00 cores on average"
+    assert rows["the lake"] == "0.68 MB | 25.0 GB"
+    assert rows["dollars for PUT"].endswith("| 365")
+    assert rows["Dagster's storage in 37 days"].endswith("| 185 GB")

@@ -326,6 +326,11 @@ def test_categories_that_are_all_excluded_are_an_error(exclude: str) -> None:
         read("TRACKDRIVE_REPORT_CATEGORIES", ",")
 
 
+def test_a_lake_without_a_name_is_refused() -> None:
+    with pytest.raises(SettingError, match="it is empty; name a folder"):
+        Settings(lake=" ")
+
+
 def test_a_folder_in_the_home_folder_is_a_lake() -> None:
     assert read("TRACKDRIVE_LAKE", "~/lake") == "~/lake"
 

@@ -4,63 +4,63 @@
 is in `definitions.py`. How their names differ between accounts is in `account.py`.
 """
 
-import logging
 import os
 import re
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import dagster as dg
-from dagster.components.resolved.errors import ResolutionException
 from dagster.components.utils.translation import TranslationFn, TranslationFnResolver
 from pydantic import BaseModel, Field, PrivateAttr
 
 from trackdrive_assets.dagster.account import ASSET_GROUPS, parts_of_key, qualified_name
+from trackdrive_assets.dagster.attributes import Day, Folder, Secret, refuse_unset_variables, without_values
 from trackdrive_assets.dagster.scaffolder import AccountScaffolder
 from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.settings import SettingError, Settings, project_path, setting_description
+from trackdrive_assets.settings import SettingError, Settings, project_path, setting_description, variable
 
 ScheduleName = Literal["intraday", "nightly", "look_back", "prune_history"]
 
-_VARIABLE = re.compile(r"\{\{\s*env\.(\w+)\s*\}\}")
+_OF_ACCOUNT = (
+    "subdomain",
+    "base_url",
+    "auth_token_in",
+    "per_page",
+    "max_concurrency",
+    "requests_per_second",
+    "date_precision",
+)
+_OF_COMPONENT = (
+    "time_zone",
+    "start_date",
+    "lake",
+    "report_categories",
+    "stats_interval",
+    "intraday_minutes",
+    "intraday_tables",
+    "lookback_days",
+    "days_per_run",
+    "exclude_columns",
+    "ui_url",
+    "code_url",
+)
+"""The settings that are attributes of the account, and of the component."""
 
-_log = logging.getLogger(__name__)
+_ATTRIBUTES = {
+    "report_categories": "categories",
+    "stats_interval": "interval",
+    "lookback_days": "lookback",
+    "exclude_columns": "exclusions",
+}
+"""The attributes that have another name than their setting."""
+
+_log = dg.get_dagster_logger(__name__)
 
 
 class DuplicateAccount(Exception):
-    """Two components that write the same account into the same lake."""
-
-
-def _resolve_secret(context: dg.ResolutionContext, text: str) -> dg.EnvVar:
-    """Return the variable of a secret. Only runs read its value.
-
-    Raises:
-        ResolutionException: The text is not a variable. The error does not show it: it may be a secret.
-    """
-    match = _VARIABLE.fullmatch(text.strip())
-    if match is None:
-        raise ResolutionException(
-            "A key of the account is written in plain text. Put it into an environment variable, and write "
-            f"its name: {{{{ env.ACME_PRIVATE_KEY }}}} ({context.path})."
-        )
-    return dg.EnvVar(match[1])
-
-
-def _resolve_day(_: dg.ResolutionContext, value: str | date) -> str:
-    """Return a date as text. YAML has dates, and a date in quotes is a text."""
-    return str(value)
-
-
-def _resolve_lake(context: dg.ResolutionContext, text: str) -> str:
-    """Return the lake with the values of its variables. If one is not set, return the text.
-
-    Dagster replaces such a variable by nothing, and the lake would be another folder.
-    """
-    is_set = all(os.environ.get(name) for name in _VARIABLE.findall(text))
-    return context.resolve_value(text, as_type=str) if is_set else text
+    """Two components with the same name, or with the same account and lake."""
 
 
 def _secret(name: str) -> Any:
@@ -71,27 +71,18 @@ def _setting(name: str) -> Any:
     return Field(default=None, description=setting_description(name))
 
 
-Secret = Annotated[str, dg.Resolver(_resolve_secret, model_field_type=str, inject_before_resolve=False)]
-"""A secret in a `defs.yaml`, which must be `{{ env.NAME }}`."""
-
-Day = Annotated[str, dg.Resolver(_resolve_day, model_field_type=str | date)]
-"""A date in a `defs.yaml`, with or without quotes."""
-
-LakeFolder = Annotated[str, dg.Resolver(_resolve_lake, model_field_type=str, inject_before_resolve=False)]
-"""A lake in a `defs.yaml`, whose variables must be set."""
-
-
 class TrackdriveAccount(dg.Model, dg.Resolvable):
     """The account of a component: where it is, its keys, and how fast it may be asked."""
 
+    # First, because the error of another attribute can show the lines around it.
+    public_key: Secret | None = _secret("public_key")
+    private_key: Secret | None = _secret("private_key")
+    auth_token: Secret | None = _secret("auth_token")
     name: str | None = Field(
         default=None, description="The beginning of all keys and names. By default the subdomain."
     )
     subdomain: str | None = _setting("subdomain")
     base_url: str | None = _setting("base_url")
-    public_key: Secret | None = _secret("public_key")
-    private_key: Secret | None = _secret("private_key")
-    auth_token: Secret | None = _secret("auth_token")
     auth_token_in: str | None = _setting("auth_token_in")
     per_page: int | None = _setting("per_page")
     max_concurrency: int | None = _setting("max_concurrency")
@@ -127,7 +118,7 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
     account: TrackdriveAccount
     time_zone: str | None = _setting("time_zone")
     start_date: Day | None = _setting("start_date")
-    lake: LakeFolder = Field(description=setting_description("lake"))
+    lake: Folder = Field(description=setting_description("lake"))
     schedules: list[ScheduleName] = Field(
         default_factory=list, description="The schedules that are on from the start. The others are off."
     )
@@ -149,12 +140,19 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
     ) = Field(default=None, description="Attributes of the assets. `{{ table }}` is the table of an asset.")
 
     _file: Path | None = PrivateAttr(default=None)
+    _written: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def model(cls) -> type[BaseModel]:
+        """Return the model of the attributes as they are written."""
+        return without_values(super().model())
 
     @classmethod
     def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
         """Return the component of a `defs.yaml`."""
         component = super().load(attributes, context)
         component._file = context.path  # noqa: SLF001  its own
+        component._written = attributes.model_dump() if attributes else {}  # noqa: SLF001  its own
         return component
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
@@ -164,7 +162,7 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
         of the code location load.
 
         Raises:
-            DuplicateAccount: Another component has the same account and lake.
+            DuplicateAccount: Another component has the same name, or the same account and lake.
         """
         self._refuse_duplicates(context)
         from trackdrive_assets.dagster.build import build_definitions  # noqa: PLC0415  # this module is light
@@ -179,8 +177,9 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
                 change_spec=self.get_asset_spec,
             )
         except (ValueError, LakeError) as error:
-            _log.error("The account %s of %s: %s", self.account.account_name, context.path, error)
-            return _broken_account(self.account.account_name or context.path.stem, str(error))
+            reason = _with_attributes(str(error))
+            _log.error("The account %s of %s: %s", self.account.account_name, context.path, reason)
+            return _broken_account(self.account.account_name or context.path.stem, reason)
 
     def get_asset_spec(self, spec: dg.AssetSpec) -> dg.AssetSpec:
         """Return the spec of an asset. A subclass can override it to change anything but the key."""
@@ -192,50 +191,43 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
         Raises:
             SettingError: An attribute is invalid.
         """
-        if unset := _VARIABLE.search(self.lake):
-            raise SettingError(
-                f"The lake is {self.lake}, but the variable {unset[1]} is not set. Set it for the process "
-                "that loads the definitions."
-            )
-        values = {
-            "subdomain": self.account.subdomain,
-            "base_url": self.account.base_url,
-            "auth_token_in": self.account.auth_token_in,
-            "per_page": self.account.per_page,
-            "max_concurrency": self.account.max_concurrency,
-            "requests_per_second": self.account.requests_per_second,
-            "date_precision": self.account.date_precision,
-            "time_zone": self.time_zone,
-            "start_date": self.start_date,
-            "lake": self.lake,
-            "report_categories": _tuple(self.categories),
-            "stats_interval": self.interval,
-            "intraday_minutes": self.intraday_minutes,
-            "intraday_tables": _tuple(self.intraday_tables),
-            "lookback_days": self.lookback,
-            "days_per_run": self.days_per_run,
-            "exclude_columns": _tuple(self.exclusions),
-            # Only the sensor has it, which no snapshot contains.
-            "webhook_url": os.environ.get(self.webhook_url) if self.webhook_url else None,
-            "ui_url": self.ui_url,
-            "code_url": self.code_url,
+        refuse_unset_variables(self._written)
+        given = {name: getattr(self.account, name) for name in _OF_ACCOUNT}
+        given |= {name: getattr(self, _ATTRIBUTES.get(name, name)) for name in _OF_COMPONENT}
+        # Only the sensor has it, which no snapshot contains.
+        given["webhook_url"] = os.environ.get(self.webhook_url) if self.webhook_url else None
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in given.items()
+            if value is not None
         }
-        given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-        settings = Settings(**given)
+        settings = Settings(**values)
         # Raises if neither the subdomain nor the base URL is there.
         _ = settings.address
+        if self.webhook_url and not settings.webhook_url:
+            _log.warning(
+                "The variable %s is not set, so no failure of the account %s is posted.",
+                self.webhook_url,
+                self.account.account_name,
+            )
         return settings
 
     def _refuse_duplicates(self, context: dg.ComponentLoadContext) -> None:
-        """Refuse another component that writes the same account into the same lake."""
-        place = self._place()
+        """Refuse another component with the same name, or with the same account and lake."""
+        name, place = self.account.account_name, self._place()
         for other in context.component_tree.get_all_components(TrackdriveAccountComponent):
-            is_same = place is not None and other._place() == place  # noqa: SLF001  of this class
-            if other is not self and is_same:
-                files = f"{other._file} and {self._file}"  # noqa: SLF001  of this class
+            if other is self:
+                continue
+            files = f"{other._file} and {self._file}"  # noqa: SLF001  of this class
+            if place is not None and other._place() == place:  # noqa: SLF001  of this class
                 raise DuplicateAccount(
                     f"{files} both have the account {self.account.address} and the lake "
                     f"{self.lake}. Remove one of them, or give it a lake of its own."
+                )
+            if name and _folded(other.account.account_name) == _folded(name):
+                raise DuplicateAccount(
+                    f"{files} both have the name {name} (case, - and _ make no difference). Give one of them "
+                    "another account.name."
                 )
 
     def _place(self) -> tuple[str | None, str] | None:
@@ -244,14 +236,23 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
         The subdomain and the base URL can name the same host, and two paths the same folder.
         """
         try:
+            refuse_unset_variables(self._written)
             account = Settings(subdomain=self.account.subdomain, base_url=self.account.base_url)
         except SettingError:
             return None
         return account.host, os.path.normpath(project_path(self.lake, os.environ))
 
 
-def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else tuple(values)
+def _folded(name: str) -> str:
+    """Return a name as Dagster's ops and DuckDB's schemas compare it."""
+    return qualified_name(name, "").casefold()
+
+
+def _with_attributes(message: str) -> str:
+    """Return a message about settings with the names of attributes in place of those of variables."""
+    names = {variable(name): f"account.{name}" for name in _OF_ACCOUNT}
+    names |= {variable(name): _ATTRIBUTES.get(name, name) for name in _OF_COMPONENT}
+    return re.sub(r"\bTRACKDRIVE_\w+", lambda found: names.get(found[0], found[0]), message)
 
 
 def _broken_account(name: str, reason: str) -> dg.Definitions:

@@ -100,7 +100,7 @@ def test_a_day_that_a_run_replaces_meanwhile_is_copied_again(
     trackdrive: Trackdrive, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replace, written = LocalStorage.replace, lake_at(lake.root)
-    started = []
+    started = list[str]()
 
     def replace_during_a_run(self: LocalStorage, key: str, new: Path, seen: str | None = None) -> None:
         replace(self, key, new, seen)

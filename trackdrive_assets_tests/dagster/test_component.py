@@ -158,6 +158,26 @@ def test_a_secret_in_plain_text_is_refused_and_not_shown(project: DefsFolderSand
     assert "env.ACME_PRIVATE_KEY" in message
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"account": {"subdomain": "acme", "privat_key": SECRET}},
+        {"account": {"subdomain": "acme", "private_key": [SECRET]}},
+        {"account": {"subdomain": "{{ acme }}", "private_key": SECRET}},
+        {"private_key": SECRET},
+        {"webhook_url": SECRET},
+    ],
+)
+def test_no_error_of_attributes_shows_a_secret(
+    project: DefsFolderSandbox, wrong: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    add(project, "acme", attributes(**wrong))
+    message = error_of(project)
+    assert SECRET[:20] not in message
+    assert "defs.yaml" in message
+    assert SECRET[:20] not in str(capfd.readouterr())
+
+
 def test_no_snapshot_of_a_run_contains_a_secret(
     project: DefsFolderSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,15 +229,38 @@ def test_an_account_without_a_usable_name_hides_no_other(
         assert {"acme/calls", key} <= keys(definitions)
 
 
-def test_a_lake_whose_variable_is_not_set_breaks_the_account(
-    project: DefsFolderSandbox, monkeypatch: pytest.MonkeyPatch
+def test_dagster_logs_the_reason_of_a_broken_account_with_the_attribute(
+    project: DefsFolderSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.delenv("LAKES", raising=False)
-    add(project, "acme", attributes(lake="{{ env.LAKES }}/account=acme"))
+    add(project, "zenith", attributes("zenith", lookback=0, webhook_url="{{ env.NO_WEBHOOK }}"))
+    add(project, "acme", attributes(webhook_url="{{ env.NO_WEBHOOK }}"))
+    with loaded(project):
+        pass
+    # Dagster shows its own loggers, in `dg check defs` too.
+    logged = {record.message for record in caplog.records if record.name.startswith("dagster.")}
+    assert any("zenith: lookback is invalid" in message for message in logged)
+    assert any("NO_WEBHOOK is not set, so no failure of the account acme" in message for message in logged)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("lake", "{{ env.NOT_SET }}/account=acme"),
+        ("lake", "{{ env.NOT_SET }}"),
+        ("time_zone", "{{ env.NOT_SET }}"),
+        ("exclusions", "{{ env.NOT_SET }}"),
+        ("account", {"name": "acme", "subdomain": "{{ env.NOT_SET }}"}),
+    ],
+)
+def test_a_variable_that_is_not_set_breaks_the_account(
+    project: DefsFolderSandbox, attribute: str, value: object
+) -> None:
+    add(project, "zenith", attributes("zenith"))
+    add(project, "acme", attributes() | {attribute: value})
     with loaded(project) as definitions:
-        assert keys(definitions) == {"acme/broken_account"}
+        assert {key for key in keys(definitions) if key.startswith("acme/")} == {"acme/broken_account"}
         broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
-        assert "LAKES is not set" in str(broken.descriptions_by_key)
+        assert "NOT_SET is not set" in str(broken.descriptions_by_key)
 
 
 def test_a_store_whose_extra_is_missing_breaks_the_account(
@@ -249,6 +292,16 @@ def test_two_components_of_one_account_and_lake_are_refused(project: DefsFolderS
     files = [add(project, "one", one), add(project, "other", other)]
     message = error_of(project)
     assert "both have the account acme" in message
+    assert all(str(file.parent) in message for file in files)
+
+
+@pytest.mark.parametrize("name", ["acme-east", "acme_east", "ACME-East"])
+def test_two_components_of_one_name_are_refused(project: DefsFolderSandbox, name: str) -> None:
+    other = attributes("zenith")
+    other["account"]["name"] = name
+    files = [add(project, "one", attributes("acme-east")), add(project, "other", other)]
+    message = error_of(project)
+    assert "both have the name" in message
     assert all(str(file.parent) in message for file in files)
 
 
@@ -324,3 +377,14 @@ def test_the_file_over_all_accounts_is_an_asset_after_their_views(
         assert dg.materialize([definitions.resolve_assets_def(key)]).success
     with duckdb.connect(str(tmp_path / "trackdrive.duckdb"), read_only=True) as connection:
         assert connection.sql("SELECT count(*) FROM calls").fetchall() == [(0,)]
+
+
+def test_a_root_whose_variable_is_not_set_hides_no_account(project: DefsFolderSandbox) -> None:
+    add(project, "acme", attributes())
+    path = add(project, "all", {"lake": "{{ env.NOT_SET }}", "accounts": ["acme"]})
+    path.write_text(path.read_text().replace(TYPE, "trackdrive_assets.TrackdriveAccountsComponent"))
+    with loaded(project) as definitions:
+        assert "acme/calls" in keys(definitions)
+        asset = definitions.resolve_assets_def(dg.AssetKey(["all_accounts", "views"]))
+        with pytest.raises(dg.Failure, match="NOT_SET is not set"):
+            dg.materialize([asset])

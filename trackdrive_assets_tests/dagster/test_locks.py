@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from logging.handlers import QueueHandler
@@ -12,6 +13,7 @@ from signal import SIGKILL, SIGTERM
 
 import dagster as dg
 import pytest
+import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
 
 from trackdrive_assets.dagster import postgres_locks
 from trackdrive_assets.dagster.locks import account_lock, fail_dead_runs
@@ -194,6 +196,21 @@ def test_a_database_that_is_gone_fails_the_run_with_a_sentence(deployment: Deplo
         with pytest.raises(dg.Failure, match=r"cannot be reached: .*refused") as failure:
             fail_dead_runs(instance)
     assert "s3cret" not in str(failure.value.description)
+
+
+@ON_POSTGRES
+def test_the_ui_replaces_connections_that_a_restart_has_ended(
+    instance: dg.DagsterInstance, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = yaml.safe_load((INSTANCE_FILE.parent / "compose-postgres.yaml").read_text())["services"]
+    words = services["webserver"]["command"]
+    seconds = int(words[words.index("--db-pool-recycle") + 1])
+    instance.optimize_for_webserver(statement_timeout=5000, pool_recycle=seconds, max_overflow=1)
+    assert instance.get_runs_count() == 0
+    postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'dagster'")
+    later = time.time() + 15
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert instance.get_runs_count() == 0
 
 
 @ON_POSTGRES

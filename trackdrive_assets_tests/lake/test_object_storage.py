@@ -232,7 +232,7 @@ def test_the_database_of_another_build_is_not_overwritten(
     lake: ClaimedLake, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_day(lake, "calls", [a_call(uuid="a")])
-    replace, builds = object_storage.ObjectStorage.replace, []
+    replace, builds = object_storage.ObjectStorage.replace, list[str]()
 
     def replace_after_another(
         self: object_storage.ObjectStorage, key: str, new: Path, seen: str | None = None
