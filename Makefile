@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo dev install test check lint types contract definitions tests docs screenshots soak soak-store trial-machines trial-analyst bench lock clean
+.PHONY: demo demo-scale dev install test check lint types contract definitions tests docs screenshots soak soak-store trial-machines trial-analyst bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -70,12 +70,15 @@ screenshots: install  ## Take the pictures of docs/screenshots again (needs Chro
 soak: install  ## Try random mixes of faults for MINUTES=10, from SEED=… if given
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
+demo-scale: install .venv-analyst/installed  ## Two accounts, a bucket and Postgres on this machine, and the UI on them
+	@$(BIN)/python -W ignore -m trackdrive_assets_tests.demo_scale --programs .venv-analyst/bin
+
 soak-store: install .venv-analyst/installed  ## Interleave writers, readers and kills on SeaweedFS for MINUTES=10, from SEED=…
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.store_soak --programs .venv-analyst/bin \
 		--minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
-trial-machines: install  ## Two accounts, two machines and Postgres, and what breaks them (needs root, and Postgres)
-	@$(BIN)/python -W ignore -m trackdrive_assets_tests.machines
+trial-machines: install .venv-analyst/installed  ## Two accounts, two machines, a bucket and Postgres, and what breaks them (needs root)
+	@$(BIN)/python -W ignore -m trackdrive_assets_tests.machines --programs .venv-analyst/bin
 
 trial-analyst: install .venv-analyst/installed  ## DuckDB 1.5 attaches the file of the views in a bucket, and reads each
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.analyst --programs .venv-analyst/bin

@@ -22,17 +22,18 @@ from urllib.error import HTTPError
 
 import click
 import dagster as dg
-import pyarrow.parquet as pq
 
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS
 from trackdrive_assets_tests.conftest import NOW, days_between
 from trackdrive_assets_tests.support.certificates import Authority
-from trackdrive_assets_tests.support.factories import file_of, lake_at
+from trackdrive_assets_tests.support.factories import lake_at
 from trackdrive_assets_tests.support.machines import (
     ACCOUNTS,
     CENTER,
     DATABASE,
+    MACHINES,
     AccountFront,
     address_of,
     namespaces,
@@ -40,6 +41,7 @@ from trackdrive_assets_tests.support.machines import (
     set_link,
     start,
 )
+from trackdrive_assets_tests.support.object_store import CountedServer, serving_seaweedfs
 from trackdrive_assets_tests.support.postgres import INSTANCE_FILE, Postgres, serving_postgres
 
 DAYS = days_between("2024-09-01", "2024-10-30")
@@ -57,6 +59,7 @@ from trackdrive_assets.settings import Settings
 defs = build_definitions(Settings.read(os.environ), account="{name}")
 """
 UI = "http://127.0.0.1:3000"
+STORE_PORT = 8333
 ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 LAUNCH = """
 mutation ($params: ExecutionParams!) {
@@ -73,9 +76,16 @@ mutation ($params: ExecutionParams!) {
 class Trial:
     """The servers of the trial, and what was seen of them."""
 
-    def __init__(self, folder: Path, postgres: Postgres, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, postgres: Postgres, store: str, stack: ExitStack) -> None:
         self.folder = folder
         self.postgres = postgres
+        # By http a store is only asked on the same machine. So each machine passes a port on to the store.
+        self.endpoint = f"http://127.0.0.1:{STORE_PORT}"
+        python = (sys.executable, "-W", "ignore", "-m")
+        for machine in (CENTER, *MACHINES):
+            words = (*python, "trackdrive_assets_tests.support.forward", str(STORE_PORT), store)
+            start(machine, words, dict(os.environ), str(folder / f"store-{machine}.log"))
+        os.environ.update(self.store_variables())
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         authority = Authority(folder)
         self.sandboxes: dict[str, Sandbox] = {}
@@ -87,7 +97,7 @@ class Trial:
             port = int(sandbox.base_url.rpartition(":")[2])
             front = self.fronts[name] = AccountFront(address, port, authority.issue(f"IP:{address}"))
             front.serve()
-            self.lakes[name] = lake_at(folder / "lakes" / name)
+            self.lakes[name] = lake_at(f"s3://lake/account={name}")
             (folder / f"{name}.py").write_text(DEFINITIONS.format(name=name))
         self.bundle = authority.bundle
         servers = [
@@ -99,6 +109,10 @@ class Trial:
         os.environ.update(self.environment("center"))
         self.instance = stack.enter_context(dg.DagsterInstance.get())
 
+    def store_variables(self) -> dict[str, str]:
+        """Return the variables of the store."""
+        return CountedServer(self.endpoint, endpoint=self.endpoint).variables()
+
     def environment(self, machine: str, account: str | None = None) -> dict[str, str]:
         """Return the variables of a process. Each machine has a Dagster home of its own."""
         home = self.folder / "homes" / machine
@@ -106,7 +120,13 @@ class Trial:
         (home / "dagster.yaml").write_text(INSTANCE_FILE.read_text())
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME") if name in os.environ}
         database = {**self.postgres.variables("dagster"), "DAGSTER_POSTGRES_HOST": DATABASE}
-        variables = {**kept, **database, "DAGSTER_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+        variables = {
+            **kept,
+            **database,
+            **self.store_variables(),
+            "DAGSTER_HOME": str(home),
+            "PYTHONUNBUFFERED": "1",
+        }
         if account:
             sandbox = self.sandboxes[account]
             variables |= {
@@ -357,9 +377,9 @@ def check_end(trial: Trial, late: Mapping[str, list[str]]) -> None:
             at = date.fromisoformat(day)
             begin = datetime.combine(at, datetime.min.time(), UTC)
             truth = sorted(str(row["uuid"]) for row in sandbox.calls(begin, begin + timedelta(days=1)))
-            stored = sorted(pq.read_table(file_of(lake, "calls", at))["uuid"].to_pylist())
+            stored = sorted(lake.read("calls", CALLS.schema, [at])["uuid"].to_pylist())
             assert stored == truth, f"{name} has not exactly the calls of {day}"
-            changes = pq.read_table(file_of(lake, "call_changes", at)).to_pylist()
+            changes = lake.read("call_changes", CALL_CHANGES.schema, [at]).to_pylist()
             appeared.update(row["new_value"] for row in changes if row["field"] == "uuid")
         assert appeared == Counter(late[name]), f"{name} has changes that are missing or doubled"
         exchanges = trial.fronts[name].exchanges
@@ -372,12 +392,14 @@ def check_end(trial: Trial, late: Mapping[str, list[str]]) -> None:
     assert unfinished == []
 
 
-def try_machines() -> None:
+def try_machines(programs: Path) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="machines")))
         postgres = stack.enter_context(serving_postgres(DATABASE))
         postgres.execute("CREATE DATABASE dagster")
-        trial = Trial(folder, postgres, stack)
+        store = stack.enter_context(serving_seaweedfs(programs / "weed", DATABASE))
+        CountedServer(store, endpoint=store).bucket("lake")
+        trial = Trial(folder, postgres, store.partition("://")[2], stack)
         for name in (*LOCATIONS, "daemon", "ui"):
             trial.start(name)
         for location in LOCATIONS:
@@ -413,16 +435,19 @@ def ui_answers() -> bool:
         return False
 
 
-def main() -> None:
+@click.command()
+@click.option("--programs", type=Path, required=True, help="The folder with weed.")
+@click.option("--in-center", is_flag=True, help="The namespaces are there, and this is the center.")
+def main(*, programs: Path, in_center: bool) -> None:
     """Make the namespaces, and run the trial in that of the center."""
-    if sys.argv[1:] == [CENTER]:
-        try_machines()
+    if in_center:
+        try_machines(programs)
         return
     if os.getuid():
         raise SystemExit("Only root can make network namespaces. Run it as root.")
-    command = ["ip", "netns", "exec", CENTER, sys.executable, "-W", "ignore", "-m", __spec__.name, CENTER]
+    python = (sys.executable, "-W", "ignore", "-m", __spec__.name, "--programs", programs, "--in-center")
     with namespaces():
-        sys.exit(subprocess.run(command, check=False).returncode)
+        sys.exit(subprocess.run(["ip", "netns", "exec", CENTER, *python], check=False).returncode)
 
 
 if __name__ == "__main__":

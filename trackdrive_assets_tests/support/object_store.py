@@ -184,19 +184,20 @@ def serving_moto() -> Iterator[str]:
 
 
 @contextmanager
-def serving_seaweedfs(program: Path) -> Iterator[str]:
+def serving_seaweedfs(program: Path, address: str = "127.0.0.1") -> Iterator[str]:
     """Run SeaweedFS, and return the address of its S3 server. It is up in about 8 seconds.
 
     Args:
         program: The program `weed`.
+        address: The IP address of the servers.
     """
     with tempfile.TemporaryDirectory(prefix="weed") as folder:
-        ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4), strict=True))
+        ports = dict(zip(("master", "volume", "filer", "s3"), _free_ports(4, address), strict=True))
         options = [f"-{name}.port={port}" for name, port in ports.items()]
         with (Path(folder) / "log").open("wb") as log:
             process = subprocess.Popen(
                 [
-                    *(program, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+                    *(program, "server", f"-dir={folder}", f"-ip={address}", f"-ip.bind={address}"),
                     *("-filer", "-s3", "-volume.max=100", "-master.volumeSizeLimitMB=64"),
                     *("-master.telemetry=false", *options),
                 ],
@@ -204,21 +205,21 @@ def serving_seaweedfs(program: Path) -> Iterator[str]:
                 stderr=log,
             )
         try:
-            address = f"http://127.0.0.1:{ports['s3']}"
-            _wait_until_ready(address)
-            yield address
+            url = f"http://{address}:{ports['s3']}"
+            _wait_until_ready(url)
+            yield url
         finally:
             # It ends by itself only after more than a minute.
             process.kill()
             process.wait()
 
 
-def _free_ports(number: int) -> list[int]:
+def _free_ports(number: int, address: str) -> list[int]:
     """Return free ports. SeaweedFS uses those that are higher by 10,000 too."""
     found: list[int] = []
     for port in range(21_000, 50_000):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            with socket.create_server(("127.0.0.1", port + 10_000)):
+        with suppress(OSError), socket.create_server((address, port)):
+            with socket.create_server((address, port + 10_000)):
                 found.append(port)
             if len(found) == number:
                 return found
