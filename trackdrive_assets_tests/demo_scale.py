@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-import duckdb
 
+from trackdrive_assets.cli.output import table_text
 from trackdrive_assets.lake.database import read_view
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
@@ -23,10 +23,7 @@ from trackdrive_assets_tests.support.postgres import INSTANCE_FILE, serving_post
 
 ACCOUNTS = {"acme": "America/New_York", "zenith": "UTC"}
 ASSETS = "key:{name}/calls or key:{name}/reports/buyer_id or key:{name}/views/*"
-QUESTION = """
-    SELECT account, date, calls, converted, revenue::DOUBLE AS revenue
-    FROM summary ORDER BY date DESC, account LIMIT 8
-"""
+COLUMNS = ["account", "date", "calls", "converted", "revenue"]
 
 PROJECT = """[project]
 name = "accounts"
@@ -102,13 +99,19 @@ def demo(*, programs: Path, folder: Path, days: int, port: int, no_ui: bool) -> 
             span = ("--partition-range", f"{first}...{last}")
             materialize(folder, ASSETS.format(name=name), *span)
         materialize(folder, "key:all_accounts/views")
-        summary = read_view(Lake(bucket), "daily_summary")  # noqa: F841  DuckDB finds it by its name
-        duckdb.sql(QUESTION).show()
+        click.echo(summary_of(bucket))
         click.echo(f"{bucket}/trackdrive.duckdb has both accounts. For DuckDB 1.5 with httpfs:")
         click.echo(f"  AWS_ENDPOINT_URL={os.environ['AWS_ENDPOINT_URL']}, key and secret: testing")
         if not no_ui:
             click.echo(f"The UI is at http://127.0.0.1:{port}. Ctrl-C ends everything.")
             dagster(folder, "dev", "-m", "accounts.definitions", "--port", str(port), check=False)
+
+
+def summary_of(bucket: str) -> str:
+    """Return the last days of both accounts, from the one DuckDB file."""
+    rows = read_view(Lake(bucket), "daily_summary").select(COLUMNS)
+    newest = rows.sort_by([("date", "descending"), ("account", "ascending")]).slice(0, 8)
+    return table_text(COLUMNS, [[str(value) for value in row.values()] for row in newest.to_pylist()])
 
 
 def materialize(folder: Path, selection: str, *span: str) -> None:
