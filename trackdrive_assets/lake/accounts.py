@@ -70,9 +70,14 @@ def build_accounts_database(
         column_descriptions: The comment of each column of each table.
 
     Raises:
-        LakeError: No account has a day, the time zone of one is being changed, a view failed, or the file
-            can't be written. The old file is unchanged.
+        LakeError: The root is a lake itself, no account has a day, the time zone of one is being changed, a
+            view failed, or the file can't be written. The old file is unchanged.
     """
+    if record := record_of(Lake(root)):
+        raise LakeError(
+            f"{root} is the lake of {record.identity.account}, whose {FILE} would be replaced. Move what it "
+            f"contains to {root / f'{ACCOUNT}=acme'}, or name another folder."
+        )
     accounts = _accounts_of(root)
     if not accounts:
         raise LakeError(
