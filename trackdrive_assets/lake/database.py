@@ -122,7 +122,7 @@ def _build_once(
     with lake.storage.open(FILE) as old, lake.storage.staging(FILE) as staging:
         new = staging / "views"
         try:
-            columns_of = _write_database(new, lake, statements)
+            columns_of = _write_database(new, lake, statements, index)
         except duckdb.Error as error:
             raise write_error("write", lake.storage.url(FILE), str(error)) from error
         replace_database(lake.storage, old, new, columns_of)
@@ -168,13 +168,13 @@ def connect(
     selected_schemas = {table: schema for table, schema in schemas.items() if table in selected}
     # Each thread takes memory of its own, and the memory of a run must not grow with the machine.
     with duckdb.connect(config=OFFLINE | {"threads": 1}) as connection:
-        lake.storage.let_read(connection)
         # The checks of a run query the same files again and again.
         connection.execute("SET parquet_metadata_cache = true")
         index = FileIndex(lake.storage)
         statements = view_statements(
             lake, selected_schemas, time_zone, index=index, days=days, names=selected
         )
+        lake.storage.let_read(connection, index.listed)
         _create_views(connection, lake, statements)
         yield connection
 
@@ -256,10 +256,12 @@ def _view_queries(
     return of_tables | {name: Template(view.sql).substitute(values) for name, view in selected.items()}
 
 
-def _write_database(new: Path, lake: Lake, statements: Sequence[_Statement]) -> dict[str, list[ViewColumn]]:
+def _write_database(
+    new: Path, lake: Lake, statements: Sequence[_Statement], index: FileIndex
+) -> dict[str, list[ViewColumn]]:
     """Write a new DuckDB file, and return the columns of its views."""
     with duckdb.connect(config=OFFLINE) as connection:
-        lake.storage.let_read(connection)
+        lake.storage.let_read(connection, index.listed)
         # Programs with an older DuckDB can't open newer formats.
         connection.execute(f"ATTACH {literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE trackdrive")
@@ -271,7 +273,7 @@ def _write_database(new: Path, lake: Lake, statements: Sequence[_Statement]) -> 
         except duckdb.Error:
             # The first error ends the transaction. Without one, every view that fails reports its own error.
             with duckdb.connect(config=OFFLINE) as in_memory:
-                lake.storage.let_read(in_memory)
+                lake.storage.let_read(in_memory, index.listed)
                 _create_views(in_memory, lake, statements)
             raise
         for statement in inherited_comments(connection):

@@ -7,7 +7,7 @@ was made of. Not here: which files there are (`layout.py`), and what follows fro
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -58,6 +58,12 @@ class FileIndex:
         self._storage = storage
         self._stored = _read(storage)
         self._used: dict[str, FileEntry] = {}
+        self._listed: list[ListedFile] = []
+
+    @property
+    def listed(self) -> Sequence[ListedFile]:
+        """The files that entries were asked for."""
+        return self._listed
 
     def entries(self, schema: pa.Schema, files: Iterable[ListedFile]) -> dict[str, FileEntry]:
         """Return the entry of each file of a table by its key. Files without a valid entry are read.
@@ -69,6 +75,7 @@ class FileIndex:
         found: dict[str, FileEntry] = {}
         new: list[ListedFile] = []
         for file in files:
+            self._listed.append(file)
             entry = self._stored.get(file.key)
             if entry and (entry.version, entry.schema) == (file.version, _fingerprint(schema)):
                 found[file.key] = entry

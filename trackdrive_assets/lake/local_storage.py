@@ -111,7 +111,7 @@ class LocalStorage(Storage):
         with translate_os_errors("delete", path):
             path.unlink(missing_ok=True)
 
-    def let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def let_read(self, connection: duckdb.DuckDBPyConnection, listed: Iterable[ListedFile] = ()) -> None:
         """Do nothing, because DuckDB reads local files by itself."""
 
     def _path(self, key: str) -> Path:

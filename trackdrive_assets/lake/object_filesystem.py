@@ -8,6 +8,7 @@ them. If one is replaced afterwards, reading it is an error, and never a mix of 
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -36,17 +37,19 @@ class ObjectFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
 
     Args:
         storage: The storage of the objects.
+        listed: All files of some tables, which are not listed again.
     """
 
     cachable = False
 
-    def __init__(self, storage: ObjectStorage) -> None:
+    def __init__(self, storage: ObjectStorage, listed: Iterable[ListedFile]) -> None:
         super().__init__()
         self.protocol = storage.root.partition("://")[0]
         self._storage = storage
         self._patterns: dict[str, list[str]] = {}
         self._known: dict[str, ListedFile] = {}
         self._contents: dict[str, bytes] = {}
+        self._remember(listed)
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
@@ -56,10 +59,11 @@ class ObjectFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
     def glob(self, path: str, **_: object) -> list[str]:
         """Return the URLs that match a pattern. A pattern is listed once."""
         if path not in self._patterns:
-            key = self._key(path)
-            is_pattern = any(letter in key for letter in "*?[")
-            found = self._storage.find(key) if is_pattern else filter(None, [self._file(path)])
-            self._patterns[path] = self._remember(found)
+            if any(letter in path for letter in "*?["):
+                known = fnmatch.filter(self._known, path)
+                self._patterns[path] = known or self._remember(self._storage.find(self._key(path)))
+            else:
+                self._patterns[path] = [path] if self.isfile(path) else []
         return self._patterns[path]
 
     def isfile(self, path: str) -> bool:

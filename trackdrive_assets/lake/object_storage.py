@@ -14,7 +14,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -239,11 +239,11 @@ class ObjectStorage(Storage):
         with translated("delete", self.url(key)):
             obstore.delete(self._store, key)
 
-    def let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def let_read(self, connection: duckdb.DuckDBPyConnection, listed: Iterable[ListedFile] = ()) -> None:
         """Register a file system, because DuckDB's own is an extension that would be downloaded."""
         from trackdrive_assets.lake.object_filesystem import ObjectFilesystem  # noqa: PLC0415
 
-        connection.register_filesystem(ObjectFilesystem(self))
+        connection.register_filesystem(ObjectFilesystem(self, listed))
 
 
 def _listed(meta: Mapping[str, Any]) -> ListedFile:

@@ -8,7 +8,7 @@ a whole, and readers have the old file or the new one. Not here: the kinds (`loc
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,5 +125,11 @@ class Storage(ABC):
         """Delete a file, if it exists."""
 
     @abstractmethod
-    def let_read(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Let a connection of DuckDB read the files by their `url`."""
+    def let_read(self, connection: duckdb.DuckDBPyConnection, listed: Iterable[ListedFile] = ()) -> None:
+        """Let a connection of DuckDB read the files by their `url`.
+
+        Args:
+            connection: The connection.
+            listed: All files of some tables, or all that the connection reads of them. They are not listed
+                again.
+        """

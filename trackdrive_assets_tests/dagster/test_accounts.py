@@ -1,6 +1,8 @@
 """Several accounts in one Dagster instance: their names differ, and each has its own days, runs and lake."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,8 +13,10 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from trackdrive_assets.api.rows import Row
 from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.build import build_definitions
+from trackdrive_assets.dagster.file_locks import FileLocks
 from trackdrive_assets.dagster.resources import TrackdriveResource
 from trackdrive_assets.dagster.runs import is_ours
 from trackdrive_assets.days import exact_day
@@ -22,6 +26,8 @@ from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.conftest import NOW
 
 DAY = "2024-03-02"
+SECONDS = 10
+"""What is awaited happens before that, or the test fails."""
 
 
 @dataclass
@@ -141,6 +147,47 @@ def test_accounts_in_one_location_fill_their_own_lakes(accounts: Accounts) -> No
 def truth(accounts: Accounts, name: str) -> set[str]:
     day = exact_day(DATE, ZoneInfo(accounts.settings(name).time_zone))
     return {str(row["uuid"]) for row in accounts.sandboxes[name].calls(day.start, day.end)}
+
+
+def test_code_locations_of_one_account_use_its_api_in_turn(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second location has the account under another name, and a lake of its own."""
+    sandbox = accounts.sandboxes["acme"]
+    copy = Accounts(accounts.folder / "copy", accounts.sandboxes, accounts.instance)
+    asked, waits, go_on = threading.Event(), threading.Event(), threading.Event()
+    acquire = FileLocks.acquire
+
+    def acquire_noticed(locks: FileLocks, lock: str) -> None:
+        # A run takes this lock only if it was not free.
+        if lock == "account-localhost":
+            waits.set()
+        acquire(locks, lock)
+
+    def answer_when_allowed(row: Row) -> Row:
+        asked.set()
+        assert go_on.wait(SECONDS)
+        return row
+
+    def run(location: Accounts, name: str) -> bool:
+        resources = {"trackdrive": location.resource("acme")}
+        definitions = build_definitions(location.settings("acme"), account=name, resources=resources)
+        job = definitions.resolve_implicit_global_asset_job_def()
+        calls = job.get_subset(asset_selection={dg.AssetKey([name, "calls"])}, asset_check_selection=set())
+        return calls.execute_in_process(instance=location.instance, partition_key=DAY).success
+
+    monkeypatch.setattr(FileLocks, "acquire", acquire_noticed)
+    sandbox.rewrite = answer_when_allowed
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(run, accounts, "acme")
+        assert asked.wait(SECONDS)
+        second = pool.submit(run, copy, "copy")
+        is_waiting = waits.wait(SECONDS)
+        go_on.set()
+        assert is_waiting
+        assert first.result()
+        assert second.result()
+    assert accounts.uuids("acme") == copy.uuids("acme") == truth(accounts, "acme")
 
 
 def test_an_asset_of_a_user_reads_the_calls_of_a_named_account(accounts: Accounts) -> None:

@@ -67,6 +67,14 @@ def test_each_view_has_the_rows_of_all_accounts_with_their_name(store: Store) ->
     ]
 
 
+def test_a_root_that_is_a_lake_itself_keeps_its_own_views(store: Store) -> None:
+    root = store("acme", "a")
+    with claim(Lake(root), LakeIdentity("single.trackdrive.com", "UTC")).replace("calls", CALLS.schema, DAY):
+        pass
+    with pytest.raises(LakeError, match=r"is the lake of single\.trackdrive\.com"):
+        build(root)
+
+
 def test_the_views_of_an_account_are_in_its_schema(store: Store) -> None:
     store("acme", "a")
     root = store("zenith-east", "c")
