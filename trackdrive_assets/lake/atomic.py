@@ -141,15 +141,24 @@ def _create_locked_dir(path: Path) -> tuple[Path, int]:
     a folder without a lock.
     """
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Another writer of the same day may remove the folder between any two of these lines. Then retry.
         with suppress(FileNotFoundError):
+            _create_folder(path.parent)
             folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
             lock = os.open(folder, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if folder.exists():
                 return folder, lock
             os.close(lock)
+
+
+def _create_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        # It existed. If it was removed before `mkdir` looked what it is, it can be created again.
+        if folder.exists() and not folder.is_dir():
+            raise
 
 
 def _flush(path: Path) -> None:

@@ -107,7 +107,11 @@ def claim(lake: Lake, identity: LakeIdentity) -> ClaimedLake:
     # Whether a change of the time zone has begun is only asked if that matters, because it reads every file.
     record = stored if stored and stored.identity.time_zone == identity.time_zone else record_of(lake)
     if record is None:
-        _refuse_unknown_days(lake, identity)
+        stored_days = _stored_days(lake)
+        if stored_days and read_record(lake.storage):
+            # Another day created the lake meanwhile.
+            return claim(lake, identity)
+        _refuse_unknown_days(lake, identity, stored_days)
         return ClaimedLake(lake.root, identity)
     if not is_same_account(record.identity.account, identity.account):
         raise _other_account(lake.root, record.identity.account, identity.account)
@@ -192,8 +196,8 @@ def _days_to_replace(lake: Lake, record: LakeRecord, time_zone: str, first_day: 
     return needed
 
 
-def _refuse_unknown_days(lake: Lake, identity: LakeIdentity) -> None:
-    if stored := _stored_days(lake):
+def _refuse_unknown_days(lake: Lake, identity: LakeIdentity, stored: Collection[date]) -> None:
+    if stored:
         raise LakeError(
             f"{lake.root} has {len(stored)} days of another program, and no readable {FILE}. So nothing "
             "shows whose they are. Nothing was written. Set TRACKDRIVE_LAKE to a new folder. Or, if all are "

@@ -190,3 +190,17 @@ def test_a_file_with_the_longest_name_can_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / ("n" * 255)
     replace_by(path, b"new")
     assert path.read_text() == "new"
+
+
+def test_a_folder_that_is_removed_during_its_creation_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def mkdir_before_a_removal(self: Path, *_: object, **__: object) -> None:
+        monkeypatch.setattr(Path, "mkdir", mkdir)
+        raise FileExistsError(self)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir_before_a_removal)
+    with staging_dir(tmp_path / "day" / "calls.parquet") as folder:
+        assert folder.is_dir()

@@ -23,6 +23,7 @@ from trackdrive_assets.lake.ownership import (
     end_zone_change,
     record_of,
 )
+from trackdrive_assets.lake.storage import ListedFile
 from trackdrive_assets.lake.store import ClaimedLake, Lake
 from trackdrive_assets.report.page import write_page
 from trackdrive_assets.tables.columns import schemas
@@ -201,6 +202,23 @@ def test_a_lake_of_layout_1_is_refused_before_anything_is_written(
     with pytest.raises(LakeError, match=r"layout 1.* Set TRACKDRIVE_LAKE to a new folder"):
         use(lake)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_a_lake_that_another_day_creates_meanwhile_is_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, other = LocalStorage.find, claim(Lake(tmp_path), ACME)
+
+    def find_after_another_day(self: LocalStorage, pattern: str) -> list[ListedFile]:
+        found = find(self, pattern)
+        if pattern.startswith("call_totals/"):
+            monkeypatch.setattr(LocalStorage, "find", find)
+            write_day(other, "calls", [])
+        return found
+
+    monkeypatch.setattr(LocalStorage, "find", find_after_another_day)
+    write_day(claim(Lake(tmp_path), ACME), "calls", [], day=NEXT)
+    assert Lake(tmp_path).days("calls") == [DAY, NEXT]
 
 
 def test_days_of_another_program_are_not_claimed(tmp_path: Path) -> None:
