@@ -13,6 +13,7 @@ import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
 from dagster.components.core.component_tree import ComponentTreeException
 from dagster.components.core.package_entry import discover_entry_point_package_objects
 from dagster.components.testing.utils import DefsFolderSandbox, create_defs_folder_sandbox
+from pydantic import ValidationError
 
 from trackdrive_assets import TrackdriveAccountComponent
 from trackdrive_assets.lake.identity import LakeIdentity
@@ -322,20 +323,33 @@ def test_a_subclass_changes_the_spec_of_an_asset(project: DefsFolderSandbox) -> 
         assert definitions.resolve_assets_def(key).get_asset_spec(key).owners == ["team:calls"]
 
 
-def test_the_scaffolder_writes_a_component_with_variables_as_keys(project: DefsFolderSandbox) -> None:
+@pytest.mark.parametrize(
+    ("subdomain", "variable"), [("acme-east", "ACME_EAST"), ("1800-leads", "ACCOUNT_1800_LEADS")]
+)
+def test_the_scaffolder_writes_a_component_with_variables_as_keys(
+    project: DefsFolderSandbox, subdomain: str, variable: str
+) -> None:
     path = project.scaffold_component(
         TrackdriveAccountComponent,
         "acme",
-        scaffold_params={"subdomain": "acme-east", "time_zone": "America/New_York"},
+        scaffold_params={"subdomain": subdomain, "time_zone": "America/New_York"},
     )
     written = yaml.safe_load((path / "defs.yaml").read_text())["attributes"]
     assert written["account"] == {
-        "subdomain": "acme-east",
-        "public_key": "{{ env.ACME_EAST_PUBLIC_KEY }}",
-        "private_key": "{{ env.ACME_EAST_PRIVATE_KEY }}",
+        "subdomain": subdomain,
+        "public_key": f"{{{{ env.{variable}_PUBLIC_KEY }}}}",
+        "private_key": f"{{{{ env.{variable}_PRIVATE_KEY }}}}",
     }
     with loaded(project) as definitions:
-        assert "acme-east/calls" in keys(definitions)
+        assert f"{subdomain}/calls" in keys(definitions)
+
+
+@pytest.mark.parametrize("subdomain", ["acme.trackdrive.com", "https://acme.trackdrive.com", "acme east"])
+def test_the_scaffolder_refuses_what_is_no_subdomain(project: DefsFolderSandbox, subdomain: str) -> None:
+    with pytest.raises(ValidationError, match="use only the first part of the host"):
+        project.scaffold_component(
+            TrackdriveAccountComponent, "acme", scaffold_params={"subdomain": subdomain}
+        )
 
 
 def test_attributes_after_loading_change_what_was_loaded(project: DefsFolderSandbox) -> None:
