@@ -229,6 +229,37 @@ def test_an_account_without_a_usable_name_hides_no_other(
         assert {"acme/calls", key} <= keys(definitions)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"private_key": None}, "account.private_key is not set, but account.public_key is"),
+        ({"private_key": None, "public_key": None}, "set account.public_key and account.private_key"),
+        ({"auth_token_in": "body"}, "account.auth_token_in is invalid"),
+    ],
+)
+def test_the_reason_of_a_broken_account_names_attributes(
+    project: DefsFolderSandbox, wrong: dict[str, object], reason: str
+) -> None:
+    given = attributes()
+    given["account"] |= wrong
+    add(project, "acme", given)
+    with loaded(project) as definitions:
+        broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
+        assert reason in str(broken.descriptions_by_key)
+
+
+def test_an_invalid_webhook_breaks_the_account_and_is_not_shown(
+    project: DefsFolderSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", SECRET)
+    add(project, "acme", attributes(webhook_url="{{ env.HOOK }}"))
+    with loaded(project) as definitions:
+        broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
+        reason = str(broken.descriptions_by_key)
+    assert " webhook_url is invalid" in reason
+    assert SECRET not in reason
+
+
 def test_dagster_logs_the_reason_of_a_broken_account_with_the_attribute(
     project: DefsFolderSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
