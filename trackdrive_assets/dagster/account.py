@@ -72,8 +72,13 @@ class DagsterAccount:
 
 
 def qualified_name(account: str | None, text: str) -> str:
-    """Return a name that begins with the account. Dagster allows no hyphen in names."""
-    return f"{account.replace('-', '_')}_{text}" if account else text
+    """Return a name that begins with the account.
+
+    Dagster allows no hyphen in names. A resource is also a field, whose name begins with a letter.
+    """
+    if not account:
+        return text
+    return f"{'account_' if account[0].isdigit() else ''}{account.replace('-', '_')}_{text}"
 
 
 def parts_of_key(key: dg.AssetKey) -> list[str]:

@@ -7,6 +7,7 @@ is in `definitions.py`. How their names differ between accounts is in `account.p
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -16,7 +17,14 @@ from dagster.components.utils.translation import TranslationFn, TranslationFnRes
 from pydantic import BaseModel, Field, PrivateAttr
 
 from trackdrive_assets.dagster.account import ASSET_GROUPS, parts_of_key, qualified_name
-from trackdrive_assets.dagster.attributes import Day, Folder, Secret, refuse_unset_variables, without_values
+from trackdrive_assets.dagster.attributes import (
+    SECRET_ATTRIBUTES,
+    Day,
+    Folder,
+    Secret,
+    refuse_unset_variables,
+    without_values,
+)
 from trackdrive_assets.dagster.scaffolder import AccountScaffolder
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.settings import SettingError, Settings, project_path, setting_description, variable
@@ -202,8 +210,9 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
             if value is not None
         }
         settings = Settings(**values)
-        # Raises if neither the subdomain nor the base URL is there.
-        _ = settings.address
+        # They raise if the address or keys are missing. The keys themselves are not known here.
+        keys: dict[str, Any] = dict.fromkeys(self.account.secrets, "set")
+        _ = settings.address, replace(settings, **keys).credentials
         if self.webhook_url and not settings.webhook_url:
             _log.warning(
                 "The variable %s is not set, so no failure of the account %s is posted.",
@@ -250,8 +259,8 @@ def _folded(name: str) -> str:
 
 def _with_attributes(message: str) -> str:
     """Return a message about settings with the names of attributes in place of those of variables."""
-    names = {variable(name): f"account.{name}" for name in _OF_ACCOUNT}
-    names |= {variable(name): _ATTRIBUTES.get(name, name) for name in _OF_COMPONENT}
+    names = {variable(name): f"account.{name}" for name in (*SECRET_ATTRIBUTES, *_OF_ACCOUNT)}
+    names |= {variable(name): _ATTRIBUTES.get(name, name) for name in (*_OF_COMPONENT, "webhook_url")}
     return re.sub(r"\bTRACKDRIVE_\w+", lambda found: names.get(found[0], found[0]), message)
 
 

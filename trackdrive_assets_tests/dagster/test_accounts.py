@@ -231,6 +231,13 @@ def test_a_run_belongs_to_one_account(
         assert is_ours(instance, run, "acme") is expected
 
 
+def test_an_account_can_begin_with_a_digit() -> None:
+    account = DagsterAccount(Settings(), "1800-leads")
+    resources: dict[str, Any] = {account.qualified("lake"): "the lake"}
+    with dg.build_resources(resources) as context:
+        assert getattr(context, account.qualified("lake")) == "the lake"
+
+
 @pytest.mark.parametrize("name", ["calls", "views", "main", "acme east", "", "-acme", "acme/east"])
 def test_a_name_that_cannot_begin_a_key_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="cannot be the name of an account"):

@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
 from dagster.components.core.component_tree import ComponentTreeException
 from dagster.components.core.package_entry import discover_entry_point_package_objects
 from dagster.components.testing.utils import DefsFolderSandbox, create_defs_folder_sandbox
+from pydantic import ValidationError
 
 from trackdrive_assets import TrackdriveAccountComponent
 from trackdrive_assets.lake.identity import LakeIdentity
@@ -229,6 +230,37 @@ def test_an_account_without_a_usable_name_hides_no_other(
         assert {"acme/calls", key} <= keys(definitions)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"private_key": None}, "account.private_key is not set, but account.public_key is"),
+        ({"private_key": None, "public_key": None}, "set account.public_key and account.private_key"),
+        ({"auth_token_in": "body"}, "account.auth_token_in is invalid"),
+    ],
+)
+def test_the_reason_of_a_broken_account_names_attributes(
+    project: DefsFolderSandbox, wrong: dict[str, object], reason: str
+) -> None:
+    given = attributes()
+    given["account"] |= wrong
+    add(project, "acme", given)
+    with loaded(project) as definitions:
+        broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
+        assert reason in str(broken.descriptions_by_key)
+
+
+def test_an_invalid_webhook_breaks_the_account_and_is_not_shown(
+    project: DefsFolderSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK", SECRET)
+    add(project, "acme", attributes(webhook_url="{{ env.HOOK }}"))
+    with loaded(project) as definitions:
+        broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
+        reason = str(broken.descriptions_by_key)
+    assert " webhook_url is invalid" in reason
+    assert SECRET not in reason
+
+
 def test_dagster_logs_the_reason_of_a_broken_account_with_the_attribute(
     project: DefsFolderSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -255,10 +287,9 @@ def test_dagster_logs_the_reason_of_a_broken_account_with_the_attribute(
 def test_a_variable_that_is_not_set_breaks_the_account(
     project: DefsFolderSandbox, attribute: str, value: object
 ) -> None:
-    add(project, "zenith", attributes("zenith"))
     add(project, "acme", attributes() | {attribute: value})
     with loaded(project) as definitions:
-        assert {key for key in keys(definitions) if key.startswith("acme/")} == {"acme/broken_account"}
+        assert keys(definitions) == {"acme/broken_account"}
         broken = definitions.resolve_assets_def(dg.AssetKey(["acme", "broken_account"]))
         assert "NOT_SET is not set" in str(broken.descriptions_by_key)
 
@@ -335,20 +366,33 @@ def test_a_subclass_changes_the_spec_of_an_asset(project: DefsFolderSandbox) -> 
         assert definitions.resolve_assets_def(key).get_asset_spec(key).owners == ["team:calls"]
 
 
-def test_the_scaffolder_writes_a_component_with_variables_as_keys(project: DefsFolderSandbox) -> None:
+@pytest.mark.parametrize(
+    ("subdomain", "variable"), [("acme-east", "ACME_EAST"), ("1800-leads", "ACCOUNT_1800_LEADS")]
+)
+def test_the_scaffolder_writes_a_component_with_variables_as_keys(
+    project: DefsFolderSandbox, subdomain: str, variable: str
+) -> None:
     path = project.scaffold_component(
         TrackdriveAccountComponent,
         "acme",
-        scaffold_params={"subdomain": "acme-east", "time_zone": "America/New_York"},
+        scaffold_params={"subdomain": subdomain, "time_zone": "America/New_York"},
     )
     written = yaml.safe_load((path / "defs.yaml").read_text())["attributes"]
     assert written["account"] == {
-        "subdomain": "acme-east",
-        "public_key": "{{ env.ACME_EAST_PUBLIC_KEY }}",
-        "private_key": "{{ env.ACME_EAST_PRIVATE_KEY }}",
+        "subdomain": subdomain,
+        "public_key": f"{{{{ env.{variable}_PUBLIC_KEY }}}}",
+        "private_key": f"{{{{ env.{variable}_PRIVATE_KEY }}}}",
     }
     with loaded(project) as definitions:
-        assert "acme-east/calls" in keys(definitions)
+        assert f"{subdomain}/calls" in keys(definitions)
+
+
+@pytest.mark.parametrize("subdomain", ["acme.trackdrive.com", "https://acme.trackdrive.com", "acme east"])
+def test_the_scaffolder_refuses_what_is_no_subdomain(project: DefsFolderSandbox, subdomain: str) -> None:
+    with pytest.raises(ValidationError, match="use only the first part of the host"):
+        project.scaffold_component(
+            TrackdriveAccountComponent, "acme", scaffold_params={"subdomain": subdomain}
+        )
 
 
 def test_attributes_after_loading_change_what_was_loaded(project: DefsFolderSandbox) -> None:
