@@ -23,7 +23,7 @@ the copy is kept.
 """
 
 
-@click.group(context_settings=CONTEXT)
+@click.group(epilog=_EPILOG, context_settings=CONTEXT)
 def lake() -> None:
     """Copy the lake to another place."""
 

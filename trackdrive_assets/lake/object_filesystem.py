@@ -2,8 +2,8 @@
 
 DuckDB's own reader of object stores is an extension that would be downloaded. The file systems of fsspec for
 single clouds list the folder of each day, and ask for the size of each file several times. This one lists a
-table once, and reads a small file by one request. A connection sees the files as they were when it listed
-them. If one is replaced afterwards, reading it is an error, and never a mix of both.
+table once, and reads a small file by one request. A connection sees a file as it was when it was opened
+first. If the file is replaced afterwards, reading more of it is an error, and never a mix of both.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class ObjectFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         self._storage = storage
         self._patterns: dict[str, list[str]] = {}
         self._known: dict[str, ListedFile] = {}
+        self._opened: set[str] = set()
         self._contents: dict[str, bytes] = {}
         self._remember(listed)
 
@@ -82,19 +83,34 @@ class ObjectFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has 
         """Open an object for reading."""
         if mode != "rb":
             raise NotImplementedError(f"{path} can only be read.")
+        if path not in self._opened:
+            self._refresh(path)
         file = self._existing(path)
         if file.size <= _LARGEST_WHOLE_FILE:
             return BytesIO(self._content(path, file))
         return _LargeObject(self, path, file)
 
+    def _refresh(self, path: str) -> None:
+        """Take a file as it is now, because it may have been replaced since it was listed."""
+        if self._existing(path).size <= _LARGEST_WHOLE_FILE:
+            self._known[path], content = self._storage.read_whole(self._key(path))
+            self._keep(path, content)
+        else:
+            for file in self._storage.find_keys([self._key(path)]):
+                self._known[path] = file
+        self._opened.add(path)
+
     def _content(self, path: str, file: ListedFile) -> bytes:
-        """Return a small object. Those that were read first are dropped first."""
+        """Return a small object."""
         if path not in self._contents:
-            content = self._storage.read_range(file, 0, file.size)
-            while self._contents and sum(map(len, self._contents.values())) + len(content) > _KEPT_BYTES:
-                del self._contents[next(iter(self._contents))]
-            self._contents[path] = content
+            self._keep(path, self._storage.read_range(file, 0, file.size))
         return self._contents[path]
+
+    def _keep(self, path: str, content: bytes) -> None:
+        """Keep an object. Those that were read first are dropped first."""
+        while self._contents and sum(map(len, self._contents.values())) + len(content) > _KEPT_BYTES:
+            del self._contents[next(iter(self._contents))]
+        self._contents[path] = content
 
     def read_range(self, file: ListedFile, start: int, end: int) -> bytes:
         """Return the bytes from `start` to `end` of an object."""

@@ -30,6 +30,7 @@ from trackdrive_assets.lake.errors import LakeError, UnusableLakeError, translat
 from trackdrive_assets.lake.object_errors import translated
 from trackdrive_assets.lake.storage import (
     MISSING,
+    REPLACED,
     TAIL_BYTES,
     ChangedMeanwhileError,
     ListedFile,
@@ -179,6 +180,14 @@ class ObjectStorage(Storage):
         with translated("read", self.url(key)):
             return bytes(obstore.get(self._store, key, options={"range": {"suffix": TAIL_BYTES}}).bytes())
 
+    def read_whole(self, key: str) -> tuple[ListedFile, bytes]:
+        """Return an object as it is now."""
+        import obstore  # noqa: PLC0415
+
+        with translated("read", self.url(key)):
+            found = obstore.get(self._store, key)
+            return _listed(found.meta), bytes(found.bytes())
+
     def read_range(self, file: ListedFile, start: int, end: int) -> bytes:
         """Return a part of an object that was listed.
 
@@ -193,7 +202,7 @@ class ObjectStorage(Storage):
                 return b""
             found = obstore.get(self._store, file.key, options={"range": (start, end)})
             if _listed(found.meta) != file:
-                raise ChangedMeanwhileError(f"{url} was replaced while it was being read. Ask again.")
+                raise ChangedMeanwhileError(f"{url} {REPLACED}. Ask again.")
             return bytes(found.bytes())
 
     def staging(self, key: str) -> AbstractContextManager[Path]:

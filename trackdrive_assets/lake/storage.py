@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MISSING = ""
 """The version of a file that does not exist."""
 
+REPLACED = "was replaced while it was being read"
+"""What the error of a reader contains, also after DuckDB has put it into an error of its own."""
+
 TAIL_BYTES = 16 * 1024
 """The size of the end of a Parquet file that usually has its metadata."""
 

@@ -206,11 +206,11 @@ def test_the_ui_replaces_connections_that_a_restart_has_ended(
     words = services["webserver"]["command"]
     seconds = int(words[words.index("--db-pool-recycle") + 1])
     instance.optimize_for_webserver(statement_timeout=5000, pool_recycle=seconds, max_overflow=1)
-    assert instance.get_runs_count() == 0
+    runs = instance.get_runs_count()
     postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'dagster'")
     later = time.time() + 15
     monkeypatch.setattr(time, "time", lambda: later)
-    assert instance.get_runs_count() == 0
+    assert instance.get_runs_count() == runs
 
 
 @ON_POSTGRES

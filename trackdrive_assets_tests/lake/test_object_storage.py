@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,13 +18,15 @@ from obstore.store import from_url
 
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.ingest.calls import store_calls
-from trackdrive_assets.lake import object_storage
+from trackdrive_assets.lake import object_filesystem, object_storage
 from trackdrive_assets.lake.accounts import build_accounts_database
 from trackdrive_assets.lake.database import FILE, build_database, connect, read_view
 from trackdrive_assets.lake.errors import LakeError, UnusableLakeError
 from trackdrive_assets.lake.layout import day_key
-from trackdrive_assets.lake.storage import ChangedMeanwhileError
+from trackdrive_assets.lake.storage import REPLACED, ChangedMeanwhileError
 from trackdrive_assets.lake.store import ClaimedLake, Lake
+from trackdrive_assets.quality.sql_checks import run_sql_checks
+from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS, schemas
 from trackdrive_assets.tables.exclusion import NO_EXCLUSIONS
 from trackdrive_assets_tests.support.api_calls import batch_of
@@ -217,15 +220,51 @@ def test_a_busy_store_is_asked_again(lake: ClaimedLake, server: CountedServer) -
     assert lake.days("calls") == [DAY]
 
 
-def test_a_file_that_is_replaced_during_a_query_is_never_mixed(lake: ClaimedLake) -> None:
+def test_a_file_is_read_as_it_is_when_a_query_opens_it_first(lake: ClaimedLake) -> None:
     later = DAY + timedelta(days=1)
     for day in (DAY, later):
         write_day(lake, "calls", [a_call(uuid="old")], day=day)
     with connect(lake, schemas(), time_zone="UTC", names={"calls"}) as connection:
         # Creating the view listed both files, and opened the first.
-        write_day(lake, "calls", [a_call(uuid="new")], day=later)
-        with pytest.raises(duckdb.Error, match="replaced while it was being read"):
-            connection.execute("SELECT uuid FROM calls").fetchall()
+        for day in (DAY, later):
+            write_day(lake, "calls", [a_call(uuid="new"), a_call(uuid="newer")], day=day)
+        found = connection.execute("SELECT uuid FROM calls ORDER BY date, uuid").fetchall()
+        assert found == [("old",), ("new",), ("newer",)]
+
+
+@pytest.mark.parametrize("limit", ["_LARGEST_WHOLE_FILE", "_KEPT_BYTES"])
+def test_a_file_that_is_replaced_between_two_reads_is_an_error(
+    lake: ClaimedLake, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_filesystem, limit, 0)
+    write_day(lake, "calls", [a_call(uuid="old")])
+    write_day(lake, "reports", [], part="buyer_id")
+    assert isinstance(lake.storage, object_storage.ObjectStorage)
+    files = object_filesystem.ObjectFilesystem(lake.storage, [])
+    url, other = (lake.storage.url(day_key(table, DAY)) for table in ("calls", "reports"))
+    files.open(url)
+    files.open(other)
+    write_day(lake, "calls", [a_call(uuid="new")])
+    with pytest.raises(ChangedMeanwhileError, match="replaced while it was being read"):
+        files.open(url).read()
+
+
+def test_checks_are_run_again_if_a_file_is_replaced_meanwhile(
+    lake: ClaimedLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_day(lake, "calls", [a_call(uuid="old")])
+    content, tries = object_filesystem.ObjectFilesystem.open, list[str]()
+
+    def open_after_a_replacement(self: object_filesystem.ObjectFilesystem, path: str, *args: Any) -> Any:
+        tries.append(path)
+        if len(tries) == 1:
+            raise ChangedMeanwhileError(f"{path} {REPLACED}.")
+        return content(self, path, *args)
+
+    monkeypatch.setattr(object_filesystem.ObjectFilesystem, "open", open_after_a_replacement)
+    ((_, result),) = run_sql_checks(["uuid_unique"], lake, Settings(), [DAY])
+    assert len(result.rows) == 0
+    assert len(tries) > 1
 
 
 def test_the_database_of_another_build_is_not_overwritten(
