@@ -22,6 +22,8 @@ from trackdrive_assets.lake import object_filesystem, object_storage
 from trackdrive_assets.lake.accounts import build_accounts_database
 from trackdrive_assets.lake.database import FILE, build_database, connect, read_view
 from trackdrive_assets.lake.errors import LakeError, UnusableLakeError
+from trackdrive_assets.lake.file_index import FILE as FILES
+from trackdrive_assets.lake.file_index import FileIndex
 from trackdrive_assets.lake.layout import day_key
 from trackdrive_assets.lake.storage import REPLACED, ChangedMeanwhileError
 from trackdrive_assets.lake.store import ClaimedLake, Lake
@@ -304,11 +306,13 @@ def test_a_table_of_another_program_is_kept_in_a_copy(
 
 def test_a_damaged_index_is_made_again(lake: ClaimedLake, root: str) -> None:
     write_day(lake, "calls", [a_call()])
-    store = from_url(root, client_options={"allow_http": True})
+    store, key = from_url(root, client_options={"allow_http": True}), day_key("calls", DAY)
     for content in (b"no JSON", b'{"x": 1}', b"[]"):
-        obstore.put(store, "files.json", content)
-        build(lake)
-        assert list(json.loads(bytes(obstore.get(store, "files.json").bytes()))) == [day_key("calls", DAY)]
+        obstore.put(store, FILES, content)
+        index = FileIndex(lake.storage)
+        assert index.entries(CALLS.schema, lake.files())[key].has_all_columns
+        index.save()
+        assert list(json.loads(bytes(obstore.get(store, FILES).bytes()))) == [key]
 
 
 def test_one_database_over_all_accounts_of_a_bucket(root: str) -> None:
