@@ -81,7 +81,7 @@ class FileIndex:
                 found[file.key] = entry
             else:
                 new.append(file)
-        tails = self._storage.read_tails([file.key for file in new])
+        tails = self._storage.read_tails(new)
         for file, tail in zip(new, tails, strict=True):
             found[file.key] = self._entry(schema, file, tail)
         self._used |= found

@@ -78,9 +78,9 @@ class LocalStorage(Storage):
         # The lock protects the file from a replacement, so nothing compares the version.
         yield Snapshot(path, "") if exists else None
 
-    def read_tails(self, keys: Sequence[str]) -> Iterator[bytes]:
+    def read_tails(self, files: Sequence[ListedFile]) -> Iterator[bytes]:
         """Yield the end of each file."""
-        for path in map(self._path, keys):
+        for path in (self._path(file.key) for file in files):
             with translate_os_errors("read", path), path.open("rb", buffering=0) as opened:
                 opened.seek(max(0, opened.seek(0, SEEK_END) - TAIL_BYTES))
                 tail = opened.read()

@@ -169,16 +169,14 @@ class ObjectStorage(Storage):
     def _version(self, meta: Mapping[str, Any]) -> str:
         return json.dumps({name: meta[name] for name in self._kind.conditions if meta[name] is not None})
 
-    def read_tails(self, keys: Sequence[str]) -> Iterator[bytes]:
+    def read_tails(self, files: Sequence[ListedFile]) -> Iterator[bytes]:
         """Yield the end of each object. Several are read at the same time."""
         with ThreadPoolExecutor(_CONCURRENT_READS, thread_name_prefix="tails") as threads:
-            yield from threads.map(self._read_tail, keys)
+            yield from threads.map(self._read_tail, files)
 
-    def _read_tail(self, key: str) -> bytes:
-        import obstore  # noqa: PLC0415
-
-        with translated("read", self.url(key)):
-            return bytes(obstore.get(self._store, key, options={"range": {"suffix": TAIL_BYTES}}).bytes())
+    def _read_tail(self, file: ListedFile) -> bytes:
+        # Not every store can count from the end.
+        return self.read_range(file, max(0, file.size - TAIL_BYTES), file.size)
 
     def read_whole(self, key: str) -> tuple[ListedFile, bytes]:
         """Return an object as it is now."""

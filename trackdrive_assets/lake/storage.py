@@ -93,7 +93,7 @@ class Storage(ABC):
         """Return the current file; None if it does not exist. It can be opened until the end of the block."""
 
     @abstractmethod
-    def read_tails(self, keys: Sequence[str]) -> Iterator[bytes]:
+    def read_tails(self, files: Sequence[ListedFile]) -> Iterator[bytes]:
         """Yield the last `TAIL_BYTES` of each file."""
 
     @abstractmethod
