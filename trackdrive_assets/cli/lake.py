@@ -5,11 +5,10 @@ import click
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.place import Place
 from trackdrive_assets.cli.query_options import CONTEXT
+from trackdrive_assets.cli.views import build_views
 from trackdrive_assets.cost import count_of
 from trackdrive_assets.lake.copy import claim_copy, copy_days
-from trackdrive_assets.lake.database import build_database
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
 
 _EPILOG = """
 \b
@@ -42,13 +41,7 @@ def copy(*, source: str, target: str) -> None:
             kept.append(file.kept)
         if written and written % 1_000 == 0 and file.is_new:
             click.echo(f"{written:,} files are copied.", err=True)
-    built = build_database(
-        claimed,
-        schemas(),
-        time_zone=claimed.claim.identity.time_zone,
-        descriptions=DESCRIPTIONS,
-        column_descriptions=COLUMN_DESCRIPTIONS,
-    )
+    built = build_views(claimed, claimed.claim.identity.time_zone)
     click.echo(
         f"{count_of(written, 'file')} copied to {claimed.root}. {click.format_filename(built.url)} is new."
     )

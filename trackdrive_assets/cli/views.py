@@ -57,10 +57,15 @@ def _build(folder: str | None) -> BuildResult:
                 f"{lake.root} is no lake, because it has no days. Name the folder of lake.json, or a folder "
                 "with folders account=…."
             )
+    return build_views(lake, time_zone_of(lake, settings.time_zone))
+
+
+def build_views(lake: Lake, time_zone: str) -> BuildResult:
+    """Build trackdrive.duckdb of one lake, with the descriptions of its tables."""
     return build_database(
         lake,
         schemas(),
-        time_zone=time_zone_of(lake, settings.time_zone),
+        time_zone=time_zone,
         descriptions=DESCRIPTIONS,
         column_descriptions=COLUMN_DESCRIPTIONS,
     )

@@ -74,8 +74,9 @@ def build_accounts_database(
         LakeError: The root is a lake itself, no account has a day, the time zone of one is being changed, a
             view failed, or the file can't be written. The old file is unchanged.
     """
-    storage = open_storage(root)
-    if record := record_of(Lake(root)):
+    lake = Lake(root)
+    storage = lake.storage
+    if record := record_of(lake):
         raise LakeError(
             f"{storage.root} is the lake of {record.identity.account}, whose {FILE} would be replaced. Move "
             f"what it contains to {storage.url(f'{ACCOUNT}=acme')}, or name another folder."

@@ -4,7 +4,7 @@ Every file is compared after it was written. A copy that was stopped continues, 
 up to date. Not here: the views of the copy, which are built as those of every lake (`database.py`).
 """
 
-import filecmp
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -87,9 +87,9 @@ def _copy_file(source: Storage, target: Storage, key: str) -> CopiedFile:
         new = staging / "copy"
         with translate_os_errors("write", target.url(key)):
             shutil.copyfile(original.path, new)
-        fetched_at = _updated_at(new, source.url(key))
+        fetched_at, digest = _updated_at(new, source.url(key)), _digest(new)
         with target.open(key) as present:
-            if present and filecmp.cmp(present.path, new, shallow=False):
+            if present and _digest(present.path) == digest:
                 return CopiedFile(key, is_new=False)
             if present and fetched_at:
                 # A damaged file of the copy is replaced.
@@ -98,16 +98,18 @@ def _copy_file(source: Storage, target: Storage, key: str) -> CopiedFile:
                     if other and other > fetched_at:
                         return CopiedFile(key, is_new=False, kept=f"{target.url(key)} was fetched later")
             seen = present.version if present else MISSING
-        expected = staging / "expected"
-        with translate_os_errors("write", target.url(key)):
-            shutil.copyfile(new, expected)
         target.replace(key, new, seen)
         with target.open(key) as written:
-            if written is None or not filecmp.cmp(written.path, expected, shallow=False):
+            if written is None or _digest(written.path) != digest:
                 raise LakeError(
                     f"{target.url(key)} is not what was written. Check the storage, then copy again."
                 )
     return CopiedFile(key, is_new=True)
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _updated_at(path: Path, url: str) -> datetime | None:

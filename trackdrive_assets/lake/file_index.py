@@ -7,7 +7,7 @@ was made of. Not here: which files there are (`layout.py`), and what follows fro
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -58,12 +58,12 @@ class FileIndex:
         self._storage = storage
         self._stored = _read(storage)
         self._used: dict[str, FileEntry] = {}
-        self._listed: list[ListedFile] = []
+        self._listed: dict[str, ListedFile] = {}
 
     @property
-    def listed(self) -> Sequence[ListedFile]:
+    def listed(self) -> Collection[ListedFile]:
         """The files that entries were asked for."""
-        return self._listed
+        return self._listed.values()
 
     def entries(self, schema: pa.Schema, files: Iterable[ListedFile]) -> dict[str, FileEntry]:
         """Return the entry of each file of a table by its key. Files without a valid entry are read.
@@ -75,8 +75,9 @@ class FileIndex:
         found: dict[str, FileEntry] = {}
         new: list[ListedFile] = []
         for file in files:
-            self._listed.append(file)
-            entry = self._stored.get(file.key)
+            self._listed[file.key] = file
+            # The calls and their sums are asked for twice, for their columns and for their times.
+            entry = self._used.get(file.key) or self._stored.get(file.key)
             if entry and (entry.version, entry.schema) == (file.version, _fingerprint(schema)):
                 found[file.key] = entry
             else:

@@ -75,17 +75,8 @@ _ADVICE_WITHOUT_RESPONSE = (
 )
 
 
-class _Attempt:
-    """A request to a store, for errors that only the caller can judge."""
-
-    def raise_if_bucket_is_missing(self, error: FileNotFoundError) -> None:
-        """Raise the error again, if not an object is missing but the bucket."""
-        if _code_of(error) in _NO_BUCKET:
-            raise error
-
-
 @contextmanager
-def translated(action: str, url: str, kind: type[LakeError] = LakeError) -> Iterator[_Attempt]:
+def translated(action: str, url: str, kind: type[LakeError] = LakeError) -> Iterator[None]:
     """Translate the errors of obstore into a `LakeError` of a kind.
 
     Args:
@@ -96,7 +87,7 @@ def translated(action: str, url: str, kind: type[LakeError] = LakeError) -> Iter
     from obstore.exceptions import BaseError  # noqa: PLC0415  # an extra installs it
 
     try:
-        yield _Attempt()
+        yield
     except LakeError:
         raise
     except (BaseError, OSError) as error:
@@ -113,6 +104,11 @@ def describe(error: Exception) -> str:
         if code is None and re.search(pattern, str(error), re.IGNORECASE):
             return advice
     return f"The store answered {code or type(error).__name__}. Check the bucket and the credentials"
+
+
+def is_missing_bucket(error: FileNotFoundError) -> bool:
+    """Return whether not only an object is missing but the bucket."""
+    return _code_of(error) in _NO_BUCKET
 
 
 def _code_of(error: Exception) -> str | None:

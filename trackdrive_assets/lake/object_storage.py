@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from trackdrive_assets.addresses import is_loopback
 from trackdrive_assets.lake.atomic import staging_dir
 from trackdrive_assets.lake.errors import LakeError, UnusableLakeError, translate_os_errors
-from trackdrive_assets.lake.object_errors import translated
+from trackdrive_assets.lake.object_errors import is_missing_bucket, translated
 from trackdrive_assets.lake.storage import (
     MISSING,
     REPLACED,
@@ -155,11 +155,12 @@ class ObjectStorage(Storage):
     def _download(self, key: str, path: Path) -> Snapshot | None:
         import obstore  # noqa: PLC0415
 
-        with translated("read", self.url(key)) as attempt:
+        with translated("read", self.url(key)):
             try:
                 found = obstore.get(self._store, key)
             except FileNotFoundError as error:
-                attempt.raise_if_bucket_is_missing(error)
+                if is_missing_bucket(error):
+                    raise
                 return None
             with translate_os_errors("write", path), path.open("wb") as file:
                 for chunk in found.stream(min_chunk_size=_CHUNK):

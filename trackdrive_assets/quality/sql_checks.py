@@ -44,27 +44,17 @@ def run_sql_checks(
     for group, earlier in ((others, 0), (comparing, _COMPARED_DAYS)):
         if group:
             needed = {day - timedelta(days=number) for day in days for number in range(earlier + 1)}
-            yield from _run_unreplaced(group, lake, settings, days, needed)
+            for _ in range(_MOST_REPETITIONS):
+                results = list(_run_queries(group, lake, settings, days, needed))
+                # Object stores do not hide that another run replaced a file meanwhile.
+                if not any(map(_was_replaced, results)):
+                    break
+            yield from results
 
 
 def _compares_days(query: Query) -> bool:
     """Return whether a check compares a day with earlier days."""
     return "${compared_days}" in query.sql
-
-
-def _run_unreplaced(
-    queries: Mapping[str, Query],
-    lake: Lake,
-    settings: Settings,
-    days: Sequence[date],
-    needed: Collection[date],
-) -> list[tuple[str, CheckResult]]:
-    """Run checks again if another run replaced a file meanwhile, which object stores do not hide."""
-    for _ in range(_MOST_REPETITIONS):
-        results = list(_run_queries(queries, lake, settings, days, needed))
-        if not any(map(_was_replaced, results)):
-            break
-    return results
 
 
 def _was_replaced(result: tuple[str, CheckResult]) -> bool:

@@ -315,6 +315,14 @@ def test_a_damaged_index_is_made_again(lake: ClaimedLake, root: str) -> None:
         assert list(json.loads(bytes(obstore.get(store, FILES).bytes()))) == [key]
 
 
+def test_a_file_that_is_asked_for_twice_is_read_once(lake: ClaimedLake, server: CountedServer) -> None:
+    write_day(lake, "calls", [a_call()])
+    index, files = FileIndex(lake.storage), list(lake.files())
+    server.requests.clear()
+    assert index.entries(CALLS.schema, files) == index.entries(CALLS.schema, files)
+    assert server.counts == {"GET": 1}
+
+
 def test_one_database_over_all_accounts_of_a_bucket(root: str) -> None:
     for name in ("acme", "zenith"):
         write_day(lake_at(f"{root}/account={name}"), "calls", [a_call(uuid=name)])
