@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import obstore
 import obstore.exceptions
+import requests
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
@@ -172,12 +173,14 @@ def bucket_of(address: str) -> Iterator[str]:
 
 @contextmanager
 def serving_moto() -> Iterator[str]:
-    """Run moto, and return its address. It checks conditions, but no signature."""
+    """Run moto without objects, and return its address. It checks conditions, but no signature."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
         host, port = server.get_host_and_port()
+        # All servers of a process share their objects.
+        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10).raise_for_status()
         yield f"http://{host}:{port}"
     finally:
         server.stop()
