@@ -31,6 +31,7 @@ from benchmarks.simulation import (
     in_child,
 )
 from benchmarks.year_of_accounts import CALLS_OF_AN_ACCOUNT, AccountDay, puts_of_run, year_of_accounts
+from trackdrive_assets.cli.dagster_home import INSTANCE_FILE
 
 DAYS = 30
 """The days of the month, as many as the look-back fetches."""
@@ -48,7 +49,6 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
 }
 
 _PARTS = ("month", "large-day", "small-day", "deletion")
-_PROJECT = Path(__file__).parents[1]
 _REMOVED_VARIABLES = ("TRACKDRIVE_", "DAGSTER_HOME")
 
 
@@ -102,13 +102,13 @@ def _new_instance(stack: ExitStack, home: Path, *, on_postgres: bool) -> Callabl
     home.mkdir()
     os.environ["DAGSTER_HOME"] = str(home)
     if not on_postgres:
-        shutil.copy(_PROJECT / "dagster.yaml", home)
+        shutil.copy(INSTANCE_FILE, home)
         return lambda: size(home / "history")
     # It needs pytest, and a server of Debian.
-    from trackdrive_assets_tests.support.postgres import INSTANCE_FILE, serving_postgres  # noqa: PLC0415
+    from trackdrive_assets_tests.support import postgres  # noqa: PLC0415
 
-    shutil.copy(INSTANCE_FILE, home / "dagster.yaml")
-    server = stack.enter_context(serving_postgres())
+    shutil.copy(postgres.INSTANCE_FILE, home / "dagster.yaml")
+    server = stack.enter_context(postgres.serving_postgres())
     server.execute("CREATE DATABASE dagster")
     os.environ.update(server.variables("dagster"))
     return lambda: int(server.execute("SELECT pg_database_size('dagster')")) / 1e6

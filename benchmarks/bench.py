@@ -21,6 +21,7 @@ from benchmarks.commands import Job, PeerInDagster, Service
 from benchmarks.measure import ProgramFailed, Run, RunningServer, run, serving, size, stored_calls
 from benchmarks.report import QUIET, introduction, report, summary
 from benchmarks.scenarios import SCENARIOS, Case, Scenario
+from trackdrive_assets.cli.dagster_home import INSTANCE_FILE
 
 VIEWS = "views"
 """The scenario of `year.py` and `views.py`, which compares no programs."""
@@ -183,7 +184,7 @@ def without_our_classes(dagster_yaml: str) -> str:
 def _dagster_home(home: Path) -> Path:
     """Create a Dagster home with its tables, which is copied for every run."""
     home.mkdir()
-    shutil.copy(_PROJECT / "dagster.yaml", home)
+    shutil.copy(INSTANCE_FILE, home)
     subprocess.run(
         [Path(sys.executable).with_name("dagster"), "instance", "info"],
         env=_environment() | {"DAGSTER_HOME": str(home)},

@@ -58,8 +58,10 @@ A time zone is a place, such as America/New_York, or UTC. EST, MST and HST are r
 daylight saving time. If none is set, days are UTC days, and each run logs that. Variables in the path of the
 lake, such as $HOME, are not expanded, but `~/lake` is below the home folder.
 
-Dagster itself reads `dagster.yaml` from the folder `DAGSTER_HOME`. `make dev` creates a link to it in
-`.dagster/`, or in `demo/.dagster/` on the sandbox. Runs and events are stored there too.
+Dagster itself reads `dagster.yaml` from the folder `DAGSTER_HOME`. The package contains that file:
+`trackdrive_assets/dagster/dagster.yaml`. `trackdrive dev` and `materialize` create a link to it in
+`.dagster/`, or in `demo/.dagster/` on the sandbox. A `dagster.yaml` in the current folder replaces it. Runs and events are
+stored there too.
 """
 
 

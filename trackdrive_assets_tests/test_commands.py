@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from trackdrive_assets.cli.dagster_home import account_environment, create_dagster_home
+from trackdrive_assets.cli.dagster_home import INSTANCE_FILE, account_environment, create_dagster_home
 from trackdrive_assets.cli.demo import sandbox_environment
 from trackdrive_assets.cli.dev import is_account_missing
 from trackdrive_assets.sandbox.server import Sandbox
@@ -166,7 +166,7 @@ def test_the_sandbox_is_for_those_who_name_no_account_at_all(
 
 
 def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None:
-    (tmp_path / "dagster.yaml").write_text((Path(__file__).parents[1] / "dagster.yaml").read_text())
+    (tmp_path / "dagster.yaml").write_text(INSTANCE_FILE.read_text())
     command = [
         *MATERIALIZE,
         "calls",
@@ -250,13 +250,19 @@ def test_an_accounts_lake_holds_from_any_folder(tmp_path: Path, monkeypatch: pyt
     assert account_environment(Settings(), {"DAGSTER_HOME": "/srv/dagster"})["DAGSTER_HOME"] == "/srv/dagster"
 
 
-def test_a_dagster_home_reads_the_instance_file_of_the_folder_or_project(
+def test_a_dagster_home_reads_the_instance_file_of_the_folder_or_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     elsewhere = create_dagster_home(Path("elsewhere"))
-    assert (elsewhere / "dagster.yaml").samefile(Path(__file__).parents[1] / "dagster.yaml")
+    assert (elsewhere / "dagster.yaml").samefile(INSTANCE_FILE)
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     home = create_dagster_home(Path(".dagster"))
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
     assert create_dagster_home(Path(".dagster")) == home
+
+
+def test_a_dagster_home_outlives_the_virtual_environment_that_made_it(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").symlink_to(tmp_path / "removed" / "dagster.yaml")
+    create_dagster_home(tmp_path)
+    assert (tmp_path / "dagster.yaml").samefile(INSTANCE_FILE)

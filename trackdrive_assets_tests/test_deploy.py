@@ -16,6 +16,7 @@ import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
 from dagster._core.instance.config import dagster_instance_config
 from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
+from trackdrive_assets.cli.dagster_home import INSTANCE_FILE
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets_tests.support.http_server import serving
 
@@ -27,8 +28,8 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 COMPOSE_POSTGRES = yaml.safe_load((DEPLOY / "compose-postgres.yaml").read_text("utf-8"))
 HELM = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text("utf-8"))
 SQLITE, POSTGRES, DOCKER = (
-    yaml.safe_load((PROJECT / name).read_text("utf-8"))
-    for name in ("dagster.yaml", "deploy/dagster-postgres.yaml", "deploy/dagster-docker.yaml")
+    yaml.safe_load(file.read_text("utf-8"))
+    for file in (INSTANCE_FILE, DEPLOY / "dagster-postgres.yaml", DEPLOY / "dagster-docker.yaml")
 )
 GUIDE = "".join((PROJECT / "docs" / name).read_text("utf-8") for name in ("deploying.md", "scaling.md"))
 VARIABLES = {variable(field.name) for field in dataclasses.fields(Settings)}

@@ -48,7 +48,7 @@ MAX_TEST_NAME = 70
 def texts() -> Iterator[Path]:
     """Return every file that people read, except this one, which lists the words."""
     yield from (PROJECT / name for name in ("README.md", "SECURITY.md", "Makefile", "pyproject.toml"))
-    yield from (PROJECT / name for name in ("dagster.yaml", "workspace.yaml", ".env.example"))
+    yield from (PROJECT / name for name in ("workspace.yaml", ".env.example"))
     for folder in FOLDERS:
         for file in sorted(PROJECT.joinpath(folder).rglob("*")):
             parts = file.relative_to(PROJECT).parts

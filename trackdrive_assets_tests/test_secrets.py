@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import trackdrive_assets
+from trackdrive_assets.cli.dagster_home import INSTANCE_FILE
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.conftest import NOW
 from trackdrive_assets_tests.support.fault_trial import CALLS, STATS
@@ -60,7 +61,7 @@ def start(sandbox: Sandbox, folder: Path, name: str, partition: str) -> subproce
     """Start a run of all assets for a day, with a Dagster home and a lake in `folder`."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
-    shutil.copy(PROJECT / "dagster.yaml", home)
+    shutil.copy(INSTANCE_FILE, home)
     command = ["asset", "materialize", "-m", "trackdrive_assets.definitions", "--select", "*"]
     environment = {
         "PATH": os.environ["PATH"],

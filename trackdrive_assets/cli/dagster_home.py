@@ -6,8 +6,10 @@ from pathlib import Path
 import trackdrive_assets
 from trackdrive_assets.settings import Settings, project_path, variable
 
+INSTANCE_FILE = Path(trackdrive_assets.__file__).parent / "dagster" / "dagster.yaml"
+"""The configuration of the Dagster instance. It is a part of the package, so that every folder can use it."""
+
 _ACCOUNT_HOME = Path(".dagster")
-_INSTANCE_FILE = "dagster.yaml"
 
 
 def account_environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
@@ -19,11 +21,16 @@ def account_environment(settings: Settings, environ: Mapping[str, str]) -> dict[
 
 
 def create_dagster_home(folder: Path) -> Path:
-    """Create a folder for DAGSTER_HOME, with a link to the dagster.yaml of this folder or the project."""
+    """Create a folder for DAGSTER_HOME, with a link to the dagster.yaml of this folder or of the package.
+
+    A link follows an upgrade of the package. A file that is there already stays.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    link = folder / _INSTANCE_FILE
-    project = Path(trackdrive_assets.__file__).parents[1]
-    found = next((path for path in (Path.cwd(), project) if (path / _INSTANCE_FILE).exists()), None)
-    if found and not link.exists():
-        link.symlink_to(found / _INSTANCE_FILE)
+    link = folder / INSTANCE_FILE.name
+    own = Path.cwd() / INSTANCE_FILE.name
+    if link.is_symlink() and not link.exists():
+        # The virtual environment that it leads to was removed.
+        link.unlink()
+    if not link.exists():
+        link.symlink_to(own if own.exists() else INSTANCE_FILE)
     return folder.resolve()

@@ -10,9 +10,9 @@ import pytest
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from trackdrive_assets.cli.dagster_home import INSTANCE_FILE
 from trackdrive_assets.dagster.event_log import MAX_OPEN, PooledSqliteEventLogStorage
 from trackdrive_assets_tests.support.processes import dagster_home
-from trackdrive_assets_tests.support.ui_driver import PROJECT
 
 CALLS = dg.AssetKey("calls")
 WRITTEN_FOR = """\
@@ -144,7 +144,7 @@ def test_without_a_home_the_log_is_in_the_temporary_folder_of_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    ref = InstanceRef.from_dir(str(tmp_path), config_dir=str(PROJECT))
+    ref = InstanceRef.from_dir(str(tmp_path), config_dir=str(INSTANCE_FILE.parent))
     with dg.DagsterInstance.from_ref(ref) as temporary:
         assert isinstance(temporary.event_log_storage, PooledSqliteEventLogStorage)
         run_id = run(temporary)

@@ -22,13 +22,12 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from trackdrive_assets.cli.dagster_home import INSTANCE_FILE
 from trackdrive_assets.lake.database import FILE
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.support.factories import file_of, folder_of
-
-INSTANCE_FILE = Path(__file__).parents[2] / "dagster.yaml"
 
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload(

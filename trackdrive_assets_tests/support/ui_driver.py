@@ -20,6 +20,7 @@ from urllib.request import urlopen
 import pyarrow.parquet as pq
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
+from trackdrive_assets.cli.dagster_home import create_dagster_home
 from trackdrive_assets.lake.store import ClaimedLake
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.support.factories import file_of, folder_of, lake_at
@@ -99,9 +100,9 @@ def run_dev_server(folder: Path, calls_per_day: int = 40) -> Iterator[DevServer]
     """
     first = datetime.now(UTC).date() - timedelta(days=13)
     home, log = folder / "home", folder / "log"
-    home.mkdir(parents=True)
-    for place, file in ((home, "dagster.yaml"), (folder, "workspace.yaml")):
-        (place / file).symlink_to(PROJECT / file)
+    folder.mkdir(parents=True)
+    (folder / "workspace.yaml").symlink_to(PROJECT / "workspace.yaml")
+    create_dagster_home(home)
     port = _free_port()
     with Sandbox(seed=7, calls_per_day=calls_per_day, first_day=first) as sandbox, log.open("wb") as output:
         inherited = ("TRACKDRIVE_", "DAGSTER_")
