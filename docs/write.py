@@ -60,8 +60,8 @@ lake, such as $HOME, are not expanded, but `~/lake` is below the home folder.
 
 Dagster itself reads `dagster.yaml` from the folder `DAGSTER_HOME`. The package contains that file:
 `trackdrive_assets/dagster/dagster.yaml`. `trackdrive dev` and `materialize` create a link to it in
-`.dagster/`, or in `demo/.dagster/` on the sandbox. A `dagster.yaml` in the current folder replaces it. Runs and events are
-stored there too.
+`.dagster/`, or in `demo/.dagster/` on the sandbox. A `dagster.yaml` in the current folder
+replaces it. Runs and events are stored there too.
 """
 
 

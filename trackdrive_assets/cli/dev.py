@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -49,6 +50,12 @@ The TRACKDRIVE_… variables and the file .env in this folder name the account.
 @click.pass_context
 def dev(context: click.Context, *, port: int) -> None:
     """Run the Dagster UI on your account, or on the sandbox if none is configured."""
+    if find_spec("dagster_webserver") is None:
+        # It is an extra of the package.
+        raise CliError(
+            "The Dagster UI is not installed. Install it: pip install 'trackdrive-assets[ui]'.",
+            ExitCode.REFUSED,
+        )
     load_env_file()
     settings = Settings.read(os.environ)
     Lake(settings.lake)
