@@ -43,6 +43,7 @@ COMMANDS = {
     "call": ("query_commands", "Print one call of the account."),
     "report": ("query_commands", "Print the account's totals by a category."),
     "stats": ("query_commands", "Print the account's statistics by a group."),
+    "watch": ("watch", "Show the calls in progress until Ctrl-C."),
     "page": ("page", "Write an HTML page about some days of the lake."),
     "views": ("views", "Build trackdrive.duckdb again, also over several accounts."),
     "lake": ("lake", "Copy the lake to another place."),

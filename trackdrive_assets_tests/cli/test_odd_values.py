@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from trackdrive_assets.cli import COMMANDS, doctor, main, query_commands
+from trackdrive_assets.cli import COMMANDS, doctor, main, query_commands, watch
 from trackdrive_assets_tests.cli.conftest import command_named
 
 RUN = {
@@ -17,6 +17,7 @@ RUN = {
     "stats": ["stats", "status", "--from", "today"],
     "materialize": ["materialize", "--from", "2024-06-19"],
     "doctor": ["doctor"],
+    "watch": ["watch"],
     "page": ["page", "--from", "2024-06-19"],
     "views": ["views"],
     "lake": ["lake", "copy", ".", "copy"],
@@ -46,7 +47,7 @@ def arguments() -> Iterator[tuple[str, str, list[str]]]:
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for command in (doctor, query_commands):
+    for command in (doctor, query_commands, watch):
         monkeypatch.setattr(command, "RETRY_BUDGET", 0)
 
 
