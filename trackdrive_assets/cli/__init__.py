@@ -46,7 +46,7 @@ COMMANDS = {
     "watch": ("watch", "Show the calls in progress until Ctrl-C."),
     "page": ("page", "Write an HTML page about some days of the lake."),
     "views": ("views", "Build trackdrive.duckdb again, also over several accounts."),
-    "lake": ("lake", "Copy the lake to another place."),
+    "lake": ("lake", "Show whether yesterday is loaded, or copy the lake."),
     "sandbox": ("sandbox", "Run a local Trackdrive with fictional calls."),
 }
 """The module and the summary of each command."""

@@ -18,7 +18,9 @@ from trackdrive_assets.cli.signals import EndedBySignal, dagster_signals
 from trackdrive_assets.cost import requests_per_day
 from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.garbage import frozen_objects
+from trackdrive_assets.dagster.instance import open_instance
 from trackdrive_assets.dagster.locks import fail_dead_runs, hold_liveness_lock
+from trackdrive_assets.dagster.runs import range_tags
 from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
 from trackdrive_assets.settings import Settings
 
@@ -84,7 +86,7 @@ def materialize_days(
     began = time.monotonic()
     try:
         with (
-            dg.DagsterInstance.get() as instance,
+            open_instance() as instance,
             RunDisplay(progress, is_verbose=is_verbose) as display,
             dagster_signals(),
             frozen_objects(),
@@ -97,11 +99,7 @@ def materialize_days(
                 instance=instance,
                 run_id=run_id,
                 asset_selection=list(tables),
-                tags={
-                    "dagster/asset_partition_range_start": first.isoformat(),
-                    "dagster/asset_partition_range_end": last.isoformat(),
-                    **({ACCEPT_ZONE: "true"} if accept_zone else {}),
-                },
+                tags=range_tags(first, last) | ({ACCEPT_ZONE: "true"} if accept_zone else {}),
                 run_config={"loggers": {_LOGGER: {}}},
                 raise_on_error=False,
             )

@@ -15,13 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import click
-import dagster as dg
 
 from trackdrive_assets.cli.dagster_home import account_environment
 from trackdrive_assets.cli.demo import SANDBOX_FOLDER, UI_PORT, sandbox_environment
 from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.signals import EndedBySignal
+from trackdrive_assets.dagster.instance import open_instance
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.settings import PREFIX, Settings, variable
@@ -92,7 +92,7 @@ def _run_dagster(port: int, environment: Mapping[str, str]) -> int:
     click.echo(f"Open {url} in a browser. Ctrl-C stops it.")
     # Also the variable of this process, because the event log is in the folder that it names.
     os.environ["DAGSTER_HOME"] = environment["DAGSTER_HOME"]
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         # Runs that died with an earlier session would block the queue.
         fail_dead_runs(instance)
     environment = {variable("ui_url"): url, **os.environ, **environment}

@@ -1,16 +1,42 @@
-"""`trackdrive lake copy`: a lake in another place, such as from a folder into an object store."""
+"""`trackdrive lake`: whether the lake has yesterday, and a copy of it in another place."""
+
+import os
+from dataclasses import replace
 
 import click
 
+from trackdrive_assets.cli.account import account_settings
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.place import Place
 from trackdrive_assets.cli.query_options import CONTEXT
 from trackdrive_assets.cli.views import build_views
 from trackdrive_assets.cost import count_of
 from trackdrive_assets.lake.copy import claim_copy, copy_days
+from trackdrive_assets.lake.ownership import time_zone_of
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.quality.file_checks import check_yesterday, describe_missing
+from trackdrive_assets.settings import project_path
 
 _EPILOG = """
+\b
+EXAMPLES
+  trackdrive lake status
+  trackdrive lake copy data s3://acme-lake/trackdrive
+"""
+
+_STATUS_EPILOG = """
+\b
+EXAMPLES
+  trackdrive lake status
+  trackdrive lake status || echo "Yesterday is missing." | mail -s Trackdrive ops
+  trackdrive lake status data/account=acme data/account=zenith
+
+The exit code is 1 if the calls of yesterday are missing, or were fetched before
+the day ended. Yesterday is due at 06:00 in the time zone of the lake. It reads
+only the lake, so it works without Dagster.
+"""
+
+_COPY_EPILOG = """
 \b
 EXAMPLES
   trackdrive lake copy data s3://acme-lake/trackdrive
@@ -24,10 +50,27 @@ the copy is kept.
 
 @click.group(epilog=_EPILOG, context_settings=CONTEXT)
 def lake() -> None:
-    """Copy the lake to another place."""
+    """Show whether yesterday is loaded, or copy the lake to another place."""
 
 
-@lake.command(epilog=_EPILOG, context_settings=CONTEXT)
+@lake.command(epilog=_STATUS_EPILOG, context_settings=CONTEXT)
+@click.argument("lakes", metavar="[LAKE]...", nargs=-1, type=Place())
+def status(*, lakes: tuple[str, ...]) -> None:
+    """Show whether the calls of yesterday are loaded, by the exit code too."""
+    settings = account_settings()
+    is_missing = False
+    for root in lakes or [project_path(settings.lake, os.environ)]:
+        found = Lake(root)
+        result = check_yesterday(found, replace(settings, time_zone=time_zone_of(found, settings.time_zone)))
+        sentence = describe_missing(result)
+        is_missing |= sentence is not None
+        days = f"The calls of {result.days[0]} are loaded." if result.days else "No day is due yet."
+        click.echo(f"{found.root}: {sentence or days}", err=sentence is not None)
+    if is_missing:
+        raise click.exceptions.Exit(ExitCode.REFUSED)
+
+
+@lake.command(epilog=_COPY_EPILOG, context_settings=CONTEXT)
 @click.argument("source", metavar="FROM", type=Place())
 @click.argument("target", metavar="TO", type=Place(exists=False))
 def copy(*, source: str, target: str) -> None:

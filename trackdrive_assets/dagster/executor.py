@@ -9,6 +9,7 @@ import dagster as dg
 
 from trackdrive_assets.dagster.garbage import frozen_objects
 from trackdrive_assets.dagster.locks import fail_dead_runs, hold_liveness_lock
+from trackdrive_assets.dagster.runs import shown_days
 
 
 @dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
@@ -20,7 +21,10 @@ def in_process_executor(context: dg.InitExecutorContext) -> dg.Executor:
 
 
 class LivenessExecutor(dg.Executor):
-    """An executor that holds the liveness lock of its run from before the first step."""
+    """An executor that holds the liveness lock of its run from before the first step.
+
+    It also tags the run with its days, because a backfill does not.
+    """
 
     def __init__(self, steps: dg.Executor) -> None:
         self._steps = steps
@@ -28,7 +32,9 @@ class LivenessExecutor(dg.Executor):
     # Dagster's own types of these arguments are private.
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         """Run the steps."""
-        hold_liveness_lock(plan_context.instance, plan_context.run_id)
+        instance, run = plan_context.instance, plan_context.dagster_run
+        hold_liveness_lock(instance, run.run_id)
+        instance.add_run_tags(run.run_id, shown_days(run.tags))
         _end_by_hangup()
         with frozen_objects():
             yield from self._steps.execute(plan_context, execution_plan)

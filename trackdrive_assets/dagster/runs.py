@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -25,6 +25,8 @@ _JOBS = {
 _AD_HOC_JOB = "__ASSET_JOB"
 _RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 _PARTITION_TAG = "dagster/partition"
+_SHOWN_DAYS_TAG = "days"
+"""The list of runs shows this tag. Of Dagster's own tags, it shows only that of a single partition."""
 
 _SEARCHED_RECORDS = 25
 """The number of records of a check among which its last result is searched."""
@@ -37,11 +39,11 @@ def is_ours(instance: dg.DagsterInstance, run: dg.DagsterRun, account: str | Non
     if not run.job_name.startswith(_AD_HOC_JOB):
         return False
     keys = _selected_assets(run) or _planned_assets(instance, run.run_id)
-    return bool(keys) and all(_is_of(key, account) for key in keys)
+    return bool(keys) and all(is_asset_of(key, account) for key in keys)
 
 
-def _is_of(key: dg.AssetKey, account: str | None) -> bool:
-    """Return whether an asset is of an account."""
+def is_asset_of(key: dg.AssetKey, account: str | None) -> bool:
+    """Return whether an asset is of an account of this package."""
     path = key.path if account is None else key.path[1:] if key.path[0] == account else ()
     return bool(path) and path[0] in ASSET_GROUPS
 
@@ -66,9 +68,22 @@ def name_of(run: dg.DagsterRun) -> str:
     return "A materialization" if run.job_name.startswith(_AD_HOC_JOB) else run.job_name
 
 
+def range_tags(first: date, last: date) -> dict[str, str]:
+    """Return the tags of a run over a range of days, both ends included."""
+    tags = dict(zip(_RANGE_TAGS, (first.isoformat(), last.isoformat()), strict=True))
+    return {**tags, **shown_days(tags)}
+
+
+def shown_days(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tag that shows the days of a run in the list of runs. Empty without a range."""
+    days = days_of(tags)
+    return {_SHOWN_DAYS_TAG: days} if days and _PARTITION_TAG not in tags else {}
+
+
 def days_of(tags: Mapping[str, str]) -> str | None:
     """Return the days of a run with these tags, or its only day. None for a run without days."""
-    return "...".join(tags[tag] for tag in _RANGE_TAGS if tag in tags) or tags.get(_PARTITION_TAG)
+    ends = dict.fromkeys(tags[tag] for tag in _RANGE_TAGS if tag in tags)
+    return "...".join(ends) or tags.get(_PARTITION_TAG)
 
 
 def silent_since(instance: dg.DagsterInstance, run_id: str) -> datetime | None:

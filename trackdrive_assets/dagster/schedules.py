@@ -17,6 +17,7 @@ from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.history_job import build_history_schedule
 from trackdrive_assets.dagster.jobs import selection_of
 from trackdrive_assets.dagster.locks import fail_dead_runs
+from trackdrive_assets.dagster.runs import range_tags
 from trackdrive_assets.quality.catalog import DUE_HOUR
 from trackdrive_assets.settings import FETCHED_TABLES, Settings, variable
 
@@ -120,6 +121,7 @@ def _schedule(
     tables: Sequence[str],
 ) -> dg.ScheduleDefinition:
     settings, job_name = account.settings, account.qualified(name)
+    full_description = f"{description} {describe_days(settings, tables, max_days)}"
 
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if run := _unfinished_run(context.instance, job_name, account.name):
@@ -134,21 +136,22 @@ def _schedule(
                 f"{job_name} fetches the days up to {planned.last} now."
             )
         return dg.RunRequest(
-            tags={
-                "dagster/asset_partition_range_start": days.first.isoformat(),
-                "dagster/asset_partition_range_end": days.last.isoformat(),
-                # It leaves the queue before the runs of backfills.
-                "dagster/priority": "1",
-            }
+            # By its priority it leaves the queue before the runs of backfills.
+            tags={**range_tags(days.first, days.last), "dagster/priority": "1"}
         )
 
     return dg.ScheduleDefinition(
         name=job_name,
-        job=dg.define_asset_job(job_name, selection=selection_of(account, tables)),
+        job=dg.define_asset_job(
+            job_name,
+            selection=selection_of(account, tables),
+            description=f"The schedule of the same name launches it. {full_description} People can launch it "
+            "for other days: click “Materialize all”.",
+        ),
         cron_schedule=cron,
         execution_timezone=settings.time_zone,
         execution_fn=tick,
-        description=f"{description} {describe_days(settings, tables, max_days)}",
+        description=full_description,
         default_status=account.default_status(name),
     )
 

@@ -16,7 +16,7 @@ from trackdrive_assets.dagster.kept_results import keep_last_results
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.dagster.runs import days_of, is_ours, last_evaluation, name_of, silent_since
-from trackdrive_assets.quality.catalog import DUE_HOUR, YESTERDAY_LOADED, checks
+from trackdrive_assets.quality.catalog import YESTERDAY_LOADED, checks
 from trackdrive_assets.settings import Settings, variable
 
 INTERVAL = 60
@@ -82,9 +82,9 @@ def _report_failures(account: DagsterAccount) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=account.qualified("report_failures"),
-        description="Posts failed and silent runs, checks that begin to fail, and a missing yesterday to the "
-        f"webhook of {variable('webhook_url')}, as JSON with a `text` for chat services. It is on if the "
-        "URL is set.",
+        description="Posts failed and silent runs, checks that begin to fail or to warn, and a missing "
+        f"yesterday to the webhook of {variable('webhook_url')}, as JSON with a `text` for chat services. It "
+        "is on if the URL is set.",
         minimum_interval_seconds=INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING
         if settings.webhook_url
@@ -148,29 +148,26 @@ def silent_run(instance: dg.DagsterInstance, account: str | None, now: datetime)
 
 def missing_day(settings: Settings) -> tuple[str, str | None]:
     """Return the last day that is due, and what is wrong with it: no run came, or it came too early."""
-    from trackdrive_assets.quality.file_checks import check_yesterday  # noqa: PLC0415  # imports Arrow
+    from trackdrive_assets.quality import file_checks  # noqa: PLC0415  # imports Arrow
 
-    result = check_yesterday(LakeResource(path=settings.lake).locate(), settings)
-    day = str(result.days[0]) if result.days else ""
-    if not result.violations:
-        return day, None
-    (violation,) = result.violations
-    reason = YESTERDAY_LOADED.message(violation.code)
-    return day, f"No run has loaded the calls of {day} by {DUE_HOUR:02}:00. {reason}"
+    result = file_checks.check_yesterday(LakeResource(path=settings.lake).locate(), settings)
+    return str(result.days[0]) if result.days else "", file_checks.describe_missing(result)
 
 
 def problem_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    """Return what failed in a run: the run, or checks that passed before. None if nothing did."""
+    """Return what failed in a run: the run, and checks that passed before. None if nothing did."""
+    checks_failed = list(_newly_failed_checks(instance, run.run_id))
     if run.status is dg.DagsterRunStatus.FAILURE:
         days = days_of(run.tags)
-        return f"{name_of(run)} failed{f' for {days}' if days else ''}. {_reason(instance, run.run_id)}"
-    failed = list(_newly_failed_checks(instance, run.run_id))
-    if not failed:
+        sentence = f"{name_of(run)} failed{f' for {days}' if days else ''}. {_reason(instance, run.run_id)}"
+    elif checks_failed:
+        first = checks_failed.pop(0)
+        description, _, _ = (first.description or "").partition("\n")
+        sentence = f"The check {first.check_name} failed. {description}"
+    else:
         return None
-    first = failed[0]
-    others = f" {len(failed) - 1} other checks failed too." if failed[1:] else ""
-    sentence = (first.description or "").partition("\n")[0]
-    return f"The check {first.check_name} failed. {sentence}{others}"
+    others = ", ".join(check.check_name for check in checks_failed)
+    return f"{sentence} These checks failed too: {others}." if others else sentence
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -191,7 +188,8 @@ def _newly_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[
         if entry.dagster_event is None:
             continue
         evaluation = entry.dagster_event.asset_check_evaluation_data
-        if evaluation.passed or evaluation.check_name not in checks():
+        # A missing yesterday has a message of its own, which needs no run.
+        if evaluation.passed or evaluation.check_name not in checks().keys() - {YESTERDAY_LOADED.name}:
             continue
         before = last_evaluation(instance, evaluation.asset_check_key, before_run=run_id)
         if before is None or not _found(evaluation) <= _found(before):

@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trackdrive_assets.dagster.instance import open_instance
 from trackdrive_assets.settings import SettingError, Settings, variable
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -133,6 +134,9 @@ def serve(arguments: Sequence[str]) -> None:
     except SettingError as error:
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(2)
+    if "DAGSTER_HOME" in os.environ:
+        # The daemon of a new home can start at the same time.
+        open_instance().dispose()
     # Dagster's command has all options, and no way to add a layer. It creates its server through this name.
     app.DagsterWebserver = GuardedWebserver  # type: ignore[attr-defined]
     cli.dagster_webserver.main(list(arguments), "trackdrive UI", auto_envvar_prefix="DAGSTER_WEBSERVER")

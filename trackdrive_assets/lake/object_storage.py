@@ -16,7 +16,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from fnmatch import translate
 from itertools import islice
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from trackdrive_assets.addresses import is_loopback
-from trackdrive_assets.lake.atomic import staging_dir
+from trackdrive_assets.lake.atomic import remove_stale_staging, staging_dir
 from trackdrive_assets.lake.errors import LakeError, UnusableLakeError, translate_os_errors
 from trackdrive_assets.lake.object_errors import is_missing_bucket, translated
 from trackdrive_assets.lake.storage import (
@@ -49,6 +49,7 @@ _TIMEOUT = timedelta(seconds=60)
 _CONCURRENT_READS = 16
 _LISTED_AT_ONCE = 1000
 _CHUNK = 8 * 1024 * 1024
+_STAGED = "file"
 
 
 class _Kind(NamedTuple):
@@ -206,7 +207,13 @@ class ObjectStorage(Storage):
 
     def staging(self, key: str) -> AbstractContextManager[Path]:
         """Create a folder in the temporary folder of this machine."""
-        return staging_dir(_scratch_folder() / hashlib.sha256(self.url(key).encode()).hexdigest() / "file")
+        scratch = _scratch_folder()
+        # A killed run leaves calls there, and perhaps no later run writes the same day on this machine.
+        for folder in scratch.iterdir():
+            with suppress(OSError):
+                remove_stale_staging(folder / _STAGED)
+                folder.rmdir()
+        return staging_dir(scratch / hashlib.sha256(self.url(key).encode()).hexdigest() / _STAGED)
 
     def lock(self, key: str) -> AbstractContextManager[None]:  # noqa: ARG002  an object has no lock
         """Do nothing: the condition of `replace` takes the place of a lock."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.quality.catalog import DUE_HOUR
+from trackdrive_assets.quality.catalog import DUE_HOUR, YESTERDAY_LOADED
 from trackdrive_assets.quality.result import CheckResult, Row, rows_table
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
@@ -36,6 +36,19 @@ def check_yesterday(lake: Lake, settings: Settings) -> CheckResult:
     early = fetch is not None and fetch.fetched_at < day.end
     row = {"date": day.date, "violation": "fetched_before_end", "fetched_at": fetch and fetch.fetched_at}
     return CheckResult([day.date], rows_table([row] if early else []))
+
+
+def describe_missing(result: CheckResult) -> str | None:
+    """Return a sentence about a yesterday that is not loaded. None if it is, or if no day is due.
+
+    Args:
+        result: The result of `check_yesterday`.
+    """
+    if not result.violations:
+        return None
+    (violation,) = result.violations
+    reason = YESTERDAY_LOADED.message(violation.code)
+    return f"No run has loaded the calls of {result.days[0]} by {DUE_HOUR:02}:00. {reason}"
 
 
 def last_due(now: datetime) -> date:

@@ -1,8 +1,9 @@
-"""`trackdrive lake copy`: every day in another place, compared, and continued after a stop."""
+"""`trackdrive lake`: whether yesterday is loaded; every day in another place, compared, and continued."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,6 +11,7 @@ from trackdrive_assets.lake.database import read_view
 from trackdrive_assets.lake.layout import day_key
 from trackdrive_assets.lake.local_storage import LocalStorage
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.quality.file_checks import last_due
 from trackdrive_assets_tests.cli.conftest import Trackdrive
 from trackdrive_assets_tests.support.factories import DAY, a_call, file_of, lake_at, write_day
 from trackdrive_assets_tests.support.object_store import bucket_of, serving_moto
@@ -32,6 +34,27 @@ def lake(trackdrive: Trackdrive, tmp_path: Path) -> Lake:  # noqa: ARG001  its f
     write_day(lake, "calls", [a_call(uuid="b")], day=NEXT, fetched_at=EARLIER)
     write_day(lake, "reports", [{"group_value": "1"}], part="buyer_id")
     return lake
+
+
+def test_the_status_of_a_lake_is_its_yesterday(trackdrive: Trackdrive, tmp_path: Path) -> None:
+    day = last_due(datetime.now(UTC))
+    missing = trackdrive("lake", "status")
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert f"No run has loaded the calls of {day} by 06:00." in missing.stderr
+    write_day(lake_at(tmp_path / "data"), "calls", [], day=day)
+    loaded = trackdrive("lake", "status")
+    assert (loaded.exit_code, loaded.output) == (0, f"{tmp_path}/data: The calls of {day} are loaded.\n")
+
+
+def test_the_status_of_several_lakes_names_those_without_yesterday(
+    trackdrive: Trackdrive, lake: Lake, tmp_path: Path
+) -> None:
+    kiritimati = lake_at(tmp_path / "other", "Pacific/Kiritimati")
+    day = last_due(datetime.now(ZoneInfo("Pacific/Kiritimati")))
+    write_day(kiritimati, "calls", [], day=day)
+    both = trackdrive("lake", "status", "other", lake.root)
+    assert (both.exit_code, both.stdout) == (1, f"{tmp_path}/other: The calls of {day} are loaded.\n")
+    assert both.stderr.startswith(f"{lake.root}: No run has loaded")
 
 
 def test_a_lake_moves_into_a_bucket_and_back(

@@ -117,6 +117,7 @@ def test_a_run_prints_its_days_and_is_recorded_in_the_dagster_home(
     (run,) = recorded_runs(tmp_path / ".dagster")
     assert run.status is dg.DagsterRunStatus.SUCCESS
     assert run.tags["dagster/asset_partition_range_end"] == "2024-03-19"
+    assert run.tags["days"] == "2024-03-18...2024-03-19"
     assert trackdrive("materialize", *DAYS, "--dry-run").stdout.count("The lake has calls of 2 of these") == 1
 
 

@@ -1,7 +1,7 @@
 """What becomes of runs that were killed, and how runs of one home take turns."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -92,6 +92,26 @@ def test_a_home_without_runs_has_none_to_end(tmp_path: Path) -> None:
     fresh.mkdir()
     with dg.DagsterInstance.local_temp(str(fresh)) as instance:
         fail_dead_runs(instance)
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown"),
+    [
+        (("2024-06-19", "2024-06-25"), "2024-06-19...2024-06-25"),
+        (("2024-06-19",) * 2, "2024-06-19"),
+        ((), None),
+    ],
+)
+def test_the_list_of_runs_shows_the_days_of_a_range(
+    instance: dg.DagsterInstance, ends: Sequence[str], shown: str | None
+) -> None:
+    names = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    tags = dict(zip(names, ends, strict=False))
+    with dg.execute_job(dg.reconstructable(anything), instance=instance, tags=tags) as result:
+        run = instance.get_run_by_id(result.run_id)
+    # The UI shows tags without the prefix of Dagster.
+    assert run
+    assert run.tags.get("days") == shown
 
 
 def test_a_run_shows_that_it_lives_whatever_it_does(instance: dg.DagsterInstance) -> None:

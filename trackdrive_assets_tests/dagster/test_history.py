@@ -158,3 +158,20 @@ def test_the_schedule_is_weekly_and_off_until_it_is_turned_on() -> None:
     assert f"older than {KEPT_DAYS} days" in (schedule.description or "")
     job = build_definitions(Settings()).resolve_job_def("prune_history")
     assert (job.run_config or {})["ops"] == {"delete_runs": {"config": {"days": KEPT_DAYS}}}
+
+
+def test_the_assets_of_other_accounts_are_not_read(
+    two_runs: tuple[Pipeline, str, datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, _, between = two_runs
+    pipeline.instance.report_runless_asset_event(dg.AssetMaterialization(dg.AssetKey(["zenith", "calls"])))
+    read, last_event = set[str](), dg.DagsterInstance.get_latest_materialization_event
+
+    def record(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.EventLogEntry | None:
+        read.add(key.to_user_string())
+        return last_event(instance, key)
+
+    monkeypatch.setattr(dg.DagsterInstance, "get_latest_materialization_event", record)
+    assert delete_old_runs(pipeline.instance, between, LOG) == 1
+    assert "calls" in read
+    assert "zenith/calls" not in read

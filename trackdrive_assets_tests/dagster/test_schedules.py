@@ -353,6 +353,9 @@ def run(pipeline: Pipeline, name: str, instant: str, settings: Settings) -> dg.E
 )
 def test_a_schedule_describes_its_days_its_time_and_its_cost(name: str, description: str) -> None:
     assert schedule(name).description == description
+    job = build_definitions(Settings()).resolve_job_def(name)
+    assert job.description
+    assert description in job.description
 
 
 def test_a_scheduled_run_leaves_the_queue_before_runs_of_backfills(

@@ -135,20 +135,31 @@ def test_without_a_webhook_the_tick_names_the_missing_variable(pipeline: Pipelin
 
 
 def test_a_check_that_begins_to_fail_is_one_message(checked: Pipeline) -> None:
-    checked.materialize("calls", DAY, checked=True)
-    before = len(messages(checked))
+    result = checked.materialize("calls", DAY, checked=True)
+    failed = {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
+    # A missing yesterday has a message of its own.
+    assert (failed, messages(checked)) == ({"yesterday_loaded"}, [])
     checked.sandbox.add_call(datetime(2024, 11, 12, 17, tzinfo=UTC), total_duration=-5)
     checked.materialize("calls", DAY, checked=True)
     found = messages(checked)
-    assert len(found) == before + 1
+    assert len(found) == 1
     assert "The check durations_not_negative failed. A duration is negative. 1 row" in str(found[-1]["text"])
     # The same violation on the same day is no news.
     checked.materialize("calls", DAY, checked=True)
-    assert len(messages(checked)) == before + 1
+    assert len(messages(checked)) == 1
     # Another day is.
     checked.sandbox.add_call(datetime(2024, 11, 13, 17, tzinfo=UTC), total_duration=-5)
     checked.materialize("calls", DAY, "2024-11-13", checked=True)
-    assert len(messages(checked)) == before + 2
+    assert len(messages(checked)) == 2
+
+
+def test_a_failed_run_names_the_checks_that_begin_to_fail(checked: Pipeline) -> None:
+    checked.sandbox.add_call(datetime(2024, 11, 12, 17, tzinfo=UTC), total_duration=-5)
+    checked.sandbox.add_call(datetime(2024, 11, 13, 17, tzinfo=UTC), revenue="odd")
+    checked.materialize("calls", DAY, "2024-11-13", checked=True, fails=True)
+    (text,) = [str(message["text"]) for message in messages(checked)]
+    assert "A materialization failed for 2024-11-12...2024-11-13. calls of 2024-11-13: " in text
+    assert "These checks failed too: durations_not_negative." in text
 
 
 def test_a_missing_yesterday_is_one_message(ours: Pipeline) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -214,6 +215,21 @@ def test_a_repeated_request_that_meets_its_own_object_succeeds(
         server.refuse(Refusal(500, "InternalError", is_carried_out=True))
         lake.storage.replace(day_key("calls", DAY), writer._new, "")
     assert lake.days("calls") == [DAY]
+
+
+def test_what_a_killed_run_left_of_another_day_is_removed(
+    lake: ClaimedLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with lake.storage.staging("calls/date=2024-06-01/calls.parquet") as living:
+        left = living.parent / ".file.dead.tmp"
+        left.mkdir()
+        (left / "spool").write_text("a call")
+        write_day(lake, "calls", [a_call()])
+        assert (living.exists(), left.exists()) == (True, False)
+    (left.parent / ".file.dead.tmp").mkdir(parents=True)
+    write_day(lake, "calls", [a_call()])
+    assert [path.name for path in tmp_path.rglob("*")] == [f"trackdrive-assets-{os.getuid()}"]
 
 
 def test_a_busy_store_is_asked_again(lake: ClaimedLake, server: CountedServer) -> None:
