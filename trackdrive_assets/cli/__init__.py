@@ -44,6 +44,7 @@ COMMANDS = {
     "report": ("query_commands", "Print the account's totals by a category."),
     "stats": ("query_commands", "Print the account's statistics by a group."),
     "watch": ("watch", "Show the calls in progress until Ctrl-C."),
+    "export": ("export", "Write a view of the lake to a file, also for Excel."),
     "page": ("page", "Write an HTML page about some days of the lake."),
     "views": ("views", "Build trackdrive.duckdb again, also over several accounts."),
     "lake": ("lake", "Show whether yesterday is loaded, or copy the lake."),

@@ -1,7 +1,7 @@
-"""The output of commands: a table, CSV, JSON lines or Parquet, on stdout or in a file, and a progress bar.
+"""The output of commands: a table, CSV, JSON lines, Parquet or Excel, on stdout or in a file; a progress bar.
 
-CSV, JSON lines and Parquet are written batch by batch. A table is written at the end, because the widths of
-its columns depend on all rows.
+All but a table are written batch by batch. A table is written at the end, because the widths of its columns
+depend on all rows. Not here: the cells of Excel (`excel.py`).
 """
 
 import sys
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +26,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trackdrive_assets.lake.atomic import open_replacement
 
 _FORMULA = r"\A([=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}])"
-FORMATS = ("table", "csv", "jsonl", "parquet")
+FORMATS = ("table", "csv", "jsonl", "parquet", "xlsx")
+ENDINGS = {f".{name}": name for name in FORMATS if name != "table"}
+
+_BINARY = {"parquet": "Parquet", "xlsx": "an Excel file"}
 
 
 class Writer(ABC):
@@ -41,47 +45,90 @@ class Writer(ABC):
 
 
 def choose_format(requested: str | None, output: Path | None, *, is_terminal: bool) -> str:
-    """Return the requested format, or that of the file's name, or a table in a terminal and CSV in a pipe."""
-    if requested is None and output is not None:
-        suffix = output.suffix.removeprefix(".").lower()
-        requested = suffix if suffix in FORMATS else "csv"
-    if requested is None:
-        requested = "table" if is_terminal else "csv"
-    if requested == "parquet" and output is None and is_terminal:
-        raise click.UsageError("A terminal can't show Parquet. Use --output FILE or a pipe.")
-    return requested
+    """Return the requested format, or that of the file's name, or a table in a terminal and CSV in a pipe.
+
+    Raises:
+        click.UsageError: The ending of the file names no format, a terminal can't show the format, or the
+            package that writes it is not installed.
+    """
+    chosen = requested or _format_of(output) or ("table" if is_terminal and output is None else "csv")
+    if chosen in _BINARY and output is None and is_terminal:
+        raise click.UsageError(f"A terminal can't show {_BINARY[chosen]}. Use --output FILE or a pipe.")
+    if chosen == "xlsx" and find_spec("xlsxwriter") is None:
+        raise click.UsageError(
+            "Excel files need xlsxwriter, which is not installed: pip install 'trackdrive-assets[excel]'. "
+            "Excel opens .csv too."
+        )
+    return chosen
+
+
+def _format_of(output: Path | None) -> str | None:
+    """Return the format that the ending of a file names. A device, such as /dev/null, has no ending."""
+    ending = output.suffix.lower() if output else ""
+    if ending and ending not in ENDINGS:
+        *others, last = ENDINGS
+        raise click.BadParameter(
+            f"no format has the ending {ending!r}. Use {', '.join(others)} or {last}, or name the format "
+            "with --format.",
+            param_hint="--output",
+        )
+    return ENDINGS.get(ending)
 
 
 @contextmanager
-def open_writer(format_: str, output: Path | None, schema: pa.Schema) -> Iterator[Writer]:
+def open_writer(format_: str, output: Path | None, schema: pa.Schema, *, time_zone: str) -> Iterator[Writer]:
     """Open a writer. If the block raises, the file is unchanged.
+
+    Args:
+        format_: One of `FORMATS`.
+        output: The file. None means stdout.
+        schema: The schema of every batch.
+        time_zone: The IANA name of the time zone of an Excel file. The other formats have instants in UTC.
 
     Raises:
         LakeError: The file cannot be written.
     """
     with nullcontext(sys.stdout.buffer) if output is None else open_replacement(output) as stream:
-        writer = _writer(format_, stream, schema)
-        yield writer
-        writer.close()
+        with _writer(format_, stream, schema, time_zone) as writer:
+            yield writer
+            writer.close()
         stream.flush()
 
 
-def _writer(format_: str, stream: BinaryIO, schema: pa.Schema) -> Writer:
+@contextmanager
+def _writer(format_: str, stream: BinaryIO, schema: pa.Schema, time_zone: str) -> Iterator[Writer]:
     match format_:
         case "csv":
-            return _CsvWriter(stream, schema)
+            yield _CsvWriter(stream, schema)
         case "jsonl":
-            return _JsonLinesWriter(stream)
+            yield _JsonLinesWriter(stream)
         case "parquet":
-            return _ParquetWriter(stream, schema)
+            yield _ParquetWriter(stream, schema)
+        case "xlsx":
+            # It imports xlsxwriter, which is an extra of the package.
+            from trackdrive_assets.cli.excel import open_excel_writer  # noqa: PLC0415
+
+            with open_excel_writer(stream, schema, time_zone) as writer:
+                yield writer
         case _:
-            return _TableWriter(stream, schema)
+            yield _TableWriter(stream, schema)
+
+
+def on_clock(batch: pa.RecordBatch, time_zone: str) -> pa.RecordBatch:
+    """Return a batch whose instants are times on the clock of a time zone, without an offset."""
+    columns = [
+        pc.local_timestamp(column.cast(pa.timestamp("us", time_zone)))
+        if pa.types.is_timestamp(column.type) and column.type.tz
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 class _CsvWriter(Writer):
     def __init__(self, stream: BinaryIO, schema: pa.Schema) -> None:
         self._schema = pa.schema(
-            [field.with_type(pa.string()) if pa.types.is_map(field.type) else field for field in schema]
+            [field.with_type(pa.string()) if pa.types.is_nested(field.type) else field for field in schema]
         )
         self._writer = csv.CSVWriter(stream, self._schema)
 
@@ -94,13 +141,13 @@ class _CsvWriter(Writer):
 
 
 def _csv_column(column: pa.Array) -> pa.Array:
-    """Return a column of CSV. A map is JSON, and a text that a spreadsheet would run is escaped.
+    """Return a column of CSV. A map or a list is JSON, and a text that a spreadsheet would run is escaped.
 
     Spreadsheets run a cell that begins with one of some characters as a formula. A quote in front of it makes
     it text. A phone number is no formula, and a column of numbers has no text.
     """
-    if pa.types.is_map(column.type):
-        return pa.array(map(_json_text, column.to_pylist(maps_as_pydicts="strict")), pa.string())
+    if pa.types.is_nested(column.type):
+        return pa.array(map(json_text, column.to_pylist(maps_as_pydicts="strict")), pa.string())
     if not pa.types.is_string(column.type):
         return column
     is_phone_number = pc.match_substring_regex(column, r"^\+[0-9]{5,15}$")
@@ -171,7 +218,8 @@ def cell_text(value: object) -> str:
     return "".join(character if character.isprintable() else " " for character in str(value))
 
 
-def _json_text(value: object) -> str | None:
+def json_text(value: object) -> str | None:
+    """Return a value as JSON. None stays None."""
     return None if value is None else msgspec.json.encode(value).decode()
 
 

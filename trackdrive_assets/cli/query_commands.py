@@ -54,10 +54,10 @@ _TABLE_COLUMNS = (
 _OUTPUT = """
 \b
 OUTPUT
-  A table in a terminal, CSV in a pipe. With --output FILE the name decides (.csv,
-  .jsonl, .parquet), and the file is replaced when it is complete. Only data goes to
-  stdout. Values are typed, under the names of the lake's columns: timestamps in UTC,
-  money with its decimals, true and false.
+  A table in a terminal, CSV in a pipe. With --output FILE the ending decides (.csv,
+  .jsonl, .parquet, .xlsx), and the file is replaced when it is complete. Only data
+  goes to stdout. Values are typed, under the names of the lake's columns: timestamps
+  in UTC, money with its decimals, true and false. Excel has the account's clock.
 """
 
 _CALLS_EPILOG = f"""
@@ -132,7 +132,7 @@ def calls(
         with progress_bar("calls", is_hidden=is_data_on_terminal) as show_progress:
             # A request that fails leaves nothing on stdout, not even the head of a table.
             first = list(islice(batches, 1))
-            with open_writer(format_, output, schema) as writer:
+            with open_writer(format_, output, schema, time_zone=settings.time_zone) as writer:
                 for batch, total_count in chain(first, batches):
                     writer.write(batch)
                     written += batch.num_rows
@@ -213,7 +213,7 @@ def call(*, uuid: str, serializer: str | None, format_: str | None, output: Path
     with _account() as (settings, client):
         row = client.call(uuid, serializer=serializer)
     batch = _parse(Rows.of([row]), settings.exclusion)
-    _write(_as_fields(batch) if format_ == "table" else batch, format_, output)
+    _write(_as_fields(batch) if format_ == "table" else batch, format_, output, settings)
 
 
 def _as_fields(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -250,7 +250,8 @@ def report(
             parameters |= {"created_at_from": window.start, "created_at_to": last}
         rows = client.reports(category, Query(**parameters)).rows
     batch = parse_report(rows, category=category)
-    _write(batch.drop_columns(["category", "row"] if format_ == "table" else ["category"]), format_, output)
+    shown = batch.drop_columns(["category", "row"] if format_ == "table" else ["category"])
+    _write(shown, format_, output, settings)
 
 
 @click.command(epilog=_STATS_EPILOG, context_settings=CONTEXT)
@@ -285,11 +286,11 @@ def stats(
         values = {stat: client.stats(group_by, stat, first, last, query) for stat in names}
     now = datetime.now(UTC)
     batch = parse_stats([IntervalStats(now, now, values)], group_by=group_by)
-    _write(batch.select(["group_value", *names]), format_, output)
+    _write(batch.select(["group_value", *names]), format_, output, settings)
 
 
-def _write(batch: pa.RecordBatch, format_: str, output: Path | None) -> None:
-    with open_writer(format_, output, batch.schema) as writer:
+def _write(batch: pa.RecordBatch, format_: str, output: Path | None, settings: Settings) -> None:
+    with open_writer(format_, output, batch.schema, time_zone=settings.time_zone) as writer:
         writer.write(batch)
 
 

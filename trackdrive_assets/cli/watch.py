@@ -89,7 +89,7 @@ def watch(*, seconds: int, format_: str | None) -> None:
             return
         calls = fetch_calls_in_progress(client, settings).calls
     chosen = choose_format(format_, None, is_terminal=sys.stdout.isatty())
-    with open_writer(chosen, None, calls.schema) as writer:
+    with open_writer(chosen, None, calls.schema, time_zone=settings.time_zone) as writer:
         writer.write(calls)
 
 

@@ -81,7 +81,7 @@ def build_accounts_database(
             f"{storage.root} is the lake of {record.identity.account}, whose {FILE} would be replaced. Move "
             f"what it contains to {storage.url(f'{ACCOUNT}=acme')}, or name another folder."
         )
-    accounts = _accounts_of(storage)
+    accounts = account_lakes(storage)
     if not accounts:
         raise LakeError(
             f"{storage.root} has no folder {ACCOUNT}=… with days of an account. Set the lake of each account "
@@ -105,7 +105,7 @@ def build_accounts_database(
     return BuildResult(storage.url(FILE), columns)
 
 
-def _accounts_of(storage: Storage) -> dict[str, AccountLake]:
+def account_lakes(storage: Storage) -> dict[str, AccountLake]:
     """Return the lake of each account that has days, by the name of the account."""
     found: dict[str, AccountLake] = {}
     for folder in storage.folders(f"{ACCOUNT}="):

@@ -18,6 +18,7 @@ RUN = {
     "materialize": ["materialize", "--from", "2024-06-19"],
     "doctor": ["doctor"],
     "watch": ["watch"],
+    "export": ["export", "calls"],
     "page": ["page", "--from", "2024-06-19"],
     "views": ["views"],
     "lake": ["lake", "copy", ".", "copy"],

@@ -24,7 +24,7 @@ TEXTS = ["1=1", "a+b", "+17195550100", "", " x", "'=1", "a@example.com", "2024-0
 
 def written(tmp_path: Path, format_: str, batch: pa.RecordBatch) -> bytes:
     path = tmp_path / f"out.{format_}"
-    with open_writer(format_, path, batch.schema) as writer:
+    with open_writer(format_, path, batch.schema, time_zone="UTC") as writer:
         writer.write(batch)
     return path.read_bytes()
 
@@ -74,7 +74,7 @@ def test_the_calls_of_a_buyer_with_the_name_of_a_formula_are_escaped(
     assert cells(outcome.stdout_bytes) == [["'=HYPERLINK(1)"]]
 
 
-@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet", "table"])
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet", "xlsx", "table"])
 def test_a_request_that_fails_leaves_nothing_on_stdout(
     trackdrive: Trackdrive, sandbox: Sandbox, format_: str
 ) -> None:
@@ -82,6 +82,24 @@ def test_a_request_that_fails_leaves_nothing_on_stdout(
     for command in (["calls"], ["call", "1"], ["report", "status"], ["stats", "status", "--from", "today"]):
         outcome = trackdrive(*command, "--format", format_)
         assert (outcome.exit_code, outcome.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("name", ["calls.pdf", "calls.xls", "calls.csv.gz", "calls.json"])
+def test_an_unknown_ending_is_an_error_with_the_endings(
+    trackdrive: Trackdrive, sandbox: Sandbox, name: str
+) -> None:
+    outcome = trackdrive("calls", "--output", name)
+    assert (outcome.exit_code, sandbox.requests) == (2, [])
+    assert f"'{Path(name).suffix}'. Use .csv, .jsonl, .parquet or .xlsx" in outcome.stderr
+
+
+def test_the_format_can_be_named_for_any_ending(trackdrive: Trackdrive, tmp_path: Path) -> None:
+    assert trackdrive("report", "status", "--format", "jsonl", "--output", "report.txt").exit_code == 0
+    assert (tmp_path / "report.txt").read_text().startswith('{"group_value"')
+
+
+def test_a_list_is_json_in_csv(tmp_path: Path) -> None:
+    assert cells(written(tmp_path, "csv", pa.record_batch({"ids": pa.array([[1, 2]])}))) == [["[1,2]"]]
 
 
 def test_days_without_calls_have_the_head_of_the_table(trackdrive: Trackdrive) -> None:
