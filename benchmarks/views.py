@@ -55,6 +55,8 @@ _SUMS = {
     "call_totals": "sum(revenue_owed)",
 }
 _WITHOUT_DATE = {
+    "lake_info",
+    "period_comparison",
     "conversion_lag",
     "call_changes_daily",
     "repeat_callers",

@@ -33,7 +33,7 @@ from trackdrive_assets.sandbox.generator import CallGenerator
 from trackdrive_assets.sandbox.times import milliseconds
 from trackdrive_assets.tables.calls import parse_calls
 from trackdrive_assets.tables.columns import CALL_CHANGES, CALL_TOTALS, CALLS, REPORTS, STATS
-from trackdrive_assets.tables.totals import call_totals
+from trackdrive_assets.tables.totals import call_totals, sum_totals
 
 # A zone without daylight saving time, so that every week is the first one moved.
 TIME_ZONE = "America/Phoenix"
@@ -235,7 +235,7 @@ def _write_day(lake: ClaimedLake, day: date, last_day: date, template: Template)
         for offset in range(0, calls.num_rows, 1000):
             writer.write(calls.slice(offset, 1000))
     with lake.replace(CALL_TOTALS.name, CALL_TOTALS.schema, day, fetched_at=last) as writer:
-        for totals in call_totals(pa.Table.from_batches([calls])).to_batches():
+        for totals in sum_totals([call_totals(pa.Table.from_batches([calls]))], last).to_batches():
             writer.write(totals)
     with lake.replace(CALL_CHANGES.name, CALL_CHANGES.schema, day, fetched_at=last) as writer:
         writer.write(changes)

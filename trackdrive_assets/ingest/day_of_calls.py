@@ -60,7 +60,7 @@ def replace_calls(
     parts: list[pa.Table] = []
     with writer.save(current, fetch_info, on_rows=lambda calls: parts.append(call_totals(calls))) as new:
         changes = record_changes(lake, day, current, new, exclude)
-        totals = sum_totals(parts)
+        totals = sum_totals(parts, new.fetch_info.fetched_at if new.fetch_info else None)
         with _saved_totals(lake, day, totals, new) as totals_writer:
             writer.commit()
             totals_writer.commit()

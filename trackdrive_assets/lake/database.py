@@ -19,6 +19,7 @@ import pyarrow as pa
 from trackdrive_assets.lake.errors import LakeError, write_error
 from trackdrive_assets.lake.file_index import FileIndex
 from trackdrive_assets.lake.foreign_objects import keep_foreign_objects
+from trackdrive_assets.lake.lake_info import values_of_lake
 from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.sql_catalog import FILE_METADATA, LOGGED_TABLES, View, views, with_referenced
@@ -245,7 +246,11 @@ def _view_queries(
 ) -> dict[str, str]:
     """Return the query of each table and selected view over the files that were found."""
     logged = [each for each in found if each.table in LOGGED_TABLES]
-    values = {"time_zone": literal(time_zone), "file_metadata": file_metadata_sql(logged)}
+    values = {
+        "time_zone": literal(time_zone),
+        "file_metadata": file_metadata_sql(logged),
+        **values_of_lake(lake, selected.values()),
+    }
     of_tables = {
         each.table: totals_sql(lake.storage, schemas, found, time_zone, index)
         if each.table == TOTALS

@@ -346,6 +346,7 @@ CALL_TOTALS = Table(
             "The caller's state as the tags have it, such as CO or us-co: the tag state, or else geo_state. "
             "Null without both. The view state_performance has one form of it.",
         ),
+        Column("fetched_at", INSTANT, "When the calls of the day were last fetched."),
         Column("last_call_at", INSTANT, "When the last of the calls started."),
         Column("calls", COUNT, "The number of calls."),
         Column("connected", COUNT, "The number of calls that were put through to a buyer's number."),
@@ -381,6 +382,17 @@ CALL_TOTALS = Table(
         Column("handled", COUNT, "The number of calls whose talk time or length is known."),
         Column("answered_time", SECONDS, "Talk time of the answered calls, in seconds."),
         Column("answered", COUNT, "The number of calls that the buyer answered."),
+        Column(
+            "unanswered",
+            COUNT,
+            "The number of calls that ended with a talk time of 0 and that no agent answered.",
+        ),
+        Column(
+            "unconnected",
+            COUNT,
+            "The number of calls that ended, whose talk time is unknown, and that reached no buyer and no "
+            "agent. They are missed too, if other calls of the day have a buyer's number.",
+        ),
     ),
 )
 

@@ -5,6 +5,7 @@ fifth of DuckDB's time for a small day, and a backfill has hundreds of them.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +26,7 @@ _GROUPS = {
 }
 _STATE_TAGS = ("state", "geo_state")
 _TAG_LIST = pa.list_(pa.struct({"key": TEXT, "value": TEXT}))
-_LATEST = "last_call_at"
+_FETCHED, _LATEST = "fetched_at", "last_call_at"
 _NAMES = CALL_TOTALS.schema.names
 _SUMS = _NAMES[_NAMES.index(_LATEST) + 1 :]
 
@@ -36,10 +37,15 @@ def call_totals(calls: pa.Table) -> pa.Table:
     return pa.concat_tables([_sum(single, group_by) for group_by in _GROUPS])
 
 
-def sum_totals(parts: Sequence[pa.Table]) -> pa.Table:
-    """Return the sums of parts of a day together."""
-    if len(parts) == 1:
-        return parts[0]
+def sum_totals(parts: Sequence[pa.Table], fetched_at: datetime | None = None) -> pa.Table:
+    """Return the sums of parts of a day together, with the time of the day's last fetch."""
+    totals = parts[0] if len(parts) == 1 else _sum_parts(parts)
+    position = totals.schema.get_field_index(_FETCHED)
+    times = pa.repeat(pa.scalar(fetched_at, INSTANT), len(totals))
+    return totals.set_column(position, totals.schema.field(position), times)
+
+
+def _sum_parts(parts: Sequence[pa.Table]) -> pa.Table:
     totals = pa.concat_tables([CALL_TOTALS.schema.empty_table(), *parts])
     return pa.concat_tables(
         [_sum(totals.filter(pc.equal(totals["group_by"], group_by)), group_by) for group_by in _GROUPS]
@@ -77,6 +83,7 @@ def _totals_of_each(calls: pa.Table) -> pa.Table:
     """Return a row for each call, with its groups and with the numbers that are summed."""
     created_at, answered_duration = calls["created_at"], calls["answered_duration"]
     answered = pc.greater(answered_duration, 0.0)
+    missed, has_talk_time = _is_missed(calls), pc.is_valid(answered_duration)
     handle_time = pc.coalesce(answered_duration, calls["total_duration"])
     quarters = pc.multiply(pc.divide(created_at.cast(pa.int64()), _QUARTER_HOUR), _QUARTER_HOUR)
     return pa.table(
@@ -104,8 +111,19 @@ def _totals_of_each(calls: pa.Table) -> pa.Table:
             "handled": _count(pc.is_valid(handle_time)),
             "answered_time": pc.if_else(answered, answered_duration, None),
             "answered": _count(answered),
+            "unanswered": _count(pc.and_(missed, has_talk_time)),
+            "unconnected": _count(pc.and_not(missed, has_talk_time)),
         }
     )
+
+
+def _is_missed(calls: pa.Table) -> Values:
+    """Return whether each call ended, and neither a buyer nor an agent answered."""
+    ended = pc.or_(pc.is_valid(calls["ended_at"]), pc.is_valid(calls["total_duration"]))
+    without_agent = pc.equal(pc.fill_null(calls["agent_duration"], 0.0), 0.0)
+    without_number = pc.equal(pc.fill_null(calls["connected_to"], ""), "")
+    unanswered = pc.coalesce(pc.equal(calls["answered_duration"], 0.0), without_number)
+    return pc.and_(ended, pc.and_(without_agent, unanswered))
 
 
 def _state(calls: pa.Table) -> Values:

@@ -140,6 +140,7 @@ def odd_call(chance: Random, number: int, day: Day) -> Row:
         **{name: maybe(lambda: chance.random() < 0.5) for name in flags},
         **{name: amount() for name in amounts},
         **{name: seconds() for name in durations},
+        "ended_at": maybe(lambda: day.end),
         **odd_tags(chance),
     }
 
@@ -177,14 +178,13 @@ def sums_of_calls(zone: str) -> Iterator[tuple[str, str]]:
     sql = resources.files("trackdrive_assets.lake") / "sql"
     parts = {
         part: parse_query((sql / "parts" / f"{part}.sql").read_text("utf-8")).sql
-        for part in ("tally", "total", "measures")
+        for part in ("tally", "total", "measures", "completeness")
     }
     folder = Path(__file__).with_name("sums_of_calls")
     for file in sorted(folder.glob("*.sql")):
         for party in PARTIES if file.stem == "performance" else [""]:
-            text = Template(parse_query(file.read_text("utf-8")).sql).substitute(
-                parts, party=party, time_zone=f"'{zone}'"
-            )
+            text = Template(parse_query(file.read_text("utf-8")).sql).safe_substitute(parts)
+            text = Template(text).substitute(party=party, time_zone=f"'{zone}'")
             yield f"{party}_performance" if party else file.stem, text
 
 
@@ -265,6 +265,15 @@ def test_the_sums_of_calls_that_were_removed_are_not_shown(lake: ClaimedLake) ->
     store(lake, NEXT_DAY, [a_deal(uuid="b", created_at=NEXT_DAY.start)])
     file_of(lake, "calls", DAY.date).unlink()
     assert numbers_of_calls(lake) == {NEXT_DAY.date: 1}
+
+
+def test_sums_of_an_older_version_without_a_column_are_computed(lake: ClaimedLake) -> None:
+    store(lake, DAY, [a_deal(uuid="a"), a_call(uuid="b")])
+    file = file_of(lake, "call_totals", DAY.date)
+    older = pq.read_table(file).drop_columns(["unanswered"])
+    pq.write_table(older, file)
+    (row,) = query(lake, "SELECT calls, missed, fetched_at FROM daily_summary")
+    assert row == {"calls": 2, "missed": 1, "fetched_at": FETCHED}
 
 
 def test_calls_of_another_program_have_no_stored_sums(lake: ClaimedLake) -> None:

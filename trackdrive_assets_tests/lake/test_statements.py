@@ -63,6 +63,31 @@ def test_a_statement_has_the_number_of_its_missing_days(tmp_path: Path) -> None:
     assert [row["days_missing"] for row in query(early, missing)] == [15, 14, 15]
 
 
+@pytest.mark.parametrize("view", ["buyer_statements", "traffic_source_statements"])
+@pytest.mark.parametrize(
+    ("last_fetch", "is_complete", "is_final"),
+    [
+        (datetime(2024, 2, 15, 23, 59, 59, tzinfo=UTC), False, False),
+        (datetime(2024, 2, 16, tzinfo=UTC), True, False),
+        (datetime(2024, 3, 15, 23, 59, 59, tzinfo=UTC), True, False),
+        (datetime(2024, 3, 16, tzinfo=UTC), True, True),
+    ],
+    ids=str,
+)
+def test_a_statement_is_complete_and_final_when_all_its_days_are(
+    tmp_path: Path, view: str, *, last_fetch: datetime, is_complete: bool, is_final: bool
+) -> None:
+    lake = lake_at(tmp_path)
+    for number in range(1, 16):
+        day = date(2024, 2, number)
+        # All days but the last are final.
+        fetched_at = last_fetch if number == 15 else datetime(2024, 4, 1, tzinfo=UTC)
+        write_day(lake, "calls", [a_deal()], day=day, fetched_at=fetched_at)
+    (row,) = query(lake, f"FROM {view}")
+    assert (row["is_complete"], row["is_final"]) == (is_complete, is_final)
+    assert row["fetched_at"] == last_fetch
+
+
 def test_a_statement_with_an_unknown_amount_is_unknown(tmp_path: Path) -> None:
     lake = half_months(tmp_path)
     write_day(lake, "calls", [a_deal() | {"revenue": None}], day=date(2024, 2, 2))

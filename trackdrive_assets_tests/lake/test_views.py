@@ -19,6 +19,7 @@ from trackdrive_assets_tests.support.factories import (
     lake_at,
     query,
     view_rows,
+    write_day,
 )
 
 
@@ -30,11 +31,19 @@ def test_the_daily_summary_has_the_sums_of_a_day(tmp_path: Path) -> None:
         a_call(status="no-buyer-all-filtered", connected_to=""),
         a_call(disposition_name="No Buyer", buyer_repeat_caller=True, answered_duration=None),
     ]
-    assert view_rows(tmp_path, "daily_summary", calls) == [
+    lake = lake_at(tmp_path)
+    write_day(lake, "calls", calls, fetched_at=FETCHED)
+    assert query(lake, "FROM daily_summary") == [
         {
             "date": DAY,
+            "fetched_at": FETCHED,
+            "is_complete": True,
+            "is_final": False,
             "calls": 5,
             "connected": 3,
+            "answered": 3,
+            "missed": 2,
+            "missed_rate": 0.4,
             "converted": 2,
             "conversion_rate": 0.4,
             "conversion_rate_of_connected": pytest.approx(2 / 3),
@@ -55,6 +64,25 @@ def test_the_daily_summary_has_the_sums_of_a_day(tmp_path: Path) -> None:
             "no_buyer_rate": 0.4,
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("fetched_at", "is_complete", "is_final"),
+    [
+        (datetime(2024, 6, 20, 3, 59, 59, tzinfo=UTC), False, False),
+        (datetime(2024, 6, 20, 4, tzinfo=UTC), True, False),
+        (datetime(2024, 7, 19, 3, 59, 59, tzinfo=UTC), True, False),
+        (datetime(2024, 7, 19, 4, tzinfo=UTC), True, True),
+    ],
+    ids=str,
+)
+def test_a_day_is_complete_when_over_and_final_thirty_days_later(
+    tmp_path: Path, *, fetched_at: datetime, is_complete: bool, is_final: bool
+) -> None:
+    lake = lake_at(tmp_path, "America/New_York")
+    write_day(lake, "calls", [a_call()], fetched_at=fetched_at)
+    (row,) = query(lake, "FROM daily_summary", time_zone="America/New_York")
+    assert (row["fetched_at"], row["is_complete"], row["is_final"]) == (fetched_at, is_complete, is_final)
 
 
 def test_money_sums_stay_exact_decimals(tmp_path: Path) -> None:
@@ -106,6 +134,27 @@ def test_the_legacy_names_of_money_count(tmp_path: Path) -> None:
     }
     (row,) = view_rows(tmp_path, "daily_summary", [a_sale("1", "1") | legacy])
     assert (row["revenue"], row["payout"], row["profit"]) == (dollars("7"), dollars("3"), dollars("4"))
+
+
+FETCHED = datetime(2024, 6, 20, 7, tzinfo=UTC)
+
+# Answered and missed
+
+
+@pytest.mark.parametrize(
+    ("fields", "answered", "missed"),
+    [
+        ({"answered_duration": None, "connected_to": None}, None, None),
+        ({"answered_duration": None, "connected_to": "+17195550100"}, None, 0),
+    ],
+    ids=["nothing stored", "numbers only"],
+)
+def test_what_is_not_stored_leaves_answered_and_missed_unknown(
+    tmp_path: Path, *, fields: Row, answered: int | None, missed: int | None
+) -> None:
+    calls = [a_call(**fields), a_call(**fields)]
+    (row,) = view_rows(tmp_path, "daily_summary", calls)
+    assert (row["answered"], row["missed"]) == (answered, missed)
 
 
 PARTIES = ["buyer", "traffic_source", "offer"]
@@ -277,7 +326,8 @@ def many_calls() -> list[Row]:
     ],
 )
 def test_the_groups_of_a_day_add_up_to_the_day(tmp_path: Path, view: str) -> None:
-    summed = ("calls", "connected", "converted", "revenue", "payout", "cost", "repeat_calls", "no_buyer")
+    counts = ("calls", "connected", "answered", "missed", "converted", "repeat_calls", "no_buyer")
+    summed = (*counts, "revenue", "payout", "cost")
     (day,) = view_rows(tmp_path, "daily_summary", many_calls())
     rows = query(lake_at(tmp_path), f"FROM {view}")
     assert len(rows) > (view != "hourly_volume")
@@ -292,6 +342,8 @@ def test_the_groups_are_those_that_python_counts(tmp_path: Path) -> None:
     lost = [call["uuid"] for call in calls if call["answered_duration"] == 0]
     rows = query(lake_at(tmp_path), "FROM missed_calls")
     assert sorted(row["uuid"] for row in rows) == sorted(map(str, lost))
+    hours = query(lake_at(tmp_path), "FROM hourly_volume")
+    assert sum(row["missed"] for row in hours) == len(lost)
     (day,) = query(lake_at(tmp_path), "FROM daily_summary")
     assert sum(row["reason"] == "no_buyer" for row in rows) == day["no_buyer"]
     revenue: dict[object, Decimal] = defaultdict(Decimal)

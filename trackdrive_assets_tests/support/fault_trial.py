@@ -170,12 +170,12 @@ class Trial(Pipeline):
 
     def _stored_sums(self, partition: str) -> Any:
         sums = self.lake.read("call_totals", schemas()["call_totals"], [date.fromisoformat(partition)])
-        return sorted(sums.to_pylist(), key=repr)
+        return sorted(sums.drop_columns("fetched_at").to_pylist(), key=repr)
 
     def _sums_of_calls(self, partition: str) -> Any:
         """Return the sums of the stored calls of a day. Neither sums have an order."""
         calls = self.lake.read("calls", schemas()["calls"], [date.fromisoformat(partition)])
-        return sorted(call_totals(calls).to_pylist(), key=repr)
+        return sorted(call_totals(calls).drop_columns("fetched_at").to_pylist(), key=repr)
 
     def _content(self, key: str, file: Path) -> Any:
         """Return the bytes of a file, or the rows of the part of an asset and its fetch. None without it."""

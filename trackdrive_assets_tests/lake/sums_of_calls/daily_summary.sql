@@ -1,6 +1,8 @@
 -- One row per day of the account's time zone. It shows the calls, the conversions and the money.
 SELECT
     date,
+    fetched_at,
+    ${completeness}
     ${measures}
 FROM (
     SELECT
@@ -9,3 +11,4 @@ FROM (
     FROM call_facts
     GROUP BY date
 )
+JOIN (SELECT date, fetched_at FROM fetch_log WHERE table_name = 'calls') USING (date)

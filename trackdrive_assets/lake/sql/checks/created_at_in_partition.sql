@@ -8,4 +8,4 @@ SELECT
     uuid,
     created_at
 FROM call_facts
-WHERE CAST(local_time AS DATE) IS DISTINCT FROM date
+WHERE CAST(created_at_local AS DATE) IS DISTINCT FROM date

@@ -8,6 +8,23 @@
     END AS connected,
     --: The number of calls that were put through to a buyer's number, answered or not. Null where the
     --: numbers are not stored.
+    -- If no call was answered and none has a talk time of 0, talk times are not stored.
+    CASE
+        WHEN sum(answered) OVER (PARTITION BY date ORDER BY date) > 0
+            OR sum(unanswered) OVER (PARTITION BY date ORDER BY date) > 0
+        THEN answered
+    END AS answered,
+    --: The number of calls that a buyer answered. Null where talk times are not stored.
+    -- If no call of the day was connected, the numbers of buyers may be hidden. Then only talk time counts.
+    CASE
+        WHEN sum(connected) OVER (PARTITION BY date ORDER BY date) > 0 THEN unanswered + unconnected
+        WHEN sum(answered) OVER (PARTITION BY date ORDER BY date) > 0
+            OR sum(unanswered) OVER (PARTITION BY date ORDER BY date) > 0
+        THEN unanswered
+    END AS missed,
+    --: The number of calls that ended and that neither a buyer nor an agent answered. The view missed_calls
+    --: has each of them. Null where neither talk times nor buyers' numbers are stored.
+    missed / calls AS missed_rate, --: Share of all calls that were missed, 0 to 1.
     converted,
     --: The number of calls that the buyer owes for. Null where the account doesn't see conversions.
     converted / calls AS conversion_rate, --: Share of all calls that the buyer owes for, 0 to 1.

@@ -23,15 +23,22 @@ FROM (
 JOIN (
     SELECT
         period_start,
-        period_end - period_start + 1
-            - count(*) FILTER (fetched_at >= timezone(${time_zone}, CAST(date + 1 AS TIMESTAMP)))
-            AS days_missing
+        min(fetched_at) AS fetched_at,
+        --: When the calls of the half-month were last fetched: all of its days in the lake then or later.
+        period_end - period_start + 1 - count(*) FILTER (day_is_complete) AS days_missing,
         --: The number of days of the half-month that are not in the lake, or were last fetched before they
         --: were over. Above 0: too early to send.
+        days_missing = 0 AS is_complete,
+        --: Whether all days of the half-month are complete: each was over when its calls were last fetched.
+        count(*) FILTER (day_is_final) = period_end - period_start + 1 AS is_final
+        --: Whether all days of the half-month are final: the calls of each were last fetched on the 30th day
+        --: after it or later.
     FROM (
         SELECT
             date,
             fetched_at,
+            fetched_at >= timezone(${time_zone}, CAST(date + 1 AS TIMESTAMP)) AS day_is_complete,
+            fetched_at >= timezone(${time_zone}, CAST(date + 30 AS TIMESTAMP)) AS day_is_final,
             ${half_month}
         FROM fetch_log
         WHERE table_name = 'calls'

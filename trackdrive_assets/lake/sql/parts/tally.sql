@@ -13,4 +13,6 @@
     sum(coalesce(answered_duration, total_duration)) AS handle_time,
     count(coalesce(answered_duration, total_duration)) AS handled,
     sum(answered_duration) FILTER (answered) AS answered_time,
-    count(*) FILTER (answered) AS answered
+    count(*) FILTER (answered) AS answered,
+    count(*) FILTER (missed AND answered_duration IS NOT NULL) AS unanswered,
+    count(*) FILTER (missed AND answered_duration IS NULL) AS unconnected

@@ -12,4 +12,6 @@
     sum(handle_time) AS handle_time,
     CAST(sum(handled) AS BIGINT) AS handled,
     sum(answered_time) AS answered_time,
-    CAST(sum(answered) AS BIGINT) AS answered
+    CAST(sum(answered) AS BIGINT) AS answered,
+    CAST(sum(unanswered) AS BIGINT) AS unanswered,
+    CAST(sum(unconnected) AS BIGINT) AS unconnected

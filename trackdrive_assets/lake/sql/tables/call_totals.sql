@@ -20,6 +20,7 @@ SELECT
     traffic_source,
     traffic_source_key,
     state,
+    any_value(day_fetched_at) AS fetched_at,
     max(created_at) AS last_call_at,
     ${tally},
     date
@@ -36,6 +37,9 @@ FROM (
             nullif(regexp_extract(tags_as_text, '(?:^|,)\s*geo_state:([^,]*)', 1), '')
         ) AS state
     FROM call_facts
+    LEFT JOIN (
+        SELECT date, fetched_at AS day_fetched_at FROM fetch_log WHERE table_name = 'calls'
+    ) AS fetches USING (date)
 )
 GROUP BY GROUPING SETS (
     (date, interval_start),

@@ -12,7 +12,10 @@ SELECT
     converted,
     revenue,
     revenue / nullif(converted, 0) AS revenue_per_converted_call,
-    days_missing
+    fetched_at,
+    days_missing,
+    is_complete,
+    is_final
 FROM (
     ${statement}
 )

@@ -12,15 +12,19 @@ SELECT
         nullif(traffic_source, '')
     ) AS traffic_source_key,
     --: Identifies the traffic source in the same way. Null where the call has no traffic source.
-    timezone(${time_zone}, created_at) AS local_time, --: When the call started, on the account's clock.
-    hour(local_time) AS local_hour, --: The hour in which the call started on the account's clock, 0 to 23.
+    timezone(${time_zone}, created_at) AS created_at_local, --: When the call started, on the account's clock.
+    hour(created_at_local) AS hour, --: The hour in which the call started on the account's clock, 0 to 23.
     connected_to <> '' AS connected,
     --: Whether the call was put through to a buyer's number, answered or not. Null without a number.
     answered_duration > 0 AS answered, --: Whether the buyer answered. Null where talk time is unknown.
-    coalesce(agent_duration, 0) = 0
-        AND coalesce(answered_duration = 0, coalesce(connected_to, '') = '') AS missed,
+    -- A live call has neither an end nor a length.
+    CASE
+        WHEN ended_at IS NOT NULL OR total_duration IS NOT NULL
+        THEN coalesce(agent_duration, 0) = 0
+            AND coalesce(answered_duration = 0, coalesce(connected_to, '') = '')
+    END AS missed,
     --: Whether neither a buyer nor an agent answered. Where talk time is unknown: whether the call was not
-    --: put through. A live call counts until it is answered; the view missed_calls leaves live calls out.
+    --: put through. Null while the call is live.
     (status LIKE 'no-buyer%' OR disposition_name = 'No Buyer') IS TRUE AS no_buyer,
     --: Whether no buyer was found to take the call.
     coalesce(
@@ -35,5 +39,6 @@ SELECT
     coalesce(payout, traffic_source_payout) AS payout_owed,
     --: What the traffic source is owed, in dollars, under either of its names. Null without an amount.
     fetched_at >= timezone(${time_zone}, CAST(date + 30 AS TIMESTAMP)) AS is_final
-    --: Whether the call was last fetched 30 days after its day or later, so that its amounts are settled.
+    --: Whether the call was last fetched on the 30th day after its day or later, so that its amounts are
+    --: settled.
 FROM calls

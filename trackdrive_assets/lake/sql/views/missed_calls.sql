@@ -3,6 +3,8 @@ SELECT
     date,
     uuid,
     created_at,
+    created_at_local,
+    hour,
     CASE
         WHEN no_buyer THEN 'no_buyer'
         WHEN status LIKE '%hung-up%' THEN 'caller_hung_up'
@@ -31,7 +33,6 @@ SELECT
     total_duration, --: How long the caller stayed on the line, in seconds.
     buyer_converted
 FROM call_facts
-ANTI JOIN unfinished_calls USING (date, uuid)
 JOIN (
     SELECT date, sum(connected) > 0 AS has_connections
     FROM call_totals

@@ -12,7 +12,10 @@ SELECT
     payout,
     payout / nullif(traffic_source_conversions, 0) AS payout_per_conversion,
     --: What a conversion earned the source on average, in dollars. Null without conversions.
-    days_missing
+    fetched_at,
+    days_missing,
+    is_complete,
+    is_final
 FROM (
     ${statement}
 )
