@@ -4,15 +4,18 @@ import os
 import signal
 import subprocess
 import sys
+from calendar import monthrange
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
 
 from trackdrive_assets.cli.dagster_home import INSTANCE_FILE, account_environment, create_dagster_home
-from trackdrive_assets.cli.demo import sandbox_environment
+from trackdrive_assets.cli.demo import earlier_looks, sandbox_environment
 from trackdrive_assets.cli.dev import is_account_missing
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
@@ -103,9 +106,9 @@ def test_a_variable_that_cannot_be_understood_is_named_when_dagster_loads() -> N
     assert "America/Gotham" in process.stdout + process.stderr
 
 
-def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None:
+def test_the_demo_ends_with_tables_and_the_next_command(tmp_path: Path) -> None:
     process = subprocess.run(
-        [BIN / "trackdrive", "demo", "--days", "2", "--folder", tmp_path / "demo"],
+        [BIN / "trackdrive", "demo", "--days", "9", "--folder", tmp_path / "demo"],
         env=QUIET,
         cwd=tmp_path,
         capture_output=True,
@@ -113,13 +116,31 @@ def test_the_demo_ends_with_a_table_and_the_next_command(tmp_path: Path) -> None
         check=False,
     )
     assert process.returncode == 0, process.stderr
-    today = datetime.now(UTC).date().isoformat()
-    assert f"to {today}" in process.stdout
+    assert process.stderr == ""
+    today = datetime.now(ZoneInfo("America/New_York")).date()
+    # A week ago, one of the nine days was over.
+    first, before, yesterday = (today - timedelta(days=age) for age in (8, 7, 1))
+    assert f"{before} 05:00  {first} to {first}: " in process.stdout
+    assert f"{first} to {today}: " in process.stdout
     assert "conversion_rate" in process.stdout
-    file, url = process.stdout.splitlines()[-2:]
+    assert "Conversions that were taken back" in process.stdout
+    file, command, url = process.stdout.splitlines()[-3:]
     assert str(tmp_path / "demo" / "page.html") in file
-    assert "make dev" in url
-    assert "http://127.0.0.1:3000" in url
+    assert "make dev" in command
+    assert url == f"http://127.0.0.1:3000/assets/calls?view=partitions&partition={yesterday}"
+    with duckdb.connect(str(tmp_path / "demo" / "trackdrive.duckdb"), read_only=True) as connection:
+        (looked_twice,) = connection.sql("""
+            SELECT list(date ORDER BY date) FROM fetch_log
+            WHERE table_name = 'calls' AND fetched_at > first_fetched_at + INTERVAL 6 DAY
+        """).fetchall()[0]
+    assert looked_twice == [first]
+    with dagster_home(tmp_path / "demo" / ".dagster") as instance:
+        runs = instance.get_runs()
+    # The timeline of the UI has only runs of a code location. The daemon must not launch them again.
+    assert {run.remote_job_origin.location_name for run in runs if run.remote_job_origin} == {
+        "trackdrive_assets.definitions"
+    }
+    assert [run.tags["dagster/max_retries"] for run in runs] == ["0", "0"]
     assert {path.name for path in (tmp_path / "demo").iterdir()} == {
         ".dagster",
         "page.html",
@@ -237,9 +258,45 @@ def test_the_sandbox_has_a_lake_and_a_home_of_its_own(tmp_path: Path) -> None:
         settings = Settings.read(environment)
         assert settings.address.startswith("http://127.0.0.1:")
         assert settings.lake == str(tmp_path / "demo")
-        # A later date of the account would leave the sandbox without days.
-        assert environment["TRACKDRIVE_START_DATE"] == "2024-01-01"
+        today = datetime.now(ZoneInfo(settings.time_zone)).date()
+        assert settings.start_date == today - timedelta(days=34)
         assert environment["DAGSTER_HOME"] == str(tmp_path / "demo" / ".dagster")
+
+
+def test_the_partitions_of_the_sandbox_begin_with_the_days_that_it_has(tmp_path: Path) -> None:
+    (day := tmp_path / "demo" / "calls" / "date=2024-06-19").mkdir(parents=True)
+    (day / "calls.parquet").touch()
+    with sandbox_environment(tmp_path / "demo") as environment:
+        assert environment["TRACKDRIVE_START_DATE"] == "2024-06-19"
+
+
+TODAYS = [date(2026, month, day) for month in (2, 3, 11) for day in (1, 2, 15, 16, 28)]
+
+
+@pytest.mark.parametrize("today", TODAYS, ids=str)
+def test_the_demo_has_late_and_reversed_revenue_on_every_date(today: date) -> None:
+    first = today - timedelta(days=34)
+    sandbox = Sandbox()
+    looks = [(look.moment, look.last) for look in earlier_looks(first, today, ZoneInfo("UTC"))]
+    now = datetime.combine(today, datetime.min.time(), UTC)
+    reversed_count = adjusted_count = 0
+    for (moment, last), (later, _) in pairwise([*looks, (now, today)]):
+        days = {
+            call["uuid"]: datetime.fromisoformat(call["created_at"]).date()
+            for call in sandbox.calls(datetime.combine(first, datetime.min.time(), UTC), moment)
+        }
+        for change in sandbox.changes(moment, later):
+            day = days.get(change.uuid)
+            if change.field != "buyer_revenue" or day is None or day > last:
+                continue
+            reversed_count += change.new is None
+            last_of_half = 15 if day.day <= 15 else monthrange(day.year, day.month)[1]
+            # A half-month is over at six in the morning after it.
+            over = datetime.combine(day.replace(day=last_of_half), time(6), UTC) + timedelta(days=1)
+            adjusted_count += later >= over
+    assert len(looks) == 2
+    assert reversed_count >= 1
+    assert adjusted_count >= 10
 
 
 def test_an_accounts_lake_holds_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from uuid import uuid4
 import click
 import dagster as dg
 
-from trackdrive_assets.cli.run_progress import RunDisplay, RunProgress
+from trackdrive_assets.cli.code_location import name_code_location
+from trackdrive_assets.cli.run_progress import Detail, RunDisplay, RunProgress
 from trackdrive_assets.cli.signals import EndedBySignal, dagster_signals
 from trackdrive_assets.cost import requests_per_day
 from trackdrive_assets.dagster.build import build_definitions
@@ -55,7 +56,7 @@ def materialize_days(
     names: Collection[str],
     *,
     accept_zone: bool = False,
-    is_verbose: bool = False,
+    shows: Detail = "days",
 ) -> RunSummary:
     """Materialize days in one run in the Dagster home of the environment. Print its progress and its errors.
 
@@ -65,7 +66,7 @@ def materialize_days(
         last: The last day, included.
         names: The names of tables, and of single assets such as `reports/buyer_id`.
         accept_zone: Whether the run may change the time zone of the lake.
-        is_verbose: Whether to print every line of Dagster instead of a bar.
+        shows: What is printed of the run.
     """
     definitions = build_definitions(settings)
     tables = {
@@ -87,7 +88,7 @@ def materialize_days(
     try:
         with (
             open_instance() as instance,
-            RunDisplay(progress, is_verbose=is_verbose) as display,
+            RunDisplay(progress, shows=shows) as display,
             dagster_signals(),
             frozen_objects(),
         ):
@@ -95,11 +96,18 @@ def materialize_days(
             # The job's executor does this in other runs. A run in this process has none.
             fail_dead_runs(instance)
             hold_liveness_lock(instance, run_id)
-            result = _job(definitions, display).execute_in_process(
+            job = _job(definitions, display)
+            name_code_location(instance, job.name)
+            result = job.execute_in_process(
                 instance=instance,
                 run_id=run_id,
                 asset_selection=list(tables),
-                tags=range_tags(first, last) | ({ACCEPT_ZONE: "true"} if accept_zone else {}),
+                tags={
+                    **range_tags(first, last),
+                    # A run that a person ends in the shell is over. The daemon would launch it again.
+                    "dagster/max_retries": "0",
+                    **({ACCEPT_ZONE: "true"} if accept_zone else {}),
+                },
                 run_config={"loggers": {_LOGGER: {}}},
                 raise_on_error=False,
             )

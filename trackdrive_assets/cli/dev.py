@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from trackdrive_assets.cli.code_location import workspace_options
 from trackdrive_assets.cli.dagster_home import account_environment
 from trackdrive_assets.cli.demo import SANDBOX_FOLDER, UI_PORT, sandbox_environment
 from trackdrive_assets.cli.env_file import load_env_file
@@ -84,8 +85,7 @@ def _run_dagster(port: int, environment: Mapping[str, str]) -> int:
         raise CliError(
             f"Port {port} is in use. Stop the program that uses it, or use another --port.", ExitCode.REFUSED
         )
-    workspace = Path("workspace.yaml").resolve()
-    target = ["-w", str(workspace)] if workspace.exists() else ["-m", "trackdrive_assets.definitions"]
+    target = workspace_options()
     ui = [sys.executable, "-m", "trackdrive_assets.dagster.ui", *target]
     daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *target]
     url = f"http://127.0.0.1:{port}"

@@ -96,7 +96,9 @@ def materialize(
     with paused_collection():
         from trackdrive_assets.cli.dagster_run import materialize_days  # noqa: PLC0415
 
-    summary = materialize_days(settings, first, last, names, accept_zone=accept_zone, is_verbose=verbose)
+    summary = materialize_days(
+        settings, first, last, names, accept_zone=accept_zone, shows="log" if verbose else "days"
+    )
     cost = f"{count_of(sum(summary.requests.values()), 'request')}, {summary.seconds:,.1f} s"
     if not summary.succeeded:
         stored = f"Days that are stored: {summary.stored}. " if summary.stored else ""

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import click
 import dagster as dg
@@ -19,6 +19,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from trackdrive_assets.cost import format_duration
 from trackdrive_assets.dagster.progress import seconds_left
 from trackdrive_assets.dagster.runs import WAITS_FOR_ANOTHER_RUN
+
+Detail = Literal["bar", "days", "log"]
+"""What is printed of a run: a bar in a terminal, lines of the finished days too, or every line of Dagster."""
 
 Numbers = Mapping[str, float]
 """The numbers among the metadata of a recorded day."""
@@ -109,13 +112,13 @@ class RunDisplay(logging.Handler):
 
     Args:
         progress: What the run has finished.
-        is_verbose: Whether to print every line of Dagster instead of a bar.
+        shows: What is printed of the run. Warnings and errors are always printed.
     """
 
-    def __init__(self, progress: RunProgress, *, is_verbose: bool) -> None:
+    def __init__(self, progress: RunProgress, *, shows: Detail) -> None:
         super().__init__()
         self._progress = progress
-        self._is_verbose = is_verbose
+        self._shows = shows
         self._began = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -124,7 +127,7 @@ class RunDisplay(logging.Handler):
             TimeElapsedColumn(),
             console=Console(stderr=True),
             transient=True,
-            disable=is_verbose or not sys.stderr.isatty(),
+            disable=shows == "log" or not sys.stderr.isatty(),
             redirect_stdout=False,
             redirect_stderr=False,
         )
@@ -142,14 +145,16 @@ class RunDisplay(logging.Handler):
         context: Mapping[str, Any] = vars(record)["dagster_meta"]
         event: dg.DagsterEvent | None = context["dagster_event"]
         message = context["orig_message"]
-        if self._is_verbose:
+        if self._shows == "log":
             click.echo(record.getMessage(), err=True)
         elif event is None and _is_for_people(record.levelno, message):
             self._print(message, is_error=True)
         if (share := vars(record).get("share")) is not None:
             self._progress.advance(context["step_key"], share, vars(record)["fetched"])
-        if event and (recorded := materialized_day(event)) and (line := self._progress.record(*recorded)):
-            self._print(line)
+        if event and (recorded := materialized_day(event)):
+            line = self._progress.record(*recorded)
+            if line and self._shows != "bar":
+                self._print(line)
         self._bar.update(
             self._task,
             completed=self._progress.share,

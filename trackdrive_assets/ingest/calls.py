@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain, repeat
 from typing import NoReturn
 
 import pyarrow as pa
 
+from trackdrive_assets import clock
 from trackdrive_assets.api.catalog import KNOWN_CALL_COLUMNS
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.decoding import processing_lock
@@ -86,7 +87,7 @@ def _replace_day(
     """Write the calls of one fetch, if it is complete and without doubt. Otherwise add it to `doubted`."""
     received = ReceivedCalls()
     # Before the first request: calls that are created later are new, and have not changed.
-    fetched_at = datetime.now(UTC)
+    fetched_at = clock.now()
     stored = stored_rows(lake, CALLS.name, day)
     with fetch.fetcher.fetch([fetch.pages()]) as pages:
         # Nothing is created in the lake before the API has responded.
@@ -187,7 +188,7 @@ class _DayFetch:
 
     def _typed(self, page: Page, window: Window, requested: Window) -> FetchedPage:
         """Type the calls of a page, and cut it to a window. `requested` is the window that was requested."""
-        fetched_at = datetime.now(UTC)
+        fetched_at = clock.now()
         outside: list[object] = []
         try:
             # The newest call comes first, but is stored last. To reverse calls costs less before the typing.

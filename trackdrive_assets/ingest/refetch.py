@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trackdrive_assets import clock
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import NotFound, QueryError, UnreadableResponse
 from trackdrive_assets.days import Day, exact_day
@@ -89,7 +90,7 @@ def refetch_calls(
     refused: dict[str, str] = {}
     for uuid in dict.fromkeys(uuids):
         try:
-            fetched_at = datetime.now(UTC)
+            fetched_at = clock.now()
             call = fetched_call(client.call(uuid), zone, fetched_at, exclude)
         except (NotFound, QueryError, UnreadableResponse, MalformedRow) as error:
             refused[uuid] = str(error)

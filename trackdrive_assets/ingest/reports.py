@@ -1,11 +1,11 @@
 """Ingest one day of reports: the API's totals by category. Not here: the shapes of their rows (`api/`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trackdrive_assets import clock
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import IncompleteResponse
 from trackdrive_assets.api.usage import RequestGroup
@@ -69,7 +69,7 @@ def _fetch_report(
     client: Client, lake: Lake, day: Day, category: str, *, group: RequestGroup, doubted: list[Fetched]
 ) -> Part:
     """Fetch the report once. If it is in doubt, add it to `doubted`."""
-    fetched_at = datetime.now(UTC)
+    fetched_at = clock.now()
     report = client.reports(category, range_of(client, day), group=group)
     batch = parse_report(report.rows, category=category)
     if missing := groups_missing(batch, report.total_count):

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
+from trackdrive_assets import clock
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.store import Lake
@@ -26,7 +27,7 @@ def check_schema(lake: Lake, days: Sequence[date]) -> CheckResult:
 def check_yesterday(lake: Lake, settings: Settings) -> CheckResult:
     """Check the last day that is due, which depends on the clock and not on the days of a run."""
     zone = ZoneInfo(settings.time_zone)
-    day = exact_day(last_due(datetime.now(zone)), zone)
+    day = exact_day(last_due(clock.now().astimezone(zone)), zone)
     if day.date < settings.start_date:
         return CheckResult([], rows_table([]))
     if problem := file_problem(lake, day.date):

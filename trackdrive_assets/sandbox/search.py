@@ -1,12 +1,13 @@
 """The search for the calls of a request: their number, a page of them, or all.
 
 A range of dates needs no search: its days are counted, and read from the requested end. Any other filter
-looks at every call of the range. Its result is cached for as long as no call of the range can change.
+looks at every call of the range. Its result is cached for as long as no call of the range can change, and so
+are the records of a small range, because all reports of a day are made of the same ones.
 """
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 
 from trackdrive_assets.sandbox.call import NEVER, Call, Record
@@ -16,6 +17,7 @@ from trackdrive_assets.sandbox.serializers import sort_key
 from trackdrive_assets.sandbox.times import DAY, TICKS
 
 _MAX_CACHED = 16
+_MAX_CACHED_RECORDS = 1000
 _position = attrgetter("position")
 
 
@@ -25,10 +27,12 @@ class Search:
     def __init__(self, generator: CallGenerator) -> None:
         self._generator = generator
         self._cache: OrderedDict[Criteria, tuple[int, int, list[Call]]] = OrderedDict()
+        self._records: OrderedDict[Criteria, tuple[int, int, list[Record]]] = OrderedDict()
 
     def clear(self) -> None:
         """Clear the cache. Needed after every change to the generator."""
         self._cache.clear()
+        self._records.clear()
 
     def count(self, criteria: Criteria, now: int) -> int:
         """Return the number of calls."""
@@ -36,10 +40,18 @@ class Search:
             return len(self._matching(criteria, now))
         return self._generator.count(criteria.start, min(criteria.end, now + 1))
 
-    def records(self, criteria: Criteria, now: int) -> Iterator[Record]:
+    def records(self, criteria: Criteria, now: int) -> Sequence[Record]:
         """Return the record of every call, oldest first."""
-        for call in self.in_order(criteria, now, ascending=True):
-            yield self._generator.record(call, now)
+        cached = self._records.get(criteria)
+        if cached and cached[0] <= now < cached[1]:
+            return cached[2]
+        calls = list(self.in_order(criteria, now, ascending=True))
+        records = [self._generator.record(call, now) for call in calls]
+        if len(records) <= _MAX_CACHED_RECORDS:
+            self._records[criteria] = (now, self._next_event(criteria, now), records)
+            if len(self._records) > _MAX_CACHED:
+                self._records.popitem(last=False)
+        return records
 
     def in_order(
         self,
@@ -80,15 +92,20 @@ class Search:
         if cached and cached[0] <= now < cached[1]:
             self._cache.move_to_end(criteria)
             return cached[2]
-        matching, next_change = [], NEVER
-        for call in self._generator.oldest_first(criteria.start, min(criteria.end, now + 1)):
-            next_change = min(next_change, call.next_change(now))
-            if criteria.matches(self._generator.record(call, now)):
-                matching.append(call)
-        future = self._generator.oldest_first(max(criteria.start, now + 1), min(criteria.end, now + DAY))
-        next_call = next(future, None)
-        valid_until = min(next_change, next_call.created if next_call else now + DAY)
-        self._cache[criteria] = (now, valid_until, matching)
+        matching = [
+            call
+            for call in self._generator.oldest_first(criteria.start, min(criteria.end, now + 1))
+            if criteria.matches(self._generator.record(call, now))
+        ]
+        self._cache[criteria] = (now, self._next_event(criteria, now), matching)
         if len(self._cache) > _MAX_CACHED:
             self._cache.popitem(last=False)
         return matching
+
+    def _next_event(self, criteria: Criteria, now: int) -> int:
+        """Return when a call of the range changes or is created next, or a day from now."""
+        existing = self._generator.oldest_first(criteria.start, min(criteria.end, now + 1))
+        next_change = min((call.next_change(now) for call in existing), default=NEVER)
+        future = self._generator.oldest_first(max(criteria.start, now + 1), min(criteria.end, now + DAY))
+        next_call = next(future, None)
+        return min(next_change, next_call.created if next_call else now + DAY)

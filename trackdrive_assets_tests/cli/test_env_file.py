@@ -39,7 +39,12 @@ WRONG_SETTINGS = {
     "TRACKDRIVE_BASE_URL": ("http://a..b", "its host is not a valid name"),
     "TRACKDRIVE_PUBLIC_KEY": ("tdprvswapped", "exchange the two keys"),
 }
-OWN_ACCOUNT = {"TRACKDRIVE_BASE_URL", "TRACKDRIVE_PUBLIC_KEY", "TRACKDRIVE_START_DATE"}
+OWN_ACCOUNT = {
+    "TRACKDRIVE_BASE_URL",
+    "TRACKDRIVE_PUBLIC_KEY",
+    "TRACKDRIVE_START_DATE",
+    "TRACKDRIVE_TIME_ZONE",
+}
 """The variables that `trackdrive demo` sets itself."""
 
 

@@ -110,7 +110,7 @@ def a_recorded_day(key: dg.AssetKey, day: str, **numbers: float) -> SimpleNamesp
 def test_a_log_has_warnings_errors_and_the_wait_for_another_run(
     progress: RunProgress, capsys: pytest.CaptureFixture[str], message: str, level: int, *, is_shown: bool
 ) -> None:
-    with RunDisplay(progress, is_verbose=False) as display:
+    with RunDisplay(progress, shows="days") as display:
         display.handle(a_record(message, level=level))
     assert capsys.readouterr() == ("", f"{message}\n" if is_shown else "")
 
@@ -118,9 +118,18 @@ def test_a_log_has_warnings_errors_and_the_wait_for_another_run(
 def test_verbose_prints_every_line_of_the_log(
     progress: RunProgress, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with RunDisplay(progress, is_verbose=True) as display:
+    with RunDisplay(progress, shows="log") as display:
         display.handle(a_record("Fetched 10 of 20 calls."))
     assert capsys.readouterr().err == "run - Fetched 10 of 20 calls.\n"
+
+
+def test_a_bar_alone_prints_no_days(progress: RunProgress, capsys: pytest.CaptureFixture[str]) -> None:
+    with RunDisplay(progress, shows="bar") as display:
+        display.handle(a_record("", event=a_recorded_day(CHANGES, "2024-06-19")))
+        display.handle(a_record("", event=a_recorded_day(CALLS, "2024-06-19")))
+        display.handle(a_record("A warning.", level=logging.WARNING))
+    assert capsys.readouterr() == ("", "A warning.\n")
+    assert progress.describe_tables() == "calls 1 of 4, reports 0 of 4"
 
 
 def drawn_on(terminal: int) -> str:
@@ -143,7 +152,7 @@ def test_a_terminal_has_a_bar_with_days_calls_and_the_time_left(
     numbers = {"dagster/partition_row_count": 90, "requests": 1, "seconds": 1.0}
     with os.fdopen(theirs, "w") as terminal:
         monkeypatch.setattr("sys.stderr", terminal)
-        with RunDisplay(progress, is_verbose=False) as display:
+        with RunDisplay(progress, shows="days") as display:
             display.handle(a_record("", event=a_recorded_day(CHANGES, "2024-06-19")))
             display.handle(a_record("", event=a_recorded_day(CALLS, "2024-06-19", **numbers)))
             display.handle(a_record("Half.", share=0.5, fetched=12_345))

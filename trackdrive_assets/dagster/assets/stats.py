@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from trackdrive_assets import clock
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
 from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.assets.daily import DailyAssets
@@ -58,7 +58,7 @@ class StatsAssets(DailyAssets["IngestedPart"]):
         from trackdrive_assets.ingest.stats import ingest_stats  # noqa: PLC0415  # imports Arrow
 
         minutes = STATS_INTERVALS[self.settings.stats_interval]
-        now = datetime.now(UTC)
+        now = clock.now()
         groupings = [key.path[-1] for key in keys]
         return ingest_stats(client, lake, day, groupings, minutes=minutes, now=now, fetcher=fetcher)
 
