@@ -21,7 +21,7 @@ from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.garbage import frozen_objects
 from trackdrive_assets.dagster.instance import open_instance
 from trackdrive_assets.dagster.locks import fail_dead_runs, hold_liveness_lock
-from trackdrive_assets.dagster.runs import range_tags
+from trackdrive_assets.dagster.runs import is_stopped_by_checks, range_tags
 from trackdrive_assets.dagster.zone_change import ACCEPT_ZONE
 from trackdrive_assets.settings import Settings
 
@@ -149,5 +149,5 @@ def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
             failure = event.step_failure_data
             if failure.user_failure_data:
                 yield str(failure.user_failure_data.description)
-            elif failure.error:
+            elif failure.error and not is_stopped_by_checks(failure):
                 yield failure.error.to_string()

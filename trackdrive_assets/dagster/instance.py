@@ -10,13 +10,20 @@ from pathlib import Path
 import dagster as dg
 
 from trackdrive_assets.lake.atomic import directory_lock
+from trackdrive_assets.settings import SettingError
 
 
 def open_instance() -> dg.DagsterInstance:
     """Return the instance of DAGSTER_HOME. Processes open it one after another.
 
     Raises:
+        SettingError: DAGSTER_HOME is not a folder.
         LakeError: Another process has opened it for more than a minute.
     """
-    with directory_lock(Path(os.environ["DAGSTER_HOME"]).expanduser()):
+    home = Path(os.environ["DAGSTER_HOME"]).expanduser()
+    if not home.is_dir():
+        raise SettingError(
+            f"DAGSTER_HOME is {str(home)!r}, which is not a folder. Create it, or remove the variable."
+        )
+    with directory_lock(home):
         return dg.DagsterInstance.get()

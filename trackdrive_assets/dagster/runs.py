@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster._core.execution.plan.objects import StepFailureData
 
 from trackdrive_assets.dagster.account import ASSET_GROUPS, qualified_name
 
@@ -84,6 +86,11 @@ def days_of(tags: Mapping[str, str]) -> str | None:
     """Return the days of a run with these tags, or its only day. None for a run without days."""
     ends = dict.fromkeys(tags[tag] for tag in _RANGE_TAGS if tag in tags)
     return "...".join(ends) or tags.get(_PARTITION_TAG)
+
+
+def is_stopped_by_checks(failure: StepFailureData) -> bool:
+    """Return whether a step failed only because a check did that stops what comes after it."""
+    return failure.error is not None and failure.error.cls_name == DagsterAssetCheckFailedError.__name__
 
 
 def silent_since(instance: dg.DagsterInstance, run_id: str) -> datetime | None:

@@ -15,7 +15,14 @@ from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.kept_results import keep_last_results
 from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.dagster.resources import LakeResource
-from trackdrive_assets.dagster.runs import days_of, is_ours, last_evaluation, name_of, silent_since
+from trackdrive_assets.dagster.runs import (
+    days_of,
+    is_ours,
+    is_stopped_by_checks,
+    last_evaluation,
+    name_of,
+    silent_since,
+)
 from trackdrive_assets.quality.catalog import YESTERDAY_LOADED, checks
 from trackdrive_assets.settings import Settings, variable
 
@@ -156,18 +163,18 @@ def missing_day(settings: Settings) -> tuple[str, str | None]:
 
 def problem_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
     """Return what failed in a run: the run, and checks that passed before. None if nothing did."""
-    checks_failed = list(_newly_failed_checks(instance, run.run_id))
+    sentences = []
     if run.status is dg.DagsterRunStatus.FAILURE:
         days = days_of(run.tags)
-        sentence = f"{name_of(run)} failed{f' for {days}' if days else ''}. {_reason(instance, run.run_id)}"
-    elif checks_failed:
-        first = checks_failed.pop(0)
+        name = f"{name_of(run)} failed{f' for {days}' if days else ''}."
+        sentences += [name, _reason(instance, run.run_id)]
+    if failed := list(_newly_failed_checks(instance, run.run_id)):
+        first, *others = failed
         description, _, _ = (first.description or "").partition("\n")
-        sentence = f"The check {first.check_name} failed. {description}"
-    else:
-        return None
-    others = ", ".join(check.check_name for check in checks_failed)
-    return f"{sentence} These checks failed too: {others}." if others else sentence
+        sentences += [f"The check {first.check_name} failed.", description]
+        if others:
+            sentences.append(f"These checks failed too: {', '.join(check.check_name for check in others)}.")
+    return " ".join(sentences) or None
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -177,8 +184,12 @@ def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
     )
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
     for event in events:
-        if event.is_step_failure and (failure := event.step_failure_data.user_failure_data):
+        if not event.is_step_failure:
+            continue
+        if failure := event.step_failure_data.user_failure_data:
             return (failure.description or "").partition("\n")[0]
+        if is_stopped_by_checks(event.step_failure_data):
+            return "Its calls failed a check, so no views were built."
     return next((event.message or "" for event in events if not event.is_step_failure), "")
 
 

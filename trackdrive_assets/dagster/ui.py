@@ -131,12 +131,12 @@ def serve(arguments: Sequence[str]) -> None:
     """Serve the UI with the options of dagster-webserver, until the process is stopped."""
     try:
         Settings.read(os.environ)
+        if "DAGSTER_HOME" in os.environ:
+            # The daemon of a new home can start at the same time.
+            open_instance().dispose()
     except SettingError as error:
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(2)
-    if "DAGSTER_HOME" in os.environ:
-        # The daemon of a new home can start at the same time.
-        open_instance().dispose()
     # Dagster's command has all options, and no way to add a layer. It creates its server through this name.
     app.DagsterWebserver = GuardedWebserver  # type: ignore[attr-defined]
     cli.dagster_webserver.main(list(arguments), "trackdrive UI", auto_envvar_prefix="DAGSTER_WEBSERVER")

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from trackdrive_assets.dagster.asset_checks import recent_days
 from trackdrive_assets.dagster.build import build_definitions
+from trackdrive_assets.dagster.sensors import problem_of
 from trackdrive_assets.quality.catalog import checks
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
@@ -92,6 +93,11 @@ def test_views_are_not_built_on_wrong_calls(pipeline: Pipeline) -> None:
     result = launch(pipeline, selection, "2024-11-12", [writer])
     assert not result.success
     assert "calls: uuid_unique" in why(result)
+    run = pipeline.instance.get_run_by_id(result.run_id)
+    assert run
+    assert "failed a check, so no views were built. The check uuid_unique failed. A call appears" in str(
+        problem_of(pipeline.instance, run)
+    )
     assert list(pipeline.materialized("calls")) == ["2024-11-12"]
     assert not (folder_of(pipeline.lake) / "trackdrive.duckdb").exists()
     # The other checks are evaluated all the same.

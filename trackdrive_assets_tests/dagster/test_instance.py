@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from trackdrive_assets.dagster.instance import open_instance
+from trackdrive_assets.settings import SettingError
 
 
 def test_a_new_home_can_be_opened_twice_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,3 +23,9 @@ def test_a_new_home_can_be_opened_twice_at_once(tmp_path: Path, monkeypatch: pyt
 
     with ThreadPoolExecutor(3) as threads:
         assert [future.result() for future in [threads.submit(count_runs) for _ in range(3)]] == [0, 0, 0]
+
+
+def test_a_home_that_does_not_exist_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "missing"))
+    with pytest.raises(SettingError, match=r"missing', which is not a folder\. Create it"):
+        open_instance()

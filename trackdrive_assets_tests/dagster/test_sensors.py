@@ -159,7 +159,7 @@ def test_a_failed_run_names_the_checks_that_begin_to_fail(checked: Pipeline) -> 
     checked.materialize("calls", DAY, "2024-11-13", checked=True, fails=True)
     (text,) = [str(message["text"]) for message in messages(checked)]
     assert "A materialization failed for 2024-11-12...2024-11-13. calls of 2024-11-13: " in text
-    assert "These checks failed too: durations_not_negative." in text
+    assert "The check durations_not_negative failed. A duration is negative." in text
 
 
 def test_a_missing_yesterday_is_one_message(ours: Pipeline) -> None:
