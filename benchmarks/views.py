@@ -40,8 +40,6 @@ _VIEWS_OF_SUMS = {
     "traffic_source_performance",
     "source_offer_buyer_performance",
     "state_performance",
-    "buyer_statements",
-    "traffic_source_statements",
 }
 
 _MONTH = "WHERE date BETWEEN '2026-03-01' AND '2026-03-31'"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -138,15 +139,18 @@ def test_a_change_after_the_half_month_is_an_adjustment(tmp_path: Path) -> None:
         "date": DAY,
         "uuid": "a",
         "created_at": datetime(2024, 6, 19, 15, 30, tzinfo=UTC),
+        "statement_start": date(2024, 7, 1),
         "buyer_id": 3,
         "buyer": "Harbor",
+        "buyer_key": "3",
         "traffic_source_id": 1,
         "traffic_source": "Radio",
+        "traffic_source_key": "1",
         "revenue_before": dollars("10"),
-        "revenue_now": dollars("30"),
+        "revenue_after": dollars("30"),
         "revenue_adjustment": dollars("20"),
         "payout_before": dollars("12"),
-        "payout_now": dollars("9"),
+        "payout_after": dollars("9"),
         "payout_adjustment": dollars("-3"),
         "detected_at": NEXT_HALF + timedelta(days=1),
     }
@@ -186,3 +190,116 @@ def test_the_legacy_names_of_money_are_adjusted_too(tmp_path: Path) -> None:
     ]
     (row,) = adjustments(tmp_path, [a_sale("1", "1", uuid="a") | legacy], changes)
     assert (row["revenue_adjustment"], row["payout_adjustment"]) == (dollars("5"), dollars("-2"))
+
+
+def test_changes_in_two_later_half_months_are_two_adjustments(tmp_path: Path) -> None:
+    changes = [
+        a_change("a", "revenue", None, "10.000000", NEXT_HALF),
+        a_change("a", "payout", "9.000000", "4.000000", NEXT_HALF + timedelta(days=1)),
+        a_change("a", "revenue", "10.000000", "30.000000", NEXT_HALF + timedelta(days=15)),
+    ]
+    rows = adjustments(tmp_path, [a_sale("30", "4", uuid="a", buyer_id=3)], changes)
+    assert [
+        (row["statement_start"], row["revenue_before"], row["revenue_after"], row["payout_adjustment"])
+        for row in rows
+    ] == [
+        (date(2024, 7, 1), dollars("0"), dollars("10"), dollars("-5")),
+        (date(2024, 7, 16), dollars("10"), dollars("30"), dollars("0")),
+    ]
+
+
+# amount_due
+
+SECOND_HALF, JULY, LATER_JULY = date(2024, 6, 16), date(2024, 7, 1), date(2024, 7, 16)
+
+
+def amounts(lake: ClaimedLake, view: str = "buyer_statements") -> dict[Any, tuple[Any, ...]]:
+    """Return the numbers of each statement by half-month and id."""
+    party, owed = ("buyer", "revenue") if view == "buyer_statements" else ("traffic_source", "payout")
+    return {
+        (row["period_start"], row[f"{party}_id"]): tuple(
+            row[name] for name in (owed, "adjusted_later", "carried_over", "amount_due")
+        )
+        for row in query(lake, f"FROM {view}")
+    }
+
+
+def test_an_adjustment_is_in_the_statement_of_the_half_month_that_found_it(tmp_path: Path) -> None:
+    calls = [a_deal(uuid="a"), a_deal(uuid="b")]
+    changes = [a_change("b", "revenue", None, "10.000000", NEXT_HALF)]
+    lake = fetched_twice(tmp_path, calls, changes)
+    write_day(lake, "calls", [a_deal(uuid="c")], day=date(2024, 7, 2))
+    assert amounts(lake) == {
+        (SECOND_HALF, 3): (20, 10, 0, 10),
+        (JULY, 3): (10, 0, 10, 20),
+    }
+
+
+def test_a_half_month_without_calls_carries_adjustments_over(tmp_path: Path) -> None:
+    changes = [a_change("a", "payout", "10.000000", "4.000000", NEXT_HALF + timedelta(days=15))]
+    lake = fetched_twice(tmp_path, [a_deal(uuid="a")], changes)
+    assert amounts(lake, "traffic_source_statements") == {
+        (SECOND_HALF, 1): (4, -6, 0, 10),
+        (LATER_JULY, 1): (0, 0, -6, -6),
+    }
+    (row,) = query(lake, "FROM traffic_source_statements WHERE calls = 0")
+    assert (row["period_end"], row["days_missing"], row["is_complete"], row["is_final"]) == (
+        date(2024, 7, 31),
+        16,
+        False,
+        False,
+    )
+
+
+def test_a_vanished_call_is_credited_on_a_later_statement(tmp_path: Path) -> None:
+    lost = {"uuid": "a", "revenue": "30.000000", "user_buyer_id": "", "buyer": "Harbor"}
+    changes = [a_change("a", field, old, None, NEXT_HALF) for field, old in lost.items()]
+    kept = a_sale("5", None, uuid="b", buyer="Harbor")
+    lake = fetched_twice(tmp_path, [kept], changes)
+    assert amounts(lake) == {
+        (SECOND_HALF, None): (5, -30, 0, 35),
+        (JULY, None): (0, 0, -30, -30),
+    }
+
+
+def test_statements_of_unknown_amounts_have_no_amount_due(tmp_path: Path) -> None:
+    lake = half_months(tmp_path)
+    write_day(lake, "calls", [a_deal() | {"revenue": None}], day=date(2024, 2, 2))
+    first, second, _ = query(lake, "FROM buyer_statements")
+    assert (first["amount_due"], second["amount_due"]) == (None, dollars("70"))
+
+
+def test_all_statements_together_are_the_sum_of_all_calls(tmp_path: Path) -> None:
+    chance = Random(7)  # noqa: S311  seeded, so that it can be repeated
+    lake = lake_at(tmp_path)
+    for month, number in ((5, 3), (5, 20), (6, 15), (6, 16), (6, 30)):
+        day = date(2024, month, number)
+        noon = datetime(2024, month, number, 12, tzinfo=UTC)
+        calls: list[Row] = []
+        changes: list[Row] = []
+        for call in range(6):
+            uuid = f"{day} {call}"
+            known: dict[str, str | None] = {
+                "revenue": f"{chance.randrange(10**7) / 10**6:.6f}",
+                "payout": None,
+            }
+            for days in sorted(chance.sample(range(1, 31), 4)):
+                field = chance.choice(["revenue", "payout"])
+                value = chance.choice([None, f"{chance.randrange(10**7) / 10**6:.6f}"])
+                detected_at = noon + timedelta(days=days)
+                changes.append(a_change(uuid, field, known[field], value, detected_at))
+                known[field] = value
+            money = {field: value and dollars(value) for field, value in known.items()}
+            parties = {"buyer_id": call % 2, "traffic_source_id": call % 3}
+            calls.append(a_call(uuid=uuid, buyer_converted=True, created_at=noon, **parties) | money)
+        write_day(lake, "calls", calls, day=day)
+        write_day(lake, "call_changes", changes, day=day)
+    for view, party, owed in (
+        ("buyer_statements", "buyer_id", "revenue"),
+        ("traffic_source_statements", "traffic_source_id", "payout"),
+    ):
+        due = f"SELECT {party}, sum(amount_due) AS amount FROM {view} GROUP BY {party}"
+        of_calls = f"SELECT {party}, sum({owed}) AS amount FROM calls GROUP BY {party}"
+        assert query(lake, due) == query(lake, of_calls)
+        (adjusted,) = query(lake, f"SELECT count(*) AS rows FROM {view} WHERE carried_over <> 0")
+        assert adjusted["rows"] > 3

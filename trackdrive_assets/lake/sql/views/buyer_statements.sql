@@ -1,6 +1,7 @@
 -- One row per half-month and buyer. It shows what to invoice the buyer for, as the calls are now. The row
 -- without a buyer has the calls that reached none.
 -- party: buyer
+-- amount: revenue
 SELECT
     period_start,
     period_end,
@@ -12,6 +13,9 @@ SELECT
     converted,
     revenue,
     revenue / nullif(converted, 0) AS revenue_per_converted_call,
+    adjusted_later,
+    carried_over,
+    amount_due,
     fetched_at,
     days_missing,
     is_complete,
