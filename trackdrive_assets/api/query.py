@@ -45,10 +45,20 @@ Formatter = Callable[[str, Any, "Query"], str]
 """A function that returns the text to send for a parameter's name and value in a query, or raises."""
 
 
-def _parameter(format_value: Formatter, description: str, endpoints: frozenset[Endpoint] = _FILTERED) -> Any:
-    return dataclasses.field(
-        default=None, metadata={"format": format_value, "description": description, "endpoints": endpoints}
-    )
+def _parameter(
+    format_value: Formatter,
+    description: str,
+    endpoints: frozenset[Endpoint] = _FILTERED,
+    *,
+    values: Sequence[str] = (),
+) -> Any:
+    metadata = {
+        "format": format_value,
+        "description": description,
+        "endpoints": endpoints,
+        "values": tuple(values),
+    }
+    return dataclasses.field(default=None, metadata=metadata)
 
 
 def _text(name: str, value: object, _: "Query | None" = None) -> str:
@@ -127,18 +137,20 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def _one_of(choices: Sequence[str]) -> Formatter:
+def _one_of(choices: Sequence[str], description: str, endpoints: frozenset[Endpoint] = _FILTERED) -> Any:
     def format_value(name: str, value: object, _: "Query") -> str:
         return closed_choice(name, value, choices)
 
-    return format_value
+    return _parameter(format_value, description, endpoints, values=choices)
 
 
-def _listed_or_more(choices: Sequence[str]) -> Formatter:
+def _listed_or_more(
+    choices: Sequence[str], description: str, endpoints: frozenset[Endpoint] = _FILTERED
+) -> Any:
     def format_value(name: str, value: object, _: "Query") -> str:
         return open_choice(name, value, choices)
 
-    return format_value
+    return _parameter(format_value, description, endpoints, values=choices)
 
 
 def _columns(name: str, value: object, _: "Query") -> str:
@@ -168,18 +180,18 @@ class Query:
     created_at_to: datetime | str | None = _parameter(_instant, "Calls created up to this time.")
     ended_at_from: datetime | str | None = _parameter(_instant, "Calls that ended at this time or later.")
     ended_at_to: datetime | str | None = _parameter(_instant, "Calls that ended up to this time.")
-    created_at_label: str | None = _parameter(
-        _one_of(catalog.CREATED_AT_LABELS),
+    created_at_label: str | None = _one_of(
+        catalog.CREATED_AT_LABELS,
         "Calls of a named range, such as Today or Last 4 Hours.",
         frozenset({Endpoint.CALLS}),
     )
-    time_zone: str | None = _parameter(
-        _listed_or_more(catalog.TIME_ZONES), "Time zone of the dates without an offset.", _LISTS
+    time_zone: str | None = _listed_or_more(
+        catalog.TIME_ZONES, "Time zone of the dates without an offset.", _LISTS
     )
 
     # Filters by what happened.
-    status: str | None = _parameter(
-        _listed_or_more(catalog.STATUSES), "Calls with this status, such as finished or no-buyer."
+    status: str | None = _listed_or_more(
+        catalog.STATUSES, "Calls with this status, such as finished or no-buyer."
     )
     in_progress: bool | None = _parameter(_flag, "Calls in progress.")
     placed_on_hold: bool | None = _parameter(_flag, "Calls that were put on hold.")
@@ -221,13 +233,13 @@ class Query:
     token_value: str | None = _parameter(_text, "Calls that have a tag with this value.")
 
     # The form of the response.
-    columns: str | Sequence[str] | None = _parameter(_columns, "Columns of the response.", _LISTS)
-    order: str | None = _parameter(_one_of(catalog.ORDER_FIELDS), "Column to sort by.")
-    order_dir: str | None = _parameter(
-        _one_of(catalog.ORDER_DIRECTIONS), "Largest first (desc) or smallest first (asc)."
+    columns: str | Sequence[str] | None = _parameter(
+        _columns, "Columns of the response.", _LISTS, values=catalog.KNOWN_CALL_COLUMNS
     )
-    serializer: str | None = _parameter(
-        _one_of(catalog.SERIALIZERS),
+    order: str | None = _one_of(catalog.ORDER_FIELDS, "Column to sort by.")
+    order_dir: str | None = _one_of(catalog.ORDER_DIRECTIONS, "Largest first (desc) or smallest first (asc).")
+    serializer: str | None = _one_of(
+        catalog.SERIALIZERS,
         "Form of a call in the response.",
         frozenset({Endpoint.CALLS, Endpoint.CALL}),
     )

@@ -53,7 +53,16 @@ COMMANDS = {
 """The module and the summary of each command."""
 
 
-@click.group(cls=ErrorHandlingGroup, commands=COMMANDS, epilog=_EPILOG)
+CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+    "token_normalize_func": lambda name: name.replace("_", "-"),
+}
+"""The click settings of all commands. Names can have underscores, as in the API's documentation."""
+
+
+@click.group(cls=ErrorHandlingGroup, commands=COMMANDS, epilog=_EPILOG, context_settings=CONTEXT)
+@click.version_option(package_name="trackdrive-assets", message="%(package)s %(version)s")
 def main() -> None:
     """Trackdrive calls, reports and statistics as daily Parquet files and DuckDB views."""
 

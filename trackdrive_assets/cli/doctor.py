@@ -48,7 +48,7 @@ The exit code is 1 if a probe failed, and 3 if every failure may pass by itself.
 """
 
 
-@click.command(epilog=_EPILOG, context_settings={"max_content_width": 100})
+@click.command(epilog=_EPILOG)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 @click.option(
     "--days",

@@ -13,16 +13,14 @@ import pyarrow as pa
 
 from trackdrive_assets.cli.account import account_settings, echo_err
 from trackdrive_assets.cli.errors import CliError, ExitCode
-from trackdrive_assets.cli.output import choose_format, on_clock, open_writer
+from trackdrive_assets.cli.output import choose_format, describe_written, on_clock, open_writer
 from trackdrive_assets.cli.place import Place
 from trackdrive_assets.cli.query_options import (
-    CONTEXT,
     DayOption,
     day_options,
     output_options,
     requested_days,
 )
-from trackdrive_assets.cost import count_of
 from trackdrive_assets.lake.accounts import ACCOUNT, AccountLake, account_lakes
 from trackdrive_assets.lake.database import connect
 from trackdrive_assets.lake.errors import LakeError
@@ -81,7 +79,7 @@ class ViewName(click.ParamType[str]):
         return name
 
 
-@click.command(epilog=_EPILOG, context_settings=CONTEXT)
+@click.command(epilog=_EPILOG)
 @click.argument("view", type=ViewName())
 @click.argument("folder", required=False, type=Place())
 @day_options
@@ -107,7 +105,7 @@ def export(
             writer.write(on_clock(batch, zone) if format_ == "xlsx" else batch)
             written += batch.num_rows
     if output:
-        echo_err(f"{count_of(written, 'row')} in {click.format_filename(output)}.")
+        echo_err(describe_written(written, "row", output))
 
 
 def _accounts(folder: str | None) -> Mapping[str, AccountLake]:

@@ -8,7 +8,6 @@ import click
 from trackdrive_assets.cli.account import account_settings
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.place import Place
-from trackdrive_assets.cli.query_options import CONTEXT
 from trackdrive_assets.cli.views import build_views
 from trackdrive_assets.cost import count_of
 from trackdrive_assets.lake.copy import claim_copy, copy_days
@@ -48,15 +47,15 @@ the copy is kept.
 """
 
 
-@click.group(epilog=_EPILOG, context_settings=CONTEXT)
+@click.group(epilog=_EPILOG)
 def lake() -> None:
     """Show whether yesterday is loaded, or copy the lake to another place."""
 
 
-@lake.command(epilog=_STATUS_EPILOG, context_settings=CONTEXT)
+@lake.command(epilog=_STATUS_EPILOG)
 @click.argument("lakes", metavar="[LAKE]...", nargs=-1, type=Place())
 def status(*, lakes: tuple[str, ...]) -> None:
-    """Show whether the calls of yesterday are loaded, by the exit code too."""
+    """Show whether yesterday is loaded, by the exit code too."""
     settings = account_settings()
     is_missing = False
     for root in lakes or [project_path(settings.lake, os.environ)]:
@@ -70,7 +69,7 @@ def status(*, lakes: tuple[str, ...]) -> None:
         raise click.exceptions.Exit(ExitCode.REFUSED)
 
 
-@lake.command(epilog=_COPY_EPILOG, context_settings=CONTEXT)
+@lake.command(epilog=_COPY_EPILOG)
 @click.argument("source", metavar="FROM", type=Place())
 @click.argument("target", metavar="TO", type=Place(exists=False))
 def copy(*, source: str, target: str) -> None:

@@ -16,7 +16,7 @@ from trackdrive_assets.cli.dagster_home import account_environment
 from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.output import table_text
-from trackdrive_assets.cli.query_options import CONTEXT, DayOption, day_options, requested_days
+from trackdrive_assets.cli.query_options import DayOption, day_options, requested_days
 from trackdrive_assets.cost import count_of, describe_cost, format_duration, requests_of_days
 from trackdrive_assets.dagster.garbage import paused_collection
 from trackdrive_assets.lake.ownership import check
@@ -48,7 +48,7 @@ it fails or is ended.
 """
 
 
-@click.command(epilog=_EPILOG, context_settings=CONTEXT)
+@click.command(epilog=_EPILOG)
 @day_options
 @click.option(
     "--tables", help=f"Tables and assets, separated by commas.  [default: {','.join(_DEFAULT_TABLES)}]"

@@ -23,6 +23,7 @@ from pyarrow import csv
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from trackdrive_assets.cost import count_of
 from trackdrive_assets.lake.atomic import open_replacement
 
 _FORMULA = r"\A([=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}])"
@@ -190,6 +191,11 @@ class _TableWriter(Writer):
 
     def close(self) -> None:
         self._stream.write(f"{table_text(self._names, self._rows)}\n".encode())
+
+
+def describe_written(count: int, noun: str, output: Path) -> str:
+    """Return the sentence about a file that was written, like `4,020 calls in june.parquet`."""
+    return f"{count_of(count, noun)} in {click.format_filename(output)}."
 
 
 def table_text(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from trackdrive_assets.cli.account import account_settings
-from trackdrive_assets.cli.query_options import CONTEXT, DayOption, FilePath, day_options, requested_days
+from trackdrive_assets.cli.query_options import DayOption, FilePath, day_options, requested_days
 from trackdrive_assets.lake.ownership import check, time_zone_of
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report.page import write_page
@@ -21,7 +21,7 @@ EXAMPLES
 """
 
 
-@click.command(epilog=_EPILOG, context_settings=CONTEXT)
+@click.command(epilog=_EPILOG)
 @day_options
 @click.option(
     "--output",

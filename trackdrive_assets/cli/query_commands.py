@@ -5,7 +5,6 @@ formats are in `output.py`.
 """
 
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,11 +23,12 @@ from trackdrive_assets.api.pagination import Page
 from trackdrive_assets.api.query import Endpoint, Query
 from trackdrive_assets.api.rows import Rows
 from trackdrive_assets.cli.account import account_client, account_settings, echo_err
-from trackdrive_assets.cli.output import cell_text, choose_format, open_writer, progress_bar
+from trackdrive_assets.cli.output import cell_text, choose_format, describe_written, open_writer, progress_bar
 from trackdrive_assets.cli.query_options import (
-    CONTEXT,
     DayOption,
     day_options,
+    indented,
+    listed_values,
     output_options,
     parameter_options,
     requested_window,
@@ -70,7 +70,7 @@ EXAMPLES
 
 A table has the first {TABLE_ROWS} calls unless you set --limit. Options can have
 underscores, as in the API's documentation.
-{_OUTPUT}"""
+{_OUTPUT}{listed_values(Endpoint.CALLS)}"""
 
 _CALL_EPILOG = f"""
 \b
@@ -78,8 +78,6 @@ EXAMPLES
   trackdrive call 5cc8897c-ad0f-44cb-8ea7-8f7736ae76f1
   trackdrive call 420622705 --format jsonl
 {_OUTPUT}"""
-
-_CATEGORIES = textwrap.indent(textwrap.fill(", ".join(catalog.REPORT_CATEGORIES), 78), "  ")
 
 _REPORT_EPILOG = f"""
 \b
@@ -89,19 +87,19 @@ EXAMPLES
 
 \b
 CATEGORIES
-{_CATEGORIES}
+{indented(catalog.REPORT_CATEGORIES)}
   An account may have others.
-{_OUTPUT}"""
+{_OUTPUT}{listed_values(Endpoint.REPORTS)}"""
 
 _STATS_EPILOG = f"""
 \b
 EXAMPLES
   trackdrive stats status --from today
   trackdrive stats buyer_converted --from 2024-06-01 --to 2024-06-30 --stat count --stat revenue
-{_OUTPUT}"""
+{_OUTPUT}{listed_values(Endpoint.STATS)}"""
 
 
-@click.command(epilog=_CALLS_EPILOG, context_settings=CONTEXT)
+@click.command(epilog=_CALLS_EPILOG)
 @day_options
 @parameter_options(Endpoint.CALLS)
 @click.option("--limit", type=click.IntRange(1, 10**9), help="Highest number of calls.")
@@ -141,6 +139,8 @@ def calls(
                     show_progress(written, expected)
     if format_ == "table" and matching is not None and written == limit and matching > written:
         echo_err(f"{written:,} of {matching:,} calls. Use --limit for more, or --format csv for all.")
+    elif output:
+        echo_err(describe_written(written, "call", output))
 
 
 def _calls_query(
@@ -203,7 +203,7 @@ def _table_columns(requested: Sequence[str] | None) -> list[str]:
     return known if len(known) == len(requested) else [*known, "extra"]
 
 
-@click.command(epilog=_CALL_EPILOG, context_settings=CONTEXT)
+@click.command(epilog=_CALL_EPILOG)
 @click.argument("uuid")
 @parameter_options(Endpoint.CALL)
 @output_options
@@ -223,7 +223,7 @@ def _as_fields(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.record_batch({"field": list(fields), "value": list(fields.values())})
 
 
-@click.command(epilog=_REPORT_EPILOG, context_settings=CONTEXT)
+@click.command(epilog=_REPORT_EPILOG)
 @click.argument("category")
 @day_options
 @parameter_options(Endpoint.REPORTS)
@@ -254,7 +254,7 @@ def report(
     _write(shown, format_, output, settings)
 
 
-@click.command(epilog=_STATS_EPILOG, context_settings=CONTEXT)
+@click.command(epilog=_STATS_EPILOG)
 @click.argument("group_by", type=click.Choice(catalog.GROUP_BYS))
 @click.option(
     "--stat", "stats_", type=click.Choice(catalog.STATS), multiple=True, help="Repeatable.  [default: all]"
@@ -292,6 +292,8 @@ def stats(
 def _write(batch: pa.RecordBatch, format_: str, output: Path | None, settings: Settings) -> None:
     with open_writer(format_, output, batch.schema, time_zone=settings.time_zone) as writer:
         writer.write(batch)
+    if output:
+        echo_err(describe_written(batch.num_rows, "row", output))
 
 
 @contextmanager

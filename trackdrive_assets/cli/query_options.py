@@ -4,8 +4,9 @@ Each parameter of `api.query.Query` is one option. What the commands do with the
 """
 
 import dataclasses
+import textwrap
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from trackdrive_assets.api.query import Endpoint, Query
+from trackdrive_assets.api.query import Endpoint, Query, accepted_parameters
 from trackdrive_assets.cli.output import FORMATS
 from trackdrive_assets.days import YEARS, Window, exact_day
 from trackdrive_assets.setting_values import InvalidValue, parse_date
@@ -23,8 +24,11 @@ Command = Callable[..., None]
 DayOption = date | timedelta | None
 """A date, or a number of days from today, or None."""
 
-CONTEXT = {"token_normalize_func": lambda name: name.replace("_", "-"), "max_content_width": 100}
-"""The click settings of the query commands. Options can have underscores, as in the API's documentation."""
+_LISTED = {"created_at_label": "LABELS", "status": "STATUSES", "columns": "COLUMNS", "order": "ORDER"}
+"""The parameters whose values have a section of their own in the help, and its title."""
+
+_FEW = 3
+"""The most values that an option shows in its own line."""
 
 
 class Integers(click.ParamType):  # type: ignore[type-arg]  # generic only in later releases
@@ -77,15 +81,32 @@ def parameter_options(endpoint: Endpoint) -> Callable[[Command], Command]:
     def add_options(command: Command) -> Command:
         for field in reversed(dataclasses.fields(Query)):
             if endpoint in field.metadata["endpoints"]:
+                values, section = field.metadata["values"], _LISTED.get(field.name)
                 command = click.option(
                     f"--{field.name.replace('_', '-')}",
                     field.name,
                     type=_option_type(types[field.name]),
-                    help=field.metadata["description"],
+                    metavar=f"[{'|'.join(values)}]" if 0 < len(values) <= _FEW else None,
+                    help=field.metadata["description"] + (f" See {section} below." if section else ""),
                 )(command)
         return command
 
     return add_options
+
+
+def listed_values(endpoint: Endpoint) -> str:
+    """Return the sections of the help with the values of the parameters of an endpoint."""
+    values = {field.name: field.metadata["values"] for field in dataclasses.fields(Query)}
+    return "".join(
+        f"\n\b\n{title}\n{indented(values[name])}\n"
+        for name, title in _LISTED.items()
+        if name in accepted_parameters(endpoint)
+    )
+
+
+def indented(names: Iterable[str]) -> str:
+    """Return names as lines of the help."""
+    return textwrap.indent(textwrap.fill(", ".join(names), 78, break_on_hyphens=False), "  ")
 
 
 def _option_type(type_: Any) -> Any:

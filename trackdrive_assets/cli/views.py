@@ -6,7 +6,6 @@ import click
 
 from trackdrive_assets.cli.account import account_settings
 from trackdrive_assets.cli.place import Place
-from trackdrive_assets.cli.query_options import CONTEXT
 from trackdrive_assets.lake.accounts import build_accounts_database, has_accounts
 from trackdrive_assets.lake.database import BuildResult, build_database
 from trackdrive_assets.lake.errors import LakeError
@@ -30,7 +29,7 @@ SEVERAL ACCOUNTS
 """
 
 
-@click.command(epilog=_EPILOG, context_settings=CONTEXT)
+@click.command(epilog=_EPILOG)
 @click.argument("folder", required=False, type=Place())
 def views(*, folder: str | None) -> None:
     """Build trackdrive.duckdb again, of a lake or over several accounts."""
