@@ -1,11 +1,11 @@
 # The commands of the project. Each first installs the locked versions into .venv, and nothing anywhere else.
 
-SUPPORTED := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+SUPPORTED := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo demo-scale dev install test check lint types contract definitions tests docs screenshots soak soak-store trial-machines trial-analyst trial-wheel bench lock clean
+.PHONY: demo demo-scale dev install test check lint types contract definitions tests docs site screenshots dist soak soak-store trial-machines trial-analyst trial-wheel bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -21,7 +21,7 @@ install: .venv/installed  ## Only the installation, into .venv
 
 # --no-deps, because the lock is complete.
 .venv/installed: requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed. Install it, or name it: make PYTHON=/path/to/python"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 with its venv module is needed. Install it, or name it: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Installing the locked versions into .venv, which takes about a minute."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
@@ -42,6 +42,7 @@ UNIT_TESTS := $(addprefix trackdrive_assets_tests/,api ingest lake quality table
 lint: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/codespell
 
 types: install
 	@$(BIN)/mypy
@@ -63,6 +64,20 @@ tests: install
 
 docs: install  ## Write the generated pages: data dictionary, checks, settings
 	@$(BIN)/python -m docs.write
+
+# What pages link to, at the place that their links name.
+SITE_FILES := README.md CONTRIBUTING.md SECURITY.md CHANGELOG.md LICENSE docs benchmarks
+
+site: .venv-docs/installed  ## Build the documentation site into build/site
+	@mkdir -p build/pages
+	@for file in $(SITE_FILES); do ln -sfn ../../$$file build/pages/$$file; done
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+.venv-docs/installed: docs/requirements.lock
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		-r docs/requirements.lock
+	@touch $@
 
 screenshots: install  ## Take the pictures of docs/screenshots again (needs Chromium)
 	@$(BIN)/python -m trackdrive_assets_tests.browser.screenshots
@@ -106,11 +121,16 @@ benchmarks/.venv/installed: benchmarks/requirements.lock
 		-r benchmarks/requirements.lock
 	@touch $@
 
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet \
+	$(if $(UPGRADE),--upgrade)
 
-lock:  ## Write both requirements.lock from pyproject.toml (needs uv)
+lock:  ## Write the three requirements.lock from pyproject.toml (needs uv), UPGRADE=1 with the newest versions
 	@$(LOCK) pyproject.toml --group dev --all-extras --output-file requirements.lock
 	@$(LOCK) --group pyproject.toml:peers --constraint requirements.lock --output-file benchmarks/requirements.lock
+	@$(LOCK) --group pyproject.toml:docs --output-file docs/requirements.lock
+
+dist: install  ## Build the wheel and the source archive into dist/
+	@$(BIN)/python -m hatchling build --clean
 
 clean:  ## Remove the virtual environments and the data of the demo
-	@rm -rf .venv .venv-analyst benchmarks/.venv demo
+	@rm -rf .venv .venv-analyst .venv-docs benchmarks/.venv demo build dist

@@ -1,4 +1,4 @@
-"""The diffs of docs/contributing.md apply, bring tests, and make them pass."""
+"""The diffs of CONTRIBUTING.md apply, bring tests, and make them pass."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-PAGE = PROJECT.joinpath("docs", "contributing.md").read_text("utf-8")
+PAGE = PROJECT.joinpath("CONTRIBUTING.md").read_text("utf-8")
 TESTS = "trackdrive_assets_tests"
 
 RELATED_TESTS = {
@@ -80,7 +80,7 @@ def copy(tmp_path: Path) -> Path:
     folder = tmp_path / "copy"
     for name in ("trackdrive_assets", TESTS, "docs"):
         shutil.copytree(PROJECT / name, folder / name)
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md"):
         shutil.copy(PROJECT / name, folder)
     return folder
 
@@ -99,8 +99,7 @@ def apply(diff: Diff, copy: Path, *options: str) -> None:
         check=False,
     )
     assert result.returncode == 0, (
-        f"The diff of docs/contributing.md, {diff.heading!r}, no longer applies. Write a new one.\n"
-        f"{result.stderr}"
+        f"The diff of CONTRIBUTING.md, {diff.heading!r}, no longer applies. Write a new one.\n{result.stderr}"
     )
 
 

@@ -47,8 +47,10 @@ MAX_TEST_NAME = 70
 
 def texts() -> Iterator[Path]:
     """Return every file that people read, except this one, which lists the words."""
-    yield from (PROJECT / name for name in ("README.md", "SECURITY.md", "Makefile", "pyproject.toml"))
-    yield from (PROJECT / name for name in ("workspace.yaml", ".env.example"))
+    yield from (PROJECT / name for name in ("Makefile", "pyproject.toml", "mkdocs.yml"))
+    yield from sorted(PROJECT.glob("*.md"))
+    yield from sorted(PROJECT.glob(".github/**/*.*"))
+    yield from (PROJECT / name for name in ("workspace.yaml", ".env.example", ".pre-commit-config.yaml"))
     for folder in FOLDERS:
         for file in sorted(PROJECT.joinpath(folder).rglob("*")):
             parts = file.relative_to(PROJECT).parts

@@ -16,7 +16,7 @@ from trackdrive_assets.tables.columns import CALLS
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
 SECURITY = PROJECT / "SECURITY.md"
-PAGES = [README, SECURITY, *sorted(PROJECT.glob("docs/*.md"))]
+PAGES = [*sorted(PROJECT.glob("*.md")), *sorted(PROJECT.glob("docs/*.md"))]
 VARIABLES = {variable(field.name) for field in dataclasses.fields(Settings)}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -29,7 +29,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
             continue
         file, _, heading = target.partition("#")
         linked = (page.parent / file).resolve() if file else page
-        assert linked.exists(), target
+        assert linked.is_file(), target
         assert not heading or heading in headings(linked), target
 
 
@@ -54,8 +54,8 @@ def test_every_page_names_variables_that_exist(page: Path) -> None:
 
 
 def test_the_readme_links_to_every_page() -> None:
-    linked = set(re.findall(r"\((docs/\w[\w-]*\.md)\)", README.read_text("utf-8")))
-    assert linked == {f"docs/{page.name}" for page in PROJECT.glob("docs/*.md")}
+    linked = set(re.findall(r"\(([\w/-]+\.md)\)", README.read_text("utf-8")))
+    assert linked >= {str(page.relative_to(PROJECT)) for page in PAGES if page != README}
 
 
 def test_the_example_files_name_variables_that_exist() -> None:

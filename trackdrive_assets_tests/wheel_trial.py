@@ -18,7 +18,6 @@ MODULES_OF_EXTRAS = ("dagster_webserver", "pandas", "polars", "xlsxwriter", "obs
 STEPS = (
     ("trackdrive", "--help"),
     ("trackdrive", "demo", "--days", "2"),
-    ("trackdrive", "page", "--lake", "demo", "--output", "page.html"),
     ("dagster", "definitions", "validate", "-m", "trackdrive_assets.definitions"),
 )
 

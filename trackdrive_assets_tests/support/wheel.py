@@ -47,7 +47,7 @@ class Environment:
     def serving_ui(self, folder: Path) -> Iterator[str]:
         """Run `trackdrive dev` in a folder until the end of the block, and return the URL of its UI."""
         port = free_port()
-        command = [self.folder / "bin" / "trackdrive", "dev", "--port", str(port)]
+        command = [str(self.folder / "bin" / "trackdrive"), "dev", "--port", str(port)]
         log = folder / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(command, cwd=folder, env=self.variables, stdout=output, stderr=output)
