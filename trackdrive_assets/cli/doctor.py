@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import platform
 import textwrap
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
 
 from trackdrive_assets.cli.account import account_client, account_settings
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.output import table_text
+from trackdrive_assets.cost import count_of
 from trackdrive_assets.settings import variable
 
 if TYPE_CHECKING:
+    from trackdrive_assets.api.client import Client
     from trackdrive_assets.doctor.finding import Finding
     from trackdrive_assets.settings import Settings
 
@@ -40,6 +46,7 @@ RESULTS
   differs       the API does something else, or is limited; runs cope with it
   inconclusive  the responses do not settle it, for example without calls
   failed        runs cannot read what depends on it
+  not_asked     the first request failed, and every other would fail too
 
 It sends at most seven small GET requests, and one for each report category that is not documented.
 It never hangs up a call. The output contains no secret, no phone number and no name, so you can
@@ -75,11 +82,13 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int, webhook: bool
     )
     from trackdrive_assets.doctor.probes import findings  # noqa: PLC0415  # slow to import
     from trackdrive_assets.doctor.requests import send_requests  # noqa: PLC0415  # slow to import
+    from trackdrive_assets.doctor.verdict import verdict  # noqa: PLC0415  # slow to import
 
     settings = account_settings()
     now = datetime.now(UTC)
     with account_client(settings, retry_budget=RETRY_BUDGET, response_timeout=RESPONSE_TIMEOUT) as client:
-        replies = send_requests(client, days=days, now=now, categories=settings.fetched_categories)
+        with _progress(settings.address, client):
+            replies = send_requests(client, days=days, now=now, categories=settings.fetched_categories)
         requests = client.usage.requests
     found = findings(replies, settings)
     header = _header(settings, now, requests)
@@ -90,6 +99,7 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int, webhook: bool
     else:
         click.echo("\n".join(f"{name:13}{value}" for name, value in header.items()))
         click.echo(f"\n{_table(found)}")
+        click.echo("\n{}\n  {}".format(*verdict(found)))
     if result is Result.FAILED:
         context.exit(ExitCode.TEMPORARY if is_transient_failure(found.values()) else ExitCode.REFUSED)
 
@@ -133,9 +143,38 @@ def _header(settings: Settings, now: datetime, requests: int) -> dict[str, str |
 
 
 def _table(found: Mapping[str, Finding]) -> str:
-    """Return the findings as a table; a long description takes several lines."""
-    rows = []
+    """Return the findings as a table; a long description takes several lines.
+
+    If the first request failed, the table has only what is wrong. The number of the others follows.
+    """
+    unasked = sum(finding.result == "not_asked" for finding in found.values())
+    rows: list[Sequence[str]] = []
     for probe, finding in found.items():
+        if unasked and finding.result in {"ok", "not_asked"}:
+            continue
         first, *others = textwrap.wrap(finding.description, _WIDTH)
         rows += [(finding.result, probe, first), *(("", "", line) for line in others)]
-    return table_text(("result", "probe", "description"), rows)
+    table = table_text(("result", "probe", "description"), rows)
+    return f"{table}\n\n{count_of(unasked, 'question')} not asked." if unasked else table
+
+
+@contextmanager
+def _progress(address: str, client: Client) -> Iterator[None]:
+    """Show on a terminal how many requests were sent."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with Live(Spinner("dots", _RequestCount(address, client)), console=console, transient=True):
+        yield
+
+
+@dataclass(frozen=True)
+class _RequestCount:
+    """A text that changes with the requests of a client."""
+
+    address: str
+    client: Client
+
+    def __rich__(self) -> str:
+        return f"Asking {self.address}: {count_of(self.client.usage.requests, 'request')}"

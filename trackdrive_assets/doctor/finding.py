@@ -1,6 +1,6 @@
 """What a probe found. Not here: the probes themselves (`probes.py` lists them)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,12 +13,14 @@ class Result(StrEnum):
         DIFFERS: The API does something else, or is limited, and runs cope with it.
         INCONCLUSIVE: The responses do not settle it.
         FAILED: Runs cannot read what depends on it.
+        NOT_ASKED: The first request failed in a way in which every other request would fail too.
     """
 
     OK = "ok"
     DIFFERS = "differs"
     INCONCLUSIVE = "inconclusive"
     FAILED = "failed"
+    NOT_ASKED = "not_asked"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ def inconclusive(reason: str) -> Finding:
 def failed(description: str, *, transient: bool = False) -> Finding:
     """Return a finding that makes runs fail."""
     return Finding(Result.FAILED, description, transient)
+
+
+def without_unasked(found: Mapping[str, Finding]) -> dict[str, Finding]:
+    """Return the findings of a first request that failed. What it does not settle was not asked."""
+    first = next((code for code, finding in found.items() if finding.result is Result.FAILED), None)
+    settled = {Result.OK, Result.DIFFERS}
+    unasked = Finding(Result.NOT_ASKED, "Not asked, because the first request failed.")
+    return {
+        code: finding if code == first or finding.result in settled else unasked
+        for code, finding in found.items()
+    }
 
 
 def overall(findings: Iterable[Finding]) -> Result:

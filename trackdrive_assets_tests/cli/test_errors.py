@@ -147,3 +147,11 @@ def test_doctor_has_the_same_findings_as_json(trackdrive: Trackdrive, sandbox: S
     for finding in report["findings"]:
         assert finding["probe"] in table
     assert sandbox.private_key not in json.dumps(report) + table
+
+
+def test_a_failed_first_request_leaves_a_short_output(trackdrive: Trackdrive) -> None:
+    lines = trackdrive("doctor", TRACKDRIVE_PRIVATE_KEY="tdprv-wrong").stdout.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith(("ok", "failed", "inconcl"))] == ["access"]
+    assert "12 questions not asked." in lines
+    assert lines[-2].startswith("Failed: access.")
+    assert lines[-1].strip() == "trackdrive doctor"

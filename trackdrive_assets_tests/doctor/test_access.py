@@ -31,7 +31,7 @@ def test_a_wrong_key_fails_after_one_request() -> None:
     with account() as sandbox, connect(sandbox.base_url, KeyPair("tdpub-wrong", "tdprv-wrong")) as client:
         found = probe(client)
         assert len(sandbox.requests) == 1
-    assert probes_with(FAILED, found) == {"access", "calls"}
+    assert probes_with(FAILED, found) == {"access"}
     assert "active and not paused" in found["access"].description
     assert overall(found.values()) is FAILED
     assert not is_transient_failure(found.values())
