@@ -1,10 +1,12 @@
 """The positions of lines and columns in the charts. `charts.html.jinja` draws them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, groupby
 from math import ceil
 
+from trackdrive_assets.report.data import Hour
+from trackdrive_assets.report.formatting import format_count, format_span
 from trackdrive_assets.report.periods import Period
 from trackdrive_assets.report.totals import Totals
 
@@ -28,22 +30,20 @@ class Tick:
 
 @dataclass(frozen=True)
 class Column:
-    """A period in the chart of the volume: its place, and the height of each number."""
+    """A column of a chart: its place, and the height of each number by its class in `page.css`."""
 
-    period: Period
+    description: str
     left: float
     width: float
-    calls: float
-    connected: float
-    converted: float
+    heights: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class ColumnChart:
-    """The chart of the volume: all calls, the connected and the converted ones."""
+    """A chart of calls, and of parts of them inside the same column."""
 
     columns: Sequence[Column]
-    dates: Sequence[Tick]
+    labels: Sequence[Tick]
     scale: Sequence[Tick]
 
 
@@ -62,29 +62,55 @@ class LineChart:
     """The chart of the conversion rate. Each line joins consecutive periods with a known rate."""
 
     lines: Sequence[Sequence[Point]]
-    dates: Sequence[Tick]
+    labels: Sequence[Tick]
     scale: Sequence[Tick]
 
 
-def column_chart(periods: Sequence[Period]) -> ColumnChart:
-    """Return the chart of the volume."""
-    step = WIDTH / len(periods)
+def volume_chart(periods: Sequence[Period]) -> ColumnChart:
+    """Return the chart of the volume: all calls, the connected and the converted ones."""
+    counts = [
+        period.totals and {"calls": period.totals.calls, **_counts(period.totals, "connected", "converted")}
+        for period in periods
+    ]
+    return _column_chart(
+        [format_span(period.first, period.last) for period in periods], counts, _dates(periods)
+    )
+
+
+def hour_chart(hours: Sequence[Hour]) -> ColumnChart:
+    """Return the chart of the 24 hours: all calls, and the missed ones."""
+    totals = {hour.hour: hour.totals for hour in hours}
+    counts = [
+        {"calls": totals[n].calls, **_counts(totals[n], "missed")} if n in totals else None for n in range(24)
+    ]
+    step = WIDTH / 24
+    ticks = [Tick(step * (n + 0.5), f"{n}:00") for n in range(0, 24, 3)]
+    return _column_chart([f"{n}:00 to {n + 1}:00" for n in range(24)], counts, ticks)
+
+
+def _column_chart(
+    names: Sequence[str], counts: Sequence[Mapping[str, int] | None], labels: Sequence[Tick]
+) -> ColumnChart:
+    step = WIDTH / len(names)
     width = min(step * 0.76, _MAX_COLUMN_WIDTH)
-    calls = [period.totals.calls for period in periods if period.totals]
-    top, scale = _scale(max(calls, default=0), "{:,.0f}")
+    top, scale = _scale(max((max(each.values()) for each in counts if each), default=0), "{:,.0f}")
     columns = [
         Column(
-            period,
+            f"{name}: " + ", ".join(f"{format_count(number)} {kind}" for kind, number in each.items()),
             left=step * (n + 0.5) - width / 2,
             width=width,
-            calls=HEIGHT * totals.calls / top,
-            connected=HEIGHT * (totals.connected or 0) / top,
-            converted=HEIGHT * (totals.converted or 0) / top,
+            heights={kind: HEIGHT * number / top for kind, number in each.items() if number},
         )
-        for n, period in enumerate(periods)
-        if (totals := period.totals)
+        for n, (name, each) in enumerate(zip(names, counts, strict=True))
+        if each
     ]
-    return ColumnChart(columns, _dates(periods), scale)
+    return ColumnChart(columns, labels, scale)
+
+
+def _counts(totals: Totals, *names: str) -> dict[str, int]:
+    """Return those counts that are known."""
+    counts = {name: getattr(totals, name) for name in names}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def line_chart(periods: Sequence[Period]) -> LineChart:

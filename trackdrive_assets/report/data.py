@@ -1,27 +1,79 @@
-"""The data of the page, loaded from the views of the lake."""
+"""The data of the page. `loading.py` queries the views for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
 
-import duckdb
-from duckdb import ConstantExpression
+from trackdrive_assets.report.totals import Groups, Totals
 
-from trackdrive_assets.lake.database import connect
-from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.report.totals import Group, Groups, Totals
-from trackdrive_assets.tables.columns import schemas
 
-MAX_GROUPS = 20
-"""The number of buyers, or of traffic sources, with a row of their own."""
+@dataclass(frozen=True)
+class Before:
+    """The same number of days before those of the page.
 
-MAX_DIFFERENCES = 50
-"""The number of differences between the calls and the API's totals that the page lists."""
+    Attributes:
+        totals: The sums of these days. None if some of them are not in the lake, or were not over.
+    """
 
-LAG_DAYS = 90
-"""The number of earlier days in the table of the lag. Few days of a page about last month are settled yet."""
+    first: date
+    last: date
+    totals: Totals | None
+
+
+@dataclass(frozen=True)
+class Hour:
+    """The calls of an hour of the account's clock, 0 to 23, on all days of the page."""
+
+    hour: int
+    totals: Totals
+
+
+@dataclass(frozen=True)
+class MissedCalls:
+    """The missed calls with a reason."""
+
+    reason: str
+    calls: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The conversion of a group in seven days and in the seven days before.
+
+    Attributes:
+        kind: What the calls are grouped by: `account`, `buyer`, `traffic_source` or `offer`.
+        is_significant: Whether chance does not explain the change. None if `reason` has the reason.
+    """
+
+    kind: str
+    name: str
+    period_start: date
+    period_end: date
+    calls: int | None
+    previous_calls: int | None
+    conversion_rate: float | None
+    previous_conversion_rate: float | None
+    conversion_rate_change: float | None
+    is_significant: bool | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a buyer owes, or a traffic source is owed, for a half-month.
+
+    `conversions` are those that the party pays or is paid for. `days_missing` is the number of days of the
+    half-month that are not in the lake, or were last fetched before they were over.
+    """
+
+    period_start: date
+    period_end: date
+    name: str
+    calls: int
+    conversions: int | None
+    amount: Decimal | None
+    days_missing: int
 
 
 @dataclass(frozen=True)
@@ -73,10 +125,15 @@ class ReportData:
         missing: The days that are not in the lake.
         unfinished: The days that were last fetched before their end.
         fetched: The first and the last time of the days' last fetches. None if no file contains the time.
+        before: The days before, with which the page compares.
+        comparisons: The conversion of the last seven days compared with the seven before, most certain first.
+        hours: The hours with calls.
+        missed: The missed calls by reason, most first.
+        buyer_statements: What buyers owe for the last half-months.
+        source_statements: What traffic sources are owed for the last half-months.
         lag_days: The first and the last day that the lag covers.
         lag: The lag of each buyer. The buyers with the most revenue come first. Empty if no day is settled.
         differences: The largest differences. `verdicts` has their number.
-        descriptions: The descriptions of the columns of `daily_summary`.
     """
 
     first: date
@@ -85,13 +142,19 @@ class ReportData:
     missing: Sequence[date]
     unfinished: Sequence[date]
     fetched: tuple[datetime, datetime] | None
+    before: Before
+    comparisons: Sequence[Comparison]
+    hours: Sequence[Hour]
+    missed: Sequence[MissedCalls]
     buyers: Groups
     sources: Groups
+    offers: Groups
+    buyer_statements: Sequence[Statement]
+    source_statements: Sequence[Statement]
     lag_days: tuple[date, date]
     lag: Sequence[Lag]
     verdicts: Sequence[VerdictCounts]
     differences: Sequence[Difference]
-    descriptions: Mapping[str, str]
 
     @property
     def unknown(self) -> Sequence[date]:
@@ -113,148 +176,3 @@ class ReportData:
             mismatch=sum(verdicts.mismatch for verdicts in self.verdicts),
             not_compared=sum(verdicts.not_compared for verdicts in self.verdicts),
         )
-
-
-def load_report_data(
-    lake: Lake, first: date, last: date, days: Sequence[date], *, time_zone: str
-) -> ReportData:
-    """Query the views for the data of a page.
-
-    Args:
-        lake: The lake.
-        first: The first day of the page.
-        last: The last day of the page.
-        days: The days of the page with calls in the lake.
-        time_zone: The IANA name of the account's time zone.
-
-    Raises:
-        LakeError: A view failed.
-        duckdb.Error: A file can't be read.
-    """
-    lag_days = [day for day in lake.days("calls") if first - timedelta(days=LAG_DAYS) <= day <= last]
-    with connect(lake, schemas(), time_zone=time_zone, days=lag_days, names=["conversion_lag"]) as connection:
-        lag = [_lag(row) for row in _query(connection, _LAG)]
-    with connect(lake, schemas(), time_zone=time_zone, days=days, names=_VIEWS) as connection:
-        totals = {row.pop("date"): Totals(**row) for row in _query(connection, _DAYS)}
-        fetches = _query(connection, _FETCHES.format(time_zone=ConstantExpression(time_zone)))
-        times = [fetch["fetched_at"] for fetch in fetches if fetch["fetched_at"]]
-        return ReportData(
-            first=first,
-            last=last,
-            # A day without calls has no row, and its totals are known to be 0.
-            days={day: totals.get(day, Totals.sum([])) for day in days},
-            missing=sorted({first + timedelta(days=n) for n in range((last - first).days + 1)} - set(days)),
-            unfinished=[fetch["date"] for fetch in fetches if fetch["is_unfinished"]],
-            fetched=(min(times), max(times)) if times else None,
-            buyers=_groups(connection, "buyer"),
-            sources=_groups(connection, "traffic_source"),
-            lag_days=(lag_days[0], last),
-            lag=lag,
-            verdicts=[VerdictCounts(**row) for row in _query(connection, _VERDICTS)],
-            differences=[Difference(**row) for row in _query(connection, _DIFFERENCES)],
-            descriptions={row["column_name"]: row["comment"] for row in _query(connection, _DESCRIPTIONS)},
-        )
-
-
-def _query(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    result = connection.execute(sql)
-    names = [column[0] for column in result.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-
-def _groups(connection: duckdb.DuckDBPyConnection, party: Literal["buyer", "traffic_source"]) -> Groups:
-    """Return the largest groups, the sum of the others, and the calls without a buyer or source."""
-    rows = _query(connection, _GROUPS.format(party=party, sums=_SUMS))
-    groups = [Group(row.pop("name"), Totals(**row)) for row in rows]
-    named = [group for group in groups if group.name]
-    others = named[MAX_GROUPS:]
-    noun = party.replace("_", " ")
-    rest = [Group(f"No {noun}", group.totals) for group in groups if not group.name]
-    if others:
-        total = Totals.sum(group.totals for group in others)
-        rest = [Group(f"{len(others):,} other {noun}s", total), *rest]
-    return Groups(shown=named[:MAX_GROUPS], other_count=len(others), rest=rest)
-
-
-def _lag(row: Mapping[str, Any]) -> Lag:
-    known = {days: row[f"known_after_{days}_days"] for days in (0, 1, 2, 7, 30)}
-    return Lag(row["name"], row["settled_calls"], row["final_revenue"], known)
-
-
-_VIEWS = ("daily_summary", "buyer_performance", "traffic_source_performance", "reconciliation", "fetch_log")
-
-_DAYS = "SELECT date, calls, connected, converted, revenue, payout, profit, cost FROM daily_summary"
-
-# A sum with an unknown part is unknown.
-_SUMS = ", ".join(
-    f"CASE WHEN count({name}) = count(*) THEN CAST(sum({name}) AS {kind}) END AS {name}"
-    for names, kind in (
-        (("calls", "connected", "converted"), "BIGINT"),
-        (("revenue", "payout", "profit", "cost"), "DECIMAL(38, 6)"),
-    )
-    for name in names
-)
-
-_GROUPS = """
-    SELECT
-        -- If two groups have the same name, the page shows their ids too.
-        name || CASE
-            WHEN count(*) OVER (PARTITION BY name) > 1 AND label <> name THEN ' (' || label || ')' ELSE ''
-        END AS name,
-        * EXCLUDE (name, label)
-    FROM (
-        SELECT
-            coalesce(
-                nullif(arg_max({party}, date), ''),
-                arg_max(nullif(user_{party}_id, ''), date),
-                {party}_key
-            ) AS name,
-            coalesce(CAST({party}_id AS VARCHAR), arg_max(nullif(user_{party}_id, ''), date)) AS label,
-            {sums}
-        FROM {party}_performance
-        GROUP BY {party}_id, {party}_key
-    )
-    -- If not all revenue is known, the number of calls shows better which groups matter.
-    ORDER BY
-        CASE WHEN count(revenue) OVER () = count(*) OVER () THEN revenue ELSE calls END DESC,
-        calls DESC,
-        name
-"""
-
-_FETCHES = """
-    SELECT date, fetched_at, fetched_at < timezone({time_zone}, CAST(date + 1 AS TIMESTAMP)) AS is_unfinished
-    FROM fetch_log
-    WHERE table_name = 'calls'
-    ORDER BY date
-"""
-
-_LAG = f"""
-    SELECT coalesce(nullif(buyer, ''), nullif(user_buyer_id, ''), CAST(buyer_id AS VARCHAR)) AS name, *
-    FROM conversion_lag
-    WHERE name IS NOT NULL AND final_revenue > 0
-    ORDER BY final_revenue DESC, name
-    LIMIT {MAX_GROUPS}
-"""  # noqa: S608  a constant of this module
-
-_VERDICTS = """
-    SELECT
-        source,
-        count(*) FILTER (verdict = 'match') AS match,
-        count(*) FILTER (verdict = 'mismatch') AS mismatch,
-        count(*) FILTER (verdict IN ('not_comparable', 'unreadable')) AS not_compared
-    FROM reconciliation
-    GROUP BY source
-    ORDER BY source
-"""
-
-_DIFFERENCES = f"""
-    SELECT date, source, group_value AS "group", figure, calls_value, api_value, difference
-    FROM reconciliation
-    WHERE verdict = 'mismatch'
-    ORDER BY abs(difference) DESC, date, source, group_value, figure
-    LIMIT {MAX_DIFFERENCES}
-"""  # noqa: S608  a constant of this module
-
-_DESCRIPTIONS = """
-    SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'daily_summary' AND comment <> ''
-"""

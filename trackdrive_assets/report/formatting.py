@@ -26,6 +26,23 @@ def format_money(amount: Number | None) -> str:
     return UNKNOWN if amount is None else _with_sign(f"{amount:,.2f}")
 
 
+def format_dollars(amount: Number | None) -> str:
+    """Return 1234.5 as $1,234.50."""
+    return UNKNOWN if amount is None else re.sub("([0-9])", r"$\1", format_money(amount), count=1)
+
+
+def format_change(now: Number | None, before: Number | None) -> str:
+    """Return the change from 4 to 5 as +25.0%."""
+    if now is None or before is None:
+        return UNKNOWN
+    return _plus(format_share(Decimal(now) - Decimal(before), abs(Decimal(before))))
+
+
+def format_points(difference: float | None) -> str:
+    """Return a difference of two shares in percentage points: 0.02 as +2.0."""
+    return UNKNOWN if difference is None else _plus(_with_sign(f"{100 * difference:.1f}"))
+
+
 def format_share(part: Number | None, whole: Number | None = 1) -> str:
     """Return a quarter as 25.0%."""
     if part is None or whole is None:
@@ -33,11 +50,11 @@ def format_share(part: Number | None, whole: Number | None = 1) -> str:
     return _with_sign(f"{Decimal(part) / Decimal(whole):.1%}") if whole else NO_RATIO
 
 
-def format_money_per(amount: Number | None, units: Number | None) -> str:
-    """Return the money for each unit."""
+def format_dollars_per(amount: Number | None, units: Number | None) -> str:
+    """Return the dollars for each unit."""
     if amount is None or units is None:
         return UNKNOWN
-    return format_money(Decimal(amount) / Decimal(units)) if units else NO_RATIO
+    return format_dollars(Decimal(amount) / Decimal(units)) if units else NO_RATIO
 
 
 def bar_length(value: Number | None, max_value: Number | None) -> str:
@@ -52,6 +69,11 @@ def format_time(instant: datetime, zone: ZoneInfo) -> str:
     return f"{instant.astimezone(zone):%Y-%m-%d %H:%M}"
 
 
+def format_span(first: date, last: date) -> str:
+    """Return `first to last`, or the one day."""
+    return str(first) if first == last else f"{first} to {last}"
+
+
 def format_days(days: Sequence[date]) -> str:
     """Return ascending days as text. Consecutive days become `first to last`."""
     runs: list[list[date]] = []
@@ -60,7 +82,7 @@ def format_days(days: Sequence[date]) -> str:
             runs[-1].append(day)
         else:
             runs.append([day])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return ", ".join(format_span(run[0], run[-1]) for run in runs)
 
 
 def without_controls(value: object) -> object:
@@ -71,29 +93,26 @@ def without_controls(value: object) -> object:
     return _CONTROLS.sub("", value) if type(value) is str else value
 
 
-def glossary(descriptions: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the words of the page with their meanings: the descriptions of columns, or else those below."""
-    words = {
-        name.replace("_rate", "").replace("_", " "): descriptions.get(name, meaning)
-        for name, meaning in _WORDS.items()
-    }
-    return words | {
-        UNKNOWN: "The account's API does not contain it, on at least one of the days. It is not 0.",
-        NO_RATIO: "There is nothing to divide by.",
-    }
-
-
-_WORDS = {
+GLOSSARY: Mapping[str, str] = {
     "calls": "All calls that started on these days.",
     "connected": "Calls that were put through to a number of a buyer.",
+    "missed": "Calls that ended and that neither a buyer nor an agent answered.",
     "converted": "Calls that a buyer pays for.",
-    "conversion_rate": "Share of all calls that a buyer pays for.",
+    "conversion": "Share of all calls that a buyer pays for.",
     "revenue": "What buyers owe.",
     "payout": "What traffic sources are owed.",
     "profit": "Revenue less payout.",
     "margin": "Profit as a share of revenue.",
     "cost": "What Trackdrive and the telephony provider charge.",
+    UNKNOWN: "The account's API does not contain it, on at least one of the days. It is not 0.",
+    NO_RATIO: "There is nothing to divide by.",
 }
+"""The words of the page with their meanings."""
+
+
+def _plus(text: str) -> str:
+    """Return a number with its sign. Zero and what is no number have none."""
+    return f"+{text}" if text[0].isdigit() and re.search("[1-9]", text) else text
 
 
 def _with_sign(digits: str) -> str:

@@ -17,9 +17,19 @@ from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report import formatting
-from trackdrive_assets.report.charts import column_chart, line_chart
-from trackdrive_assets.report.data import MAX_GROUPS, ReportData, load_report_data
+from trackdrive_assets.report.charts import hour_chart, line_chart, volume_chart
+from trackdrive_assets.report.data import ReportData
+from trackdrive_assets.report.loading import load_report_data
 from trackdrive_assets.report.periods import periods_between
+from trackdrive_assets.report.queries import MAX_GROUPS
+
+_REASONS = {
+    "days_incomplete": "days are missing",
+    "conversions_unknown": "unknown",
+    "too_few_calls": "too few calls",
+    "fetched_late": "fetched late",
+}
+"""Why the view `period_comparison` does not decide on a change."""
 
 
 class PageError(Exception):
@@ -45,7 +55,7 @@ def write_page(
     Args:
         lake: The lake. Its trackdrive.duckdb is not needed.
         first: The first day.
-        last: The last day, included.
+        last: The last day, included. A page ends with the current day of the account.
         path: The file, which is replaced if it exists. The default is `default_path`.
         time_zone: The IANA name of the account's time zone.
         account: The host of the account, for the head of the page.
@@ -58,6 +68,7 @@ def write_page(
     if last < first:
         raise PageError(f"The last day, {last}, is before the first day, {first}. Exchange the two.")
     check(lake, time_zone=time_zone)
+    last = max(first, min(last, datetime.now(ZoneInfo(time_zone)).date()))
     stored = lake.days("calls")
     days = [day for day in stored if first <= day <= last]
     if not days:
@@ -92,6 +103,8 @@ def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
     environment.filters |= {
         "count": formatting.format_count,
         "money": formatting.format_money,
+        "dollars": formatting.format_dollars,
+        "points": formatting.format_points,
         "days": formatting.format_days,
         "time": formatting.format_time,
     }
@@ -101,12 +114,16 @@ def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
         data=data,
         max_groups=MAX_GROUPS,
         periods=periods,
-        volume=column_chart(periods.rows),
+        volume=volume_chart(periods.rows),
         conversion=line_chart(periods.rows),
+        hours=hour_chart(data.hours),
+        span=formatting.format_span,
+        change=formatting.format_change,
         share=formatting.format_share,
-        per=formatting.format_money_per,
+        per=formatting.format_dollars_per,
         bar_length=formatting.bar_length,
-        glossary=formatting.glossary(data.descriptions),
+        glossary=formatting.GLOSSARY,
+        reasons=_REASONS,
         zone=zone,
         account=account,
         now=datetime.now(zone),

@@ -1,4 +1,4 @@
-"""Sums of calls: of a day, of a period, of a buyer or a traffic source.
+"""Sums of calls: of a day, of a period, of a buyer, a traffic source or an offer.
 
 A sum with an unknown part is unknown. Ratios are computed from sums when the page is written.
 """
@@ -15,6 +15,7 @@ class Totals:
 
     calls: int
     connected: int | None
+    missed: int | None
     converted: int | None
     revenue: Decimal | None
     payout: Decimal | None
@@ -34,7 +35,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Group:
-    """The calls of a buyer or a traffic source, or of several together, and their name on the page."""
+    """The calls of a buyer, a traffic source or an offer, or of several together; their name on the page."""
 
     name: str
     totals: Totals
@@ -42,12 +43,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """The calls of the page by buyer, or by traffic source. Those with the most revenue or calls come first.
+    """The calls of the page by buyer, traffic source or offer. The most revenue or calls come first.
 
     Attributes:
         shown: The groups with a row of their own.
         other_count: The number of groups without one.
-        rest: The sum of these, and then the calls without a buyer or source, if there are any.
+        rest: The sum of these, and then the calls without a buyer, source or offer, if there are any.
     """
 
     shown: Sequence[Group]

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from trackdrive_assets.report.charts import HEIGHT, column_chart
+from trackdrive_assets.report.charts import HEIGHT, volume_chart
 from trackdrive_assets.report.periods import Period
 from trackdrive_assets.report.totals import Totals
 
@@ -20,7 +20,9 @@ from trackdrive_assets.report.totals import Totals
     ],
 )
 def test_an_axis_has_round_numbers_and_ends_above_all_columns(calls: int, scale: list[str]) -> None:
-    totals = Totals(calls=calls, connected=0, converted=0, revenue=None, payout=None, profit=None, cost=None)
-    chart = column_chart([Period(date(2024, 6, 1), date(2024, 6, 1), totals)])
+    totals = Totals(
+        calls=calls, connected=0, missed=0, converted=0, revenue=None, payout=None, profit=None, cost=None
+    )
+    chart = volume_chart([Period(date(2024, 6, 1), date(2024, 6, 1), totals)])
     assert [tick.label for tick in chart.scale] == scale
-    assert max(column.calls for column in chart.columns) <= HEIGHT
+    assert max(max(column.heights.values(), default=0) for column in chart.columns) <= HEIGHT

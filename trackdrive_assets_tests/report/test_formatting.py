@@ -7,10 +7,13 @@ import pytest
 
 from trackdrive_assets.report.formatting import (
     bar_length,
+    format_change,
     format_count,
     format_days,
+    format_dollars,
+    format_dollars_per,
     format_money,
-    format_money_per,
+    format_points,
     format_share,
 )
 
@@ -27,15 +30,37 @@ def test_a_loss_has_a_minus_and_zero_has_none() -> None:
     ]
 
 
+def test_a_loss_in_dollars_has_its_minus_in_front() -> None:
+    assert [format_dollars(Decimal("1234.5")), format_dollars(-2)] == ["$1,234.50", "\N{MINUS SIGN}$2.00"]
+
+
+def test_a_change_has_a_sign_and_none_has_no_sign() -> None:
+    assert [format_change(5, 4), format_change(3, 4), format_change(4, 4), format_change(1, -2)] == [
+        "+25.0%",
+        "\N{MINUS SIGN}25.0%",
+        "0.0%",
+        "+150.0%",
+    ]
+    assert [format_points(0.021), format_points(-0.5), format_points(0)] == [
+        "+2.1",
+        "\N{MINUS SIGN}50.0",
+        "0.0",
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [
         format_count(None),
+        format_dollars(None),
+        format_change(None, 1),
+        format_change(1, None),
+        format_points(None),
         format_money(None),
         format_share(None, 4),
         format_share(1, None),
-        format_money_per(None, 1),
-        format_money_per(1, None),
+        format_dollars_per(None, 1),
+        format_dollars_per(1, None),
     ],
 )
 def test_an_unknown_number_is_unknown(text: str) -> None:
@@ -43,7 +68,13 @@ def test_an_unknown_number_is_unknown(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [format_share(0, 0), format_money_per(Decimal(0), 0), format_share(Decimal(3), Decimal(0))]
+    "text",
+    [
+        format_change(1, 0),
+        format_share(0, 0),
+        format_dollars_per(Decimal(0), 0),
+        format_share(Decimal(3), Decimal(0)),
+    ],
 )
 def test_a_ratio_to_zero_is_a_dash(text: str) -> None:
     assert text == "\N{EN DASH}"

@@ -81,7 +81,14 @@ BUYERS = {1: "Harbor <b>Home</b> & Co", 2: "Summit Solar"}
 
 def sold(buyer: int, revenue: str, payout: str | None = "1") -> Row:
     return a_sale(
-        revenue, payout, buyer_id=buyer, buyer=BUYERS[buyer], traffic_source_id=9, traffic_source="Radio"
+        revenue,
+        payout,
+        buyer_id=buyer,
+        buyer=BUYERS[buyer],
+        traffic_source_id=9,
+        traffic_source="Radio",
+        offer_id=4,
+        offer="Solar",
     )
 
 
@@ -90,21 +97,29 @@ def two_days(lake: ClaimedLake) -> None:
     store(lake, NEXT, [sold(1, "200", None), a_call()])
 
 
-def test_the_sums_are_those_of_all_days(lake: ClaimedLake) -> None:
+@pytest.fixture(scope="module")
+def both_days(tmp_path_factory: pytest.TempPathFactory) -> ET.Element:
+    """The page of two days."""
+    lake = lake_at(tmp_path_factory.mktemp("lake"))
     two_days(lake)
-    assert sums(page(lake, DAY, NEXT)) == {
+    return page(lake, DAY, NEXT)
+
+
+def test_the_sums_are_those_of_all_days(both_days: ET.Element) -> None:
+    assert sums(both_days) == {
         "Calls": "6",
+        "Connected": "3",
+        "Missed": "3",
         "Converted": "3",
-        "Revenue": "1,230.50",
-        "Payout": "251.25",
-        "Profit": "979.25",
-        "Cost": "0.27",
+        "Revenue": "$1,230.50",
+        "Payout": "$251.25",
+        "Profit": "$979.25",
+        "Cost": "$0.27",
     }
 
 
-def test_each_day_has_a_row_with_its_numbers(lake: ClaimedLake) -> None:
-    two_days(lake)
-    assert table(page(lake, DAY, NEXT), "volume") == {
+def test_each_day_has_a_row_with_its_numbers(both_days: ET.Element) -> None:
+    assert table(both_days, "volume") == {
         "2024-06-19 Wed": ["4", "2", "2", "50.0%", "1,030.50", "251.25", "779.25", "75.6%"],
         "2024-06-20 Thu": ["2", "1", "1", "50.0%", "200.00", "0.00", "200.00", "100.0%"],
         "All": ["6", "3", "3", "50.0%", "1,230.50", "251.25", "979.25", "79.6%"],
@@ -116,21 +131,20 @@ def test_other_days_do_not_count(lake: ClaimedLake) -> None:
     assert sums(page(lake, NEXT, NEXT))["Calls"] == "2"
 
 
-def test_a_buyer_has_the_sum_of_its_days_and_its_name_is_text(lake: ClaimedLake) -> None:
-    two_days(lake)
-    assert table(page(lake, DAY, NEXT), "buyer") == {
-        BUYERS[1]: ["2", "100.0%", "1,200.50", "250.25", "950.25", "79.2%", ""],
-        BUYERS[2]: ["1", "100.0%", "30.00", "1.00", "29.00", "96.7%", ""],
-        "No buyer": ["3", "0.0%", "0.00", "0.00", "0.00", "\N{EN DASH}", ""],
-        "All": ["6", "50.0%", "1,230.50", "251.25", "979.25", "79.6%", ""],
+def test_a_buyer_has_the_sum_of_its_days_and_its_name_is_text(both_days: ET.Element) -> None:
+    assert table(both_days, "buyer") == {
+        BUYERS[1]: ["2", "0.0%", "100.0%", "1,200.50", "250.25", "950.25", "79.2%", ""],
+        BUYERS[2]: ["1", "0.0%", "100.0%", "30.00", "1.00", "29.00", "96.7%", ""],
+        "No buyer": ["3", "100.0%", "0.0%", "0.00", "0.00", "0.00", "\N{EN DASH}", ""],
+        "All": ["6", "50.0%", "50.0%", "1,230.50", "251.25", "979.25", "79.6%", ""],
     }
 
 
-def test_traffic_sources_have_a_table_too(lake: ClaimedLake) -> None:
-    two_days(lake)
-    sources = table(page(lake, DAY, NEXT), "traffic_source")
-    assert sources["Radio"][:4] == ["3", "100.0%", "1,230.50", "251.25"]
-    assert sources["No traffic source"][:2] == ["3", "0.0%"]
+def test_traffic_sources_and_offers_have_tables_too(both_days: ET.Element) -> None:
+    sources, offers = table(both_days, "traffic_source"), table(both_days, "offer")
+    assert sources["Radio"][:5] == ["3", "0.0%", "100.0%", "1,230.50", "251.25"]
+    assert sources["No traffic source"][:3] == ["3", "100.0%", "0.0%"]
+    assert offers["Solar"][:5] == ["3", "0.0%", "100.0%", "1,230.50", "251.25"]
 
 
 def test_only_the_twenty_largest_buyers_have_a_row_of_their_own(lake: ClaimedLake) -> None:
@@ -138,7 +152,7 @@ def test_only_the_twenty_largest_buyers_have_a_row_of_their_own(lake: ClaimedLak
     store(lake, DAY, [*calls, a_call()])
     rows = table(page(lake, DAY, DAY), "buyer")
     assert list(rows) == [*(f"Buyer {n}" for n in range(500, 480, -1)), "480 other buyers", "No buyer", "All"]
-    assert rows["480 other buyers"][2] == f"{sum(range(1, 481)):,}.00"
+    assert rows["480 other buyers"][3] == f"{sum(range(1, 481)):,}.00"
     assert sum(int(cells[0]) for name, cells in rows.items() if name != "All") == int(rows["All"][0]) == 501
 
 
@@ -158,7 +172,7 @@ def test_what_the_legacy_api_does_not_send_is_unknown_and_never_0(lake: ClaimedL
     store(lake, DAY, [a_call(**hidden, buyer="Northwind")])
     parsed = page(lake, DAY, DAY)
     assert (sums(parsed)["Converted"], sums(parsed)["Revenue"]) == ("unknown", "unknown")
-    assert table(parsed, "buyer")["Northwind"] == ["1", *["unknown"] * 5, ""]
+    assert table(parsed, "buyer")["Northwind"] == ["1", "100.0%", *["unknown"] * 5, ""]
     assert "Which calls converted is unknown." in words(parsed)
 
 
@@ -167,7 +181,7 @@ def test_a_sum_over_an_unknown_day_is_unknown(lake: ClaimedLake) -> None:
     store(lake, NEXT, [a_call(buyer_converted=None, buyer_id=1, buyer=BUYERS[1])])
     parsed = page(lake, DAY, NEXT)
     assert sums(parsed)["Converted"] == "unknown"
-    assert table(parsed, "buyer")[BUYERS[1]][1] == "unknown"
+    assert table(parsed, "buyer")[BUYERS[1]][2] == "unknown"
     assert table(parsed, "volume")["2024-06-19 Wed"][2] == "1"
     assert "sums over these days are unknown too: 2024-06-20." in words(parsed)
 
@@ -229,17 +243,17 @@ def test_the_head_has_the_account_the_days_and_the_time_of_the_fetch(lake: Claim
 @pytest.mark.parametrize(
     ("days", "unit", "rows", "first_row"),
     [
-        (1, "day", 1, "2024-01-01 Mon"),
-        (62, "day", 62, "2024-01-01 Mon"),
-        (63, "week", 9, "2024-01-01 to 2024-01-07"),
-        (366, "week", 53, "2024-01-01 to 2024-01-07"),
-        (3 * 365, "month", 36, "2024-01-01 to 2024-01-31"),
+        (1, "day", 1, "2018-01-01 Mon"),
+        (62, "day", 62, "2018-01-01 Mon"),
+        (63, "week", 9, "2018-01-01 to 2018-01-07"),
+        (366, "week", 53, "2018-01-01 to 2018-01-07"),
+        (3 * 365, "month", 36, "2018-01-01 to 2018-01-31"),
     ],
 )
 def test_too_many_days_are_shown_as_weeks_or_months(
     lake: ClaimedLake, days: int, unit: str, rows: int, first_row: str
 ) -> None:
-    first = date(2024, 1, 1)
+    first = date(2018, 1, 1)
     for n in (0, 2, days - 1):
         store(lake, first + timedelta(days=min(n, days - 1)), [sold(1, "2")])
     parsed = page(lake, first, first + timedelta(days=days - 1))
@@ -270,6 +284,80 @@ def test_the_conversion_line_has_a_gap_where_it_is_unknown(lake: ClaimedLake) ->
     assert [len(points) for points in lines] == [2, 1]
 
 
+def changes(parsed: ET.Element) -> dict[str, str]:
+    """Return the change of each sum from the days before."""
+    (found,) = [element for element in parsed.iter("dl") if element.get("id") == "sums"]
+    return {words(box[0]): words(box[3]) for box in found if len(box) > 3}
+
+
+def test_the_sums_are_compared_with_as_many_days_before(lake: ClaimedLake) -> None:
+    store(lake, DAY, [sold(1, "40", "10"), a_call()])
+    store(lake, NEXT, [sold(1, "50", "10"), a_call(), a_call()])
+    parsed = page(lake, NEXT, NEXT)
+    assert "The changes are against the day before, 2024-06-19." in words(parsed)
+    assert changes(parsed) == {
+        "Calls": "+50.0% from 2",
+        "Connected": "0.0% from 1",
+        "Missed": "+100.0% from 1",
+        "Converted": "0.0% from 1",
+        "Revenue": "+25.0% from $40.00",
+        "Payout": "0.0% from $10.00",
+        "Profit": "+33.3% from $30.00",
+        "Cost": "+50.0% from $0.09",
+    }
+
+
+@pytest.mark.parametrize("fetched_at", [None, noon(DAY)], ids=["missing", "not over"])
+def test_days_before_that_are_not_complete_are_no_comparison(
+    lake: ClaimedLake, fetched_at: datetime | None
+) -> None:
+    if fetched_at:
+        store(lake, DAY, [sold(1, "40")], fetched_at=fetched_at)
+    store(lake, NEXT, [sold(1, "50")])
+    parsed = page(lake, NEXT, NEXT)
+    assert changes(parsed) == {}
+    assert "does not have every day from 2024-06-19 to 2024-06-19" in words(parsed)
+
+
+def test_the_conversion_of_a_week_is_compared_with_the_week_before(lake: ClaimedLake) -> None:
+    for n in range(14):
+        day, count = DAY + timedelta(days=n), 8 if n < 7 else 2
+        calls = [*([sold(1, "10")] * count), *([a_call(buyer_id=1, buyer=BUYERS[1])] * (10 - count))]
+        store(lake, day, calls, fetched_at=noon(day + timedelta(days=1)))
+    last = DAY + timedelta(days=13)
+    expected = ["70", "70", "80.0%", "20.0%", "\N{MINUS SIGN}60.0", "clear drop"]
+    compared = table(page(lake, last, last), "comparison")
+    assert compared["All calls"] == ["account", *expected]
+    assert compared[BUYERS[1]] == ["buyer", *expected]
+
+
+def test_without_two_weeks_the_comparison_of_weeks_is_unknown(both_days: ET.Element) -> None:
+    assert "it needs the fourteen days to 2024-06-20, each fetched" in words(both_days)
+
+
+def test_each_hour_of_the_accounts_clock_has_its_missed_calls(lake: ClaimedLake) -> None:
+    two_days(lake)
+    parsed = page(lake, DAY, NEXT, time_zone="America/New_York")
+    assert table(parsed, "hours") == {"08:00": ["6", "3", "50.0%", "50.0%"]}
+    assert table(parsed, "missed") == {"other": ["3", "100.0%"]}
+
+
+def test_the_statements_have_all_days_of_their_half_month(lake: ClaimedLake) -> None:
+    store(lake, DAY, [sold(1, "40", "10")])
+    store(lake, NEXT, [sold(1, "50", "5")])
+    parsed = page(lake, DAY, DAY)
+    half_month = "2024-06-16 to 2024-06-30"
+    assert table(parsed, "buyer_statements") == {BUYERS[1]: [half_month, "2", "2", "90.00", "13 missing"]}
+    assert table(parsed, "source_statements") == {"Radio": [half_month, "2", "2", "15.00", "13 missing"]}
+
+
+def test_days_that_have_not_come_are_not_on_the_page(lake: ClaimedLake) -> None:
+    today = datetime.now(UTC).date()
+    store(lake, today, [a_call()], fetched_at=datetime.now(UTC))
+    rows = table(page(lake, today, today + timedelta(days=40)), "volume")
+    assert list(rows) == [f"{today} {today:%a}", "All"]
+
+
 def test_the_lag_covers_settled_days_before_the_page(lake: ClaimedLake) -> None:
     store(lake, DAY, [sold(1, "40")], fetched_at=noon(DAY))
     store(lake, DAY, [sold(1, "40")], fetched_at=MONTH_LATER)
@@ -282,9 +370,8 @@ def test_the_lag_covers_settled_days_before_the_page(lake: ClaimedLake) -> None:
     }
 
 
-def test_the_lag_of_unsettled_days_is_unknown(lake: ClaimedLake) -> None:
-    two_days(lake)
-    assert "Not known yet: no day from 2024-06-19 to 2024-06-20" in words(page(lake, DAY, NEXT))
+def test_the_lag_of_unsettled_days_is_unknown(both_days: ET.Element) -> None:
+    assert "Not known yet: no day from 2024-06-19 to 2024-06-20" in words(both_days)
 
 
 def test_the_reconciliation_counts_verdicts_and_lists_differences(lake: ClaimedLake) -> None:
@@ -316,26 +403,21 @@ def test_the_reconciliation_counts_verdicts_and_lists_differences(lake: ClaimedL
     assert [str(NEXT), "reports/buyer_id", "1", "revenue", "200.00", "150.00", "50.00"] in differences
 
 
-def test_every_table_has_a_caption_and_every_head_its_scope(lake: ClaimedLake) -> None:
-    two_days(lake)
-    parsed = page(lake, DAY, NEXT)
-    assert all(words(found[0]) and found[0].tag == "caption" for found in parsed.iter("table"))
-    assert {head.get("scope") for head in parsed.iter("th")} == {"row", "col"}
+def test_every_table_has_a_caption_and_every_head_its_scope(both_days: ET.Element) -> None:
+    assert all(words(found[0]) and found[0].tag == "caption" for found in both_days.iter("table"))
+    assert {head.get("scope") for head in both_days.iter("th")} == {"row", "col"}
 
 
-def test_the_page_loads_nothing_from_elsewhere(lake: ClaimedLake) -> None:
-    two_days(lake)
-    parsed = page(lake, DAY, NEXT)
-    assert not {"script", "link", "img", "iframe", "use"} & {element.tag for element in parsed.iter()}
-    assert not {"src", "href", "onload"} & {name for element in parsed.iter() for name in element.attrib}
+def test_the_page_loads_nothing_from_elsewhere(both_days: ET.Element) -> None:
+    assert not {"script", "link", "img", "iframe", "use"} & {element.tag for element in both_days.iter()}
+    assert not {"src", "href", "onload"} & {name for element in both_days.iter() for name in element.attrib}
     assert not re.search(
-        r"https?:|url\(|@import", "".join(style.text or "" for style in parsed.iter("style"))
+        r"https?:|url\(|@import", "".join(style.text or "" for style in both_days.iter("style"))
     )
 
 
-def test_the_glossary_explains_every_word(lake: ClaimedLake) -> None:
-    two_days(lake)
-    (footer,) = page(lake, DAY, NEXT).iter("footer")
+def test_the_glossary_explains_every_word(both_days: ET.Element) -> None:
+    (footer,) = both_days.iter("footer")
     meanings = {
         words(term): words(meaning)
         for term, meaning in zip(footer.iter("dt"), footer.iter("dd"), strict=True)
