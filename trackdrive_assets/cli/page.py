@@ -31,7 +31,8 @@ EXAMPLES
 def page(*, from_day: DayOption, to_day: DayOption, output: Path | None) -> None:
     """Write an HTML page about some days of the lake.
 
-    It shows volume, conversion, margin by traffic source and buyer, late conversions and reconciliation.
+    It shows volume, conversion, hours, missed calls, margin by traffic source, buyer and offer, statements,
+    late conversions and reconciliation, compared with the days before.
     """
     settings = account_settings()
     lake = Lake(project_path(settings.lake, os.environ))

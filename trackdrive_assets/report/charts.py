@@ -69,8 +69,8 @@ class LineChart:
 def volume_chart(periods: Sequence[Period]) -> ColumnChart:
     """Return the chart of the volume: all calls, the connected and the converted ones."""
     counts = [
-        period.totals and {"calls": period.totals.calls, **_counts(period.totals, "connected", "converted")}
-        for period in periods
+        {"calls": totals.calls, **_counts(totals, "connected", "converted")} if totals else None
+        for totals in (period.totals for period in periods)
     ]
     return _column_chart(
         [format_span(period.first, period.last) for period in periods], counts, _dates(periods)
