@@ -86,7 +86,9 @@ def test_the_core_runs_the_demo_with_the_instance_file_of_the_package(
     assert "telemetry:\n  enabled: false" in instance_file.read_text("utf-8")
 
 
-def test_the_core_validates_its_definitions(core: Environment, tmp_path: Path) -> None:
+def test_the_core_names_its_version_and_validates_its_definitions(core: Environment, tmp_path: Path) -> None:
+    version = core.run("trackdrive", "--version", cwd=tmp_path)
+    assert core.version in version.stdout
     validate = ["definitions", "validate", "-m", "trackdrive_assets.definitions"]
     process = core.run("dagster", *validate, cwd=tmp_path)
     assert process.returncode == 0, process.stderr

@@ -16,7 +16,7 @@ from trackdrive_assets_tests.support.wheel import Environment, build_wheel, new_
 PYTHONS = ("python3.11", "python3.12", "python3.13", "python3.14")
 MODULES_OF_EXTRAS = ("dagster_webserver", "pandas", "polars", "xlsxwriter", "obstore", "dagster_postgres")
 STEPS = (
-    ("trackdrive", "--help"),
+    ("trackdrive", "--version"),
     ("trackdrive", "demo", "--days", "2"),
     ("dagster", "definitions", "validate", "-m", "trackdrive_assets.definitions"),
 )

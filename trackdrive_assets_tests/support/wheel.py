@@ -43,6 +43,13 @@ class Environment:
         of_pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         return of_pip | {"PATH": f"{self.folder / 'bin'}:{os.defpath}", "HOME": str(self.home)}
 
+    @property
+    def version(self) -> str:
+        """The version of the wheel."""
+        (packages,) = self.folder.glob("lib/python*/site-packages")
+        (installed,) = Distribution.discover(name="trackdrive-assets", path=[str(packages)])
+        return installed.version
+
     @contextmanager
     def serving_ui(self, folder: Path) -> Iterator[str]:
         """Run `trackdrive dev` in a folder until the end of the block, and return the URL of its UI."""
