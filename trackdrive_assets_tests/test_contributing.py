@@ -130,10 +130,16 @@ def test_a_diff_without_a_test_is_recognized() -> None:
 
 
 @pytest.mark.parametrize("diff", DIFFS, ids=lambda diff: diff.heading)
-def test_with_a_diff_its_tests_and_related_ones_pass(copy: Path, diff: Diff) -> None:
-    apply(diff, copy)
-    related = [f"{TESTS}/{name}" for name in RELATED_TESTS[diff.heading]]
-    result = run(copy, *diff.added_tests, *related)
+def test_a_diff_applies_alone(copy: Path, diff: Diff) -> None:
+    apply(diff, copy, "--check")
+
+
+def test_with_the_diffs_their_tests_and_related_ones_pass(copy: Path) -> None:
+    for diff in DIFFS:
+        apply(diff, copy)
+    added = [test for diff in DIFFS for test in diff.added_tests]
+    related = [f"{TESTS}/{name}" for diff in DIFFS for name in RELATED_TESTS[diff.heading]]
+    result = run(copy, *added, *related)
     assert result.returncode == pytest.ExitCode.OK, result.stdout + result.stderr
 
 

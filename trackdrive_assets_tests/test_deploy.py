@@ -2,6 +2,7 @@
 
 import configparser
 import dataclasses
+import functools
 import itertools
 import json
 import re
@@ -99,9 +100,15 @@ def test_every_option_of_a_command_exists(command: list[str]) -> None:
     if not options:
         return
     words = [*itertools.takewhile(lambda argument: not argument.startswith("-"), arguments), "--help"]
-    said = subprocess.run([BIN / Path(program).name, *words], capture_output=True, text=True, check=True)
+    text = output_of(Path(program).name, *words)
     for option in options:
-        assert re.search(rf"(^|[\s,]){re.escape(option)}\b", said.stdout), option
+        assert re.search(rf"(^|[\s,]){re.escape(option)}\b", text), option
+
+
+@functools.cache
+def output_of(program: str, *arguments: str) -> str:
+    """Return what an installed program prints."""
+    return subprocess.run([BIN / program, *arguments], capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
