@@ -106,9 +106,7 @@ def test_a_bug_asks_for_the_findings_of_doctor() -> None:
 def test_the_site_has_every_page_of_the_documentation() -> None:
     pages = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), PROJECT / "benchmarks" / "README.md"]
     named = set(re.findall(r"[\w/-]+\.md", str(parsed(PROJECT / "mkdocs.yml")["nav"])))
-    assert named == {str(page.relative_to(PROJECT)) for page in pages}, (
-        "Write the page into nav of mkdocs.yml."
-    )
+    assert named == {str(page.relative_to(PROJECT)) for page in pages}, "Complete nav in mkdocs.yml."
 
 
 def test_the_changelog_has_the_sections_of_keep_a_changelog() -> None:
