@@ -147,15 +147,15 @@ def _table(found: Mapping[str, Finding]) -> str:
 
     If the first request failed, the table has only what is wrong. The number of the others follows.
     """
-    unasked = sum(finding.result == "not_asked" for finding in found.values())
+    not_asked = sum(finding.result == "not_asked" for finding in found.values())
     rows: list[Sequence[str]] = []
     for probe, finding in found.items():
-        if unasked and finding.result in {"ok", "not_asked"}:
+        if not_asked and finding.result in {"ok", "not_asked"}:
             continue
         first, *others = textwrap.wrap(finding.description, _WIDTH)
         rows += [(finding.result, probe, first), *(("", "", line) for line in others)]
     table = table_text(("result", "probe", "description"), rows)
-    return f"{table}\n\n{count_of(unasked, 'question')} not asked." if unasked else table
+    return f"{table}\n\n{count_of(not_asked, 'question')} not asked." if not_asked else table
 
 
 @contextmanager

@@ -61,13 +61,13 @@ def failed(description: str, *, transient: bool = False) -> Finding:
     return Finding(Result.FAILED, description, transient)
 
 
-def without_unasked(found: Mapping[str, Finding]) -> dict[str, Finding]:
+def mark_not_asked(found: Mapping[str, Finding]) -> dict[str, Finding]:
     """Return the findings of a first request that failed. What it does not settle was not asked."""
     first = next((code for code, finding in found.items() if finding.result is Result.FAILED), None)
     settled = {Result.OK, Result.DIFFERS}
-    unasked = Finding(Result.NOT_ASKED, "Not asked, because the first request failed.")
+    not_asked = Finding(Result.NOT_ASKED, "Not asked, because the first request failed.")
     return {
-        code: finding if code == first or finding.result in settled else unasked
+        code: finding if code == first or finding.result in settled else not_asked
         for code, finding in found.items()
     }
 

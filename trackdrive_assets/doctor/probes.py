@@ -6,7 +6,7 @@ code of the probe. A probe is here only if its finding changes what a user does.
 
 from trackdrive_assets.doctor.access import access, clock, host
 from trackdrive_assets.doctor.conversions import money, not_converted, profit
-from trackdrive_assets.doctor.finding import Finding, without_unasked
+from trackdrive_assets.doctor.finding import Finding, mark_not_asked
 from trackdrive_assets.doctor.limits import cost_of_a_day, created_at_to, cursor, page_size, rate_limit
 from trackdrive_assets.doctor.replies import Replies
 from trackdrive_assets.doctor.shapes import calls, one_call, report_categories, reports, stats
@@ -23,4 +23,4 @@ def findings(replies: Replies, settings: Settings) -> dict[str, Finding]:
     found = {probe.__name__: probe(replies) for probe in PROBES}
     found[cost_of_a_day.__name__] = cost_of_a_day(replies, settings)
     # Without a second request, the first has failed.
-    return without_unasked(found) if replies.report is None else found
+    return mark_not_asked(found) if replies.report is None else found

@@ -1,4 +1,4 @@
-"""What doctor says at the end: whether the account works, and what to type next."""
+"""The end of the output of doctor: whether the account works, and what to type next."""
 
 import pytest
 
