@@ -187,7 +187,8 @@ def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
         if not event.is_step_failure:
             continue
         if failure := event.step_failure_data.user_failure_data:
-            return (failure.description or "").partition("\n")[0]
+            # The first line about several failed days is only their number.
+            return " ".join((failure.description or "").splitlines()[:2])
         if is_stopped_by_checks(event.step_failure_data):
             return "Its calls failed a check, so no views were built."
     return next((event.message or "" for event in events if not event.is_step_failure), "")

@@ -155,10 +155,12 @@ def test_a_check_that_begins_to_fail_is_one_message(checked: Pipeline) -> None:
 
 def test_a_failed_run_names_the_checks_that_begin_to_fail(checked: Pipeline) -> None:
     checked.sandbox.add_call(datetime(2024, 11, 12, 17, tzinfo=UTC), total_duration=-5)
-    checked.sandbox.add_call(datetime(2024, 11, 13, 17, tzinfo=UTC), revenue="odd")
-    checked.materialize("calls", DAY, "2024-11-13", checked=True, fails=True)
+    for day in (13, 14):
+        checked.sandbox.add_call(datetime(2024, 11, day, 17, tzinfo=UTC), revenue="odd")
+    checked.materialize("calls", DAY, "2024-11-14", checked=True, fails=True)
     (text,) = [str(message["text"]) for message in messages(checked)]
-    assert "A materialization failed for 2024-11-12...2024-11-13. calls of 2024-11-13: " in text
+    assert "A materialization failed for 2024-11-12...2024-11-14. 2 failed." in text
+    assert "is stored. calls of 2024-11-1" in text
     assert "The check durations_not_negative failed. A duration is negative." in text
 
 
