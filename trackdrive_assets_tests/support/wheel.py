@@ -5,7 +5,6 @@ the wheel, so a dependency that the package does not name is missing there.
 """
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,7 +62,7 @@ class Environment:
             assert responds(f"{url}/server_info", process), log.read_text("utf-8")
             yield url
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait()
 
     def run(self, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
