@@ -134,6 +134,12 @@ class Settings:
         "long runs, such as spot machines. `--partition-range` needs 0.",
         parse_integer(0, 366),
     )
+    page_days: int = _setting(
+        0,
+        "Number of days of the page that each run of the views writes into the lake as page.html; 0 is no "
+        "page.",
+        parse_integer(0, 366),
+    )
     exclude_columns: tuple[str, ...] = _setting(
         (),
         "Columns that are never stored, comma-separated, in any case. `tokens` or `token-*` means all tags, "

@@ -17,7 +17,10 @@ from trackdrive_assets.tables.columns import TABLES
 VIEWS = "views"
 """The first part of the keys of the views, after the account."""
 
-ASSET_GROUPS = frozenset({*(table.name for table in TABLES), VIEWS})
+PAGE = "page"
+"""The key of the page, after the account."""
+
+ASSET_GROUPS = frozenset({*(table.name for table in TABLES), VIEWS, PAGE})
 """The first parts of the keys of an account's assets."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.IGNORECASE)

@@ -50,6 +50,7 @@ _OF_COMPONENT = (
     "intraday_tables",
     "lookback_days",
     "days_per_run",
+    "page_days",
     "exclude_columns",
     "ui_url",
     "code_url",
@@ -136,6 +137,7 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
     intraday_tables: list[str] | None = _setting("intraday_tables")
     lookback: int | None = _setting("lookback_days")
     days_per_run: int | None = _setting("days_per_run")
+    page_days: int | None = _setting("page_days")
     exclusions: list[str] | None = _setting("exclude_columns")
     webhook_url: Secret | None = _secret("webhook_url")
     ui_url: str | None = _setting("ui_url")

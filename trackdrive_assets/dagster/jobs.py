@@ -13,7 +13,7 @@ import dagster as dg
 
 from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.cost import describe_year, requests_per_day
-from trackdrive_assets.dagster.account import VIEWS, DagsterAccount
+from trackdrive_assets.dagster.account import PAGE, VIEWS, DagsterAccount
 from trackdrive_assets.dagster.assets.calls import calls_metadata
 from trackdrive_assets.dagster.assets.daily import POOL
 from trackdrive_assets.dagster.locks import account_lock
@@ -60,7 +60,7 @@ def build_jobs(account: DagsterAccount) -> list[Any]:
 
 
 def selection_of(account: DagsterAccount, tables: Iterable[str]) -> dg.AssetSelection:
-    """Return the selection of the assets of some tables and of all views.
+    """Return the selection of the assets of some tables, of all views, and of the page if there is one.
 
     It is by key and not by group, because assets of other projects can have the same group. A pattern for
     keys would be slow for many accounts.
@@ -73,6 +73,8 @@ def selection_of(account: DagsterAccount, tables: Iterable[str]) -> dg.AssetSele
     selection: dg.AssetSelection = dg.AssetSelection.key_prefixes(*prefixes)
     if CALLS.name in tables:
         selection |= dg.AssetSelection.assets(account.key(CALLS.name), account.key(CALL_CHANGES.name))
+    if account.settings.page_days:
+        selection |= dg.AssetSelection.assets(account.key(PAGE))
     return selection
 
 

@@ -30,19 +30,6 @@ LAG_DAYS = 90
 _HALF_MONTH = 16
 """The most days that a half-month has before or after a day of the page."""
 
-_VIEWS_OF_DAYS = (
-    "daily_summary",
-    "hourly_volume",
-    "missed_calls",
-    "buyer_performance",
-    "traffic_source_performance",
-    "offer_performance",
-    "reconciliation",
-    "fetch_log",
-)
-_VIEWS_OF_HISTORY = ("conversion_lag", "period_comparison")
-_VIEWS_AROUND = ("buyer_statements", "traffic_source_statements", "daily_summary", "fetch_log")
-
 Party = Literal["buyer", "traffic_source", "offer"]
 
 
@@ -64,17 +51,19 @@ def load_report_data(
     """
     stored = lake.days("calls")
     lag_days = [day for day in stored if first - timedelta(days=LAG_DAYS) <= day <= last]
-    with connect(lake, schemas(), time_zone=time_zone, days=lag_days, names=_VIEWS_OF_HISTORY) as connection:
+    with connect(
+        lake, schemas(), time_zone=time_zone, days=lag_days, names=queries.VIEWS_OF_HISTORY
+    ) as connection:
         lag = [_lag(row) for row in _query(connection, queries.LAG)]
         comparisons = [Comparison(**row) for row in _query(connection, queries.COMPARISONS)]
     start, end = first - (last - first) - timedelta(days=1), last + timedelta(days=_HALF_MONTH)
     around = [day for day in stored if min(start, first - timedelta(days=_HALF_MONTH)) <= day <= end]
-    with connect(lake, schemas(), time_zone=time_zone, days=around, names=_VIEWS_AROUND) as connection:
+    with connect(lake, schemas(), time_zone=time_zone, days=around, names=queries.VIEWS_AROUND) as connection:
         span = {"first": first, "last": last}
         owed = [Statement(**row) for row in _query(connection, queries.BUYER_STATEMENTS, span)]
         payable = [Statement(**row) for row in _query(connection, queries.SOURCE_STATEMENTS, span)]
         before = _before(connection, start, first - timedelta(days=1), time_zone)
-    with connect(lake, schemas(), time_zone=time_zone, days=days, names=_VIEWS_OF_DAYS) as connection:
+    with connect(lake, schemas(), time_zone=time_zone, days=days, names=queries.VIEWS_OF_DAYS) as connection:
         totals = {row.pop("date"): Totals(**row) for row in _query(connection, queries.DAYS)}
         fetches = _query(connection, queries.FETCHES, {"time_zone": time_zone})
         times = [fetch["fetched_at"] for fetch in fetches if fetch["fetched_at"]]

@@ -13,7 +13,7 @@ import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trackdrive_assets.lake.atomic import open_replacement
-from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.errors import LakeError, translate_os_errors
 from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report import formatting
@@ -22,6 +22,9 @@ from trackdrive_assets.report.data import ReportData
 from trackdrive_assets.report.loading import load_report_data
 from trackdrive_assets.report.periods import periods_between
 from trackdrive_assets.report.queries import MAX_GROUPS
+
+FILE = "page.html"
+"""The page in a lake."""
 
 _REASONS = {
     "days_incomplete": "days are missing",
@@ -65,6 +68,33 @@ def write_page(
             can't be written.
         LakeError: The lake has another time zone.
     """
+    path = path or default_path(first, last)
+    text = _page_text(lake, first, last, time_zone=time_zone, account=account)
+    try:
+        with open_replacement(path) as stream:
+            stream.write(text.encode())
+    except LakeError as error:
+        raise PageError(str(error)) from error
+    return path
+
+
+def store_page(lake: Lake, first: date, last: date, *, time_zone: str, account: str | None = None) -> str:
+    """Write the page into the lake, and return its path or URL.
+
+    Raises:
+        PageError: As of `write_page`.
+        LakeError: The lake has another time zone, or the file can't be written.
+    """
+    text = _page_text(lake, first, last, time_zone=time_zone, account=account)
+    with lake.storage.staging(FILE) as staging:
+        new = staging / FILE
+        with translate_os_errors("write", new):
+            new.write_text(text, "utf-8")
+        lake.storage.replace(FILE, new)
+    return lake.storage.url(FILE)
+
+
+def _page_text(lake: Lake, first: date, last: date, *, time_zone: str, account: str | None) -> str:
     if last < first:
         raise PageError(f"The last day, {last}, is before the first day, {first}. Exchange the two.")
     check(lake, time_zone=time_zone)
@@ -80,14 +110,7 @@ def write_page(
             f"The days from {first} to {last} in {lake.root} can't be read: {error}. "
             "Run the partitions of a damaged file again."
         ) from error
-    path = path or default_path(first, last)
-    text = render(data, time_zone=time_zone, account=account)
-    try:
-        with open_replacement(path) as stream:
-            stream.write(text.encode())
-    except LakeError as error:
-        raise PageError(str(error)) from error
-    return path
+    return render(data, time_zone=time_zone, account=account)
 
 
 def render(data: ReportData, *, time_zone: str, account: str | None) -> str:

@@ -1,5 +1,20 @@
 """The queries of the page on the views of the lake."""
 
+VIEWS_OF_DAYS = (
+    "daily_summary",
+    "hourly_volume",
+    "missed_calls",
+    "buyer_performance",
+    "traffic_source_performance",
+    "offer_performance",
+    "reconciliation",
+    "fetch_log",
+)
+VIEWS_OF_HISTORY = ("conversion_lag", "period_comparison")
+VIEWS_AROUND = ("buyer_statements", "traffic_source_statements", "daily_summary", "fetch_log")
+VIEWS_OF_PAGE = sorted({*VIEWS_OF_DAYS, *VIEWS_OF_HISTORY, *VIEWS_AROUND})
+"""The views that the page reads: over its own days, over earlier ones too, and over the days around it."""
+
 MAX_GROUPS = 20
 """The number of buyers, traffic sources or offers with a row of their own."""
 

@@ -16,7 +16,7 @@ from trackdrive_assets.lake import object_storage
 from trackdrive_assets.lake.database import read_view
 from trackdrive_assets.lake.errors import UnusableLakeError
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.report.page import write_page
+from trackdrive_assets.report.page import store_page, write_page
 from trackdrive_assets_tests.conftest import Pipeline, why
 from trackdrive_assets_tests.support.factories import a_call, lake_at, write_day
 from trackdrive_assets_tests.support.object_store import bucket_of, serving_moto
@@ -52,11 +52,15 @@ def test_a_run_stores_checks_and_shows_days_in_a_bucket(pipeline: Pipeline, buck
     assert failed == ["yesterday_loaded"]
 
 
-def test_a_page_is_written_from_a_bucket(bucket: str, tmp_path: Path) -> None:
+def test_a_page_is_written_from_a_bucket_and_into_it(bucket: str, tmp_path: Path) -> None:
     lake, day = lake_at(f"{bucket}/page"), date.fromisoformat(DAY)
     write_day(lake, "calls", [a_call(uuid=str(number)) for number in range(77)], day=day)
     page = write_page(Lake(lake.root), day, day, tmp_path / "page.html", time_zone="UTC")
     assert ">77<" in page.read_text("utf-8")
+    assert store_page(Lake(lake.root), day, day, time_zone="UTC") == f"{lake.root}/page.html"
+    with Lake(lake.root).storage.open("page.html") as stored:
+        assert stored is not None
+        assert ">77<" in stored.path.read_text("utf-8")
 
 
 def test_a_bucket_that_is_not_reached_fails_only_the_run(

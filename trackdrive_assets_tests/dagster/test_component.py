@@ -116,6 +116,7 @@ def test_every_attribute_reaches_the_definitions(project: DefsFolderSandbox) -> 
             intraday_minutes=30,
             intraday_tables=["calls"],
             days_per_run=5,
+            page_days=7,
             exclusions=["caller_number"],
         ),
     )
@@ -126,6 +127,7 @@ def test_every_attribute_reaches_the_definitions(project: DefsFolderSandbox) -> 
         assert calls.partitions_def.timezone == "America/New_York"
         assert calls.partitions_def.start.date() == date(2024, 3, 1)
         assert calls.backfill_policy == dg.BackfillPolicy.multi_run(5)
+        assert "acme/page" in keys(definitions)
         nightly = definitions.resolve_schedule_def("acme_nightly")
         assert nightly.default_status is dg.DefaultScheduleStatus.RUNNING
         intraday = definitions.resolve_schedule_def("acme_intraday")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
-from trackdrive_assets.dagster.account import VIEWS, DagsterAccount
+from trackdrive_assets.dagster.account import PAGE, VIEWS, DagsterAccount
+from trackdrive_assets.dagster.assets.page import page_spec, write_page_of_lake
 from trackdrive_assets.dagster.io_manager import IO_MANAGER_KEY
 from trackdrive_assets.dagster.metadata import OWNERS, code_links, column_schema
 from trackdrive_assets.lake.errors import LakeError
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
 
 
 def build_views(account: DagsterAccount) -> dg.AssetsDefinition:
-    """Return the assets of all views. They are not partitioned, because a view reads every day."""
+    """Return the assets of all views, and the page if there is one.
+
+    They are not partitioned, because a view reads every day.
+    """
+    page_specs = [page_spec(account)] if account.settings.page_days else []
 
     @dg.multi_asset(
         name=account.qualified(VIEWS),
-        specs=[*_table_specs(account), *_query_specs(account)],
+        specs=[*_table_specs(account), *_query_specs(account), *page_specs],
         required_resource_keys={account.qualified("lake")},
         can_subset=True,
         # Without it, Dagster refuses a backfill of days that also selects the views.
@@ -42,9 +47,10 @@ def build_views(account: DagsterAccount) -> dg.AssetsDefinition:
     def views_of_the_lake(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         from trackdrive_assets.lake.database import build_database  # noqa: PLC0415  # imports DuckDB
 
+        lake = account.resource(context, "lake").open()
         try:
             built = build_database(
-                account.resource(context, "lake").open(),
+                lake,
                 schemas(),
                 time_zone=account.settings.time_zone,
                 descriptions=DESCRIPTIONS,
@@ -64,6 +70,9 @@ def build_views(account: DagsterAccount) -> dg.AssetsDefinition:
                 # In a result, Dagster would store the columns twice: for the output too.
                 context.add_asset_metadata(metadata, asset_key=key)
                 yield dg.MaterializeResult(asset_key=key)
+        if (key := account.key(PAGE)) in context.selected_asset_keys:
+            context.add_asset_metadata(write_page_of_lake(account, lake), asset_key=key)
+            yield dg.MaterializeResult(asset_key=key)
 
     return views_of_the_lake
 
