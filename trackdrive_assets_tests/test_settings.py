@@ -32,6 +32,7 @@ VARIABLES: list[tuple[str, Any, str, Any]] = [
     ("TRACKDRIVE_INTRADAY_TABLES", ("calls", "reports"), "stats, calls", ("calls", "stats")),
     ("TRACKDRIVE_LOOKBACK_DAYS", 30, "7", 7),
     ("TRACKDRIVE_DAYS_PER_RUN", 0, "7", 7),
+    ("TRACKDRIVE_PAGE_DAYS", 0, "30", 30),
     ("TRACKDRIVE_EXCLUDE_COLUMNS", (), "caller_number,token-*", ("caller_number", "token-*")),
     ("TRACKDRIVE_WEBHOOK_URL", None, "https://hooks.example.com/a?b", "https://hooks.example.com/a?b"),
     ("TRACKDRIVE_UI_URL", None, "https://dagster.example.com/", "https://dagster.example.com"),
