@@ -51,6 +51,7 @@ _SUMS = {
     "stats": "sum(revenue)",
     "call_changes": "min(detected_at)",
     "call_totals": "sum(revenue_owed)",
+    "change_log": "sum(revenue_owed)",
 }
 _WITHOUT_DATE = {
     "lake_info",

@@ -223,6 +223,12 @@ def test_hidden_conversions_are_not_compared(tmp_path: Path) -> None:
     assert (row["calls"], row["converted"], row["reason"]) == (63, None, "conversions_unknown")
 
 
+def test_hidden_amounts_are_unknown(tmp_path: Path) -> None:
+    lake = fortnight(tmp_path, lambda day: calls_of(day, 3, 7, revenue=None))
+    (row,) = compared(lake).values()
+    assert (row["converted"], row["revenue"], row["previous_revenue"]) == (21, None, None)
+
+
 def test_a_renamed_buyer_is_one_row_with_the_latest_name(tmp_path: Path) -> None:
     names = {True: "Harbor, renamed", False: "Harbor"}
     lake = fortnight(tmp_path, lambda day: calls_of(day, 3, 3, buyer=names[is_later(day)]))

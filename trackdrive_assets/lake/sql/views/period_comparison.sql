@@ -61,60 +61,59 @@ corrections AS MATERIALIZED (
     SELECT
         comparison,
         buyer_id,
-        buyer_key,
-        buyer,
+        coalesce(CAST(buyer_id AS VARCHAR), nullif(user_buyer_id, ''), nullif(buyer, '')) AS buyer_key,
         traffic_source_id,
-        traffic_source_key,
-        traffic_source,
+        coalesce(
+            CAST(traffic_source_id AS VARCHAR),
+            nullif(user_traffic_source_id, ''),
+            nullif(traffic_source, '')
+        ) AS traffic_source_key,
         offer_id,
-        offer_key,
-        offer,
+        coalesce(CAST(offer_id AS VARCHAR), nullif(user_offer_id, ''), nullif(offer, '')) AS offer_key,
         CASE WHEN flags IS NULL THEN 0 ELSE CAST(coalesce(flags[1] = 'true', false) AS INTEGER) END
             - CASE WHEN flags IS NULL THEN 0 ELSE CAST(buyer_converted AS INTEGER) END AS converted,
         coalesce(
             CASE WHEN revenues IS NULL THEN revenue ELSE revenues[1] END,
             CASE WHEN buyer_revenues IS NULL THEN buyer_revenue ELSE buyer_revenues[1] END,
             0
-        ) - coalesce(revenue_owed, 0) AS revenue
+        ) - coalesce(revenue, buyer_revenue, 0) AS revenue
     FROM replaced
-    JOIN call_facts USING (date, uuid)
+    -- Not call_facts: to compute the keys of all calls would take longer than everything else.
+    JOIN calls USING (date, uuid)
 ),
 totals AS (
-    SELECT date, 'account' AS dimension, calls, converted, revenue
-    FROM daily_summary
-    UNION ALL BY NAME
     SELECT
+        comparison,
+        is_earlier,
         date,
-        'buyer' AS dimension,
-        buyer_id AS id,
-        buyer_key AS key,
-        buyer AS name,
-        calls,
-        converted,
-        revenue
-    FROM buyer_performance
-    UNION ALL BY NAME
-    SELECT
-        date,
-        'traffic_source' AS dimension,
-        traffic_source_id AS id,
-        traffic_source_key AS key,
-        traffic_source AS name,
-        calls,
-        converted,
-        revenue
-    FROM traffic_source_performance
-    UNION ALL BY NAME
-    SELECT
-        date,
-        'offer' AS dimension,
-        offer_id AS id,
-        offer_key AS key,
-        offer AS name,
-        calls,
-        converted,
-        revenue
-    FROM offer_performance
+        CASE
+            WHEN grouping(buyer_key) = 0 THEN 'buyer'
+            WHEN grouping(traffic_source_key) = 0 THEN 'traffic_source'
+            WHEN grouping(offer_key) = 0 THEN 'offer'
+            ELSE 'account'
+        END AS dimension,
+        -- Only the columns of the grouping set are not null.
+        coalesce(buyer_id, traffic_source_id, offer_id) AS id,
+        coalesce(buyer_key, traffic_source_key, offer_key) AS key,
+        CASE dimension
+            WHEN 'buyer' THEN arg_max(buyer, last_call_at)
+            WHEN 'traffic_source' THEN arg_max(traffic_source, last_call_at)
+            WHEN 'offer' THEN arg_max(offer, last_call_at)
+        END AS name,
+        ${total}
+    FROM call_totals
+    JOIN (
+        SELECT comparison, later_date AS date, false AS is_earlier FROM days
+        UNION ALL
+        SELECT comparison, earlier_date, true FROM days
+    ) AS periods USING (date)
+    WHERE group_by = 'party'
+    GROUP BY GROUPING SETS (
+        (comparison, is_earlier, date),
+        (comparison, is_earlier, date, buyer_id, buyer_key),
+        (comparison, is_earlier, date, traffic_source_id, traffic_source_key),
+        (comparison, is_earlier, date, offer_id, offer_key)
+    )
 ),
 corrections_of_groups AS (
     SELECT comparison, 'account' AS dimension, converted, revenue
@@ -151,15 +150,12 @@ sums AS (
         coalesce(sum(revenue) FILTER (is_earlier), 0) AS previous_revenue,
         -- A sum with an unknown part is unknown.
         bool_or(converted IS NULL) AS has_unknown_conversions,
-        bool_or(revenue IS NULL) AS has_unknown_revenue
+        -- If calls converted and none has an amount, the account may not see amounts.
+        sum(count(revenue) FILTER (calls > 0)) OVER (PARTITION BY comparison) = 0
+            AND sum(sum(converted)) OVER (PARTITION BY comparison) > 0 AS has_unknown_revenue
     FROM (
-        SELECT comparison, false AS is_earlier, totals.*
+        SELECT *, revenue_owed AS revenue
         FROM totals
-        JOIN days ON date = later_date
-        UNION ALL BY NAME
-        SELECT comparison, true AS is_earlier, totals.*
-        FROM totals
-        JOIN days ON date = earlier_date
         UNION ALL BY NAME
         SELECT *, true AS is_earlier
         FROM corrections_of_groups

@@ -89,33 +89,22 @@ known AS (
 amounts AS (
     SELECT
         known.*,
-        call_facts.uuid IS NULL AS has_vanished,
+        calls.uuid IS NULL AS has_vanished,
         CASE WHEN has_vanished THEN CAST(last_buyer_id AS BIGINT) ELSE buyer_id END AS buyer_id,
+        CASE WHEN has_vanished THEN last_user_buyer_id ELSE user_buyer_id END AS user_buyer_id,
         CASE WHEN has_vanished THEN last_buyer ELSE buyer END AS buyer,
-        CASE
-            WHEN has_vanished
-            THEN coalesce(last_buyer_id, nullif(last_user_buyer_id, ''), nullif(last_buyer, ''))
-            ELSE buyer_key
-        END AS buyer_key,
         CASE
             WHEN has_vanished THEN CAST(last_traffic_source_id AS BIGINT) ELSE traffic_source_id
         END AS traffic_source_id,
+        CASE WHEN has_vanished THEN last_user_traffic_source_id ELSE user_traffic_source_id END
+            AS user_traffic_source_id,
         CASE WHEN has_vanished THEN last_traffic_source ELSE traffic_source END AS traffic_source,
-        CASE
-            WHEN has_vanished
-            THEN coalesce(
-                last_traffic_source_id,
-                nullif(last_user_traffic_source_id, ''),
-                nullif(last_traffic_source, '')
-            )
-            ELSE traffic_source_key
-        END AS traffic_source_key,
         coalesce(
             CASE WHEN revenues IS NULL THEN revenue ELSE revenues[1] END,
             CASE WHEN buyer_revenues IS NULL THEN buyer_revenue ELSE buyer_revenues[1] END,
             0
         ) AS revenue_before,
-        coalesce(revenue_owed, 0) AS revenue_now,
+        coalesce(revenue, buyer_revenue, 0) AS revenue_now,
         coalesce(
             CASE WHEN payouts IS NULL THEN payout ELSE payouts[1] END,
             CASE
@@ -124,9 +113,10 @@ amounts AS (
             END,
             0
         ) AS payout_before,
-        coalesce(payout_owed, 0) AS payout_now
+        coalesce(payout, traffic_source_payout, 0) AS payout_now
     FROM known
-    LEFT JOIN call_facts ON call_facts.date = known.date AND call_facts.uuid = known.uuid
+    -- Not call_facts: to compute the keys of all calls would take longer than everything else.
+    LEFT JOIN calls ON calls.date = known.date AND calls.uuid = known.uuid
 )
 SELECT
     period_start,
@@ -138,11 +128,17 @@ SELECT
     created_at, --: When the call started.
     buyer_id, --: Trackdrive's id of the buyer who has the call now. If the call vanished: of the last buyer.
     buyer, --: Display name of that buyer.
-    buyer_key, --: Identifies that buyer, as in the other views.
+    coalesce(CAST(buyer_id AS VARCHAR), nullif(user_buyer_id, ''), nullif(buyer, '')) AS buyer_key,
+    --: Identifies that buyer, as in the other views.
     traffic_source_id,
     --: Trackdrive's id of the traffic source that has the call now. If the call vanished: of the last source.
     traffic_source, --: Display name of that traffic source.
-    traffic_source_key, --: Identifies that traffic source, as in the other views.
+    coalesce(
+        CAST(traffic_source_id AS VARCHAR),
+        nullif(user_traffic_source_id, ''),
+        nullif(traffic_source, '')
+    ) AS traffic_source_key,
+    --: Identifies that traffic source, as in the other views.
     revenue_before, --: What the buyer owed before these changes, in dollars.
     revenue_after, --: What the buyer owed after them, in dollars.
     CAST(revenue_after - revenue_before AS DECIMAL(18, 6)) AS revenue_adjustment,
