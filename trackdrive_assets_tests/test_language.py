@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-FOLDERS = ("trackdrive_assets", "trackdrive_assets_tests", "docs", "deploy", "benchmarks")
-SUFFIXES = {".py", ".sql", ".md", ".svg", ".jinja", ".css", ".yaml", ".service", ".example", ""}
+FOLDERS = ("trackdrive_assets", "trackdrive_assets_tests", "docs", "deploy", "benchmarks", "examples")
+SUFFIXES = {".py", ".sql", ".md", ".yml", ".svg", ".jinja", ".css", ".yaml", ".service", ".example", ""}
 
 BETTER_WORDS = {
     "told": "metadata, message, reported, logged",

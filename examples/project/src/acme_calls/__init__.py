@@ -1,0 +1,1 @@
+"""Calls of an account, and a statement of each month that is computed from them."""

@@ -1,0 +1,1 @@
+"""The component of the account, and the project's own assets."""
