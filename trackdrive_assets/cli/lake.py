@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from itertools import chain
 
 import click
 
@@ -10,6 +11,7 @@ from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.place import Place
 from trackdrive_assets.cli.views import build_views
 from trackdrive_assets.cost import count_of
+from trackdrive_assets.lake.accounts import account_roots
 from trackdrive_assets.lake.copy import claim_copy, copy_days
 from trackdrive_assets.lake.ownership import time_zone_of
 from trackdrive_assets.lake.store import Lake
@@ -28,7 +30,7 @@ _STATUS_EPILOG = """
 EXAMPLES
   trackdrive lake status
   trackdrive lake status || echo "Yesterday is missing." | mail -s Trackdrive ops
-  trackdrive lake status data/account=acme data/account=zenith
+  trackdrive lake status lakes   each account in lakes/account=acme, …
 
 The exit code is 1 if the calls of yesterday are missing, or were fetched before
 the day ended. Yesterday is due at 06:00 in the time zone of the lake. It reads
@@ -58,7 +60,8 @@ def status(*, lakes: tuple[str, ...]) -> None:
     """Show whether yesterday is loaded, by the exit code too."""
     settings = account_settings()
     is_missing = False
-    for root in lakes or [project_path(settings.lake, os.environ)]:
+    roots = lakes or (project_path(settings.lake, os.environ),)
+    for root in chain.from_iterable(account_roots(root) or [root] for root in roots):
         found = Lake(root)
         result = check_yesterday(found, replace(settings, time_zone=time_zone_of(found, settings.time_zone)))
         sentence = describe_missing(result)

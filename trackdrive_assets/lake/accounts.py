@@ -50,7 +50,13 @@ class AccountLake:
 
 def has_accounts(root: str | Path) -> bool:
     """Return whether a folder or URL has folders of accounts."""
-    return bool(open_storage(root).folders(f"{ACCOUNT}="))
+    return bool(account_roots(root))
+
+
+def account_roots(root: str | Path) -> list[str]:
+    """Return the lakes of the accounts of a folder or URL. Empty if it has no account."""
+    storage = open_storage(root)
+    return [storage.url(folder) for folder in storage.folders(f"{ACCOUNT}=")]
 
 
 def build_accounts_database(

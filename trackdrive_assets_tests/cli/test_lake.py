@@ -49,12 +49,15 @@ def test_the_status_of_a_lake_is_its_yesterday(trackdrive: Trackdrive, tmp_path:
 def test_the_status_of_several_lakes_names_those_without_yesterday(
     trackdrive: Trackdrive, lake: Lake, tmp_path: Path
 ) -> None:
-    kiritimati = lake_at(tmp_path / "other", "Pacific/Kiritimati")
+    kiritimati = lake_at(tmp_path / "lakes" / "account=one", "Pacific/Kiritimati")
     day = last_due(datetime.now(ZoneInfo("Pacific/Kiritimati")))
     write_day(kiritimati, "calls", [], day=day)
-    both = trackdrive("lake", "status", "other", lake.root)
-    assert (both.exit_code, both.stdout) == (1, f"{tmp_path}/other: The calls of {day} are loaded.\n")
-    assert both.stderr.startswith(f"{lake.root}: No run has loaded")
+    write_day(lake_at(tmp_path / "lakes" / "account=two"), "calls", [])
+    all_lakes = trackdrive("lake", "status", "lakes", lake.root)
+    assert all_lakes.exit_code == 1
+    assert all_lakes.stdout == f"{tmp_path}/lakes/account=one: The calls of {day} are loaded.\n"
+    missing = [line.partition(": No run has loaded")[0] for line in all_lakes.stderr.splitlines()]
+    assert missing == [f"{tmp_path}/lakes/account=two", lake.root]
 
 
 def test_a_lake_moves_into_a_bucket_and_back(
