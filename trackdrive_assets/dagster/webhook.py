@@ -20,7 +20,9 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 10.0
 DEADLINE = 20.0
 """Seconds until a delivery is given up, however slowly the receiver responds."""
 
-_DATE = re.compile(r"(?<![\d-])(20\d\d-[01]\d-[0-3]\d)(?![\d-])")
+_DATE = r"(?<![\d-])20\d\d-[01]\d-[0-3]\d(?![\d-])"
+_UUID = r"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])"
+_NOT_A_NUMBER = re.compile(f"({_DATE}|{_UUID})")
 _REFUSED, _BUSY = 300, {429, 503}
 
 
@@ -70,10 +72,9 @@ def message(
 
 
 def _masked(sentence: str) -> str:
-    """Return a sentence without numbers of callers, and with its dates, which look like numbers."""
-    return "".join(
-        part if _DATE.fullmatch(part) else mask_phone_numbers(part) for part in _DATE.split(sentence)
-    )
+    """Return a sentence without numbers of callers, and with its dates and uuids, which look like numbers."""
+    parts = _NOT_A_NUMBER.split(sentence)
+    return "".join(part if _NOT_A_NUMBER.fullmatch(part) else mask_phone_numbers(part) for part in parts)
 
 
 def body(made: Message) -> bytes:

@@ -46,6 +46,13 @@ def test_a_message_names_no_caller(number: str) -> None:
     assert "0123" not in str(message(ACCOUNT, f"The caller {number} is not valid.")["text"])
 
 
+@pytest.mark.parametrize(
+    "word", ["2024-11-12", "2024-11-12...2024-11-14", "e0d16385-4b04-4f0a-a97b-a0f172837465"]
+)
+def test_a_message_keeps_its_days_and_the_uuids_of_calls(word: str) -> None:
+    assert f"Call {word}: odd" in str(message(ACCOUNT, f"Call {word}: odd, of +17195550123")["text"])
+
+
 def test_a_message_is_one_line() -> None:
     assert "\n" not in str(message(ACCOUNT, "It failed.\n  File x, line 1\n\tValueError")["text"])
 
