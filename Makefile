@@ -11,7 +11,7 @@ BIN := .venv/bin
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
-demo: install  ## A week of a fictional account, through Dagster into demo/
+demo: install  ## Five weeks of a fictional account, through Dagster into demo/
 	@$(BIN)/trackdrive demo
 
 dev: install  ## The Dagster UI on your account or, if none is set, on the sandbox
@@ -152,5 +152,5 @@ lock:  ## Write the three requirements.lock from pyproject.toml (needs uv), UPGR
 dist: install  ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m hatchling build --clean
 
-clean:  ## Remove the virtual environments and the data of the demo
+clean:  ## Remove the virtual environments, what was built, and the data of the demo
 	@rm -rf .venv .venv-analyst .venv-docs .venv-engines .venv-examples benchmarks/.venv demo build dist
