@@ -6,7 +6,7 @@ and `trackdrive materialize` prints it. Not here: the requests that were sent (`
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, STATS
 from trackdrive_assets.settings import FETCHED_TABLES, STATS_INTERVALS, Settings
@@ -33,8 +33,9 @@ def requests_per_day(settings: Settings, names: Iterable[str] = FETCHED_TABLES, 
         "calls": max(1, math.ceil(calls / settings.per_page)),
         "reports": len(settings.fetched_categories),
         "stats": len(LEGACY_GROUP_BYS) * len(STATS) * intervals,
+        "reference": len(settings.fetched_lists),
     }
-    of_assets = {"reports": 1, "stats": len(STATS) * intervals}
+    of_assets = {"reports": 1, "reference": 1, "stats": len(STATS) * intervals}
     return {
         name: of_assets[table] if asset else of_tables[table]
         for name in names
@@ -57,20 +58,21 @@ def requests_of_days(settings: Settings, names: Iterable[str], calls: Iterable[i
     return totals
 
 
-def describe_days(settings: Settings, tables: Iterable[str], days: int) -> str:
+def describe_days(settings: Settings, tables: Collection[str], days: int) -> str:
     """Return what a day costs, and how long some days take.
 
     Args:
         settings: The settings of the deployment.
-        tables: Some of `FETCHED_TABLES`.
+        tables: Some of `FETCHED_TABLES`, or `reference`.
         days: The number of days.
     """
-    requests = requests_per_day(settings)
-    total = sum(requests[table] for table in tables)
+    requests = requests_per_day(settings, tables)
+    total = sum(requests.values())
     parts = {
         "calls": f"1 for each {settings.per_page} calls",
-        "reports": f"{requests['reports']} for reports",
-        "stats": f"{requests['stats']} for statistics",
+        "reports": f"{requests.get('reports')} for reports",
+        "stats": f"{requests.get('stats')} for statistics",
+        "reference": f"{requests.get('reference')} for reference lists",
     }
     duration = describe_duration(settings, days * total)
     return (

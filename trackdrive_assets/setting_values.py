@@ -253,13 +253,18 @@ def parse_choice(choices: Iterable[object]) -> Parse:
     return parse
 
 
-def parse_choices(choices: Iterable[str]) -> Parse:
-    """Return a parser of some of the given names, separated by commas. The result has their order."""
+def parse_choices(choices: Iterable[str], *, may_be_none: bool = False) -> Parse:
+    """Return a parser of some of the given names, separated by commas. The result has their order.
+
+    Args:
+        choices: The names.
+        may_be_none: Whether there may be no name.
+    """
     names = tuple(choices)
 
     def parse(value: Any) -> tuple[str, ...]:
         parts = {part.strip() for part in (value.split(",") if isinstance(value, str) else value)}
-        if not parts or parts - set(names):
+        if not (parts or may_be_none) or parts - set(names):
             raise InvalidValue(f"use some of {', '.join(names)}, separated by commas")
         return tuple(name for name in names if name in parts)
 

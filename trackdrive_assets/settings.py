@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from trackdrive_assets.addresses import account_host
 from trackdrive_assets.api.auth import TOKEN_PLACES, AuthToken, Credentials, KeyPair
-from trackdrive_assets.api.catalog import REPORT_CATEGORIES
+from trackdrive_assets.api.catalog import REFERENCE_LISTS, REPORT_CATEGORIES
 from trackdrive_assets.api.errors import redact
 from trackdrive_assets.api.options import DEFAULTS, ClientOptions, option_description
 from trackdrive_assets.days import DATE_PRECISIONS
@@ -38,6 +38,7 @@ from trackdrive_assets.setting_values import (
     parse_webhook_url,
     require_printable,
 )
+from trackdrive_assets.tables.columns import PARTIES
 from trackdrive_assets.tables.exclusion import Exclusion
 
 PREFIX = "TRACKDRIVE_"
@@ -125,6 +126,13 @@ class Settings:
         "the requests of a day.",
         parse_choices(FETCHED_TABLES),
     )
+    reference_tables: tuple[str, ...] = _setting(
+        (),
+        f"Reference lists that are stored every day, comma-separated: {', '.join(REFERENCE_LISTS)}. They "
+        "have names and caps, also of what has no calls. None by default. A list whose names "
+        "`TRACKDRIVE_EXCLUDE_COLUMNS` excludes is not stored.",
+        parse_choices(REFERENCE_LISTS, may_be_none=True),
+    )
     lookback_days: int = _setting(
         30, "Number of finished days that the look-back schedule fetches again.", parse_integer(1, 366)
     )
@@ -209,6 +217,15 @@ class Settings:
         """The categories of the reports, without those that are excluded."""
         return tuple(
             category for category in self.report_categories if not self.exclusion.excludes_report(category)
+        )
+
+    @property
+    def fetched_lists(self) -> tuple[str, ...]:
+        """The reference lists, without those whose names are excluded."""
+        return tuple(
+            name
+            for name in self.reference_tables
+            if not self.exclusion.excludes_report(f"{PARTIES[name]}_id")
         )
 
     @property

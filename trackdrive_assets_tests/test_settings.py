@@ -30,6 +30,7 @@ VARIABLES: list[tuple[str, Any, str, Any]] = [
     ("TRACKDRIVE_STATS_INTERVAL", "1h", "15m", "15m"),
     ("TRACKDRIVE_INTRADAY_MINUTES", 15, "60", 60),
     ("TRACKDRIVE_INTRADAY_TABLES", ("calls", "reports"), "stats, calls", ("calls", "stats")),
+    ("TRACKDRIVE_REFERENCE_TABLES", (), "offers, buyers", ("buyers", "offers")),
     ("TRACKDRIVE_LOOKBACK_DAYS", 30, "7", 7),
     ("TRACKDRIVE_DAYS_PER_RUN", 0, "7", 7),
     ("TRACKDRIVE_PAGE_DAYS", 0, "30", 30),

@@ -71,6 +71,17 @@ GROUP_BYS = (
 )
 """Groupings of `/calls/stats` today. Closed."""
 
+REFERENCE_LISTS = {
+    "buyers": "buyers",
+    "offers": "offers",
+    "traffic_sources": "traffic_sources",
+    "numbers": "phone_numbers",
+}
+"""The path of each reference list: the parties and the tracking numbers of an account. Closed."""
+
+REFERENCE_PARAMETERS = {"offers": {"serializer": "offer_grid"}}
+"""The parameters of reference lists. The known client of `/offers` needs this form."""
+
 STATUSES = _listed("""
     forwarded, finished, on-hold, no-answer, no-buyer, no-buyer-all-maxed-out, no-buyer-all-filtered,
     no-buyer-prevent-dupes, not-open, caller-hung-up, rejected, rejected-traffic-source-capped-hang-up,

@@ -1,4 +1,4 @@
-"""The five endpoints as methods.
+"""The endpoints as methods: the five of the calls API, and the reference lists.
 
 `query.py` has the parameters, `transport.py` sends requests, `pagination.py` finds the next page,
 `responses.py` finds the rows in undocumented bodies, and `tables/` parses their values.
@@ -187,6 +187,27 @@ class Client:
         """Return one page of a report as the CSV text of the server."""
         return self._transport.text(f"{Endpoint.REPORTS}.csv", _report_parameters(category, query))
 
+    def reference_list(self, name: str, *, group: RequestGroup | None = None) -> list[Row]:
+        """Return every row of a reference list, as the account is now.
+
+        Args:
+            name: One of `catalog.REFERENCE_LISTS`.
+            group: The group that the requests are counted in.
+
+        Raises:
+            IncompleteResponse: The API sent fewer rows than it counted.
+        """
+        path = catalog.REFERENCE_LISTS[closed_choice("list", name, tuple(catalog.REFERENCE_LISTS))]
+        parameters = catalog.REFERENCE_PARAMETERS.get(name, {})
+
+        def fetch_page(position: dict[str, str]) -> Page:
+            envelope = self._json("GET", path, parameters | position, group=group)
+            rows = self._by_shape(path, envelope, lambda content: responses.list_rows(content, name))
+            return Page(rows, envelope.metadata)
+
+        pages = paginate(fetch_page, paging=Paging.PAGE, per_page=self.options.per_page)
+        return [row for page in pages for row in page.rows]
+
     def stats(
         self,
         group_by: str,
@@ -278,7 +299,7 @@ class Client:
         envelope = self._json("GET", Endpoint.CALLS, parameters, self._calls.decode, group)
         return Page(self._by_shape(Endpoint.CALLS, envelope, responses.call_rows), envelope.metadata)
 
-    def _by_shape(self, endpoint: Endpoint, envelope: Envelope, read: Callable[[Any], Content]) -> Content:
+    def _by_shape(self, endpoint: str, envelope: Envelope, read: Callable[[Any], Content]) -> Content:
         request = f"GET {ROOT}{endpoint}"
         try:
             return read(envelope.content)

@@ -166,7 +166,7 @@ class Paginator:
         """
         if self._missing_count:
             raise IncompleteResponse(
-                f"The API counted {self.expected} calls but sent {self.received}: {self._missing_count} are "
+                f"The API counted {self.expected} rows but sent {self.received}: {self._missing_count} are "
                 f"missing. Asking again usually brings them."
             )
 

@@ -34,19 +34,25 @@ class UnknownShape(ValueError):
 
 
 def call_rows(content: Any) -> Rows:
-    """Return the rows of a page of calls.
+    """Return the rows of a page of calls. `list_rows` describes the errors."""
+    return list_rows(content, "calls")
+
+
+def list_rows(content: Any, root: str) -> Rows:
+    """Return the rows of a page of a list, such as that of the calls.
 
     Args:
         content: The content of the envelope. Without metadata it can have other keys beside the root.
+        root: The key of the rows, such as `calls`.
 
     Raises:
         UnknownShape: The content is not a list of objects, or the objects have too many different keys.
     """
-    rows = content.get("calls") if isinstance(content, dict) else content
+    rows = content.get(root) if isinstance(content, dict) else content
     if isinstance(rows, Rows):
         return rows
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnknownShape("a page of calls is a list of objects")
+        raise UnknownShape(f"a page of {root} is a list of objects")
     try:
         return Rows.of(rows)
     except NotAnAnswer as error:

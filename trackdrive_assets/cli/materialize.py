@@ -24,7 +24,7 @@ from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.setting_values import nearest
 from trackdrive_assets.settings import FETCHED_TABLES, Settings, project_path, variable
-from trackdrive_assets.tables.columns import CALLS, TABLES
+from trackdrive_assets.tables.columns import CALLS, REFERENCE, TABLES
 
 EVERY_TABLE = (*FETCHED_TABLES, "views")
 _DEFAULT_TABLES = ("calls", "reports", "views")
@@ -41,7 +41,8 @@ EXAMPLES
 TABLES
   calls, reports, stats and views, or single assets such as reports/buyer_id.
   Statistics are most of the requests of a day, so they are fetched only if you
-  name them. --dry-run shows the cost.
+  name them. --dry-run shows the cost. `reference` has the lists of
+  TRACKDRIVE_REFERENCE_TABLES, of today only.
 
 The run appears in the UI of the same DAGSTER_HOME. Finished days stay recorded if
 it fails or is ended.
@@ -77,6 +78,7 @@ def materialize(
         raise click.UsageError("--accept-zone replaces every table. Leave out --tables.")
     default = EVERY_TABLE if accept_zone else _DEFAULT_TABLES
     names = default if tables is None else selected_names(tables, settings)
+    _refuse_past_lists(names, first, settings.time_zone)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     lake = Lake(project_path(settings.lake, os.environ))
     if not accept_zone:
@@ -127,6 +129,16 @@ def _days(settings: Settings, from_day: DayOption, to_day: DayOption) -> tuple[d
     return first, last
 
 
+def _refuse_past_lists(names: Sequence[str], first: date, time_zone: str) -> None:
+    """Refuse reference lists of a past day before the run, in which that day would fail."""
+    today = datetime.now(UTC).astimezone(ZoneInfo(time_zone)).date()
+    lists = [name for name in names if name.partition("/")[0] == REFERENCE.name]
+    if lists and first < today:
+        raise click.UsageError(
+            f"The API has {', '.join(lists)} only as they are now. Use --from today for them."
+        )
+
+
 def selected_names(text: str, settings: Settings) -> tuple[str, ...]:
     """Return the names of tables and single assets, without the assets of a table that is named too.
 
@@ -136,16 +148,18 @@ def selected_names(text: str, settings: Settings) -> tuple[str, ...]:
     groups = {
         "reports": settings.fetched_categories,
         "stats": LEGACY_GROUP_BYS,
+        "reference": settings.fetched_lists,
         "views": (*(table.name for table in TABLES), *views()),
     }
-    known = [*EVERY_TABLE, *(f"{table}/{name}" for table, names in groups.items() for name in names)]
+    tables = [*EVERY_TABLE, REFERENCE.name] if settings.fetched_lists else EVERY_TABLE
+    known = [*tables, *(f"{table}/{name}" for table, names in groups.items() for name in names)]
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in known:
             found = nearest(name, known)
-            advice = f"Did you mean {found}?" if found else f"The tables are {', '.join(EVERY_TABLE)}."
+            advice = f"Did you mean {found}?" if found else f"The tables are {', '.join(tables)}."
             raise click.BadParameter(f"{name!r} is not a table. {advice}", param_hint="--tables")
-    return tuple(name for name in names if name in EVERY_TABLE or name.partition("/")[0] not in names)
+    return tuple(name for name in names if name in tables or name.partition("/")[0] not in names)
 
 
 def stored_calls(lake: Lake, days: Sequence[date]) -> dict[date, int]:

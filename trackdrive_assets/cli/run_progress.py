@@ -74,7 +74,7 @@ class RunProgress:
         self.requests[table] += int(requests)
         self.fetched = max(self.fetched, self.rows["calls"])
         noun = "request " if requests == 1 else "requests"
-        return f"{table:8}{day}{rows:>12,.0f} rows {requests:>7,.0f} {noun} {seconds:>8,.1f} s"
+        return f"{table:7} {day}{rows:>12,.0f} rows {requests:>7,.0f} {noun} {seconds:>8,.1f} s"
 
     def advance(self, table: str, share: float, fetched: int) -> None:
         """Record the share of a table that is fetched, 0 to 1, before its next day is finished."""

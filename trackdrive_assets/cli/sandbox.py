@@ -28,6 +28,7 @@ EVIDENCE
     units of 10 microseconds (current), not 0 until a page is empty;
     newest first; "Converted" and "Repeat" or null; token-* keys; the types of
     durations, costs and timestamps; {"call": ...} for one call;
+    the envelopes of /buyers, /traffic_sources and /phone_numbers;
     HTTP Basic and the auth_token parameter.
 
 \b
@@ -38,6 +39,7 @@ ASSUMPTIONS
     Monday; the group of unconverted calls is "";
     the token as "Authorization: Token ...";
     CSV: commas, a header of the columns; the bodies of errors and of DELETE;
+    the envelope of /offers, and the caps of buyers;
     a range contains created_at_to; if a request chooses columns, token-* keys
     and unknown columns are missing; serializer=call_grid changes nothing;
     a cursor with an order other than created_at continues by time;

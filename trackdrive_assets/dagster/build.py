@@ -12,6 +12,7 @@ import dagster as dg
 from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.asset_checks import build_checks
 from trackdrive_assets.dagster.assets.calls import build_calls
+from trackdrive_assets.dagster.assets.reference import build_reference
 from trackdrive_assets.dagster.assets.reports import build_reports
 from trackdrive_assets.dagster.assets.stats import build_stats
 from trackdrive_assets.dagster.assets.views import build_views
@@ -70,6 +71,7 @@ def build_definitions(
         build_calls(named, partitions),
         build_reports(named, partitions),
         build_stats(named, partitions),
+        *build_reference(named, partitions),
         build_views(named),
     ]
     return dg.Definitions(

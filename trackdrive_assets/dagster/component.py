@@ -29,7 +29,7 @@ from trackdrive_assets.dagster.scaffolder import AccountScaffolder
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.settings import SettingError, Settings, project_path, setting_description, variable
 
-ScheduleName = Literal["intraday", "nightly", "look_back", "prune_history"]
+ScheduleName = Literal["intraday", "nightly", "look_back", "reference", "prune_history"]
 
 _OF_ACCOUNT = (
     "subdomain",
@@ -48,6 +48,7 @@ _OF_COMPONENT = (
     "stats_interval",
     "intraday_minutes",
     "intraday_tables",
+    "reference_tables",
     "lookback_days",
     "days_per_run",
     "page_days",
@@ -60,6 +61,7 @@ _OF_COMPONENT = (
 _ATTRIBUTES = {
     "report_categories": "categories",
     "stats_interval": "interval",
+    "reference_tables": "reference",
     "lookback_days": "lookback",
     "exclude_columns": "exclusions",
 }
@@ -135,6 +137,7 @@ class TrackdriveAccountComponent(dg.Component, dg.Model, dg.Resolvable):
     interval: str | None = _setting("stats_interval")
     intraday_minutes: int | None = _setting("intraday_minutes")
     intraday_tables: list[str] | None = _setting("intraday_tables")
+    reference: list[str] | None = _setting("reference_tables")
     lookback: int | None = _setting("lookback_days")
     days_per_run: int | None = _setting("days_per_run")
     page_days: int | None = _setting("page_days")

@@ -67,7 +67,7 @@ def selection_of(account: DagsterAccount, tables: Iterable[str]) -> dg.AssetSele
 
     Args:
         account: The account of the assets.
-        tables: Some of `FETCHED_TABLES`.
+        tables: Some of `FETCHED_TABLES`, or `reference`.
     """
     prefixes = [account.key(table).path for table in (*tables, VIEWS) if table != CALLS.name]
     selection: dg.AssetSelection = dg.AssetSelection.key_prefixes(*prefixes)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from trackdrive_assets.dagster.charts import draw_day
 from trackdrive_assets.lake.day_file import conform
-from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REPORTS, STATS, Table
+from trackdrive_assets.tables.columns import CALL_CHANGES, CALLS, REFERENCE, REPORTS, STATS, Table
 from trackdrive_assets.tables.totals import PARTY, QUARTER_HOUR
 
 SHOWN_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -31,6 +31,7 @@ SHOWN_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     REPORTS.name: ("group_value", "group_name", "calls", "buyer_conversions", "revenue", "payout", "profit"),
     STATS.name: ("interval_start", "group_value", "count", "revenue", "profit", "cost"),
+    REFERENCE.name: ("id", "label", "is_paused", "bid_price", "last_call_at"),
     CALL_CHANGES.name: ("uuid", "created_at", "field", "detected_at"),
 }
 """The columns that the UI shows of each table. The values of a change can be a caller's number."""

@@ -20,6 +20,7 @@ from trackdrive_assets.dagster.locks import fail_dead_runs
 from trackdrive_assets.dagster.runs import range_tags
 from trackdrive_assets.quality.catalog import DUE_HOUR
 from trackdrive_assets.settings import FETCHED_TABLES, Settings, variable
+from trackdrive_assets.tables.columns import REFERENCE
 
 NIGHTLY_DAYS = 7
 _INTRADAY_DAYS = 2
@@ -73,6 +74,8 @@ def schedule_days(name: str, settings: Settings, now: datetime) -> Days:
             return unfinished_days(now)
         case "nightly":
             return finished_days(NIGHTLY_DAYS, now)
+        case "reference":
+            return Days(now.date(), now.date())
         case _:
             return finished_days(settings.lookback_days, now)
 
@@ -107,7 +110,25 @@ def build_schedules(account: DagsterAccount) -> list[dg.ScheduleDefinition]:
             max_days=lookback,
             tables=("calls", "reports"),
         ),
+        *_reference_schedules(account),
         build_history_schedule(account),
+    ]
+
+
+def _reference_schedules(account: DagsterAccount) -> list[dg.ScheduleDefinition]:
+    """Return the schedule of the reference lists, if the settings have any."""
+    lists = account.settings.fetched_lists
+    if not lists:
+        return []
+    return [
+        _schedule(
+            account,
+            "reference",
+            cron="0 5 * * *",
+            description=f"At 05:00: {', '.join(lists)} of today, because the API has them only as they are.",
+            max_days=1,
+            tables=(REFERENCE.name,),
+        )
     ]
 
 

@@ -14,7 +14,12 @@ from trackdrive_assets.api.errors import (
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError
 from trackdrive_assets.tables.errors import MalformedRow
 
-EXPLAINED = (TrackdriveError, MalformedRow, LakeError)
+
+class DayIsOver(Exception):
+    """A day whose data the API had only until its end."""
+
+
+EXPLAINED = (TrackdriveError, MalformedRow, LakeError, DayIsOver)
 """Errors that explain what is wrong with the data, the account or the lake. Any other error is a bug."""
 
 
@@ -25,7 +30,13 @@ class PatchedMeanwhile(LakeError):
 def concerns_one_day(error: Exception) -> bool:
     """Return whether other days can still be ingested: the data of this day are bad."""
     return isinstance(
-        error, MalformedRow | UnreadableResponse | IncompleteResponse | DamagedFileError | PatchedMeanwhile
+        error,
+        MalformedRow
+        | UnreadableResponse
+        | IncompleteResponse
+        | DamagedFileError
+        | PatchedMeanwhile
+        | DayIsOver,
     )
 
 

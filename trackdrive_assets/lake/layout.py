@@ -27,16 +27,19 @@ class Layout:
         file: The name of a day's file.
         part_column: The column that names the part of a row, if the parts of a day are fetched one by one.
             None if a day is fetched as a whole.
+        is_snapshot: Whether a day shows how the account was on it, so that it cannot be fetched later.
     """
 
     file: str
     part_column: str | None = None
+    is_snapshot: bool = False
 
 
 LAYOUT = {
     "calls": Layout("calls.parquet"),
     "reports": Layout("reports.parquet", part_column="category"),
     "stats": Layout("stats.parquet", part_column="group_by"),
+    "reference": Layout("reference.parquet", part_column="list_name", is_snapshot=True),
     "call_changes": Layout("changes.parquet"),
     "call_totals": Layout("totals.parquet"),
 }

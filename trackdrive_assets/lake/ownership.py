@@ -26,6 +26,7 @@ from trackdrive_assets.lake.identity import (
     write_record,
 )
 from trackdrive_assets.lake.layout import LAYOUT, candidates, day_of, has_layout_1, is_day
+from trackdrive_assets.lake.storage import ListedFile
 from trackdrive_assets.lake.store import ClaimedLake, Lake
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -183,7 +184,7 @@ def _days_to_replace(lake: Lake, record: LakeRecord, time_zone: str, first_day: 
     # A file that does not show its zone is older than the change.
     unknown = record.previous_time_zone or record.identity.time_zone
     outdated: dict[str, set[date]] = {}
-    for file in lake.files():
+    for file in _files_by_zone(lake):
         day, (_, identity) = day_of(file.key), _identity_of(lake, file.key)
         zone = identity.time_zone if identity else unknown
         if day and zone != time_zone:
@@ -262,8 +263,16 @@ def _fetched_identities(lake: Lake) -> Iterator[tuple[datetime, LakeIdentity]]:
             yield fetched_at, identity
 
 
+def _files_by_zone(lake: Lake) -> Iterator[ListedFile]:
+    """Yield the files whose days have other rows in another time zone.
+
+    A snapshot is how the account was at an instant of a day. A change of the time zone cannot fetch it again.
+    """
+    return (file for file in lake.files() if not LAYOUT[file.key.partition("/")[0]].is_snapshot)
+
+
 def _identities(lake: Lake) -> Iterator[tuple[datetime | None, LakeIdentity | None]]:
-    for file in lake.files():
+    for file in _files_by_zone(lake):
         yield _identity_of(lake, file.key)
 
 

@@ -1,4 +1,4 @@
-"""The five endpoints of the calls API without HTTP: parameters in, a status and a body out.
+"""The endpoints without HTTP: parameters in, a status and a body out.
 
 Not here: credentials, faults of the connection, and the port (`server.py`).
 """
@@ -14,6 +14,7 @@ from trackdrive_assets.sandbox.aggregates import ReportShape, StatsShape
 from trackdrive_assets.sandbox.call import Call, Record
 from trackdrive_assets.sandbox.filters import Criteria, parse_criteria
 from trackdrive_assets.sandbox.generator import CallGenerator
+from trackdrive_assets.sandbox.lists import LISTS
 from trackdrive_assets.sandbox.parameters import InvalidParameter, parse_flag
 from trackdrive_assets.sandbox.search import Search
 from trackdrive_assets.sandbox.serializers import ApiVersion, PageRequest, Row
@@ -52,6 +53,7 @@ class Endpoints:
         inclusive_end: Whether a range contains `created_at_to` and `ended_at_to`.
         whole_seconds: Whether fractions of a second in `created_at_from` and `created_at_to` are ignored.
         refuse_page_over: The last `page` that is not refused; None to serve every page.
+        refused_lists: The paths of the reference lists that the key has no permission for.
         refused_categories: The report categories that this account may not request, with the error message.
         ties_lost: Whether calls of the same millisecond are lost between pages.
         echoes_auth_token: Whether `metadata.params` contains the token. In captured responses it does only if
@@ -69,6 +71,7 @@ class Endpoints:
     inclusive_end: bool = True
     whole_seconds: bool = False
     refuse_page_over: int | None = 10
+    refused_lists: set[str] = field(default_factory=set)
     refused_categories: dict[str, str] = field(default_factory=dict)
     ties_lost: bool = False
     echoes_auth_token: bool = False
@@ -132,6 +135,18 @@ class Endpoints:
                 raise InvalidParameter(name, "Missing.")
         stats = aggregates.stat_by_group(self._records(params), params["group_by"], params["stat"])
         return EndpointResult(200, aggregates.stats_body(stats, params["created_at_from"], self.stats_shape))
+
+    def reference_list(
+        self, path: str, params: Mapping[str, str], fault: str | None = None
+    ) -> EndpointResult:
+        """Return `GET /buyers` or another reference list. The fault may be `short`, see `faults.KINDS`."""
+        if path in self.refused_lists:
+            return failure(403, base="The key has no permission for this list.")
+        root, all_rows = LISTS[path]
+        page = serializers.parse_page({**params, "cursor": ""}, self.per_page_limit)
+        rows = _shortened(page.of(all_rows), fault)
+        metadata = self._metadata(params, root, page, len(all_rows), None)
+        return EndpointResult(200, {"status": 200, "metadata": metadata, root: rows}, rows)
 
     def show_call(self, key: str) -> EndpointResult:
         """Return `GET /calls/:uuid`. The key is a uuid or an id."""

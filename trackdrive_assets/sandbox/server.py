@@ -26,18 +26,20 @@ from trackdrive_assets.sandbox.endpoints import EndpointResult, Endpoints, failu
 from trackdrive_assets.sandbox.faults import Fault
 from trackdrive_assets.sandbox.faulty_responses import ACCESS_DENIED, distorted, json_response, replacement
 from trackdrive_assets.sandbox.generator import Change
+from trackdrive_assets.sandbox.lists import LISTS
 from trackdrive_assets.sandbox.parameters import InvalidParameter
 from trackdrive_assets.sandbox.serializers import Row
 from trackdrive_assets.sandbox.times import milliseconds
 
 _HOST = "127.0.0.1"
-_ROOT = "/api/v1/calls"
+_API = "/api/v1"
+_ROOT = f"{_API}/calls"
 _MAX_LOGGED_REQUESTS = 100_000
 
 Authorization = Literal["basic", "token", "auth_token", "other", "none"]
 """The kind of credentials: a key pair, a token in the header or in the query, anything else, or none."""
 
-_Endpoint = Literal["list", "report", "stats", "call"]
+_Endpoint = Literal["list", "report", "stats", "reference", "call"]
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ class Sandbox(Endpoints):
             # The example of statistics in the documentation ends with a slash.
             ("stats", f"{_ROOT}/stats", ("", ".json", "/")),
             ("list", _ROOT, ("", ".json", ".csv")),
+            *(("reference", f"{_API}/{path}", ("", ".json", ".csv")) for path in LISTS),
         )
         routes = [
             Route(path + suffix, partial(self._serve, endpoint, path), methods=["GET"])
@@ -215,6 +218,9 @@ class Sandbox(Endpoints):
                 return self.report(request.query_params, fault)
             case "stats":
                 return self.stats(request.query_params)
+            case "reference":
+                path = request.url.path.removeprefix(f"{_API}/").partition(".")[0]
+                return self.reference_list(path, request.query_params, fault)
             case "call":
                 key = request.path_params["key"].removesuffix(".json")
                 return self.hang_up(key) if request.method == "DELETE" else self.show_call(key)

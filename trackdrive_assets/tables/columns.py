@@ -289,6 +289,54 @@ STATS = Table(
     ),
 )
 
+PARTIES = {"buyers": "buyer", "offers": "offer", "traffic_sources": "traffic_source", "numbers": "number"}
+"""What each list has, as columns of the calls name it: the ids of `buyers` are those of `buyer_id`."""
+
+REFERENCE = Table(
+    name="reference",
+    description=(
+        "One row per day and buyer, offer, traffic source or tracking number of the account, as it was when "
+        "the day's list was last fetched, also those without calls. It has no contacts and no secrets."
+    ),
+    columns=(
+        Column("list_name", TEXT, "The list: buyers, offers, traffic_sources or numbers."),
+        _column(
+            "id", ID, "Trackdrive's id: the buyer_id, offer_id, traffic_source_id or number_id of the calls."
+        ),
+        Column(
+            "name",
+            TEXT,
+            "Display name. The API may send it as the name of the company.",
+            sources=("name", "company_name"),
+            is_html_escaped=True,
+        ),
+        Column(
+            "label",
+            TEXT,
+            "The account's own label: user_buyer_id, user_offer_id or user_traffic_source_id of the calls.",
+            sources=("user_buyer_id", "user_offer_id", "user_traffic_source_id"),
+        ),
+        Column("is_paused", BOOLEAN, "Whether it takes or sends no calls at present.", sources=("paused",)),
+        _column("bid_price", MONEY, "What the buyer bids for a call, in dollars."),
+        _column("time_zone", TEXT, "The buyer's time zone, as Trackdrive names it."),
+        Column("number_called", TEXT, "The tracking number, in E.164 form.", sources=("number",)),
+        _column("offer_id", ID, "Trackdrive's id of the tracking number's offer."),
+        _column("traffic_source_id", ID, "Trackdrive's id of the tracking number's traffic source."),
+        _column("ring_pool_id", ID, "Trackdrive's id of the tracking number's ring pool."),
+        _column("country", TEXT, "The country of the tracking number."),
+        _column("created_at", INSTANT, "When it was created."),
+        _column("updated_at", INSTANT, "When it was last changed."),
+        _column("last_call_at", INSTANT, "When it last had a call."),
+        Column(
+            "limits",
+            JSON_TEXT,
+            "JSON of its caps, their use and its counts: the keys that end in _cap, _limit, _used or _count "
+            "and have a number. Null if there are none.",
+        ),
+        Column("fetched_at", INSTANT, "When the list was fetched from the API."),
+    ),
+)
+
 CALL_CHANGES = Table(
     name="call_changes",
     description=(
@@ -396,7 +444,7 @@ CALL_TOTALS = Table(
     ),
 )
 
-TABLES = (CALLS, REPORTS, STATS, CALL_CHANGES, CALL_TOTALS)
+TABLES = (CALLS, REPORTS, STATS, REFERENCE, CALL_CHANGES, CALL_TOTALS)
 COLUMN_DESCRIPTIONS = {table.name: table.column_descriptions for table in TABLES}
 DESCRIPTIONS = {table.name: table.description for table in TABLES}
 

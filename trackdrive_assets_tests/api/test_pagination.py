@@ -217,7 +217,7 @@ def test_a_list_that_is_far_longer_than_its_count_is_an_error() -> None:
 
 def test_the_error_of_a_short_list_has_the_missing_number() -> None:
     page = _page([3, 2], next_cursor="0", total_count=5)
-    with pytest.raises(IncompleteResponse, match="counted 5 calls but sent 2: 3 are missing"):
+    with pytest.raises(IncompleteResponse, match="counted 5 rows but sent 2: 3 are missing"):
         list(paginate(lambda _: page, paging=Paging.CURSOR, per_page=2))
 
 

@@ -53,6 +53,23 @@ def test_a_single_asset_is_selected_by_its_key() -> None:
     assert names == ("views/daily_summary", "stats/status", "reports/buyer_id", "calls")
 
 
+def test_a_reference_list_of_a_past_day_is_refused_before_the_run(
+    trackdrive: Trackdrive, sandbox: Sandbox
+) -> None:
+    outcome = trackdrive(
+        "materialize", *DAYS, "--tables", "calls,reference/buyers", TRACKDRIVE_REFERENCE_TABLES="buyers"
+    )
+    assert outcome.exit_code == 2
+    assert "The API has reference/buyers only as they are now. Use --from today" in outcome.stderr
+    assert sandbox.requests == []
+
+
+def test_reference_lists_that_are_off_are_no_table() -> None:
+    with pytest.raises(click.BadParameter, match="is not a table"):
+        selected_names("reference", Settings())
+    assert selected_names("reference", Settings(reference_tables=("buyers",))) == ("reference",)
+
+
 def test_an_asset_of_a_selected_table_is_not_named_twice() -> None:
     assert selected_names("reports/buyer_id,reports", Settings()) == ("reports",)
 

@@ -79,6 +79,16 @@ def test_a_schedule_follows_the_accounts_clock(name: str) -> None:
     assert schedule(name).execution_timezone == "America/New_York"
 
 
+def test_the_schedule_of_the_lists_fetches_those_of_today(idle: dg.DagsterInstance) -> None:
+    settings = replace(NEW_YORK, reference_tables=("buyers", "offers"))
+    description = schedule("reference", settings).description
+    assert description is not None
+    assert "A day costs 2 requests or more: 2 for reference lists." in description
+    # Eleven in the evening in New York.
+    days = requested_days(idle, "reference", "2026-11-27 04:00+00:00", settings)
+    assert days == ("2026-11-26", "2026-11-26")
+
+
 @pytest.mark.parametrize(("name", "cron"), [("nightly", "0 3 * * *"), ("look_back", "0 4 * * *")])
 def test_finished_days_are_fetched_again_at_night(name: str, cron: str) -> None:
     assert schedule(name).cron_schedule == cron

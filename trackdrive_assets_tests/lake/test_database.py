@@ -268,7 +268,7 @@ def test_the_error_lists_every_broken_view_and_the_file_stays(
         lake_database, "views", lambda: {name: View(name, "", text) for name, text in sql.items()}
     )
     message = (
-        r'(?s)2 of 8 views over .* failed.*\nfirst: Binder Error: .*"gone".*\nsecond: Parser Error: .*"SELEC"'
+        r'(?s)2 of 9 views over .* failed.*\nfirst: Binder Error: .*"gone".*\nsecond: Parser Error: .*"SELEC"'
     )
     with pytest.raises(LakeError, match=message):
         build(lake)

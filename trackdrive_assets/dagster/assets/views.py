@@ -85,7 +85,7 @@ def _view_schema(columns: "Sequence[ViewColumn]") -> dg.TableSchemaMetadataValue
 
 def _table_specs(account: DagsterAccount) -> Iterator[dg.AssetSpec]:
     """Return the specs of the views that show a table. Their columns are those of the table's assets."""
-    categories = account.settings.fetched_categories
+    categories, lists = account.settings.fetched_categories, account.settings.fetched_lists
     sources = {
         "calls": [account.key("calls")],
         "call_changes": [account.key("call_changes")],
@@ -93,6 +93,7 @@ def _table_specs(account: DagsterAccount) -> Iterator[dg.AssetSpec]:
         "call_totals": [account.key("calls")],
         "reports": [account.key("reports", category) for category in categories],
         "stats": [account.key("stats", group_by) for group_by in LEGACY_GROUP_BYS],
+        "reference": [account.key("reference", name) for name in lists],
     }
     for table in TABLES:
         # The sums have columns that calls lack.

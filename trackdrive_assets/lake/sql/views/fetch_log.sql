@@ -1,7 +1,7 @@
--- One row per day of a table, a report or a series. It shows when it was fetched, and how many rows it has.
+-- One row per day of a table, report, series or list. It shows when it was fetched, and how many rows it has.
 SELECT
-    table_name, --: The table: calls, reports, stats or call_changes.
-    part AS grouped_by, --: The report or the series. Null for the other tables.
+    table_name, --: The table: calls, reports, stats, reference or call_changes.
+    part AS grouped_by, --: The report, the series or the list. Null for the other tables.
     CAST(regexp_extract(file_name, '/date=([0-9-]+)/', 1) AS DATE) AS date,
     CAST(max(value) FILTER (key = 'trackdrive.fetched_at') AS TIMESTAMPTZ) AS fetched_at,
     --: When the day was last fetched. Null where an older version wrote the file.
