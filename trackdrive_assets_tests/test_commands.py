@@ -1,6 +1,7 @@
 """The commands as a person types them: real processes, from the sandbox to a number in DuckDB."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -223,6 +224,9 @@ def test_a_run_that_was_killed_does_not_hold_up_the_next(tmp_path: Path) -> None
         again = dagster(*command, **environment)
 
     assert again.returncode == 0, again.stderr
+    # The terminal has a line for each day, and no events of Dagster.
+    assert re.search(r"2024-03-09 is done: \d+ rows, 1 request, \d+\.\d s\. Day \d of 6\.", again.stderr)
+    assert "DEBUG" not in again.stderr
     assert [day.day for day in lake.days("calls")] == [9, 10, 11, 12, 13, 14]
     assert not list(folder_of(lake).rglob("*.tmp"))
     with dagster_home(tmp_path) as instance:

@@ -35,7 +35,7 @@ EXIT CODES
 """
 
 COMMANDS = {
-    "demo": ("demo", "Materialize the last days of the sandbox with Dagster."),
+    "demo": ("demo", "Materialize five weeks of the sandbox with Dagster."),
     "dev": ("dev", "Run the Dagster UI on your account or on the sandbox."),
     "materialize": ("materialize", "Fetch days with Dagster, and store them in the lake."),
     "doctor": ("doctor", "Check what works on the account."),

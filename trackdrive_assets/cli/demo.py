@@ -95,7 +95,7 @@ class Look:
 )
 @click.option("--days", type=click.IntRange(1, 366), default=_DAYS, help="Number of days.")
 def demo(*, folder: Path, days: int) -> None:
-    """Materialize the last weeks of the sandbox with Dagster, and show the results."""
+    """Materialize five weeks of the sandbox with Dagster, and show the results."""
     last = clock.now().astimezone(ZoneInfo(_ZONE)).date()
     first = last - timedelta(days=days - 1)
     with sandbox_environment(folder, first) as environment:

@@ -85,9 +85,10 @@ def _run_dagster(port: int, environment: Mapping[str, str]) -> int:
         raise CliError(
             f"Port {port} is in use. Stop the program that uses it, or use another --port.", ExitCode.REFUSED
         )
-    target = workspace_options()
-    ui = [sys.executable, "-m", "trackdrive_assets.dagster.ui", *target]
-    daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *target]
+    # The runs log what they do. The programs around them log each look at a schedule, a sensor or a backfill.
+    target = [*workspace_options(), "--code-server-log-level", "error"]
+    ui = [sys.executable, "-m", "trackdrive_assets.dagster.ui", *target, "--dagster-log-level", "error"]
+    daemon = [str(Path(sys.executable).with_name("dagster-daemon")), "run", *target, "--log-level", "error"]
     url = f"http://127.0.0.1:{port}"
     click.echo(f"Open {url} in a browser. Ctrl-C stops it.")
     # Also the variable of this process, because the event log is in the folder that it names.
@@ -95,7 +96,8 @@ def _run_dagster(port: int, environment: Mapping[str, str]) -> int:
     with open_instance() as instance:
         # Runs that died with an earlier session would block the queue.
         fail_dead_runs(instance)
-    environment = {variable("ui_url"): url, **os.environ, **environment}
+    # Warnings of Python are for developers, such as those of Dagster about its own parts.
+    environment = {variable("ui_url"): url, "PYTHONWARNINGS": "ignore", **os.environ, **environment}
     with (
         suppress(EndedBySignal),
         _service([*ui, "--host", "127.0.0.1", "--port", str(port)], environment) as ui_process,

@@ -28,6 +28,9 @@ OWNERS = ["team:trackdrive"]
 
 Metadata = Mapping[str, Any]
 
+ROW_COUNT = "dagster/partition_row_count"
+"""The name of the number of rows, which Dagster shows of a partition."""
+
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -88,7 +91,7 @@ def day_metadata(
     from trackdrive_assets.dagster.previews import first_rows  # noqa: PLC0415  # imports Arrow
 
     return {
-        "dagster/partition_row_count": written.rows,
+        ROW_COUNT: written.rows,
         **({} if written.api_count is None else {"api_count": written.api_count}),
         **extra,
         **({"first_rows": first_rows(written.first_rows, table, hidden)} if has_preview else {}),

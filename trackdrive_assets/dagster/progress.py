@@ -1,6 +1,6 @@
 """Log how far a long run is: how much was fetched, how fast, and how long the rest will take.
 
-A run of few days logs which are done. Not here: what is fetched, and when.
+A run of up to a year logs each day that is done. Not here: what is fetched, and when.
 """
 
 import logging
@@ -14,7 +14,7 @@ from trackdrive_assets.ingest.fetcher import Progress
 RESPONSES_PER_LINE = 40
 """The number of responses between two lines: 10,000 calls at 250 per page."""
 
-MOST_DAYS_WITH_LINE = 31
+MOST_DAYS_WITH_LINE = 366
 """The most days of a run that logs a line for each. Dagster stores each line, and takes a millisecond."""
 
 
@@ -78,13 +78,26 @@ class ProgressLog:
             extra={"share": share / self._day_count, "fetched": self._fetched + done},
         )
 
-    def on_end(self, day: Day, fetched: int = 0, *, failed: bool = False) -> None:
-        """Count one more day that has ended. Log it if it has failed, or if the run has few days."""
+    def on_end(self, day: Day, fetched: int = 0, *, cost: str | None = None, failed: bool = False) -> None:
+        """Count one more day that has ended. Log it if it has failed, or if the run has up to a year of days.
+
+        Args:
+            day: The day.
+            fetched: What was fetched of it, in the unit that is counted.
+            cost: What was stored, and what it took. None if an earlier attempt stored it.
+            failed: Whether a part of the day was not stored.
+        """
         self._fetched += fetched
         self._ended_count += 1
         if failed or self._day_count <= MOST_DAYS_WITH_LINE:
-            end = "has failed" if failed else "is done"
-            self._log.info("%s %s: day %d of %d.", day, end, self._ended_count, self._day_count)
+            self._log.info(
+                "%s %s: %s. Day %d of %d.",
+                day,
+                "has failed" if failed else "is done",
+                cost or "stored before",
+                self._ended_count,
+                self._day_count,
+            )
 
     def _rate(self, fetched: int, share: float) -> str:
         elapsed = self._clock() - self._began

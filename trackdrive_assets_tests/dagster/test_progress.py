@@ -53,25 +53,25 @@ def test_a_line_has_the_calls_the_rate_and_the_time_left(logged: pytest.LogCaptu
 
 def test_days_that_are_done_count_as_much_as_days_in_progress(logged: pytest.LogCaptureFixture) -> None:
     run = progress_log()
-    run.on_end(DAYS[0], fetched=500)
+    run.on_end(DAYS[0], fetched=500, cost="480 rows, 2 requests, 1.5 s")
     respond(run, RESPONSES_PER_LINE, Progress(250, 500), Progress(250, 500))
     assert logged.messages == [
-        "2024-06-18 is done: day 1 of 4.",
+        "2024-06-18 is done: 480 rows, 2 requests, 1.5 s. Day 1 of 4.",
         "Fetched 500 of 1,000 calls of the days in progress; 1 of 4 days are done; 100 per second, "
         "about 10 s left.",
     ]
 
 
 def test_a_day_that_failed_is_named(logged: pytest.LogCaptureFixture) -> None:
-    progress_log(days=1).on_end(DAYS[0], failed=True)
-    assert logged.messages == ["2024-06-18 has failed: day 1 of 1."]
+    progress_log(days=1).on_end(DAYS[0], cost="0 rows, 2 requests, 1.5 s", failed=True)
+    assert logged.messages == ["2024-06-18 has failed: 0 rows, 2 requests, 1.5 s. Day 1 of 1."]
 
 
 def test_a_run_of_many_days_logs_only_those_that_failed(logged: pytest.LogCaptureFixture) -> None:
     run = ProgressLog(LOG, "calls", DAYS[:1] * (MOST_DAYS_WITH_LINE + 1))
     run.on_end(DAYS[0])
-    run.on_end(DAYS[1], failed=True)
-    assert logged.messages == ["2024-06-19 has failed: day 2 of 32."]
+    run.on_end(DAYS[1], cost="0 rows", failed=True)
+    assert logged.messages == ["2024-06-19 has failed: 0 rows. Day 2 of 367."]
 
 
 def test_few_responses_log_nothing(logged: pytest.LogCaptureFixture) -> None:

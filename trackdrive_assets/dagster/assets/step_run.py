@@ -14,6 +14,7 @@ import dagster as dg
 
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
+from trackdrive_assets.cost import count_of
 from trackdrive_assets.dagster.assets.daily import DailyAssets, Result
 from trackdrive_assets.dagster.assets.failures import (
     RETRY_DELAYS,
@@ -23,7 +24,7 @@ from trackdrive_assets.dagster.assets.failures import (
     retry_or_fail,
 )
 from trackdrive_assets.dagster.locks import account_lock
-from trackdrive_assets.dagster.metadata import Metadata
+from trackdrive_assets.dagster.metadata import ROW_COUNT, Metadata
 from trackdrive_assets.dagster.progress import ProgressLog
 from trackdrive_assets.dagster.zone_change import change_zone, lake_of_step, may_change_zone
 from trackdrive_assets.days import Day, exact_day, not_begun
@@ -134,8 +135,14 @@ class StepRun(Generic[Result]):
                 day, keys = outcome.key
                 if outcome.error is not None:
                     self._fail(day, keys, outcome.error)
-                self._record_stored(outcome)
-                self._progress.on_end(day, outcome.progress.done, failed=outcome.error is not None)
+                rows = self._record_stored(outcome)
+                self._progress.on_end(
+                    day,
+                    outcome.progress.done,
+                    cost=f"{count_of(rows, 'row')}, {count_of(outcome.usage.requests, 'request')}, "
+                    f"{outcome.seconds:.1f} s",
+                    failed=outcome.error is not None,
+                )
             if may_change_zone(self._context):
                 end_zone_change(self._lake)
         if not self._failures:
@@ -197,11 +204,15 @@ class StepRun(Generic[Result]):
             if is_refusal(each):
                 self._given_up.add(key)
 
-    def _record_stored(self, outcome: Outcome[DayKeys, Mapping[str, Result]]) -> None:
+    def _record_stored(self, outcome: Outcome[DayKeys, Mapping[str, Result]]) -> int:
         """Record what was stored of a day, at once if the step has more days or has failed.
 
         So the UI shows progress, and a run that dies or is retried keeps what it finished.
+
+        Returns:
+            The number of rows of the assets that were stored.
         """
+        rows = 0
         day, keys = outcome.key
         error = outcome.error
         stored: Mapping[str, Any] = error.stored if isinstance(error, PartsFailed) else outcome.result or {}
@@ -217,6 +228,8 @@ class StepRun(Generic[Result]):
             metadata = self._assets.metadata_for(key, result, has_preview=has_preview)
             costs = {**metadata[key], **_cost(outcome, metadata[key])}
             self._record(day, {**metadata, key: costs}, at_once=at_once)
+            rows += metadata[key][ROW_COUNT]
+        return rows
 
     def _record(self, day: Day, recorded: Mapping[dg.AssetKey, Metadata], *, at_once: bool) -> None:
         """Record a day in Dagster, at once or at the end of the step.
