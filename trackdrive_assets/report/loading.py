@@ -127,5 +127,5 @@ def _groups(connection: duckdb.DuckDBPyConnection, party: Party) -> Groups:
 
 
 def _lag(row: Mapping[str, Any]) -> Lag:
-    known = {days: row[f"known_after_{days}_days"] for days in (0, 1, 2, 7, 30)}
+    known = {days: row[f"known_after_{days}_days"] for days in (0, 1, 2, 7)}
     return Lag(row["name"], row["settled_calls"], row["final_revenue"], known)

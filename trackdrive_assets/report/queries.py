@@ -121,9 +121,17 @@ FETCHES = """
 """
 
 LAG = f"""
-    SELECT coalesce(nullif(buyer, ''), nullif(user_buyer_id, ''), CAST(buyer_id AS VARCHAR)) AS name, *
+    SELECT
+        coalesce(nullif(buyer, ''), nullif(user_buyer_id, ''), CAST(buyer_id AS VARCHAR)) AS name,
+        max(calls) AS settled_calls,
+        max(revenue) AS final_revenue,
+        any_value(known_share) FILTER (days_after = 0) AS known_after_0_days,
+        any_value(known_share) FILTER (days_after = 1) AS known_after_1_days,
+        any_value(known_share) FILTER (days_after = 2) AS known_after_2_days,
+        any_value(known_share) FILTER (days_after = 7) AS known_after_7_days
     FROM conversion_lag
-    WHERE name IS NOT NULL AND final_revenue > 0
+    WHERE is_final AND name IS NOT NULL AND revenue > 0
+    GROUP BY buyer_id, name
     ORDER BY final_revenue DESC, name
     LIMIT {MAX_GROUPS}
 """  # noqa: S608  a constant of this module
