@@ -21,29 +21,46 @@ EXAMPLES
   trackdrive views lakes/acme   another lake than that of the variables
   trackdrive views lakes        over the accounts lakes/account=acme, …
   trackdrive views s3://lakes   over the accounts in a bucket
+  trackdrive views copy --relative
+                                of a copy for another machine
 
 \b
 SEVERAL ACCOUNTS
   A folder with folders account=… gets a file over all of them: every view with a
   column account, and a schema for each account.
+
+\b
+RELATIVE PATHS
+  The views have the absolute path of the lake. With --relative they work in every
+  place, but only for a program that was started in the folder of trackdrive.duckdb.
+  In another one, DuckDB needs: SET file_search_path = '/the/folder'. The next run that
+  builds the views writes absolute paths again.
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("folder", required=False, type=Place())
-def views(*, folder: str | None) -> None:
+@click.option(
+    "--relative", "is_relative", is_flag=True, help="Let the paths begin at the folder of the file."
+)
+def views(*, folder: str | None, is_relative: bool) -> None:
     """Build trackdrive.duckdb again, of a lake or over several accounts."""
-    built = _build(folder)
+    built = _build(folder, is_relative=is_relative)
     click.echo(f"{click.format_filename(built.url)}: {len(built.views)} views.")
 
 
-def _build(folder: str | None) -> BuildResult:
+def _build(folder: str | None, *, is_relative: bool) -> BuildResult:
+    if is_relative and "://" in (folder or account_settings().lake):
+        raise click.UsageError(
+            "--relative is for a folder. The views of a bucket have its URL, which is the same everywhere."
+        )
     if folder is not None and has_accounts(folder):
         return build_accounts_database(
             folder,
             schemas(),
             descriptions=DESCRIPTIONS,
             column_descriptions=COLUMN_DESCRIPTIONS,
+            is_relative=is_relative,
         )
     settings = account_settings()
     if folder is None:
@@ -56,10 +73,10 @@ def _build(folder: str | None) -> BuildResult:
                 f"{lake.root} is no lake, because it has no days. Name the folder of lake.json, or a folder "
                 "with folders account=…."
             )
-    return build_views(lake, time_zone_of(lake, settings.time_zone))
+    return build_views(lake, time_zone_of(lake, settings.time_zone), is_relative=is_relative)
 
 
-def build_views(lake: Lake, time_zone: str) -> BuildResult:
+def build_views(lake: Lake, time_zone: str, *, is_relative: bool = False) -> BuildResult:
     """Build trackdrive.duckdb of one lake, with the descriptions of its tables."""
     return build_database(
         lake,
@@ -67,4 +84,5 @@ def build_views(lake: Lake, time_zone: str) -> BuildResult:
         time_zone=time_zone,
         descriptions=DESCRIPTIONS,
         column_descriptions=COLUMN_DESCRIPTIONS,
+        is_relative=is_relative,
     )

@@ -21,6 +21,7 @@ from trackdrive_assets.lake.database import (
     comment_on_column,
     comment_on_view,
     inherited_comments,
+    look_for_files_in,
     replace_database,
     view_columns,
     view_statements,
@@ -32,7 +33,7 @@ from trackdrive_assets.lake.ownership import check, record_of
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.storage import Storage
 from trackdrive_assets.lake.store import Lake, open_storage
-from trackdrive_assets.lake.table_sql import identifier, literal
+from trackdrive_assets.lake.table_sql import identifier, literal, with_relative_paths
 
 ACCOUNT = "account"
 """The column with the name of the account, which is the name of its schema."""
@@ -65,6 +66,7 @@ def build_accounts_database(
     *,
     descriptions: Mapping[str, str] = MappingProxyType({}),
     column_descriptions: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    is_relative: bool = False,
 ) -> BuildResult:
     """Build the DuckDB file over the accounts of a root, and replace the old one.
 
@@ -75,6 +77,7 @@ def build_accounts_database(
         schemas: The schema of each table in the lakes.
         descriptions: The comment of each table.
         column_descriptions: The comment of each column of each table.
+        is_relative: Whether the paths in the views begin at the root.
 
     Raises:
         LakeError: The root is a lake itself, no account has a day, the time zone of one is being changed, a
@@ -104,6 +107,7 @@ def build_accounts_database(
                 schemas,
                 descriptions=texts,
                 column_descriptions=column_descriptions,
+                is_relative=is_relative,
             )
         except duckdb.Error as error:
             raise write_error("write", storage.url(FILE), str(error)) from error
@@ -144,10 +148,13 @@ def _write(
     *,
     descriptions: Mapping[str, str],
     column_descriptions: Mapping[str, Mapping[str, str]],
+    is_relative: bool,
 ) -> dict[str, list[ViewColumn]]:
     """Write a new file, and return the columns of the views over all accounts."""
     with duckdb.connect(config=OFFLINE) as connection:
         storage.let_read(connection)
+        if is_relative:
+            look_for_files_in(connection, storage.root)
         connection.execute(f"ATTACH {literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
         connection.begin()
         for name, account in accounts.items():
@@ -156,7 +163,7 @@ def _write(
             connection.execute(f"USE {schema}")
             index = FileIndex(account.lake.storage)
             for _, statement in view_statements(account.lake, schemas, account.time_zone, index=index):
-                connection.execute(statement)
+                connection.execute(with_relative_paths(storage.root, statement) if is_relative else statement)
         connection.execute("USE trackdrive.main")
         for name in (*schemas, *views()):
             connection.execute(f"CREATE VIEW {identifier(name)} AS {_union(name, accounts)}")

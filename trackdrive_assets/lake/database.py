@@ -32,6 +32,7 @@ from trackdrive_assets.lake.table_sql import (
     identifier,
     literal,
     table_sql,
+    with_relative_paths,
 )
 from trackdrive_assets.lake.totals import TOTALS, totals_sql
 
@@ -79,6 +80,7 @@ def build_database(
     time_zone: str,
     descriptions: Mapping[str, str] = MappingProxyType({}),
     column_descriptions: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+    is_relative: bool = False,
 ) -> BuildResult:
     """Build trackdrive.duckdb and replace the old file. A program that has the old file open keeps it.
 
@@ -89,6 +91,7 @@ def build_database(
         descriptions: The comment of each table.
         column_descriptions: The comment of each column of each table. A view's column with the same name
             inherits it, unless the view's SQL describes the column.
+        is_relative: Whether the paths in the views begin at the folder of the lake.
 
     Raises:
         LakeError: Views failed, and the message lists all of them; the file can't be written; or the lake has
@@ -98,8 +101,10 @@ def build_database(
     for _ in range(_MOST_CONFLICTS):
         # Another run built the file meanwhile, perhaps without the newest days.
         with suppress(ChangedMeanwhileError):
-            return _build_once(lake, schemas, time_zone, descriptions, column_descriptions)
-    return _build_once(lake, schemas, time_zone, descriptions, column_descriptions)
+            return _build_once(
+                lake, schemas, time_zone, descriptions, column_descriptions, is_relative=is_relative
+            )
+    return _build_once(lake, schemas, time_zone, descriptions, column_descriptions, is_relative=is_relative)
 
 
 def _build_once(
@@ -108,10 +113,15 @@ def _build_once(
     time_zone: str,
     descriptions: Mapping[str, str],
     column_descriptions: Mapping[str, Mapping[str, str]],
+    *,
+    is_relative: bool,
 ) -> BuildResult:
     index = FileIndex(lake.storage)
+    of_views = view_statements(lake, schemas, time_zone, index=index)
+    if is_relative:
+        of_views = [(name, with_relative_paths(lake.root, statement)) for name, statement in of_views]
     statements = [
-        *view_statements(lake, schemas, time_zone, index=index),
+        *of_views,
         *((table, comment_on_view(table, text)) for table, text in descriptions.items()),
         *((name, comment_on_view(name, view.description)) for name, view in views().items()),
         *(
@@ -123,7 +133,7 @@ def _build_once(
     with lake.storage.open(FILE) as old, lake.storage.staging(FILE) as staging:
         new = staging / "views"
         try:
-            columns_of = _write_database(new, lake, statements, index)
+            columns_of = _write_database(new, lake, statements, index, is_relative=is_relative)
         except duckdb.Error as error:
             raise write_error("write", lake.storage.url(FILE), str(error)) from error
         replace_database(lake.storage, old, new, columns_of)
@@ -262,11 +272,13 @@ def _view_queries(
 
 
 def _write_database(
-    new: Path, lake: Lake, statements: Sequence[_Statement], index: FileIndex
+    new: Path, lake: Lake, statements: Sequence[_Statement], index: FileIndex, *, is_relative: bool
 ) -> dict[str, list[ViewColumn]]:
     """Write a new DuckDB file, and return the columns of its views."""
     with duckdb.connect(config=OFFLINE) as connection:
         lake.storage.let_read(connection, index.listed)
+        if is_relative:
+            look_for_files_in(connection, lake.root)
         # Programs with an older DuckDB can't open newer formats.
         connection.execute(f"ATTACH {literal(str(new))} AS trackdrive (STORAGE_VERSION 'v1.0.0')")
         connection.execute("USE trackdrive")
@@ -279,6 +291,8 @@ def _write_database(
             # The first error ends the transaction. Without one, every view that fails reports its own error.
             with duckdb.connect(config=OFFLINE) as in_memory:
                 lake.storage.let_read(in_memory, index.listed)
+                if is_relative:
+                    look_for_files_in(in_memory, lake.root)
                 _create_views(in_memory, lake, statements)
             raise
         for statement in inherited_comments(connection):
@@ -288,6 +302,11 @@ def _write_database(
         connection.execute("USE memory")
         connection.execute("DETACH trackdrive")
     return columns_of
+
+
+def look_for_files_in(connection: duckdb.DuckDBPyConnection, root: str) -> None:
+    """Let a connection find the files of a lake by relative paths, as `with_relative_paths` writes them."""
+    connection.execute(f"SET file_search_path = {literal(root)}")
 
 
 def _create_views(

@@ -80,6 +80,14 @@ def table_sql(schema: pa.Schema, found: TableFiles, index: FileIndex) -> str:
     return f"SELECT {columns} FROM ({rows} UNION ALL BY NAME {empty})"  # noqa: S608  quoted
 
 
+def with_relative_paths(root: str, sql: str) -> str:
+    """Return SQL that reads the files of a folder by paths that begin at the folder.
+
+    DuckDB looks for them in its `file_search_path`, which is by default the current folder of the program.
+    """
+    return sql.replace(literal(f"{_escaped(root)}/").removesuffix("'"), "'")
+
+
 def file_metadata_sql(found: Iterable[TableFiles]) -> str:
     """Return a query over the files of all tables: their key-value metadata and their row counts.
 

@@ -5,12 +5,14 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from trackdrive_assets.lake.identity import LakeIdentity
 from trackdrive_assets.lake.ownership import claim
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.cli.conftest import Trackdrive
+from trackdrive_assets_tests.support.factories import a_call, lake_at, write_day
 
 
 def store_day(folder: Path, account: str) -> None:
@@ -38,6 +40,42 @@ def test_a_folder_of_accounts_gets_one_file_over_them(trackdrive: Trackdrive, tm
     with duckdb.connect(str(tmp_path / "lakes" / "trackdrive.duckdb"), read_only=True) as connection:
         found = connection.sql("SELECT schema_name FROM duckdb_views() WHERE NOT internal").fetchall()
     assert {name for (name,) in found} == {"main", "acme", "zenith"}
+
+
+def count_calls(database: Path, view: str = "calls") -> int:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        (row,) = connection.sql(f"SELECT count(*) FROM {view}").fetchall()
+    return int(row[0])
+
+
+@pytest.mark.parametrize("name", ["new", "it's [a] new*"])
+def test_relative_views_of_a_lake_read_whatever_place_they_are_in(
+    trackdrive: Trackdrive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_day(lake_at(tmp_path / name), "calls", [a_call(uuid="a"), a_call(uuid="b")])
+    assert trackdrive("views", name, "--relative").exit_code == 0
+    shutil.move(tmp_path / name, tmp_path / "moved")
+    with pytest.raises(duckdb.IOException, match="No files found"):
+        count_calls(tmp_path / "moved" / "trackdrive.duckdb")
+    monkeypatch.chdir(tmp_path / "moved")
+    for view in ("calls", "call_facts", "fetch_log"):
+        assert count_calls(Path("trackdrive.duckdb"), view) == (1 if view == "fetch_log" else 2)
+
+
+def test_relative_views_of_accounts_begin_at_the_common_folder(
+    trackdrive: Trackdrive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_day(lake_at(tmp_path / "lakes" / "account=acme"), "calls", [a_call(uuid="a")])
+    assert trackdrive("views", "lakes", "--relative").exit_code == 0
+    shutil.move(tmp_path / "lakes", tmp_path / "moved")
+    monkeypatch.chdir(tmp_path / "moved")
+    assert count_calls(Path("trackdrive.duckdb")) == 1
+
+
+def test_relative_views_of_a_bucket_are_wrong_use(trackdrive: Trackdrive) -> None:
+    outcome = trackdrive("views", "s3://lake/acme", "--relative")
+    assert outcome.exit_code == 2
+    assert "--relative is for a folder" in outcome.stderr
 
 
 def test_a_folder_that_is_no_lake_gets_no_file(trackdrive: Trackdrive, tmp_path: Path) -> None:
