@@ -82,6 +82,20 @@ def describe_days(settings: Settings, tables: Collection[str], days: int) -> str
     )
 
 
+def describe_asset(settings: Settings, name: str) -> str:
+    """Return what a day of an asset costs, and how long a year of it takes.
+
+    Args:
+        settings: The settings of the deployment.
+        name: The name of a single asset, such as `stats/status`.
+    """
+    (requests,) = requests_per_day(settings, [name]).values()
+    duration = describe_duration(settings, _DAYS_PER_YEAR * requests)
+    return (
+        f"A day costs {count_of(requests, 'request')}{f', and a year takes {duration}' if duration else ''}."
+    )
+
+
 def describe_year(settings: Settings, requests: Requests) -> str:
     """Return how long a year of all tables takes, and how long it takes without statistics.
 

@@ -3,6 +3,7 @@
 import pytest
 
 from trackdrive_assets.cost import (
+    describe_asset,
     describe_days,
     describe_duration,
     describe_year,
@@ -47,6 +48,14 @@ def test_the_description_of_days_has_the_tables_that_are_fetched() -> None:
         "0.5 requests per second."
     )
     assert describe_days(settings, ["calls"], 1).startswith("A day costs 1 request or more: 1 for each 100")
+
+
+def test_the_description_of_an_asset_has_its_own_requests() -> None:
+    assert describe_asset(DEFAULTS, "stats/status") == (
+        "A day costs 96 requests, and a year takes at least 1 h 57 min at 5 requests per second."
+    )
+    unlimited = Settings(requests_per_second=0)
+    assert describe_asset(unlimited, "reports/status") == "A day costs 1 request."
 
 
 def test_a_year_is_described_with_and_without_statistics() -> None:

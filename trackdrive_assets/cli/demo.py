@@ -119,7 +119,7 @@ def demo(*, folder: Path, days: int) -> None:
     click.echo(
         f"\nThe Parquet files and trackdrive.duckdb are in {folder}/.\n"
         f"Open {page} in a browser to see the last days on one page.\n"
-        f"Then type `make dev` or `trackdrive dev`, and open a day with its picture in the Dagster UI:\n"
+        f"Then type `make dev` or `trackdrive dev`, and open this day in the Dagster UI:\n"
         f"{picture_url(last - timedelta(days=1) if days > 1 else last)}"
     )
 

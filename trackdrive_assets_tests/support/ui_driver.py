@@ -100,7 +100,7 @@ def run_dev_server(folder: Path, calls_per_day: int = 40) -> Iterator[DevServer]
     """
     first = datetime.now(UTC).date() - timedelta(days=13)
     home, log = folder / "home", folder / "log"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "workspace.yaml").symlink_to(PROJECT / "workspace.yaml")
     create_dagster_home(home)
     port = free_port()

@@ -9,6 +9,7 @@ import dagster as dg
 
 from trackdrive_assets import clock
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
+from trackdrive_assets.cost import describe_asset
 from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.assets.daily import DailyAssets
 from trackdrive_assets.dagster.metadata import Metadata, api_asset_spec, code_links, part_metadata
@@ -45,7 +46,8 @@ class StatsAssets(DailyAssets["IngestedPart"]):
                 code=code,
                 description=(
                     f"Each row is one {group_by} in one interval of {self.settings.stats_interval}, with "
-                    "Trackdrive's own count, revenue, profit and cost. An interval without calls has no row."
+                    "Trackdrive's own count, revenue, profit and cost. An interval without calls has no row. "
+                    f"{describe_asset(self.settings, f'stats/{group_by}')} Take calls and reports first."
                 ),
             )
             for group_by in LEGACY_GROUP_BYS
