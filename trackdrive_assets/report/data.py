@@ -63,8 +63,12 @@ class Comparison:
 class Statement:
     """What a buyer owes, or a traffic source is owed, for a half-month.
 
-    `conversions` are those that the party pays or is paid for. `days_missing` is the number of days of the
-    half-month that are not in the lake, or were last fetched before they were over.
+    Attributes:
+        conversions: The number of calls that the party pays or is paid for.
+        amount: The amount of the calls as they are now.
+        carried_over: What changed of earlier half-months after they were over.
+        amount_due: The amount of the statement. Later changes are carried over to later statements.
+        days_missing: The number of days that are not in the lake, or were last fetched before their end.
     """
 
     period_start: date
@@ -73,6 +77,8 @@ class Statement:
     calls: int
     conversions: int | None
     amount: Decimal | None
+    carried_over: Decimal
+    amount_due: Decimal | None
     days_missing: int
 
 

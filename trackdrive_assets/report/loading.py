@@ -28,7 +28,7 @@ LAG_DAYS = 90
 """The number of earlier days in the table of the lag. Few days of a page about last month are settled yet."""
 
 _HALF_MONTH = 16
-"""The most days that a half-month has before or after a day of the page."""
+"""The most days that a half-month has after a day of the page."""
 
 Party = Literal["buyer", "traffic_source", "offer"]
 
@@ -57,7 +57,8 @@ def load_report_data(
         lag = [_lag(row) for row in _query(connection, queries.LAG)]
         comparisons = [Comparison(**row) for row in _query(connection, queries.COMPARISONS)]
     start, end = first - (last - first) - timedelta(days=1), last + timedelta(days=_HALF_MONTH)
-    around = [day for day in stored if min(start, first - timedelta(days=_HALF_MONTH)) <= day <= end]
+    # The changes of earlier half-months are carried over. They are complete after a month.
+    around = [day for day in stored if min(start, first - timedelta(days=LAG_DAYS)) <= day <= end]
     with connect(lake, schemas(), time_zone=time_zone, days=around, names=queries.VIEWS_AROUND) as connection:
         span = {"first": first, "last": last}
         owed = [Statement(**row) for row in _query(connection, queries.BUYER_STATEMENTS, span)]

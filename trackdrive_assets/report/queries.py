@@ -97,14 +97,16 @@ _STATEMENTS = f"""
         calls,
         {{conversions}} AS conversions,
         {{amount}} AS amount,
+        carried_over,
+        amount_due,
         days_missing
     FROM {{party}}_statements
     WHERE name IS NOT NULL AND period_end >= CAST($first AS DATE) AND period_start <= CAST($last AS DATE)
     QUALIFY
         dense_rank() OVER (ORDER BY period_start DESC) <= 2
-        AND row_number() OVER (PARTITION BY period_start ORDER BY amount DESC NULLS LAST, name)
+        AND row_number() OVER (PARTITION BY period_start ORDER BY amount_due DESC NULLS LAST, name)
             <= {MAX_GROUPS}
-    ORDER BY period_start DESC, amount DESC NULLS LAST, name
+    ORDER BY period_start DESC, amount_due DESC NULLS LAST, name
 """  # noqa: S608  a constant of this module
 
 BUYER_STATEMENTS = _STATEMENTS.format(party="buyer", conversions="converted", amount="revenue")

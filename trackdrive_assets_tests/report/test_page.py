@@ -347,8 +347,12 @@ def test_the_statements_have_all_days_of_their_half_month(lake: ClaimedLake) -> 
     store(lake, NEXT, [sold(1, "50", "5")])
     parsed = page(lake, DAY, DAY)
     half_month = "2024-06-16 to 2024-06-30"
-    assert table(parsed, "buyer_statements") == {BUYERS[1]: [half_month, "2", "2", "90.00", "13 missing"]}
-    assert table(parsed, "source_statements") == {"Radio": [half_month, "2", "2", "15.00", "13 missing"]}
+    assert table(parsed, "buyer_statements") == {
+        BUYERS[1]: [half_month, "2", "2", "90.00", "0.00", "90.00", "13 missing"]
+    }
+    assert table(parsed, "source_statements") == {
+        "Radio": [half_month, "2", "2", "15.00", "0.00", "15.00", "13 missing"]
+    }
 
 
 def test_days_that_have_not_come_are_not_on_the_page(lake: ClaimedLake) -> None:

@@ -5,9 +5,9 @@
 SELECT
     period_start,
     period_end,
-    buyer_id,
+    buyer_id, --: Trackdrive's id of the buyer.
     user_buyer_id,
-    buyer,
+    buyer, --: Display name of the buyer, the latest of the half-month.
     calls,
     connected,
     converted,

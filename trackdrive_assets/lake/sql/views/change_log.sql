@@ -42,8 +42,8 @@ present AS (
 SELECT
     detected_at,
     date,
-    uuid,
-    created_at,
+    uuid, --: The call that changed.
+    created_at, --: When that call started.
     field,
     old_value,
     new_value,

@@ -5,9 +5,9 @@
 SELECT
     period_start,
     period_end,
-    traffic_source_id,
+    traffic_source_id, --: Trackdrive's id of the traffic source.
     user_traffic_source_id,
-    traffic_source,
+    traffic_source, --: Display name of the traffic source, the latest of the half-month.
     calls,
     traffic_source_conversions,
     payout,
