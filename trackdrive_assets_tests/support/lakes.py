@@ -8,15 +8,18 @@ import pyarrow as pa
 from trackdrive_assets.lake.accounts import build_accounts_database
 from trackdrive_assets.lake.database import FILE
 from trackdrive_assets.tables.columns import schemas
-from trackdrive_assets_tests.analyst import ZONE, fill
+from trackdrive_assets_tests.analyst import DAYS, ZONE, fill
 from trackdrive_assets_tests.support.engine_queries import Values, query, sums
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import lake_at, write_day
 
 
 def two_accounts(root: Path) -> None:
     """Store two days of every table of two accounts, and the views over both."""
     for seed, account in enumerate(("acme", "zenith")):
-        fill(lake_at(root / f"account={account}", ZONE), seed)
+        lake = lake_at(root / f"account={account}", ZONE)
+        # Only the list of today can be fetched.
+        write_day(lake, "reference", [{"id": 10160412 + seed}], day=DAYS[0], part="buyers")
+        fill(lake, seed)
     build_accounts_database(root, schemas())
 
 

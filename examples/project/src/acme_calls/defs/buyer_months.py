@@ -20,14 +20,11 @@ months = dg.MonthlyPartitionsDefinition(start_date="2024-01-01", timezone="Ameri
 )
 def buyer_months(context: dg.AssetExecutionContext, calls: pd.DataFrame) -> dg.MaterializeResult[None]:
     """One CSV file per finished month: the calls, conversions and revenue of each buyer."""
-    converted = calls[calls["buyer_converted"].fillna(value=False)]
-    buyers = pd.DataFrame(
-        {
-            "calls": calls.groupby("buyer_id").size(),
-            "converted": converted.groupby("buyer_id").size(),
-            "revenue": converted.groupby("buyer_id")["revenue"].sum(),
-        }
-    ).fillna(0)
+    buyers = (
+        calls.assign(converted=calls["buyer_converted"].fillna(value=False).astype("int64[pyarrow]"))
+        .groupby("buyer_id")
+        .agg(calls=("uuid", "size"), converted=("converted", "sum"), revenue=("revenue", "sum"))
+    )
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{context.partition_key}.csv"
     buyers.to_csv(file)
