@@ -68,8 +68,8 @@ def launchpad(page: Page, dev_server: DevServer) -> None:  # noqa: ARG001   the 
 
 
 def report(page: Page, dev_server: DevServer) -> None:
-    """Show the HTML page of some days."""
-    page.goto(dev_server.write_page(dev_server.day(0), dev_server.today).as_uri())
+    """Show the HTML page of the last week, which is compared with the week before."""
+    page.goto(dev_server.write_page(dev_server.day(7), dev_server.today).as_uri())
 
 
 PICTURES: dict[str, Callable[[Page, DevServer], None]] = {
