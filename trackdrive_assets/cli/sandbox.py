@@ -115,7 +115,7 @@ def sandbox(
 ) -> None:
     """Serve a fictional Trackdrive account on 127.0.0.1 until Ctrl-C.
 
-    It has the five endpoints of the calls API, for experiments without an account.
+    It has the five endpoints of the calls API and the reference lists, for experiments without an account.
     """
     # The server is slow to import, and `--help` does not need it.
     from trackdrive_assets.sandbox.endpoints import FIRST_DAY  # noqa: PLC0415  # see above
