@@ -5,8 +5,9 @@ fetched on it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
+from trackdrive_assets import clock
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import AccessDenied, IncompleteResponse, Rejected
 from trackdrive_assets.api.usage import RequestGroup
@@ -50,7 +51,7 @@ def ingest_reference(
         DayIsOver: The day is not today. Nothing was requested.
         PartsFailed: Lists that were refused, incomplete or unreadable. The others are stored.
     """
-    check_is_today(day, datetime.now(UTC))
+    check_is_today(day, clock.now())
     fetcher = fetcher or Fetcher(client)
     fetched = FetchedParts(fetcher)
     fetcher.progress = Progress(0, len(lists))
@@ -96,7 +97,7 @@ def _fetch_list(
         IncompleteResponse: The list is empty, although the lake has rows of it from earlier today.
         Rejected: The key has no permission for this list. It may have the permission for the others.
     """
-    fetched_at = datetime.now(UTC)
+    fetched_at = clock.now()
     try:
         rows = client.reference_list(name, group=group)
     except AccessDenied as error:
