@@ -51,7 +51,7 @@ def blocks(language: str) -> list[Block]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
     """A folder with a demo in it, as after `make demo`, and the environment of its sandbox."""
     path = tmp_path_factory.mktemp("examples")
-    command = [str(BIN / "trackdrive"), "demo", "--days", "2"]
+    command = [str(BIN / "trackdrive"), "demo", "--days", "9"]
     subprocess.run(command, cwd=path, check=True, stdout=subprocess.DEVNULL)
     with sandbox_environment(path / "demo") as environment:
         yield path, environment

@@ -39,7 +39,7 @@ def test_a_run_records_the_columns_that_the_spec_of_a_view_lacks(pipeline: Pipel
     ]
     assert [(column.name, column.type) for column in columns["daily_summary"][:2]] == [
         ("date", "DATE"),
-        ("calls", "BIGINT"),
+        ("fetched_at", "TIMESTAMP WITH TIME ZONE"),
     ]
 
 
