@@ -10,8 +10,9 @@ import pytest
 from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, STATS
 from trackdrive_assets.cli import main
 from trackdrive_assets.dagster.schedules import NIGHTLY_DAYS
+from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.settings import STATS_INTERVALS, Settings, variable
-from trackdrive_assets.tables.columns import CALLS
+from trackdrive_assets.tables.columns import CALLS, schemas
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
@@ -51,6 +52,13 @@ def test_every_page_names_commands_and_targets_that_exist(page: Path) -> None:
 def test_every_page_names_variables_that_exist(page: Path) -> None:
     named = re.findall(r"\bTRACKDRIVE_[A-Z_]*[A-Z]", page.read_text("utf-8"))
     assert set(named) <= VARIABLES
+
+
+def test_the_readme_lists_every_table_and_view() -> None:
+    chapter = README.read_text("utf-8").partition("## What you get")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]*) \|", chapter, re.MULTILINE)
+    listed = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(listed) == sorted([*schemas(), *views()])
 
 
 def test_the_readme_links_to_every_page() -> None:

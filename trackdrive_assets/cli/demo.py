@@ -63,8 +63,9 @@ _QUERIES = {
     """,
     "Conversions that were taken back": """
         SELECT call_changes.date, buyer, traffic_source, old_value::DOUBLE AS revenue_before,
-               coalesce(revenue_owed, 0)::DOUBLE AS revenue_now, detected_at::DATE AS detected_on
-        FROM call_changes JOIN call_facts USING (date, uuid)
+               coalesce(revenue_owed, 0)::DOUBLE AS revenue_now,
+               timezone(time_zone, detected_at)::DATE AS detected_on
+        FROM call_changes JOIN call_facts USING (date, uuid) CROSS JOIN lake_info
         WHERE field = 'buyer_revenue' AND old_value IS NOT NULL AND new_value IS NULL
         ORDER BY date DESC, buyer LIMIT 5
     """,
