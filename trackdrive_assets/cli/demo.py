@@ -31,9 +31,10 @@ SANDBOX_FOLDER = Path("demo")
 UI_PORT = 3000
 
 _DAYS = 35
-_DAYS_SINCE_LOOKS = (30, 7)
-"""The ages of the earlier looks. The first shows how much revenue is known a month after the calls, and what
-changed after a half-month was over, which all are before the second on any day of a month."""
+_DAYS_SINCE_LOOKS = (30, 23, 7)
+"""The ages of the earlier looks, in days. The first two show how much revenue is known on the next day, a
+week and a month after the calls. The last one shows the week before as it was then, and what changed after a
+half-month was over."""
 
 _DAYS_OF_PAGE = 14
 _MORNING = time(5)
@@ -45,7 +46,7 @@ EXAMPLES
   trackdrive demo
   trackdrive demo --days 7 --folder other
 
-The calls are fetched as they were 30 days and 7 days ago, and then everything as it
+The calls are fetched as they were 30, 23 and 7 days ago, and then everything as it
 is now. So the lake also has what changed in between: conversions that came late, and
 conversions that were taken back.
 """
@@ -109,10 +110,12 @@ def demo(*, folder: Path, days: int) -> None:
         click.echo("Fetching calls, reports and statistics as they are now:")
         _fetch(settings, first, last, [*FETCHED_TABLES, "views"])
     _show_tables(folder / "trackdrive.duckdb")
+    # Today is not over, so a comparison with it would show a drop.
+    shown = last - timedelta(days=1) if days > 1 else last
     page = write_page(
         Lake(folder),
-        max(first, last - timedelta(days=_DAYS_OF_PAGE - 1)),
-        last,
+        max(first, shown - timedelta(days=_DAYS_OF_PAGE - 1)),
+        shown,
         folder / "page.html",
         time_zone=settings.time_zone,
         account="the sandbox",
@@ -121,7 +124,7 @@ def demo(*, folder: Path, days: int) -> None:
         f"\nThe Parquet files and trackdrive.duckdb are in {folder}/.\n"
         f"Open {page} in a browser to see the last days on one page.\n"
         f"Then type `make dev` or `trackdrive dev`, and open this day in the Dagster UI:\n"
-        f"{picture_url(last - timedelta(days=1) if days > 1 else last)}"
+        f"{picture_url(shown)}"
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
@@ -106,6 +106,9 @@ def export(
             written += batch.num_rows
     if output:
         echo_err(describe_written(written, "row", output))
+    if not written and from_day is not None:
+        dated = _dated(empty.schema.names)
+        echo_err(f"No row of {view} is from these days, which are compared with its column {dated}.")
 
 
 def _accounts(folder: str | None) -> Mapping[str, AccountLake]:
@@ -152,7 +155,7 @@ def _query(
     rows: duckdb.DuckDBPyRelation, view: str, account: str, days: tuple[date, date] | None
 ) -> duckdb.DuckDBPyRelation:
     """Return the rows of some days in order. They have a column `account` if the account has a name."""
-    dated = next((column for column in _DATE_COLUMNS if column in rows.columns), None)
+    dated = _dated(rows.columns)
     if days:
         if dated is None:
             raise click.UsageError(f"{view} has no column date. Leave out --from and --to.")
@@ -162,3 +165,8 @@ def _query(
         others = (identifier(column) for column in rows.columns if column != dated)
         rows = rows.order(", ".join([*filter(None, [dated]), *others]))
     return rows.select(f"{literal(account)} AS {ACCOUNT}, *") if account else rows
+
+
+def _dated(columns: Sequence[str]) -> str | None:
+    """Return the column that `--from` and `--to` limit, or None."""
+    return next((column for column in _DATE_COLUMNS if column in columns), None)

@@ -15,6 +15,7 @@ from trackdrive_assets.lake.accounts import account_roots
 from trackdrive_assets.lake.copy import claim_copy, copy_days
 from trackdrive_assets.lake.ownership import time_zone_of
 from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.quality.catalog import DUE_HOUR
 from trackdrive_assets.quality.file_checks import check_yesterday, describe_missing
 from trackdrive_assets.settings import project_path
 
@@ -66,7 +67,11 @@ def status(*, lakes: tuple[str, ...]) -> None:
         result = check_yesterday(found, replace(settings, time_zone=time_zone_of(found, settings.time_zone)))
         sentence = describe_missing(result)
         is_missing |= sentence is not None
-        days = f"The calls of {result.days[0]} are loaded." if result.days else "No day is due yet."
+        days = (
+            f"The calls of {result.days[0]} are loaded. The next day is due at {DUE_HOUR:02}:00."
+            if result.days
+            else "No day is due yet."
+        )
         click.echo(f"{found.root}: {sentence or days}", err=sentence is not None)
     if is_missing:
         raise click.exceptions.Exit(ExitCode.REFUSED)

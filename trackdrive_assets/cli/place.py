@@ -1,6 +1,13 @@
-"""The type of an argument that names a lake: a folder or the URL of an object store."""
+"""The argument that names a lake, a folder or the URL of an object store, and the lake that it names."""
+
+import os
 
 import click
+
+from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.ownership import check, record_of
+from trackdrive_assets.lake.store import Lake
+from trackdrive_assets.settings import Settings, project_path
 
 
 class Place(click.ParamType[str]):
@@ -18,3 +25,23 @@ class Place(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the path or the URL."""
         return value if "://" in value else str(self._folder.convert(value, param, ctx))
+
+
+def named_lake(folder: str | None, settings: Settings) -> Lake:
+    """Return the lake of a folder, or that of the variables, which has to be of their account.
+
+    Raises:
+        LakeError: The folder has no days, or the lake of the variables is that of another account.
+    """
+    if folder is None:
+        lake = Lake(project_path(settings.lake, os.environ))
+        check(lake, account=settings.host)
+        return lake
+    lake = Lake(folder)
+    if record_of(lake) is None:
+        raise LakeError(
+            f"{lake.root} is no lake, because it has no days. Name the folder of lake.json, or a folder "
+            "with folders account=…."
+        )
+    check(lake)
+    return lake

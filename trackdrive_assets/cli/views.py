@@ -1,17 +1,13 @@
 """`trackdrive views`: build trackdrive.duckdb again, without Dagster and without a request."""
 
-import os
-
 import click
 
 from trackdrive_assets.cli.account import account_settings
-from trackdrive_assets.cli.place import Place
+from trackdrive_assets.cli.place import Place, named_lake
 from trackdrive_assets.lake.accounts import build_accounts_database, has_accounts
 from trackdrive_assets.lake.database import BuildResult, build_database
-from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.lake.ownership import check, record_of, time_zone_of
+from trackdrive_assets.lake.ownership import time_zone_of
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.settings import project_path
 from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
 
 _EPILOG = """
@@ -63,16 +59,7 @@ def _build(folder: str | None, *, is_relative: bool) -> BuildResult:
             is_relative=is_relative,
         )
     settings = account_settings()
-    if folder is None:
-        lake = Lake(project_path(settings.lake, os.environ))
-        check(lake, account=settings.host)
-    else:
-        lake = Lake(folder)
-        if record_of(lake) is None:
-            raise LakeError(
-                f"{lake.root} is no lake, because it has no days. Name the folder of lake.json, or a folder "
-                "with folders account=…."
-            )
+    lake = named_lake(folder, settings)
     return build_views(lake, time_zone_of(lake, settings.time_zone), is_relative=is_relative)
 
 

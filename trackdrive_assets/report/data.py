@@ -66,6 +66,7 @@ class Statement:
     Attributes:
         conversions: The number of calls that the party pays or is paid for.
         amount: The amount of the calls as they are now.
+        adjusted_later: The part of it that changed after the half-month was over.
         carried_over: What changed of earlier half-months after they were over.
         amount_due: The amount of the statement. Later changes are carried over to later statements.
         days_missing: The number of days that are not in the lake, or were last fetched before their end.
@@ -77,6 +78,7 @@ class Statement:
     calls: int
     conversions: int | None
     amount: Decimal | None
+    adjusted_later: Decimal
     carried_over: Decimal
     amount_due: Decimal | None
     days_missing: int

@@ -97,6 +97,7 @@ _STATEMENTS = f"""
         calls,
         {{conversions}} AS conversions,
         {{amount}} AS amount,
+        adjusted_later,
         carried_over,
         amount_due,
         days_missing

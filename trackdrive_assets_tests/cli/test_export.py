@@ -53,6 +53,7 @@ def test_only_the_rows_of_the_days_are_written(trackdrive: Trackdrive) -> None:
     statements = trackdrive("export", "buyer_statements", "--from", "2024-07-01")
     assert (statements.exit_code, rows(statements.stdout)) == (0, [])
     assert statements.stdout.startswith('"period_start"')
+    assert "are compared with its column period_start." in statements.stderr
 
 
 @pytest.mark.usefixtures("lake")

@@ -43,7 +43,10 @@ def test_the_status_of_a_lake_is_its_yesterday(trackdrive: Trackdrive, tmp_path:
     assert f"No run has loaded the calls of {day} by 06:00." in missing.stderr
     write_day(lake_at(tmp_path / "data"), "calls", [], day=day)
     loaded = trackdrive("lake", "status")
-    assert (loaded.exit_code, loaded.output) == (0, f"{tmp_path}/data: The calls of {day} are loaded.\n")
+    assert (loaded.exit_code, loaded.output) == (
+        0,
+        f"{tmp_path}/data: The calls of {day} are loaded. The next day is due at 06:00.\n",
+    )
 
 
 def test_the_status_of_several_lakes_names_those_without_yesterday(
@@ -55,7 +58,10 @@ def test_the_status_of_several_lakes_names_those_without_yesterday(
     write_day(lake_at(tmp_path / "lakes" / "account=two"), "calls", [])
     all_lakes = trackdrive("lake", "status", "lakes", lake.root)
     assert all_lakes.exit_code == 1
-    assert all_lakes.stdout == f"{tmp_path}/lakes/account=one: The calls of {day} are loaded.\n"
+    assert (
+        all_lakes.stdout
+        == f"{tmp_path}/lakes/account=one: The calls of {day} are loaded. The next day is due at 06:00.\n"
+    )
     missing = [line.partition(": No run has loaded")[0] for line in all_lakes.stderr.splitlines()]
     assert missing == [f"{tmp_path}/lakes/account=two", lake.root]
 

@@ -348,10 +348,10 @@ def test_the_statements_have_all_days_of_their_half_month(lake: ClaimedLake) -> 
     parsed = page(lake, DAY, DAY)
     half_month = "2024-06-16 to 2024-06-30"
     assert table(parsed, "buyer_statements") == {
-        BUYERS[1]: [half_month, "2", "2", "90.00", "0.00", "90.00", "13 missing"]
+        BUYERS[1]: [half_month, "2", "2", "90.00", "0.00", "0.00", "90.00", "13 missing"]
     }
     assert table(parsed, "source_statements") == {
-        "Radio": [half_month, "2", "2", "15.00", "0.00", "15.00", "13 missing"]
+        "Radio": [half_month, "2", "2", "15.00", "0.00", "0.00", "15.00", "13 missing"]
     }
 
 

@@ -5,10 +5,11 @@ SELECT
     CASE WHEN day(period_start) = 1 THEN period_start + 14 ELSE last_day(period_start) END AS period_end,
     ${amount} - adjusted_later + carried_over AS amount_due,
     --: The amount of the statement, in dollars: what was known when the half-month was over, and what was
-    --: carried over. Later changes never alter it. All statements together are the sum of all calls.
+    --: carried over. Later changes never alter it. Days that were first fetched later count as they were
+    --: then. All statements together are the sum of all calls.
     coalesce(days_missing_of_fetched, period_end - period_start + 1) AS days_missing,
     --: The number of days of the half-month that are not in the lake, or were last fetched before they
-    --: were over. Above 0: too early to send.
+    --: were over. Above 0: too early to send, or the half-month began before the first day of the lake.
     days_missing = 0 AS is_complete,
     --: Whether all days of the half-month are complete: each was over when its calls were last fetched.
     coalesce(final_days = period_end - period_start + 1, false) AS is_final

@@ -1,5 +1,6 @@
 -- One row per buyer and number of days after the call (0, 1, 2, 7 and 30), as soon as that was measured. It
--- shows which share of the revenue was known by then.
+-- shows which share of the revenue was known by then. A change counts from the fetch that found it. So the
+-- shares are too low if days are not fetched again every day, as the schedules do.
 WITH measured AS MATERIALIZED (
     -- The end of the day that lies `days_after` days after the call, if the lake had fetched the day of the
     -- call by then, and again since: what a backfill found weeks later may have been there all the time.
@@ -52,7 +53,8 @@ SELECT
     --: Whether the calls were last fetched on the 30th day after their day or later, so that their revenue is
     --: final. The days that are not final yet have rows of their own.
     CAST(sum(calls) AS BIGINT) AS calls,
-    --: The number of calls of the days that were fetched by then, and again later.
+    --: The number of calls of the days that were fetched by then, and again later. So each number of days
+    --: after the call can be about other calls.
     sum(known) AS known_revenue, --: What was known by then that the buyer owes for them, in dollars.
     sum(revenue) AS revenue, --: What the buyer owes for them by their last fetch, in dollars.
     known_revenue / nullif(sum(revenue), 0) AS known_share

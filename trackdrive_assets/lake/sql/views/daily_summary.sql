@@ -1,4 +1,5 @@
--- One row per day of the account's time zone. It shows the calls, the conversions and the money.
+-- One row per day of the account's time zone. It shows the calls, the conversions and the money. A day
+-- without calls has no row.
 SELECT
     date,
     fetched_at,

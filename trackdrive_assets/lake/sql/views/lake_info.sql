@@ -3,8 +3,8 @@ SELECT
     ${account} AS account_host,
     --: The host of the account. For the sandbox: host and company. Null where the lake does not name it.
     ${time_zone} AS time_zone, --: The IANA name of the time zone of all dates and hours.
-    min(date) AS first_day, --: The first day with calls in the lake.
-    max(date) AS last_day, --: The last day with calls in the lake, perhaps only a part of it.
+    min(date) AS first_day, --: The first day whose calls were fetched.
+    max(date) AS last_day, --: The last day whose calls were fetched, perhaps only a part of it.
     max(date) FILTER (is_complete) AS last_complete_day,
     --: The last day that was over when its calls were last fetched.
     count(*) AS days, --: The number of days whose calls were fetched, including days without any.

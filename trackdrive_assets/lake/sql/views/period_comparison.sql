@@ -246,7 +246,8 @@ SELECT
     converted, --: The number of calls of the later week that the buyer owes for.
     previous_converted,
     --: The number of calls of the earlier week that the buyer owes for, as it was known seven days before
-    --: that of the later week. So both weeks had the same time for late conversions.
+    --: that of the later week. So both weeks had the same time for late conversions, if days are fetched
+    --: again every day, as the schedules do.
     conversion_rate, --: Share of the calls of the later week that the buyer owes for, 0 to 1.
     previous_conversion_rate, --: Share of the calls of the earlier week that the buyer owes for, 0 to 1.
     conversion_rate_change, --: The later rate less the earlier one. Below zero: the rate dropped.
