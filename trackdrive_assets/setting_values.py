@@ -207,6 +207,9 @@ def parse_folder(value: Any) -> str:
     text = str(value)
     if not text.strip():
         raise InvalidValue("it is empty; name a folder, such as data")
+    if re.match(r"[a-z0-9]{2,}:(?!//)", text):
+        # It would be a folder with that name.
+        raise InvalidValue("a URL begins like s3://bucket; for a folder with a colon, write ./ before it")
     if "$" in text or re.search("%[A-Za-z_]+%", text):
         raise InvalidValue("variables in it are not expanded; write the whole path, or begin it with ~/")
     try:

@@ -148,6 +148,8 @@ def test_a_setting_accepts_its_value_in_code(name: str, value: object) -> None:
         ("TRACKDRIVE_LAKE", "$HOME/lake", "variables in it are not expanded"),
         ("TRACKDRIVE_LAKE", "${HOME}/lake", "variables in it are not expanded"),
         ("TRACKDRIVE_LAKE", "%USERPROFILE%/lake", "variables in it are not expanded"),
+        ("TRACKDRIVE_LAKE", "s3:/bucket", "a URL begins like s3://bucket"),
+        ("TRACKDRIVE_LAKE", "gs:bucket", "a URL begins like s3://bucket"),
         ("TRACKDRIVE_LAKE", "~no-such-person/lake", "the home folder ~no-such-person does not exist"),
         ("TRACKDRIVE_LAKE", "la\x00ke", "a character that is not visible"),
         ("TRACKDRIVE_PER_PAGE", "1_000", "use a whole number of 1 or more"),

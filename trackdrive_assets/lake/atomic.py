@@ -4,6 +4,7 @@ Readers see the old file or the new one. After an error or a kill the old file i
 removes what the dead writer left. The content of the files is not decided here.
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -24,6 +25,9 @@ LONGEST_WAIT = 60.0
 """Seconds to wait for a lock. A day of a million calls is written in less."""
 
 _PAUSE = 0.01
+
+_ATTEMPTS = 1_000
+"""So often other writers may remove the folder while it is created. More often means that it cannot exist."""
 
 
 @contextmanager
@@ -139,8 +143,11 @@ def _create_locked_dir(path: Path) -> tuple[Path, int]:
 
     The operating system releases the lock when the process ends, however it ends. A stale folder is therefore
     a folder without a lock.
+
+    Raises:
+        FileNotFoundError: The folder above cannot be created, such as behind a link that leads nowhere.
     """
-    while True:
+    for _ in range(_ATTEMPTS):
         # Another writer of the same day may remove the folder between any two of these lines. Then retry.
         with suppress(FileNotFoundError):
             _create_folder(path.parent)
@@ -150,6 +157,7 @@ def _create_locked_dir(path: Path) -> tuple[Path, int]:
             if folder.exists():
                 return folder, lock
             os.close(lock)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
 
 
 def _create_folder(folder: Path) -> None:

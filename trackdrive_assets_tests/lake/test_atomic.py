@@ -192,6 +192,12 @@ def test_a_file_with_the_longest_name_can_be_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
+def test_a_folder_behind_a_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(tmp_path / "unmounted" / "data")
+    with pytest.raises(LakeError, match="No such file or directory"), staging_dir(tmp_path / "data" / "day"):
+        pytest.fail("The folder cannot exist.")
+
+
 def test_a_folder_that_is_removed_during_its_creation_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
