@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import dagster as dg
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -29,6 +30,16 @@ def taken(pipeline: Pipeline) -> dict[str, object]:
         given["table"] = calls
         return dg.MaterializeResult()
 
+    @dg.asset(partitions_def=days, backfill_policy=single_run)
+    def polars_frame(calls: pl.DataFrame) -> dg.MaterializeResult[None]:
+        given["polars_frame"] = calls
+        return dg.MaterializeResult()
+
+    @dg.asset(partitions_def=days, backfill_policy=single_run)
+    def rows(calls: list) -> dg.MaterializeResult[None]:  # type: ignore[type-arg]
+        given["rows"] = calls
+        return dg.MaterializeResult()
+
     @dg.asset(
         partitions_def=days,
         backfill_policy=single_run,
@@ -38,7 +49,7 @@ def taken(pipeline: Pipeline) -> dict[str, object]:
         given["by_buyer"] = report
         return dg.MaterializeResult()
 
-    pipeline.extra = [frame, table, by_buyer]
+    pipeline.extra = [frame, table, polars_frame, rows, by_buyer]
     return given
 
 
@@ -47,6 +58,21 @@ def test_calls_of_one_day_arrive_as_a_data_frame(pipeline: Pipeline, taken: dict
     frame = taken["frame"]
     assert isinstance(frame, pd.DataFrame)
     assert frame["uuid"].tolist() == pipeline.truth("2024-03-10")
+
+
+def test_calls_of_one_day_arrive_as_a_polars_frame(pipeline: Pipeline, taken: dict[str, object]) -> None:
+    pipeline.materialize("key:calls or key:polars_frame", "2024-03-10")
+    frame = taken["polars_frame"]
+    assert isinstance(frame, pl.DataFrame)
+    assert frame["uuid"].to_list() == pipeline.truth("2024-03-10")
+
+
+def test_another_annotation_is_refused_without_a_row(pipeline: Pipeline, taken: dict[str, object]) -> None:
+    pipeline.materialize("key:calls", "2024-03-10")
+    reason = why(pipeline.materialize("key:rows", "2024-03-10", fails=True))
+    assert "Annotate it as pd.DataFrame, pl.DataFrame or pa.Table." in reason
+    assert not any(uuid in reason for uuid in pipeline.truth("2024-03-10"))
+    assert not taken
 
 
 def test_money_stays_exact_in_a_data_frame(pipeline: Pipeline, taken: dict[str, object]) -> None:
