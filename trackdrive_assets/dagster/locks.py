@@ -23,6 +23,9 @@ _REGISTRY = "registry"
 _LAUNCHED_TAG = ".dagster/grpc_info"
 _TIME_TO_REACH_EXECUTOR = timedelta(minutes=5)
 
+PROCESS_GONE = "The run's process is gone. It was killed, or the machine stopped."
+"""Why a run failed whose process ended before the run did."""
+
 _LOST = (
     "The session with Dagster's database ended, and with it the lock of the account. So this run stopped. "
     "Its finished days are stored, and the next run goes on."
@@ -160,9 +163,7 @@ def fail_dead_runs(instance: dg.DagsterInstance, account: str | None = None) -> 
         for run_id in filter(locks.try_acquire_liveness, sorted(shown)):
             found = instance.get_run_by_id(run_id)
             if found is not None and not found.is_finished:
-                instance.report_run_failed(
-                    found, "The run's process is gone. It was killed, or the machine stopped."
-                )
+                instance.report_run_failed(found, PROCESS_GONE)
                 dead.append(run_id)
             locks.release_liveness(run_id)
     return dead

@@ -13,7 +13,7 @@ import dagster as dg
 from trackdrive_assets.dagster import webhook
 from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.kept_results import keep_last_results
-from trackdrive_assets.dagster.locks import fail_dead_runs
+from trackdrive_assets.dagster.locks import PROCESS_GONE, fail_dead_runs
 from trackdrive_assets.dagster.resources import LakeResource
 from trackdrive_assets.dagster.runs import (
     days_of,
@@ -31,6 +31,11 @@ INTERVAL = 60
 
 SILENCE = timedelta(minutes=15)
 """How long a run may log nothing. No request and no retry takes longer."""
+
+_WILL_RETRY_TAG = "dagster/will_retry"
+
+_FAILED_BY_DAGSTER = "This run has been marked as failed from outside the execution context."
+"""Dagster's message for a run that it marks as failed itself, without a reason."""
 
 _ENDED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.SUCCESS]
 
@@ -168,6 +173,8 @@ def problem_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
         days = days_of(run.tags)
         name = f"{name_of(run)} failed{f' for {days}' if days else ''}."
         sentences += [name, _reason(instance, run.run_id)]
+        if run.tags.get(_WILL_RETRY_TAG) == "true":
+            sentences.append("Dagster runs it again.")
     if failed := list(_newly_failed_checks(instance, run.run_id)):
         first, *others = failed
         description, _, _ = (first.description or "").partition("\n")
@@ -178,9 +185,14 @@ def problem_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Return the error of the first failed step, or else Dagster's error of the run."""
+    """Return the error of the first failed step, or else why the run failed without one."""
     entries = instance.all_logs(
-        run_id, of_type={dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+        run_id,
+        of_type={
+            dg.DagsterEventType.RUN_START,
+            dg.DagsterEventType.STEP_FAILURE,
+            dg.DagsterEventType.RUN_FAILURE,
+        },
     )
     events = [entry.dagster_event for entry in entries if entry.dagster_event]
     for event in events:
@@ -191,7 +203,11 @@ def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
             return " ".join((failure.description or "").splitlines()[:2])
         if is_stopped_by_checks(event.step_failure_data):
             return "Its calls failed a check, so no views were built."
-    return next((event.message or "" for event in events if not event.is_step_failure), "")
+    message = next((event.message or "" for event in events if event.is_run_failure), "")
+    if message != _FAILED_BY_DAGSTER:
+        return message
+    has_started = any(event.event_type is dg.DagsterEventType.RUN_START for event in events)
+    return PROCESS_GONE if has_started else "Dagster could not start it. Its log in the UI has the reason."
 
 
 def _newly_failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[dg.AssetCheckEvaluation]:

@@ -8,10 +8,12 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 import pytest
+from dagster._core.events import DagsterEvent
 
 from trackdrive_assets.dagster import sensors, webhook
 from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.build import build_definitions
+from trackdrive_assets.dagster.locks import PROCESS_GONE
 from trackdrive_assets.dagster.runs import is_ours
 from trackdrive_assets.dagster.sensors import Cursor, next_message
 from trackdrive_assets.quality import file_checks
@@ -243,6 +245,30 @@ def test_a_dead_run_is_found_without_another_run(ours: Pipeline) -> None:
     assert evaluate(ours, "watch_runs")[0] == "Dead runs that were marked as failed: 1."
     (message,) = messages(ours)
     assert "The run's process is gone." in str(message["text"])
+
+
+@pytest.mark.parametrize(
+    ("has_started", "will_retry", "reason"),
+    [
+        (True, "true", f"{PROCESS_GONE} Dagster runs it again."),
+        (True, "false", PROCESS_GONE),
+        (False, "false", "Dagster could not start it. Its log in the UI has the reason."),
+    ],
+)
+def test_a_run_that_dagster_marks_as_failed_has_our_reason(
+    ours: Pipeline, *, has_started: bool, will_retry: str, reason: str
+) -> None:
+    @dg.job(name="nightly")
+    def nightly() -> None:
+        pass
+
+    run = ours.instance.create_run_for_job(nightly, tags={"dagster/will_retry": will_retry})
+    if has_started:
+        started = DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name)
+        ours.instance.report_dagster_event(started, run.run_id)
+    ours.instance.report_run_failed(run)
+    (message,) = messages(ours)
+    assert str(message["text"]).endswith(f"nightly failed. {reason} (run {run.run_id})")
 
 
 def test_the_webhook_is_served_if_its_url_is_set() -> None:
