@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
+from trackdrive_assets import clock
 from trackdrive_assets.addresses import account_host
 from trackdrive_assets.api.auth import TOKEN_PLACES, AuthToken, Credentials, KeyPair
 from trackdrive_assets.api.catalog import REFERENCE_LISTS, REPORT_CATEGORIES
@@ -99,7 +101,7 @@ class Settings:
         parse_choice(TOKEN_PLACES),
     )
     time_zone: str = _setting("UTC", "IANA name of the time zone of the days.", parse_time_zone)
-    start_date: date = _setting(date(2024, 1, 1), "The first partition.", parse_date)
+    start_date: date = _setting(date(2024, 1, 1), "The first partition: today or an earlier day.", parse_date)
     lake: str = _setting("data", "Folder of the lake, or a URL like s3://bucket/prefix.", parse_folder)
     per_page: int = _client_option("per_page", parse_integer(1))
     max_concurrency: int = _client_option("max_concurrency", parse_integer(1, 64))
@@ -185,6 +187,12 @@ class Settings:
             raise SettingError(
                 f"{variable('report_categories')} leaves no report to fetch. Name at least one category that "
                 f"{variable('exclude_columns')} does not exclude."
+            )
+        today = clock.now().astimezone(ZoneInfo(self.time_zone)).date()
+        if self.start_date > today:
+            raise SettingError(
+                f"{variable('start_date')} is invalid (it is '{self.start_date}'): it is after today, "
+                f"{today} in {self.time_zone}, so no day could be fetched. Use today or an earlier day."
             )
 
     @classmethod

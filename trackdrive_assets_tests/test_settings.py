@@ -1,11 +1,12 @@
 """Every variable: its default, a good value, and the error for a bad one."""
 
 import dataclasses
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from trackdrive_assets import clock
 from trackdrive_assets.api.auth import AuthToken, KeyPair
 from trackdrive_assets.api.catalog import REPORT_CATEGORIES
 from trackdrive_assets.api.options import ClientOptions
@@ -187,6 +188,13 @@ def test_an_invalid_value_is_shown_with_its_variable(name: str, text: str, advic
     message = error_of(name, text)
     assert message.startswith(f"{name} is invalid (it is {text!r})")
     assert advice in message
+
+
+def test_a_start_date_after_today_is_refused() -> None:
+    with clock.set_to(datetime(2024, 6, 19, 23, tzinfo=UTC)):
+        assert Settings(start_date=date(2024, 6, 20), time_zone="Asia/Tokyo").start_date == date(2024, 6, 20)
+        with pytest.raises(SettingError, match="it is after today, 2024-06-19 in UTC, so no day could be"):
+            Settings(start_date=date(2024, 6, 20))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from trackdrive_assets.cli.account import account_client, account_settings
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.output import table_text
 from trackdrive_assets.cost import count_of
-from trackdrive_assets.settings import variable
+from trackdrive_assets.settings import project_path, variable
 
 if TYPE_CHECKING:
     from trackdrive_assets.api.client import Client
@@ -50,7 +51,7 @@ RESULTS
 
 It sends at most seven small GET requests, and one for each report category that is not documented.
 It never hangs up a call. The output contains no secret, no phone number and no name, so you can
-paste it into a ticket.
+paste it into a ticket. It also looks whether runs may write to the lake, and changes nothing there.
 The exit code is 1 if a probe failed, and 3 if every failure may pass by itself.
 """
 
@@ -80,6 +81,7 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int, webhook: bool
         is_transient_failure,
         overall,
     )
+    from trackdrive_assets.doctor.lake_access import lake  # noqa: PLC0415  # slow to import
     from trackdrive_assets.doctor.probes import findings  # noqa: PLC0415  # slow to import
     from trackdrive_assets.doctor.requests import send_requests  # noqa: PLC0415  # slow to import
     from trackdrive_assets.doctor.verdict import verdict  # noqa: PLC0415  # slow to import
@@ -90,7 +92,10 @@ def doctor(context: click.Context, /, *, as_json: bool, days: int, webhook: bool
         with _progress(settings.address, client):
             replies = send_requests(client, days=days, now=now, categories=settings.fetched_categories)
         requests = client.usage.requests
-    found = findings(replies, settings)
+    found = {
+        **findings(replies, settings),
+        "lake": lake(project_path(settings.lake, os.environ), settings),
+    }
     header = _header(settings, now, requests)
     result = overall(found.values())
     if as_json:

@@ -7,7 +7,7 @@ from trackdrive_assets.doctor.finding import Finding, Result, is_transient_failu
 
 _FIRST_DAYS = "trackdrive materialize --from yesterday --tables calls,views"
 _AGAIN = "trackdrive doctor"
-_NEEDED = ("host", "access", "calls")
+_NEEDED = ("host", "access", "calls", "lake")
 """The probes without which no table can be fetched."""
 
 

@@ -16,6 +16,7 @@ CALLS_FIRST = "trackdrive materialize --from yesterday --tables calls,views"
         ({"host": ok(""), "stats": inconclusive("")}, "The account works.", CALLS_FIRST),
         ({"host": failed("", transient=True)}, "It may pass by itself", "trackdrive doctor"),
         ({"access": failed("")}, "Failed: access. No run can succeed", "trackdrive doctor"),
+        ({"calls": ok(""), "lake": failed("")}, "Failed: lake. No run can succeed", "trackdrive doctor"),
         ({"calls": ok(""), "reports": failed("")}, "Failed: reports. Calls can be fetched", CALLS_FIRST),
     ],
 )
