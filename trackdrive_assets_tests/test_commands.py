@@ -17,7 +17,8 @@ import pytest
 
 from trackdrive_assets.cli.dagster_home import INSTANCE_FILE, account_environment, create_dagster_home
 from trackdrive_assets.cli.demo import earlier_looks, sandbox_environment
-from trackdrive_assets.cli.dev import is_account_missing
+from trackdrive_assets.cli.dev import is_account_missing, wait_for_end
+from trackdrive_assets.cli.errors import CliError
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
 from trackdrive_assets_tests.support.factories import folder_of, lake_at
@@ -240,6 +241,23 @@ def test_dev_reads_the_account_from_a_file(tmp_path: Path) -> None:
     )
     assert process.returncode == 2
     assert "TRACKDRIVE_PUBLIC_KEY is not set" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ("raise SystemExit(7)", "The daemon ended with exit code 7"),
+        ("import os; os.kill(os.getpid(), 9)", "The daemon was ended by signal 9"),
+    ],
+)
+def test_dev_names_the_process_that_ended_by_itself(end: str, message: str) -> None:
+    with (
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as lives,
+        subprocess.Popen([sys.executable, "-c", end]) as ends,
+    ):
+        with pytest.raises(CliError, match=message):
+            wait_for_end({"UI": lives, "daemon": ends})
+        lives.kill()
 
 
 def test_dev_refuses_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ It takes Dagster a second to load. So the commands import this module only when 
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import uuid4
@@ -116,7 +117,9 @@ def materialize_days(
             click.echo(f"Ended. Days that are stored: {stored}.", err=True)
         raise
     for message in _problems(result):
-        click.echo(message, err=True)
+        # The log has each failed day already.
+        if lines := [line for line in message.splitlines() if line not in display.printed]:
+            click.echo("\n".join(lines), err=True)
     return RunSummary(
         succeeded=result.success,
         stored=progress.describe_tables(),
@@ -141,9 +144,7 @@ def _job(definitions: dg.Definitions, display: RunDisplay) -> dg.JobDefinition:
 
 def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     """Yield the failed checks and the errors of a run, as the UI shows them."""
-    for check in result.get_asset_check_evaluations():
-        if not check.passed:
-            yield f"{_KIND[check.severity]}: the check {check.check_name}: {check.description}"
+    yield from describe_failed_checks(result.get_asset_check_evaluations())
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
@@ -151,3 +152,17 @@ def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
                 yield str(failure.user_failure_data.description)
             elif failure.error and not is_stopped_by_checks(failure):
                 yield failure.error.to_string()
+
+
+def describe_failed_checks(evaluations: Iterable[dg.AssetCheckEvaluation]) -> Iterator[str]:
+    """Yield a line for each violation. One that several checks found, such as a damaged file, is one line."""
+    found: dict[str, list[dg.AssetCheckEvaluation]] = defaultdict(list)
+    for evaluation in evaluations:
+        if not evaluation.passed:
+            # The last line has the days that were checked, which are those of the run and of the look-back.
+            for line in (evaluation.description or "").splitlines()[:-1]:
+                found[line].append(evaluation)
+    for line, checks in found.items():
+        first, *others = sorted(checks, key=lambda check: check.severity is not dg.AssetCheckSeverity.ERROR)
+        names = f"checks {first.check_name} and {len(others)} more" if others else f"check {first.check_name}"
+        yield f"{_KIND[first.severity]}: the {names}: {line}"

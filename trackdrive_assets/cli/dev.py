@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -103,10 +104,26 @@ def _run_dagster(port: int, environment: Mapping[str, str]) -> int:
         _service([*ui, "--host", "127.0.0.1", "--port", str(port)], environment) as ui_process,
         _service(daemon, environment) as daemon_process,
     ):
-        while ui_process.poll() is None and daemon_process.poll() is None:
-            time.sleep(1)
-        return ExitCode.REFUSED
+        wait_for_end({"UI": ui_process, "daemon": daemon_process})
     return ExitCode.SUCCESS
+
+
+def wait_for_end(processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:
+    """Wait until one of the processes ends, which none does by itself.
+
+    Raises:
+        CliError: It names the process and its exit code.
+    """
+    while True:
+        for name, process in processes.items():
+            if (code := process.poll()) is not None:
+                end = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                raise CliError(
+                    f"The {name} {end}, so everything is stopped. If it printed an error above, correct it. "
+                    "Then run `trackdrive dev` again.",
+                    ExitCode.REFUSED,
+                )
+        time.sleep(1)
 
 
 @contextmanager

@@ -101,10 +101,12 @@ def materialize(
     summary = materialize_days(
         settings, first, last, names, accept_zone=accept_zone, shows="log" if verbose else "days"
     )
-    cost = f"{count_of(sum(summary.requests.values()), 'request')}, {summary.seconds:,.1f} s"
+    seconds = f"{summary.seconds:,.1f} s"
     if not summary.succeeded:
         stored = f"Days that are stored: {summary.stored}. " if summary.stored else ""
-        raise CliError(f"The run failed after {cost}. {stored}The UI has its log.", ExitCode.REFUSED)
+        # Only stored days have a number of requests, so their sum is not that of a failed run.
+        raise CliError(f"The run failed after {seconds}. {stored}The UI has its log.", ExitCode.REFUSED)
+    cost = f"{count_of(sum(summary.requests.values()), 'request')}, {seconds}"
     calls = [count_of(summary.rows["calls"], "call")] if "calls" in names else []
     done = ", ".join([count_of(len(days), "day"), *calls, cost])
     click.echo(f"Done: {done}. The lake is {settings.lake}.")

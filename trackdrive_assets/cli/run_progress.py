@@ -113,12 +113,16 @@ class RunDisplay(logging.Handler):
     Args:
         progress: What the run has finished.
         shows: What is printed of the run. Warnings and errors are always printed.
+
+    Attributes:
+        printed: The lines of the warnings and errors that were printed.
     """
 
     def __init__(self, progress: RunProgress, *, shows: Detail) -> None:
         super().__init__()
         self._progress = progress
         self._shows = shows
+        self.printed: set[str] = set()
         self._began = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -149,6 +153,8 @@ class RunDisplay(logging.Handler):
             click.echo(record.getMessage(), err=True)
         elif event is None and _is_for_people(record.levelno, message):
             self._print(message, is_error=True)
+        if event is None and record.levelno >= logging.WARNING:
+            self.printed.update(message.splitlines())
         if (share := vars(record).get("share")) is not None:
             self._progress.advance(context["step_key"], share, vars(record)["fetched"])
         if event and (recorded := materialized_day(event)):
