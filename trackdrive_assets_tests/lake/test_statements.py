@@ -160,13 +160,13 @@ def test_a_change_after_the_half_month_is_an_adjustment(tmp_path: Path) -> None:
     "changes",
     [
         [a_change("a", "revenue", None, "30.000000", NEXT_HALF - A_SECOND)],
-        [a_change("a", "buyer_id", None, "3", NEXT_HALF)],
+        [a_change("a", "buyer", "Harbour", "Harbor", NEXT_HALF)],
         [
             a_change("a", "revenue", "30.000000", None, NEXT_HALF),
             a_change("a", "revenue", None, "30.000000", NEXT_HALF + A_SECOND),
         ],
     ],
-    ids=["within the period", "not of money", "back again"],
+    ids=["within the period", "another name", "back again"],
 )
 def test_a_change_that_leaves_the_statement_right_is_no_adjustment(
     tmp_path: Path, changes: list[Row]
@@ -180,6 +180,21 @@ def test_a_vanished_call_is_credited_to_its_last_buyer(tmp_path: Path) -> None:
     (row,) = adjustments(tmp_path, [a_call(uuid="b")], changes)
     assert (row["buyer_id"], row["buyer"], row["traffic_source_id"]) == (3, "Harbor", None)
     assert (row["revenue_adjustment"], row["payout_adjustment"]) == (dollars("-30"), dollars("-9"))
+
+
+def test_a_call_that_moved_is_a_credit_and_a_charge(tmp_path: Path) -> None:
+    calls = [a_sale("12", "9", uuid="a", buyer_id=4, buyer="Summit", traffic_source_id=1)]
+    changes = [
+        a_change("a", "revenue", "10.000000", "12.000000", NEXT_HALF),
+        a_change("a", "payout", "8.000000", "9.000000", NEXT_HALF),
+        a_change("a", "buyer_id", "3", "4", NEXT_HALF),
+        a_change("a", "buyer", "Harbor", "Summit", NEXT_HALF),
+    ]
+    rows = adjustments(tmp_path, calls, changes)
+    assert {row["buyer"]: (row["revenue_adjustment"], row["payout_adjustment"]) for row in rows} == {
+        "Harbor": (dollars("-10"), 0),
+        "Summit": (dollars("12"), dollars("1")),
+    }
 
 
 def test_the_legacy_names_of_money_are_adjusted_too(tmp_path: Path) -> None:
@@ -262,6 +277,29 @@ def test_a_vanished_call_is_credited_on_a_later_statement(tmp_path: Path) -> Non
     }
 
 
+def test_the_statement_of_a_former_buyer_or_source_never_changes(tmp_path: Path) -> None:
+    changes = [
+        a_change("a", "revenue", "10.000000", "12.000000", NEXT_HALF),
+        a_change("a", "buyer_id", "4", "3", NEXT_HALF),
+        a_change("a", "traffic_source_id", "2", "1", NEXT_HALF),
+        a_change("a", "buyer_id", "5", "4", NEXT_HALF - A_SECOND),
+    ]
+    calls = [a_sale("12", "4", uuid="a", buyer_id=3, traffic_source_id=1)]
+    lake = fetched_twice(tmp_path, calls, changes)
+    assert amounts(lake) == {
+        (SECOND_HALF, 3): (12, 12, 0, 0),
+        (SECOND_HALF, 4): (0, -10, 0, 10),
+        (JULY, 3): (0, 0, 12, 12),
+        (JULY, 4): (0, 0, -10, -10),
+    }
+    assert amounts(lake, "traffic_source_statements") == {
+        (SECOND_HALF, 1): (4, 4, 0, 0),
+        (SECOND_HALF, 2): (0, -4, 0, 4),
+        (JULY, 1): (0, 0, 4, 4),
+        (JULY, 2): (0, 0, -4, -4),
+    }
+
+
 def test_statements_of_unknown_amounts_have_no_amount_due(tmp_path: Path) -> None:
     lake = half_months(tmp_path)
     write_day(lake, "calls", [a_deal() | {"revenue": None}], day=date(2024, 2, 2))
@@ -282,15 +320,17 @@ def test_all_statements_together_are_the_sum_of_all_calls(tmp_path: Path) -> Non
             known: dict[str, str | None] = {
                 "revenue": f"{chance.randrange(10**7) / 10**6:.6f}",
                 "payout": None,
+                "buyer_id": str(call % 2),
             }
             for days in sorted(chance.sample(range(1, 31), 4)):
-                field = chance.choice(["revenue", "payout"])
-                value = chance.choice([None, f"{chance.randrange(10**7) / 10**6:.6f}"])
+                field = chance.choice(["revenue", "payout", "buyer_id"])
+                amount = chance.choice([None, f"{chance.randrange(10**7) / 10**6:.6f}"])
+                value = str(chance.randrange(2)) if field == "buyer_id" else amount
                 detected_at = noon + timedelta(days=days)
                 changes.append(a_change(uuid, field, known[field], value, detected_at))
                 known[field] = value
-            money = {field: value and dollars(value) for field, value in known.items()}
-            parties = {"buyer_id": call % 2, "traffic_source_id": call % 3}
+            money = {field: (value := known[field]) and dollars(value) for field in ("revenue", "payout")}
+            parties = {"buyer_id": int(known["buyer_id"] or 0), "traffic_source_id": call % 3}
             calls.append(a_call(uuid=uuid, buyer_converted=True, created_at=noon, **parties) | money)
         write_day(lake, "calls", calls, day=day)
         write_day(lake, "call_changes", changes, day=day)

@@ -1,6 +1,5 @@
 -- One row per buyer and number of days after the call (0, 1, 2, 7 and 30), as soon as that was measured. It
--- shows which share of the revenue was known by then. A change counts from the fetch that found it. So the
--- shares are too low if days are not fetched again every day, as the schedules do.
+-- shows which share of the revenue was known by then.
 WITH measured AS MATERIALIZED (
     -- The end of the day that lies `days_after` days after the call, if the lake had fetched the day of the
     -- call by then, and again since: what a backfill found weeks later may have been there all the time.
@@ -59,7 +58,8 @@ SELECT
     sum(revenue) AS revenue, --: What the buyer owes for them by their last fetch, in dollars.
     known_revenue / nullif(sum(revenue), 0) AS known_share
     --: Share of the revenue that was known by then. Above 1 if conversions were reversed later. Null without
-    --: revenue.
+    --: revenue. A change counts from the fetch that found it, so the share is too low if the days were not
+    --: fetched again every day, as the schedules do.
 FROM (
     -- At the end of a day, all of the revenue was known,
     SELECT

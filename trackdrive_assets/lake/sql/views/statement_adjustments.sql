@@ -1,5 +1,6 @@
 -- One row per call and half-month in which its revenue or payout changed, after its own half-month was over.
--- It shows what to settle with the buyer or the traffic source on the statement of that later half-month.
+-- It shows what to settle with the buyer or the traffic source on the statement of that later half-month. A
+-- call that moved to another one has two rows: the former loses all, and the present one gets all.
 WITH late_changes AS (
     SELECT
         date,
@@ -49,14 +50,13 @@ half_months AS (
         arg_min([amount], detected_at) FILTER (field = 'buyer_revenue') AS buyer_revenues,
         arg_min([amount], detected_at) FILTER (field = 'payout') AS payouts,
         arg_min([amount], detected_at) FILTER (field = 'traffic_source_payout') AS traffic_source_payouts,
-        -- A call that vanished lost these too.
-        arg_max(old_value, detected_at) FILTER (field = 'buyer_id') AS last_buyer_id,
-        arg_max(old_value, detected_at) FILTER (field = 'user_buyer_id') AS last_user_buyer_id,
-        arg_max(old_value, detected_at) FILTER (field = 'buyer') AS last_buyer,
-        arg_max(old_value, detected_at) FILTER (field = 'traffic_source_id') AS last_traffic_source_id,
-        arg_max(old_value, detected_at) FILTER (field = 'user_traffic_source_id')
-            AS last_user_traffic_source_id,
-        arg_max(old_value, detected_at) FILTER (field = 'traffic_source') AS last_traffic_source,
+        arg_min([old_value], detected_at) FILTER (field = 'buyer_id') AS buyer_ids,
+        arg_min([old_value], detected_at) FILTER (field = 'user_buyer_id') AS user_buyer_ids,
+        arg_min([old_value], detected_at) FILTER (field = 'buyer') AS buyers,
+        arg_min([old_value], detected_at) FILTER (field = 'traffic_source_id') AS traffic_source_ids,
+        arg_min([old_value], detected_at) FILTER (field = 'user_traffic_source_id')
+            AS user_traffic_source_ids,
+        arg_min([old_value], detected_at) FILTER (field = 'traffic_source') AS traffic_sources,
         max(detected_at) AS detected_at
     FROM late_changes
     GROUP BY date, uuid, period_start, period_end, statement_start
@@ -69,42 +69,48 @@ known AS (
             first_value(buyer_revenues IGNORE NULLS) OVER from_here AS buyer_revenues,
             first_value(payouts IGNORE NULLS) OVER from_here AS payouts,
             first_value(traffic_source_payouts IGNORE NULLS) OVER from_here AS traffic_source_payouts,
-            last_value(last_buyer_id IGNORE NULLS) OVER of_call AS last_buyer_id,
-            last_value(last_user_buyer_id IGNORE NULLS) OVER of_call AS last_user_buyer_id,
-            last_value(last_buyer IGNORE NULLS) OVER of_call AS last_buyer,
-            last_value(last_traffic_source_id IGNORE NULLS) OVER of_call AS last_traffic_source_id,
-            last_value(last_user_traffic_source_id IGNORE NULLS) OVER of_call AS last_user_traffic_source_id,
-            last_value(last_traffic_source IGNORE NULLS) OVER of_call AS last_traffic_source
+            first_value(buyer_ids IGNORE NULLS) OVER from_here AS buyer_ids,
+            first_value(user_buyer_ids IGNORE NULLS) OVER from_here AS user_buyer_ids,
+            first_value(buyers IGNORE NULLS) OVER from_here AS buyers,
+            first_value(traffic_source_ids IGNORE NULLS) OVER from_here AS traffic_source_ids,
+            first_value(user_traffic_source_ids IGNORE NULLS) OVER from_here AS user_traffic_source_ids,
+            first_value(traffic_sources IGNORE NULLS) OVER from_here AS traffic_sources
         )
     FROM half_months
     WINDOW
         from_here AS (
             PARTITION BY date, uuid ORDER BY statement_start ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
-        ),
-        of_call AS (
-            PARTITION BY date, uuid
-            ORDER BY statement_start ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         )
 ),
-amounts AS (
+before AS (
+    -- What the call was before the changes of the half-month, and what it is now.
     SELECT
         known.*,
-        calls.uuid IS NULL AS has_vanished,
-        CASE WHEN has_vanished THEN CAST(last_buyer_id AS BIGINT) ELSE buyer_id END AS buyer_id,
-        CASE WHEN has_vanished THEN last_user_buyer_id ELSE user_buyer_id END AS user_buyer_id,
-        CASE WHEN has_vanished THEN last_buyer ELSE buyer END AS buyer,
-        CASE
-            WHEN has_vanished THEN CAST(last_traffic_source_id AS BIGINT) ELSE traffic_source_id
-        END AS traffic_source_id,
-        CASE WHEN has_vanished THEN last_user_traffic_source_id ELSE user_traffic_source_id END
-            AS user_traffic_source_id,
-        CASE WHEN has_vanished THEN last_traffic_source ELSE traffic_source END AS traffic_source,
+        call_facts.uuid IS NULL AS is_missing,
+        {
+            'id': CASE WHEN buyer_ids IS NULL THEN buyer_id ELSE TRY_CAST(buyer_ids[1] AS BIGINT) END,
+            'label': CASE WHEN user_buyer_ids IS NULL THEN user_buyer_id ELSE user_buyer_ids[1] END,
+            'name': CASE WHEN buyers IS NULL THEN buyer ELSE buyers[1] END
+        } AS buyer_before,
+        {'id': buyer_id, 'label': user_buyer_id, 'name': buyer} AS buyer_now,
+        {
+            'id': CASE
+                WHEN traffic_source_ids IS NULL THEN traffic_source_id
+                ELSE TRY_CAST(traffic_source_ids[1] AS BIGINT)
+            END,
+            'label': CASE
+                WHEN user_traffic_source_ids IS NULL THEN user_traffic_source_id
+                ELSE user_traffic_source_ids[1]
+            END,
+            'name': CASE WHEN traffic_sources IS NULL THEN traffic_source ELSE traffic_sources[1] END
+        } AS source_before,
+        {'id': traffic_source_id, 'label': user_traffic_source_id, 'name': traffic_source} AS source_now,
         coalesce(
             CASE WHEN revenues IS NULL THEN revenue ELSE revenues[1] END,
             CASE WHEN buyer_revenues IS NULL THEN buyer_revenue ELSE buyer_revenues[1] END,
             0
-        ) AS revenue_before,
-        coalesce(revenue, buyer_revenue, 0) AS revenue_now,
+        ) AS old_revenue,
+        coalesce(revenue_owed, 0) AS present_revenue,
         coalesce(
             CASE WHEN payouts IS NULL THEN payout ELSE payouts[1] END,
             CASE
@@ -112,11 +118,41 @@ amounts AS (
                 ELSE traffic_source_payouts[1]
             END,
             0
-        ) AS payout_before,
-        coalesce(payout, traffic_source_payout, 0) AS payout_now
+        ) AS old_payout,
+        coalesce(payout_owed, 0) AS present_payout
     FROM known
-    -- Not call_facts: to compute the keys of all calls would take longer than everything else.
-    LEFT JOIN calls ON calls.date = known.date AND calls.uuid = known.uuid
+    LEFT JOIN call_facts ON call_facts.date = known.date AND call_facts.uuid = known.uuid
+),
+steps AS (
+    SELECT
+        *,
+        -- A call that vanished has lost its buyer and its source together.
+        is_missing AND lead(date) OVER of_call IS NULL AS has_vanished,
+        coalesce(lead(buyer_before) OVER of_call, buyer_now) AS buyer_after,
+        coalesce(lead(source_before) OVER of_call, source_now) AS source_after,
+        coalesce(lead(old_revenue) OVER of_call, present_revenue) AS new_revenue,
+        coalesce(lead(old_payout) OVER of_call, present_payout) AS new_payout
+    FROM before
+    WINDOW of_call AS (PARTITION BY date, uuid ORDER BY statement_start)
+),
+keys AS (
+    SELECT
+        *,
+        coalesce(
+            CAST(buyer_before.id AS VARCHAR), nullif(buyer_before.label, ''), nullif(buyer_before.name, '')
+        ) AS buyer_key_before,
+        coalesce(
+            CAST(buyer_after.id AS VARCHAR), nullif(buyer_after.label, ''), nullif(buyer_after.name, '')
+        ) AS buyer_key_after,
+        coalesce(
+            CAST(source_before.id AS VARCHAR), nullif(source_before.label, ''), nullif(source_before.name, '')
+        ) AS source_key_before,
+        coalesce(
+            CAST(source_after.id AS VARCHAR), nullif(source_after.label, ''), nullif(source_after.name, '')
+        ) AS source_key_after,
+        has_vanished OR buyer_key_before IS DISTINCT FROM buyer_key_after AS has_moved_buyer,
+        has_vanished OR source_key_before IS DISTINCT FROM source_key_after AS has_moved_source
+    FROM steps
 )
 SELECT
     period_start,
@@ -126,34 +162,33 @@ SELECT
     date,
     uuid, --: The call that changed, the same in every export.
     created_at, --: When the call started.
-    buyer_id, --: Trackdrive's id of the buyer who has the call now. If the call vanished: of the last buyer.
-    buyer, --: Display name of that buyer.
-    coalesce(CAST(buyer_id AS VARCHAR), nullif(user_buyer_id, ''), nullif(buyer, '')) AS buyer_key,
+    CASE WHEN is_former THEN buyer_before.id ELSE buyer_after.id END AS buyer_id,
+    --: Trackdrive's id of the buyer whom the adjustment is for: the one after the changes, or the former one.
+    CASE WHEN is_former THEN buyer_before.name ELSE buyer_after.name END AS buyer,
+    --: Display name of that buyer.
+    CASE WHEN is_former THEN buyer_key_before ELSE buyer_key_after END AS buyer_key,
     --: Identifies that buyer, as in the other views.
-    traffic_source_id,
-    --: Trackdrive's id of the traffic source that has the call now. If the call vanished: of the last source.
-    traffic_source, --: Display name of that traffic source.
-    coalesce(
-        CAST(traffic_source_id AS VARCHAR),
-        nullif(user_traffic_source_id, ''),
-        nullif(traffic_source, '')
-    ) AS traffic_source_key,
+    CASE WHEN is_former THEN source_before.id ELSE source_after.id END AS traffic_source_id,
+    --: Trackdrive's id of the traffic source whom the adjustment is for: the one after the changes, or the
+    --: former one.
+    CASE WHEN is_former THEN source_before.name ELSE source_after.name END AS traffic_source,
+    --: Display name of that traffic source.
+    CASE WHEN is_former THEN source_key_before ELSE source_key_after END AS traffic_source_key,
     --: Identifies that traffic source, as in the other views.
-    revenue_before, --: What the buyer owed before these changes, in dollars.
-    revenue_after, --: What the buyer owed after them, in dollars.
+    CASE WHEN is_former = has_moved_buyer THEN old_revenue ELSE 0 END AS revenue_before,
+    --: What that buyer owed before these changes, in dollars.
+    CASE WHEN is_former THEN 0 ELSE new_revenue END AS revenue_after,
+    --: What that buyer owed after them, in dollars.
     CAST(revenue_after - revenue_before AS DECIMAL(18, 6)) AS revenue_adjustment,
     --: What to add to the buyer's invoice, in dollars. Below zero: a credit.
-    payout_before, --: What the traffic source was owed before these changes, in dollars.
-    payout_after, --: What the traffic source was owed after them, in dollars.
+    CASE WHEN is_former = has_moved_source THEN old_payout ELSE 0 END AS payout_before,
+    --: What that traffic source was owed before these changes, in dollars.
+    CASE WHEN is_former THEN 0 ELSE new_payout END AS payout_after,
+    --: What that traffic source was owed after them, in dollars.
     CAST(payout_after - payout_before AS DECIMAL(18, 6)) AS payout_adjustment,
     --: What to add to the traffic source's payment, in dollars. Below zero: an amount to hold back.
     detected_at --: When the last of these changes was detected.
-FROM (
-    SELECT
-        *,
-        coalesce(lead(revenue_before) OVER of_call, revenue_now) AS revenue_after,
-        coalesce(lead(payout_before) OVER of_call, payout_now) AS payout_after
-    FROM amounts
-    WINDOW of_call AS (PARTITION BY date, uuid ORDER BY statement_start)
-)
-WHERE revenue_before <> revenue_after OR payout_before <> payout_after
+FROM keys
+CROSS JOIN (VALUES (false), (true)) AS rows_of_call(is_former)
+WHERE (NOT is_former OR has_moved_buyer OR has_moved_source)
+    AND (revenue_before <> revenue_after OR payout_before <> payout_after)
