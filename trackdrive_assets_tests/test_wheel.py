@@ -79,6 +79,7 @@ def test_the_core_runs_the_demo_with_the_instance_file_of_the_package(
 ) -> None:
     process = core.run("trackdrive", "demo", "--days", "2", cwd=tmp_path)
     assert process.returncode == 0, process.stderr
+    assert "Install it: pip install 'trackdrive-assets[ui]'\n" in process.stdout
     with duckdb.connect(tmp_path / "demo" / "trackdrive.duckdb", read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM calls").fetchall() > [(0,)]
     instance_file = (tmp_path / "demo" / ".dagster" / "dagster.yaml").resolve()

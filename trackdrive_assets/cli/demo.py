@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -22,13 +23,14 @@ from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cost import count_of
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report.page import write_page
-from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY
+from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY, TIME_ZONE
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import FETCHED_TABLES, Settings, variable
 from trackdrive_assets.tables.columns import CALLS
 
 SANDBOX_FOLDER = Path("demo")
 UI_PORT = 3000
+INSTALL_UI = "pip install 'trackdrive-assets[ui]'"
 
 _DAYS = 35
 _DAYS_SINCE_LOOKS = (30, 23, 7)
@@ -38,7 +40,6 @@ half-month was over."""
 
 _DAYS_OF_PAGE = 14
 _MORNING = time(5)
-_ZONE = "America/New_York"
 
 _EPILOG = """
 \b
@@ -98,7 +99,7 @@ class Look:
 @click.option("--days", type=click.IntRange(1, 366), default=_DAYS, help="Number of days.")
 def demo(*, folder: Path, days: int) -> None:
     """Materialize five weeks of the sandbox with Dagster, and show the results."""
-    last = clock.now().astimezone(ZoneInfo(_ZONE)).date()
+    last = clock.now().astimezone(ZoneInfo(TIME_ZONE)).date()
     first = last - timedelta(days=days - 1)
     with sandbox_environment(folder, first) as environment:
         os.environ.update(environment)
@@ -123,8 +124,7 @@ def demo(*, folder: Path, days: int) -> None:
     click.echo(
         f"\nThe Parquet files and trackdrive.duckdb are in {folder}/.\n"
         f"Open {page} in a browser to see the last days on one page.\n"
-        f"Then type `make dev` or `trackdrive dev`, and open this day in the Dagster UI:\n"
-        f"{picture_url(shown)}"
+        f"{_ui_advice(folder, shown)}"
     )
 
 
@@ -136,6 +136,23 @@ def earlier_looks(first: date, last: date, zone: ZoneInfo) -> list[Look]:
         for morning in mornings
         if morning > first
     ]
+
+
+def _ui_advice(folder: Path, day: date) -> str:
+    """Return how to see a day of the demo in the Dagster UI."""
+    if folder.resolve() != SANDBOX_FOLDER.resolve():
+        return f"The Dagster UI of `trackdrive dev` shows the folder {SANDBOX_FOLDER}/, and no other."
+    missing = "" if is_ui_installed() else f"The Dagster UI is not installed. Install it: {INSTALL_UI}\n"
+    makefile = Path("Makefile")
+    # Other projects have a Makefile too.
+    is_clone = makefile.is_file() and "/trackdrive dev\n" in makefile.read_text(errors="replace")
+    command = "make dev" if is_clone else "trackdrive dev"
+    return f"{missing}Then type `{command}`, and open this day in the Dagster UI:\n{picture_url(day)}"
+
+
+def is_ui_installed() -> bool:
+    """Return whether the extra of the package with the Dagster UI is installed."""
+    return find_spec("dagster_webserver") is not None
 
 
 def picture_url(day: date) -> str:
@@ -151,14 +168,14 @@ def sandbox_environment(folder: Path, first_day: date | None = None) -> Iterator
         folder: The folder of the lake and the Dagster home.
         first_day: The first partition, if the lake has no earlier day. The default is the demo's.
     """
-    first_day = first_day or clock.now().astimezone(ZoneInfo(_ZONE)).date() - timedelta(days=_DAYS - 1)
+    first_day = first_day or clock.now().astimezone(ZoneInfo(TIME_ZONE)).date() - timedelta(days=_DAYS - 1)
     with Sandbox(now=clock.now) as sandbox:
         yield {
             variable("base_url"): sandbox.base_url,
             variable("public_key"): PUBLIC_KEY,
             variable("private_key"): PRIVATE_KEY,
             variable("lake"): str(folder.resolve()),
-            variable("time_zone"): _ZONE,
+            variable("time_zone"): TIME_ZONE,
             # So every partition has data, and the graph is green.
             variable("start_date"): str(min([first_day, *Lake(folder).days(CALLS.name)])),
             # The statistics of an hour would be most of the time of the demo.

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +18,13 @@ import click
 
 from trackdrive_assets.cli.code_location import workspace_options
 from trackdrive_assets.cli.dagster_home import account_environment
-from trackdrive_assets.cli.demo import SANDBOX_FOLDER, UI_PORT, sandbox_environment
+from trackdrive_assets.cli.demo import (
+    INSTALL_UI,
+    SANDBOX_FOLDER,
+    UI_PORT,
+    is_ui_installed,
+    sandbox_environment,
+)
 from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.signals import EndedBySignal
@@ -52,12 +57,8 @@ The TRACKDRIVE_… variables and the file .env in this folder name the account.
 @click.pass_context
 def dev(context: click.Context, *, port: int) -> None:
     """Run the Dagster UI on your account, or on the sandbox if none is configured."""
-    if find_spec("dagster_webserver") is None:
-        # It is an extra of the package.
-        raise CliError(
-            "The Dagster UI is not installed. Install it: pip install 'trackdrive-assets[ui]'.",
-            ExitCode.REFUSED,
-        )
+    if not is_ui_installed():
+        raise CliError(f"The Dagster UI is not installed. Install it: {INSTALL_UI}.", ExitCode.REFUSED)
     load_env_file()
     settings = Settings.read(os.environ)
     Lake(settings.lake)

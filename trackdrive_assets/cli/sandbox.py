@@ -7,7 +7,7 @@ import click
 
 from trackdrive_assets.cli.signals import wait_for_signal
 from trackdrive_assets.days import YEARS
-from trackdrive_assets.sandbox import AUTH_TOKEN, PRIVATE_KEY, PUBLIC_KEY
+from trackdrive_assets.sandbox import AUTH_TOKEN, PRIVATE_KEY, PUBLIC_KEY, TIME_ZONE
 from trackdrive_assets.sandbox.faults import KINDS, parse_fault
 
 _POSITIVE, _COUNT = click.IntRange(1, 1_000_000), click.IntRange(0, 1_000_000)
@@ -144,6 +144,7 @@ def sandbox(
                 f"export TRACKDRIVE_BASE_URL={sandbox.base_url}\n"
                 f"export TRACKDRIVE_PUBLIC_KEY={sandbox.public_key}\n"
                 f"export TRACKDRIVE_PRIVATE_KEY={sandbox.private_key}\n"
+                f"export TRACKDRIVE_TIME_ZONE={TIME_ZONE}\n"
                 "export TRACKDRIVE_LAKE=sandbox-data\n"
                 "# Paste these lines into another terminal. Ctrl-C stops the sandbox."
             )

@@ -22,7 +22,7 @@ def test_the_printed_settings_work_and_a_signal_stops_the_sandbox(numbers: Seque
     options = ["--port", "0", "--days", "2", "--now", "2024-03-20T20:00:00Z"]
     with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        printed = "".join(process.stdout.readline() for _ in range(5))
+        printed = "".join(process.stdout.readline() for _ in range(6))
         setting = dict(re.findall(r"export TRACKDRIVE_(\w+)=(\S+)", printed))
         response = requests.get(
             f"{setting['BASE_URL']}/api/v1/calls",
@@ -34,6 +34,7 @@ def test_the_printed_settings_work_and_a_signal_stops_the_sandbox(numbers: Seque
             process.send_signal(number)
         assert process.wait(timeout=10) == 0
     assert setting["LAKE"] == "sandbox-data"
+    assert setting["TIME_ZONE"] == "America/New_York"
     assert response.json()["calls"][0]["created_at"].startswith("2024-03-19T")
 
 
