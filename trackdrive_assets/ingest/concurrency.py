@@ -9,8 +9,9 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from queue import Empty
 from typing import Generic, TypeVar
 
 import pyarrow as pa
@@ -26,6 +27,9 @@ _EXPLAINED = (*EXPLAINED, PartsFailed)
 
 _MOST_STORED = 2
 """The number of days that may be stored while others are fetched."""
+
+_SECONDS_BETWEEN_SIGNALS = 1
+"""The longest time until a signal ends the wait for the days."""
 
 _COLLECTION_THRESHOLDS = (100_000, 20, 100)
 """The thresholds of the garbage collection while days are fetched."""
@@ -118,11 +122,9 @@ def run_concurrently(
     first_failed = math.inf
     with _rare_garbage_collection(), closing(pool):
         pool.start_days(pause)
-        # For its first array, Arrow imports pandas if it is installed. That takes a third of a second. Better
-        # now, while the first responses are on their way, than when they have come.
-        pa.array([0])
+        pool.prepare_arrow()
         while pool.start_days(pause):
-            fetcher, is_response = pool.days.updates.get()
+            fetcher, is_response = _next_update(pool.days)
             if is_response:
                 on_progress([running.progress for running in pool.running])
                 continue
@@ -135,6 +137,16 @@ def run_concurrently(
                     pool.give_up_after(first_failed)
         if failure is not None:
             yield failure
+
+
+def _next_update(days: ConcurrentDays) -> Update:
+    """Wait for an update, and look now and then whether a signal has come.
+
+    Python handles signals between its instructions, so one that comes just before a wait would not end it.
+    """
+    while True:
+        with suppress(Empty):
+            return days.updates.get(timeout=_SECONDS_BETWEEN_SIGNALS)
 
 
 @contextmanager
@@ -194,6 +206,15 @@ class _DayPool(Generic[Key, Result]):
             self._start(*coming)
         return bool(self.running)
 
+    def prepare_arrow(self) -> None:
+        """Let Arrow make its first array in a thread of the pool.
+
+        For it, Arrow imports pandas if it is installed. That takes a third of a second, which is better spent
+        while the first responses are on their way. It is no work for the main thread, because Python can lose
+        a signal that comes during an import.
+        """
+        self._threads.submit(pa.array, [0])
+
     def take_ended(self, fetcher: Fetcher) -> Outcome[Key, Result] | None:
         """Return the outcome of a day that has just ended; None if it has not, or was given up."""
         day = self.running.get(fetcher)
@@ -220,6 +241,9 @@ class _DayPool(Generic[Key, Result]):
     def close(self) -> None:
         """Give up all days, and wait until they have removed what they had written."""
         self.give_up_after(-1)
+        # A signal may have come just before a day that had begun was recorded as running.
+        for fetcher in list(self.days.fetching):
+            fetcher.cancel()
         self._threads.shutdown()
 
     def _start(self, position: int, key: Key) -> None:

@@ -2,10 +2,13 @@
 
 import gc
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,6 +17,7 @@ from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import Rejected
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.usage import Usage
+from trackdrive_assets.ingest import concurrency
 from trackdrive_assets.ingest.concurrency import Outcome, has_room, run_concurrently
 from trackdrive_assets.ingest.fetcher import Fetcher, Progress
 from trackdrive_assets.lake.errors import LakeError
@@ -256,6 +260,43 @@ def test_closing_the_iterator_gives_up_all_days(client: Client) -> None:
     assert sorted(given_up) == [1, 2]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("day")]
     never.set()
+
+
+def test_a_signal_just_when_a_day_has_begun_gives_it_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **options: Any) -> NoReturn:
+            super().submit(*arguments, **options)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(concurrency, "ThreadPoolExecutor", Interrupted)
+    never = threading.Event()
+    with pytest.raises(KeyboardInterrupt):
+        list(run(client, {"day": [never.wait]}))
+    never.set()
+
+
+FIRST_DAY_OF_A_PROCESS = """
+import sys, threading
+from trackdrive_assets.api.auth import KeyPair
+from trackdrive_assets.api.client import Client
+from trackdrive_assets.api.options import ClientOptions
+from trackdrive_assets.ingest.concurrency import run_concurrently
+
+def watch(event, arguments):
+    if event == "import" and arguments[0] == "pandas":
+        print(threading.current_thread() is threading.main_thread())
+
+sys.addaudithook(watch)
+client = Client("http://127.0.0.1", KeyPair("public", "private"), ClientOptions())
+list(run_concurrently(client, ["day"], lambda _, fetcher: fetcher.finish()))
+"""
+
+
+def test_the_thread_that_gets_signals_does_not_import_pandas() -> None:
+    command = [sys.executable, "-c", FIRST_DAY_OF_A_PROCESS]
+    assert subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout == "False\n"
 
 
 def test_garbage_is_collected_rarely_only_while_days_are_fetched(client: Client) -> None:
