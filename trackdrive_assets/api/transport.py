@@ -269,7 +269,7 @@ class Transport:
 
     def _give_up(self, state: tenacity.RetryCallState) -> NoReturn:
         error = _error_of(state)
-        if isinstance(error, Unavailable):
+        if isinstance(error, Unavailable) and self._options.retry_budget:
             attempts = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
             raise Unavailable(
                 f"{error} Sent {attempts}. Another pause of {state.upcoming_sleep:.0f} s would exceed the "

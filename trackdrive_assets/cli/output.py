@@ -118,12 +118,18 @@ def _writer(format_: str, stream: BinaryIO, schema: pa.Schema, time_zone: str) -
 def on_clock(batch: pa.RecordBatch, time_zone: str) -> pa.RecordBatch:
     """Return a batch whose instants are times on the clock of a time zone, without an offset."""
     columns = [
-        pc.local_timestamp(column.cast(pa.timestamp("us", time_zone)))
-        if pa.types.is_timestamp(column.type) and column.type.tz
-        else column
+        _local_times(column, time_zone) if pa.types.is_timestamp(column.type) and column.type.tz else column
         for column in batch.columns
     ]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _local_times(instants: pa.Array, time_zone: str) -> pa.Array:
+    """Return local times. In the first and the last year they stay in UTC, where all of them exist."""
+    times = instants.cast(pa.timestamp("us"))
+    local = pc.local_timestamp(instants.cast(pa.timestamp("us", time_zone)))
+    has_local = pc.and_(pc.greater(pc.year(times), 1), pc.less(pc.year(times), 9999))
+    return pc.if_else(has_local, local, times)
 
 
 class _CsvWriter(Writer):

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trackdrive_assets.api.client import Client
-from trackdrive_assets.api.errors import TrackdriveError
+from trackdrive_assets.api.errors import TrackdriveError, Unavailable
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.cli.account import account_client, account_settings
 from trackdrive_assets.cli.output import FORMATS, cell_text, choose_format, open_writer
@@ -127,7 +127,9 @@ def show_calls(found: CallsInProgress, zone: ZoneInfo) -> Group:
         table.add_column(name.replace("_", " "), overflow="fold")
     for row in found.calls.to_pylist():
         started = row["created_at"]
-        texts = [f"{started.astimezone(zone):%H:%M:%S}", _length(int((found.at - started).total_seconds()))]
+        # A call of the year 1 is a mistake of the server. Its time does not exist in every zone.
+        local = started.astimezone(zone) if started.year > 1 else started
+        texts = [f"{local:%H:%M:%S}", _length(int((found.at - started).total_seconds()))]
         # `Text`, because square brackets in a plain text are markup.
         table.add_row(*(Text(text) for text in (*texts, *(cell_text(row[name]) for name in names))))
     shown = f", the newest {found.calls.num_rows:,} are shown" if found.count > found.calls.num_rows else ""
@@ -142,6 +144,7 @@ def _refresh(client: Client, settings: Settings, seconds: int) -> None:
     shown: Group | Text = Text("Asking the account …")
     with Live(shown, console=Console(), auto_refresh=False) as live:
         while True:
+            pause: float = seconds
             try:
                 shown = show_calls(fetch_calls_in_progress(client, settings), zone)
                 note = f"Refreshed every {seconds} seconds. Ctrl-C ends it."
@@ -149,9 +152,17 @@ def _refresh(client: Client, settings: Settings, seconds: int) -> None:
                 if error.is_permanent:
                     raise
                 # A message of the server can contain a caller's number.
-                note = f"Not refreshed at {datetime.now(zone):%H:%M:%S %Z}: {mask_phone_numbers(str(error))}"
+                pause = pause_after(error, seconds)
+                reason = mask_phone_numbers(str(error))
+                note = f"Not refreshed at {datetime.now(zone):%H:%M:%S %Z}, next in {pause:.0f} s: {reason}"
             live.update(Group(shown, Text(note)), refresh=True)
-            time.sleep(seconds)
+            time.sleep(pause)
+
+
+def pause_after(error: TrackdriveError, seconds: int) -> float:
+    """Return the seconds until the next refresh, which are more if the server demands it."""
+    demanded = error.retry_after if isinstance(error, Unavailable) else None
+    return max(seconds, demanded or 0)
 
 
 def _length(seconds: int) -> str:

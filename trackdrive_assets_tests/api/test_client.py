@@ -671,11 +671,11 @@ def test_a_pause_over_the_budget_is_an_error_with_its_length(
     assert clock.pauses == []
 
 
-def test_a_server_that_stays_down_fails_within_the_budget(sandbox: Sandbox) -> None:
+def test_a_client_without_a_retry_budget_sends_once_and_tells_only_the_error(sandbox: Sandbox) -> None:
     sandbox.inject("502", times=None)
     with (
         client_for(sandbox.base_url, keys_of(sandbox), retry_budget=0.0) as client,
-        pytest.raises(Unavailable, match=r"502 Bad Gateway.*exceed the retry budget of 0 s") as caught,
+        pytest.raises(Unavailable, match=r"502 Bad Gateway((?!budget).)*$") as caught,
     ):
         client.call(5)
     assert caught.value.status == 502

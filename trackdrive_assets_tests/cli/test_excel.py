@@ -49,6 +49,12 @@ def test_an_instant_is_the_time_on_the_accounts_clock() -> None:
     assert (str(cell[0]), *cell[1:]) == ("2024-06-18 22:30:05", "d", "yyyy-mm-dd hh:mm:ss")
 
 
+@pytest.mark.parametrize("year", [1, 9999])
+def test_an_instant_of_the_first_or_the_last_year_is_written(year: int) -> None:
+    instants = pa.array([datetime(year, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
+    assert str(cells(instants, time_zone="America/New_York")[0][0]).startswith(f"{year:04}-01-01")
+
+
 def test_a_date_and_a_local_time_stay_in_every_zone() -> None:
     times = pa.array(["2024-06-19 02:30:00"]).cast(pa.timestamp("us"))
     assert str(cells(times, time_zone="America/New_York")[0][0]) == "2024-06-19 02:30:00"

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from trackdrive_assets.api.errors import Unavailable
 from trackdrive_assets.cli import main
-from trackdrive_assets.cli.watch import CallsInProgress, show_calls
+from trackdrive_assets.cli.watch import CallsInProgress, pause_after, show_calls
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets_tests.cli.conftest import Trackdrive, variables
 from trackdrive_assets_tests.support.processes import forks
@@ -180,3 +181,15 @@ def test_an_error_that_cannot_pass_ends_the_table(sandbox: Sandbox, tmp_path: Pa
         terminal.read_until("401")
         terminal.process.join(SECONDS)
         assert terminal.process.exitcode == 1
+
+
+@pytest.mark.parametrize(("demanded", "pause"), [(None, 10), (3.0, 10), (300.0, 300)])
+def test_the_next_refresh_waits_as_long_as_the_server_demands(demanded: float | None, pause: float) -> None:
+    error = Unavailable("Busy.", request="GET /api/v1/calls", status=429, retry_after=demanded)
+    assert pause_after(error, 10) == pause
+
+
+def test_a_call_of_the_first_year_is_shown() -> None:
+    started = datetime(1, 1, 1, tzinfo=UTC)
+    found = a_look(int((NOW - started).total_seconds()))
+    assert "00:00:00" in drawn(found, "America/New_York")
