@@ -671,7 +671,7 @@ def test_a_pause_over_the_budget_is_an_error_with_its_length(
     assert clock.pauses == []
 
 
-def test_a_client_without_a_retry_budget_sends_once_and_tells_only_the_error(sandbox: Sandbox) -> None:
+def test_without_a_retry_budget_the_error_names_none(sandbox: Sandbox) -> None:
     sandbox.inject("502", times=None)
     with (
         client_for(sandbox.base_url, keys_of(sandbox), retry_budget=0.0) as client,
