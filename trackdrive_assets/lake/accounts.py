@@ -110,6 +110,9 @@ def build_accounts_database(
                 is_relative=is_relative,
             )
         except duckdb.Error as error:
+            for account in accounts.values():
+                if damage := account.lake.damage_named_in(str(error)):
+                    raise damage from error
             raise write_error("write", storage.url(FILE), str(error)) from error
         replace_database(storage, old, new, {*columns, *accounts})
     return BuildResult(storage.url(FILE), columns)

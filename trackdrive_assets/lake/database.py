@@ -312,13 +312,20 @@ def look_for_files_in(connection: duckdb.DuckDBPyConnection, root: str) -> None:
 def _create_views(
     connection: duckdb.DuckDBPyConnection, lake: Lake, statements: Sequence[_Statement]
 ) -> None:
-    """Create every view outside of a transaction. A `LakeError` lists all views that failed."""
+    """Create every view outside of a transaction.
+
+    Raises:
+        DamagedFileError: A view can't read a file.
+        LakeError: Views failed for another reason. The message lists all of them.
+    """
     failures: dict[str, str] = {}
     for name, statement in statements:
         if name not in failures:
             try:
                 connection.execute(statement)
             except duckdb.Error as error:
+                if damage := lake.damage_named_in(str(error)):
+                    raise damage from error
                 failures[name] = f"{name}: {error}"
     if failures:
         number = len({name for name, _ in statements})

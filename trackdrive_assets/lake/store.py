@@ -15,7 +15,7 @@ import pyarrow as pa
 from trackdrive_assets.lake.day_file import DayFile
 from trackdrive_assets.lake.day_parts import Part, read_part, replace_parts
 from trackdrive_assets.lake.day_writer import DayWriter, WriteResult
-from trackdrive_assets.lake.errors import LakeError, UnusableLakeError
+from trackdrive_assets.lake.errors import DamagedFileError, LakeError, UnusableLakeError
 from trackdrive_assets.lake.identity import LakeClaim, LakeIdentity
 from trackdrive_assets.lake.layout import LAYOUT, candidates, day_key, day_of, is_day
 from trackdrive_assets.lake.local_storage import LocalStorage
@@ -79,6 +79,17 @@ class Lake:
                 return
             with DayFile(snapshot.path, self.storage.url(key)) as file:
                 yield file
+
+    def damage_named_in(self, message: str) -> DamagedFileError | None:
+        """Return the error of the damaged file that an error of DuckDB names. None if it names none."""
+        for file in self.files():
+            if file.key in message:
+                try:
+                    with self.open_file(file.key):
+                        pass
+                except DamagedFileError as error:
+                    return error
+        return None
 
     def read(
         self,

@@ -13,7 +13,7 @@ import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from trackdrive_assets.lake.atomic import open_replacement
-from trackdrive_assets.lake.errors import LakeError, translate_os_errors
+from trackdrive_assets.lake.errors import DamagedFileError, LakeError, translate_os_errors
 from trackdrive_assets.lake.ownership import check
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.report import formatting
@@ -105,6 +105,8 @@ def _page_text(lake: Lake, first: date, last: date, *, time_zone: str, account: 
         raise PageError(f"There are no calls from {first} to {last} in {lake.root}. {_describe_lake(stored)}")
     try:
         data = load_report_data(lake, first, last, days, time_zone=time_zone)
+    except DamagedFileError as error:
+        raise PageError(str(error)) from error
     except (LakeError, duckdb.Error) as error:
         raise PageError(
             f"The days from {first} to {last} in {lake.root} can't be read: {error}. "

@@ -453,7 +453,8 @@ def test_a_damaged_file_is_an_error_that_names_it(lake: ClaimedLake) -> None:
     two_days(lake)
     file_of(lake, "calls", DAY).write_bytes(b"PAR1 no more")
     message = error_of(lake, DAY, NEXT, folder_of(lake) / "page.html")
-    assert str(file_of(lake, "calls", DAY)) in message
+    assert message.startswith(f"{file_of(lake, 'calls', DAY)} is damaged: ")
+    assert message.endswith(". Run its partition again, which replaces it.")
     assert not (folder_of(lake) / "page.html").exists()
 
 
