@@ -14,7 +14,7 @@ import pyarrow as pa
 from trackdrive_assets.cli.account import account_settings, echo_err
 from trackdrive_assets.cli.errors import CliError, ExitCode
 from trackdrive_assets.cli.output import choose_format, describe_written, on_clock, open_writer
-from trackdrive_assets.cli.place import Place
+from trackdrive_assets.cli.place import Place, named_lake
 from trackdrive_assets.cli.query_options import (
     DayOption,
     day_options,
@@ -23,8 +23,7 @@ from trackdrive_assets.cli.query_options import (
 )
 from trackdrive_assets.lake.accounts import ACCOUNT, AccountLake, account_lakes
 from trackdrive_assets.lake.database import connect
-from trackdrive_assets.lake.errors import LakeError
-from trackdrive_assets.lake.ownership import check, record_of
+from trackdrive_assets.lake.ownership import time_zone_of
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.lake.table_sql import identifier, literal
@@ -115,17 +114,10 @@ def _accounts(folder: str | None) -> Mapping[str, AccountLake]:
     """Return the lakes of a folder by the name of the account. A lake of one account has no name."""
     settings = account_settings()
     root = project_path(settings.lake, os.environ) if folder is None else folder
-    lake = Lake(root)
-    if found := account_lakes(lake.storage):
+    if found := account_lakes(Lake(root).storage):
         return found
-    record = record_of(lake)
-    if record is None:
-        raise LakeError(
-            f"{lake.root} is no lake, because it has no days. Materialize calls first, or name the folder of "
-            "lake.json, or a folder with folders account=…."
-        )
-    check(lake, account=settings.host if folder is None else None)
-    return {"": AccountLake(lake, record.identity.time_zone)}
+    lake = named_lake(folder, settings)
+    return {"": AccountLake(lake, time_zone_of(lake, settings.time_zone))}
 
 
 def _batches(

@@ -8,12 +8,12 @@ import click
 
 from trackdrive_assets.cli.account import account_settings
 from trackdrive_assets.cli.errors import CliError, ExitCode
-from trackdrive_assets.cli.place import Place
+from trackdrive_assets.cli.place import Place, describe_no_lake
 from trackdrive_assets.cli.views import build_views
 from trackdrive_assets.cost import count_of
 from trackdrive_assets.lake.accounts import account_roots
 from trackdrive_assets.lake.copy import claim_copy, copy_days
-from trackdrive_assets.lake.ownership import time_zone_of
+from trackdrive_assets.lake.ownership import record_of, time_zone_of
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.catalog import DUE_HOUR
 from trackdrive_assets.quality.file_checks import check_yesterday, describe_missing
@@ -34,8 +34,9 @@ EXAMPLES
   trackdrive lake status lakes   each account in lakes/account=acme, …
 
 The exit code is 1 if the calls of yesterday are missing, or were fetched before
-the day ended. Yesterday is due at 06:00 in the time zone of the lake. It reads
-only the lake, so it works without Dagster.
+the day ended, and if there is no lake. Yesterday is due at 06:00 in the time zone
+of the lake, unless the lake begins later. It reads only the lake, so it works
+without Dagster.
 """
 
 _COPY_EPILOG = """
@@ -64,6 +65,10 @@ def status(*, lakes: tuple[str, ...]) -> None:
     roots = lakes or (project_path(settings.lake, os.environ),)
     for root in chain.from_iterable(account_roots(root) or [root] for root in roots):
         found = Lake(root)
+        if record_of(found) is None:
+            is_missing = True
+            click.echo(describe_no_lake(found, is_named=bool(lakes)), err=True)
+            continue
         result = check_yesterday(found, replace(settings, time_zone=time_zone_of(found, settings.time_zone)))
         sentence = describe_missing(result)
         is_missing |= sentence is not None

@@ -7,7 +7,7 @@ import click
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.lake.ownership import check, record_of
 from trackdrive_assets.lake.store import Lake
-from trackdrive_assets.settings import Settings, project_path
+from trackdrive_assets.settings import Settings, project_path, variable
 
 
 class Place(click.ParamType[str]):
@@ -31,17 +31,25 @@ def named_lake(folder: str | None, settings: Settings) -> Lake:
     """Return the lake of a folder, or that of the variables, which has to be of their account.
 
     Raises:
-        LakeError: The folder has no days, or the lake of the variables is that of another account.
+        LakeError: The place has no days, or the lake of the variables is that of another account.
     """
-    if folder is None:
-        lake = Lake(project_path(settings.lake, os.environ))
-        check(lake, account=settings.host)
-        return lake
-    lake = Lake(folder)
+    lake = Lake(project_path(settings.lake, os.environ) if folder is None else folder)
     if record_of(lake) is None:
-        raise LakeError(
-            f"{lake.root} is no lake, because it has no days. Name the folder of lake.json, or a folder "
-            "with folders account=…."
-        )
-    check(lake)
+        raise LakeError(describe_no_lake(lake, is_named=folder is not None))
+    check(lake, account=settings.host if folder is None else None)
     return lake
+
+
+def describe_no_lake(lake: Lake, *, is_named: bool) -> str:
+    """Return what is wrong with a place without days, and what to do.
+
+    Args:
+        lake: The place.
+        is_named: Whether the command names it. If not, the variables do.
+    """
+    advice = (
+        "Name the folder of lake.json, or a folder with folders account=…."
+        if is_named
+        else f"Check {variable('lake')}, and that its disk is mounted. If it is new, materialize calls first."
+    )
+    return f"{lake.root} is no lake, because it has no days. {advice}"

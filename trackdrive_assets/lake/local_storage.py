@@ -33,7 +33,9 @@ class LocalStorage(Storage):
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._folder = Path(root).expanduser().absolute()
+        folder = Path(root).expanduser().absolute()
+        # Without `..`, links stay as they are: people know the lake by their names.
+        self._folder = folder.resolve() if ".." in folder.parts else folder
         self.root = str(self._folder)
         if "?" in self.root:
             raise UnusableLakeError(

@@ -1,7 +1,7 @@
 """`trackdrive lake`: whether yesterday is loaded; every day in another place, compared, and continued."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,7 @@ def lake(trackdrive: Trackdrive, tmp_path: Path) -> Lake:  # noqa: ARG001  its f
 
 def test_the_status_of_a_lake_is_its_yesterday(trackdrive: Trackdrive, tmp_path: Path) -> None:
     day = last_due(datetime.now(UTC))
+    write_day(lake_at(tmp_path / "data"), "calls", [])
     missing = trackdrive("lake", "status")
     assert (missing.exit_code, missing.stdout) == (1, "")
     assert f"No run has loaded the calls of {day} by 06:00." in missing.stderr
@@ -47,6 +48,33 @@ def test_the_status_of_a_lake_is_its_yesterday(trackdrive: Trackdrive, tmp_path:
         0,
         f"{tmp_path}/data: The calls of {day} are loaded. The next day is due at 06:00.\n",
     )
+
+
+def test_the_status_of_a_place_without_a_lake_is_1(trackdrive: Trackdrive, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    of_variables, named = trackdrive("lake", "status"), trackdrive("lake", "status", "other")
+    assert (of_variables.exit_code, named.exit_code) == (1, 1)
+    assert of_variables.stderr == (
+        f"{tmp_path}/data is no lake, because it has no days. Check TRACKDRIVE_LAKE, and that its disk is "
+        "mounted. If it is new, materialize calls first.\n"
+    )
+    assert f"{tmp_path}/other is no lake, because it has no days. Name the folder" in named.stderr
+
+
+def test_the_status_of_a_lake_that_begins_after_yesterday_is_0(
+    trackdrive: Trackdrive, tmp_path: Path
+) -> None:
+    write_day(lake_at(tmp_path / "data"), "calls", [], day=last_due(datetime.now(UTC)) + timedelta(days=1))
+    status = trackdrive("lake", "status")
+    assert (status.exit_code, status.output) == (0, f"{tmp_path}/data: No day is due yet.\n")
+
+
+def test_a_copy_is_named_without_the_way_to_it(
+    trackdrive: Trackdrive, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(lake.root)
+    copied = trackdrive("lake", "copy", ".", "../copy")
+    assert copied.stdout.startswith(f"3 files copied to {tmp_path}/copy. {tmp_path}/copy/trackdrive.duckdb")
 
 
 def test_the_status_of_several_lakes_names_those_without_yesterday(

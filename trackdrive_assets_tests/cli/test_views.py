@@ -12,7 +12,7 @@ from trackdrive_assets.lake.ownership import claim
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.cli.conftest import Trackdrive
-from trackdrive_assets_tests.support.factories import a_call, lake_at, write_day
+from trackdrive_assets_tests.support.factories import DAY, a_call, file_of, lake_at, write_day
 
 
 def store_day(folder: Path, account: str) -> None:
@@ -84,6 +84,29 @@ def test_a_folder_that_is_no_lake_gets_no_file(trackdrive: Trackdrive, tmp_path:
     assert result.exit_code == 1
     assert "is no lake, because it has no days" in result.stderr
     assert list((tmp_path / "notes").iterdir()) == []
+
+
+def test_a_lake_of_the_variables_without_days_gets_no_file(trackdrive: Trackdrive, tmp_path: Path) -> None:
+    for command in (["views"], ["page", "--from", "2024-06-19"], ["export", "daily_summary"]):
+        result = trackdrive(*command)
+        assert result.exit_code == 1
+        assert f"{tmp_path}/data is no lake, because it has no days. Check TRACKDRIVE_LAKE" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["data", "lakes"])
+def test_a_damaged_file_is_named_without_the_words_of_duckdb(
+    trackdrive: Trackdrive, tmp_path: Path, folder: str
+) -> None:
+    lake = lake_at(tmp_path / folder / ("account=acme" if folder == "lakes" else ""))
+    write_day(lake, "calls", [a_call()])
+    file = file_of(lake, "calls", DAY)
+    file.write_bytes(b"no Parquet")
+    result = trackdrive("views", folder)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {file} is damaged: ")
+    assert result.stderr.endswith(". Run its partition again, which replaces it.\n")
+    assert "LINE" not in result.stderr
 
 
 def test_the_views_of_the_lake_of_another_account_are_not_built(

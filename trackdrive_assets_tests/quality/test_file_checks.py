@@ -65,6 +65,17 @@ def test_a_missing_yesterday_fails_whatever_days_are_checked(lake: ClaimedLake) 
     assert codes(result) == ["file_missing"]
 
 
+def test_no_day_is_due_before_the_first_one_of_the_lake(lake: ClaimedLake) -> None:
+    # Later than any day that can be due now.
+    write_calls(lake, [], day=datetime.now(UTC).date() + timedelta(days=1))
+    result = run(lake, "yesterday_loaded")
+    assert (result.violations, result.days) == ([], [])
+
+
+def test_a_lake_without_days_lacks_yesterday(lake: ClaimedLake) -> None:
+    assert codes(run(lake, "yesterday_loaded")) == ["file_missing"]
+
+
 def test_no_day_is_due_before_the_first_partition(lake: ClaimedLake) -> None:
     settings = Settings(start_date=datetime.now(UTC).date())
     assert run(lake, "yesterday_loaded", settings=settings).violations == []
