@@ -202,7 +202,10 @@ class Client:
 
         def fetch_page(position: dict[str, str]) -> Page:
             envelope = self._json("GET", path, parameters | position, group=group)
-            rows = self._by_shape(path, envelope, lambda content: responses.list_rows(content, name))
+            count = envelope.metadata.total_count
+            rows = self._by_shape(
+                path, envelope, lambda content: responses.reference_rows(content, name, count)
+            )
             return Page(rows, envelope.metadata)
 
         pages = paginate(fetch_page, paging=Paging.PAGE, per_page=self.options.per_page)
@@ -297,7 +300,9 @@ class Client:
 
     def _page_of_calls(self, parameters: dict[str, str], group: RequestGroup | None) -> Page:
         envelope = self._json("GET", Endpoint.CALLS, parameters, self._calls.decode, group)
-        return Page(self._by_shape(Endpoint.CALLS, envelope, responses.call_rows), envelope.metadata)
+        count = envelope.metadata.total_count
+        rows = self._by_shape(Endpoint.CALLS, envelope, lambda content: responses.call_rows(content, count))
+        return Page(rows, envelope.metadata)
 
     def _by_shape(self, endpoint: str, envelope: Envelope, read: Callable[[Any], Content]) -> Content:
         request = f"GET {ROOT}{endpoint}"

@@ -12,7 +12,7 @@ from typing import Any
 from trackdrive_assets.api import catalog
 from trackdrive_assets.api.decoding import NotAnAnswer
 from trackdrive_assets.api.envelope import encode
-from trackdrive_assets.api.rows import Row, Rows
+from trackdrive_assets.api.rows import ABSENT, Row, Rows
 from trackdrive_assets.numbers import parse_number
 from trackdrive_assets.privacy import field_name
 
@@ -33,24 +33,46 @@ class UnknownShape(ValueError):
     """Content of an unknown shape. The message describes it."""
 
 
-def call_rows(content: Any) -> Rows:
-    """Return the rows of a page of calls. `list_rows` describes the errors."""
-    return list_rows(content, "calls")
+def call_rows(content: Any, total_count: int | None = None) -> Rows:
+    """Return the rows of a page of calls. `_list_rows` describes the arguments and the errors."""
+    return _list_rows(content, "calls", total_count)
 
 
-def list_rows(content: Any, root: str) -> Rows:
-    """Return the rows of a page of a list, such as that of the calls.
+def reference_rows(content: Any, root: str, total_count: int | None = None) -> Rows:
+    """Return the rows of a page of a reference list, equal ones once. `_list_rows` describes the arguments.
+
+    Raises:
+        UnknownShape: As there, or two rows have the same id and different values.
+    """
+    rows = _list_rows(content, root, total_count)
+    first: dict[str, int] = {}
+    kept = []
+    for position, name in enumerate(rows.column("id")):
+        earlier = position if name is None or name is ABSENT else first.setdefault(str(name), position)
+        if earlier == position:
+            kept.append(position)
+        elif keys := [field_name(key) for key, of in rows.columns.items() if of[earlier] != of[position]]:
+            both = f"rows {earlier + 1} and {position + 1}"
+            raise UnknownShape(f"{both} have the same id, but differ in {', '.join(keys)}")
+    return rows.at(kept)
+
+
+def _list_rows(content: Any, root: str, total_count: int | None) -> Rows:
+    """Return the rows of a page of a list.
 
     Args:
         content: The content of the envelope. Without metadata it can have other keys beside the root.
         root: The key of the rows, such as `calls`.
+        total_count: The number of rows that the API counts. If it is 0, the list can also be null.
 
     Raises:
         UnknownShape: The content is not a list of objects, or the objects have too many different keys.
     """
-    rows = content.get(root) if isinstance(content, dict) else content
+    rows = content.get(root, ABSENT) if isinstance(content, dict) else content
     if isinstance(rows, Rows):
         return rows
+    if rows is None and total_count == 0:
+        return Rows({}, 0)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnknownShape(f"a page of {root} is a list of objects")
     try:

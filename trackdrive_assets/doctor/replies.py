@@ -144,7 +144,7 @@ def rows_of(reply: Reply) -> list[Row] | None:
     if envelope is None:
         return None
     try:
-        return list(responses.call_rows(envelope.content))
+        return list(responses.call_rows(envelope.content, envelope.metadata.total_count))
     except responses.UnknownShape:
         return None
 

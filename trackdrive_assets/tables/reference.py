@@ -83,7 +83,7 @@ def _parse_column(
             return pa.array(map(_limits, rows), column.arrow_type)
     if _is_hidden(column.name, list_name, exclude):
         return pa.nulls(len(rows), column.arrow_type)
-    values = [next((row[key] for key in column.sources if key in row), ABSENT) for row in rows]
+    values = [_first_value(row, column.sources) for row in rows]
     try:
         return parse_column(column, values)
     except UnreadableValue as error:
@@ -97,6 +97,12 @@ def _parse_column(
             error.expected,
         )
         return parse_column(column, readable)
+
+
+def _first_value(row: Mapping[str, object], sources: Sequence[str]) -> object:
+    """Return the value of the first key that has one. A null or an empty text hides no other key."""
+    sent = [row[key] for key in sources if key in row]
+    return next((value for value in sent if value is not None and value != ""), sent[0] if sent else ABSENT)
 
 
 def _is_hidden(column: str, list_name: str, exclude: Exclusion) -> bool:

@@ -218,3 +218,16 @@ def test_calls_with_too_many_different_keys_have_an_unknown_shape() -> None:
     rows = [{f"token-{row}-{n}": n for n in range(1_500)} for row in range(2)]
     with pytest.raises(UnknownShape, match="more than 2,000 different keys"):
         call_rows({"calls": rows})
+
+
+@pytest.mark.parametrize("content", [None, {"calls": None}])
+def test_null_is_a_page_without_calls_if_the_api_counts_none(content: Any) -> None:
+    assert list(call_rows(content, total_count=0)) == []
+    for count in (None, 1):
+        with pytest.raises(UnknownShape):
+            call_rows(content, total_count=count)
+
+
+def test_a_body_without_calls_is_no_page_whatever_it_counts() -> None:
+    with pytest.raises(UnknownShape):
+        call_rows({"colour": "red"}, total_count=0)

@@ -101,6 +101,60 @@ def test_a_list_can_be_bare_or_without_metadata(tmp_path: Path, body: bytes) -> 
     assert stored_ids(lake, day, "offers") == [7]
 
 
+@pytest.mark.parametrize("metadata", [b'{"total_count": 0}', b'{"total_count": 0, "root": "buyers"}'])
+def test_null_is_an_empty_list_if_the_api_counts_no_rows(tmp_path: Path, metadata: bytes) -> None:
+    day, lake = today(), lake_at(tmp_path)
+    body = b'{"buyers": null, "metadata": %s}' % metadata
+    with serving(body) as (address, _), client_of(address) as client:
+        ingest_reference(client, lake, day, ["buyers"])
+    assert stored_ids(lake, day, "buyers") == []
+
+
+@pytest.mark.parametrize("count", [b"1", b"null"])
+def test_null_is_an_error_if_the_api_counts_rows_or_not_at_all(tmp_path: Path, count: bytes) -> None:
+    body = b'{"buyers": null, "metadata": {"total_count": %s}}' % count
+    with (
+        serving(body) as (address, _),
+        client_of(address) as client,
+        pytest.raises(PartsFailed, match=r"a page of buyers is a list of objects"),
+    ):
+        ingest_reference(client, lake_at(tmp_path), today(), ["buyers"])
+
+
+def test_a_row_that_is_sent_twice_is_stored_once(tmp_path: Path) -> None:
+    day, lake = today(), lake_at(tmp_path)
+    body = b'[{"id": 7, "bid_price": 1.5}, {"id": 8}, {"id": 7, "bid_price": 1.5}]'
+    with serving(body, body) as (address, _), client_of(address) as client:
+        ingest_reference(client, lake, day, ["buyers"])
+    assert stored_ids(lake, day, "buyers") == [7, 8]
+
+
+def test_a_list_with_one_id_for_two_rows_fails_alone(tmp_path: Path) -> None:
+    day, lake = today(), lake_at(tmp_path)
+    contradiction = b'{"buyers": [{"id": 7, "bid_price": 1.5}, {"id": 8}, {"id": 7, "bid_price": 2}]}'
+    offers = b'{"metadata": {"root": "offers", "total_count": 1, "per_page": 250}, "offers": [{"id": 7}]}'
+    with (
+        serving(contradiction, offers) as (address, _),
+        client_of(address) as client,
+        pytest.raises(
+            PartsFailed, match=r"buyers: .* rows 1 and 3 have the same id, but differ in bid_price"
+        ),
+    ):
+        ingest_reference(client, lake, day, ["buyers", "offers"])
+    assert stored_ids(lake, day, "offers") == [7]
+
+
+def test_a_row_that_moves_to_the_next_page_may_have_changed(tmp_path: Path) -> None:
+    day, lake = today(), lake_at(tmp_path)
+    page = b'{"metadata": {"root": "buyers", "total_count": %d, "per_page": 2}, "buyers": %s}'
+    first = page % (3, b'[{"id": 7}, {"id": 8, "revenue_daily_used": 1}]')
+    second = page % (4, b'[{"id": 8, "revenue_daily_used": 2}, {"id": 9}]')
+    end = page % (4, b"[]")
+    with serving(first, second, end) as (address, _), client_of(address, 2) as client:
+        ingest_reference(client, lake, day, ["buyers"])
+    assert stored_ids(lake, day, "buyers") == [7, 8, 9]
+
+
 def test_a_body_of_another_shape_is_an_error_with_its_outline(tmp_path: Path) -> None:
     with (
         serving(b'{"numbers": {"7": "+18005550123"}}') as (address, _),

@@ -38,6 +38,17 @@ def test_the_company_is_the_name_of_a_row_without_one() -> None:
     assert source["name"] == "Example Media"
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_empty_name_does_not_hide_the_company(nothing: str | None) -> None:
+    (source,) = parsed({"id": 7, "name": nothing, "company_name": "Example Media"})
+    assert source["name"] == "Example Media"
+
+
+def test_null_and_an_absent_key_are_different_flags() -> None:
+    first, second = parsed({"id": 7, "paused": None}, {"id": 8})
+    assert (first["is_paused"], second["is_paused"]) == (False, None)
+
+
 def test_a_tracking_number_has_its_offer_and_its_traffic_source() -> None:
     row = {"id": 7, "number": "+18005550123", "offer_id": 8, "traffic_source_id": 9}
     (number,) = parsed(row, list_name="numbers")
