@@ -86,8 +86,8 @@ def _refresh_range(account: DagsterAccount) -> Any:
         description=(
             "Fetches all tables of a range of days again, and ends with fresh views. Click “Materialize all” "
             "and select the days in the dialog. The range is one run, which records each finished day. "
-            f"{describe_year(settings, requests_per_day(settings))} So launch "
-            f"{account.qualified('look_back')} first for a long range: it fetches calls and reports."
+            f"{describe_year(settings, requests_per_day(settings))} To have the views of a long range "
+            f"sooner, launch {account.qualified('look_back')} first: it fetches calls and reports."
         ),
     )
 

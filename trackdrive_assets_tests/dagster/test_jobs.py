@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from trackdrive_assets.cost import describe_year, requests_per_day
 from trackdrive_assets.dagster.build import build_definitions
 from trackdrive_assets.dagster.jobs import (
     CONFIRMATION_PLACEHOLDER,
@@ -313,4 +314,16 @@ def test_refresh_range_selects_every_asset_for_a_range(pipeline: Pipeline) -> No
     assert job.partitions_def is not None
     assert date(2024, 3, 1).isoformat() in job.partitions_def.get_partition_keys(
         current_time=NOW.astimezone(UTC)
+    )
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings(requests_per_second=0), Settings(stats_interval="1d")]
+)
+def test_refresh_range_advises_a_shorter_run_whatever_it_costs(settings: Settings) -> None:
+    description = build_definitions(settings).resolve_job_def("refresh_range").description
+    assert description is not None
+    assert description.endswith(
+        f"{describe_year(settings, requests_per_day(settings))} To have the views of a long range sooner, "
+        "launch look_back first: it fetches calls and reports."
     )
