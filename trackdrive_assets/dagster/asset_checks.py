@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # The step with warnings comes after the reports and statistics of the same run, which it compares with, even
 # if one of them was refused. A dependency would not do: Dagster skips what depends on a failed step.
-_LAST = {"dagster/priority": "-2"}
+_LAST = {"dagster/priority": "-4"}
 
 _COMPARES_WITH_API = "matches_api_"
 

@@ -16,8 +16,8 @@ from trackdrive_assets.dagster.account import DagsterAccount
 from trackdrive_assets.dagster.metadata import Metadata
 from trackdrive_assets.lake.errors import LakeError
 from trackdrive_assets.quality.catalog import DUE_HOUR
-from trackdrive_assets.settings import Settings, variable
-from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, schemas
+from trackdrive_assets.settings import FETCHED_TABLES, Settings, variable
+from trackdrive_assets.tables.columns import COLUMN_DESCRIPTIONS, DESCRIPTIONS, REFERENCE, schemas
 
 if TYPE_CHECKING:
     from trackdrive_assets.api.client import Client
@@ -136,8 +136,16 @@ def _due_every_morning(time_zone: str) -> dg.FreshnessPolicy:
     )
 
 
+def show_after_failed_step(context: dg.AssetExecutionContext, lake: "Lake", account: DagsterAccount) -> None:
+    """Build the views again if an earlier step of the run failed, which built them without later tables."""
+    steps = {account.qualified(name) for name in (*FETCHED_TABLES, REFERENCE.name)}
+    failed = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    if any(entry.step_key in steps for entry in failed):
+        _build_views(context, lake, account.settings.time_zone)
+
+
 def _build_views(context: dg.AssetExecutionContext, lake: "Lake", time_zone: str) -> None:
-    """Build the DuckDB file. Log an error, because the step fails for another reason."""
+    """Build the DuckDB file. Log an error, because the run fails for another reason."""
     from trackdrive_assets.lake.database import build_database  # noqa: PLC0415  # imports DuckDB
 
     try:

@@ -34,8 +34,7 @@ class ReferenceAssets(DailyAssets["IngestedPart"]):
     """The assets `reference/<list>`."""
 
     name = REFERENCE.name
-    # If a list is refused, the step fails and builds the views itself. So it comes last, as the reports do.
-    priority = -1
+    priority = -2
 
     def specs(self) -> Sequence[dg.AssetSpec]:
         """Return one spec for each list."""

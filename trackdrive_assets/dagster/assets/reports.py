@@ -36,8 +36,7 @@ class ReportsAssets(DailyAssets["IngestedPart"]):
     """The assets `reports/<category>`."""
 
     name = "reports"
-    # If a category is refused, the step fails and builds the views itself. So it comes last, when the other
-    # tables of the run are stored.
+    # All views but one need only the calls.
     priority = -1
 
     def specs(self) -> Sequence[dg.AssetSpec]:

@@ -33,6 +33,8 @@ class StatsAssets(DailyAssets["IngestedPart"]):
     """The assets `stats/<group_by>`."""
 
     name = "stats"
+    # Statistics are most of the requests. A run that is ended among them has stored everything else.
+    priority = -3
 
     def specs(self) -> Sequence[dg.AssetSpec]:
         """Return one spec for each group."""

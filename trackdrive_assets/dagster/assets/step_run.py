@@ -15,7 +15,7 @@ import dagster as dg
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.errors import TrackdriveError
 from trackdrive_assets.cost import count_of
-from trackdrive_assets.dagster.assets.daily import DailyAssets, Result
+from trackdrive_assets.dagster.assets.daily import DailyAssets, Result, show_after_failed_step
 from trackdrive_assets.dagster.assets.failures import (
     RETRY_DELAYS,
     describe,
@@ -72,6 +72,8 @@ def run_step(
             assets.show_stored_days(context, opened)
         # The message is enough. A traceback through other packages would hide it.
         raise ending from None
+    if step.stored_count:
+        show_after_failed_step(context, opened, assets.account)
 
 
 class StepRun(Generic[Result]):

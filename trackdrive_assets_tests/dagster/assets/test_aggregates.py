@@ -65,6 +65,13 @@ def test_a_refused_category_does_not_keep_the_others_from_the_views(pipeline: Pi
         assert pipeline.ask(f"SELECT count(*) > 0 FROM {table}") == [(True,)]
 
 
+def test_bad_calls_do_not_keep_later_tables_from_the_views(pipeline: Pipeline) -> None:
+    pipeline.sandbox.rewrite = lambda row: row | {"total_duration": "many"}
+    result = pipeline.materialize("key:calls or key:reports/status or key:views/*", "2024-03-10", fails=True)
+    assert "calls of 2024-03-10" in why(result)
+    assert pipeline.ask("SELECT count(*) > 0 FROM reports") == [(True,)]
+
+
 def test_a_revoked_key_ends_every_category_at_once(pipeline: Pipeline) -> None:
     pipeline.sandbox.revoked = True
     result = pipeline.materialize("key:reports/*", "2024-03-10", "2024-03-12", fails=True)

@@ -1,8 +1,9 @@
 """Which failures end one asset or all, and what is retried how often."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -93,6 +94,15 @@ def test_the_message_about_failed_days_is_short_and_names_them() -> None:
     assert message.startswith("365 failed. Everything else that was fetched is stored.\ncalls of day 0: xxx")
     assert message.endswith("calls of day 58, calls of day 59 and 305 more.")
     assert len(message) < 13_000
+
+
+def test_a_run_fetches_calls_then_reports_and_statistics_last(pipeline: Pipeline) -> None:
+    pipeline.settings = replace(pipeline.settings, reference_tables=("buyers",))
+    today = str(datetime.now(ZoneInfo(pipeline.settings.time_zone)).date())
+    selected = "key:calls or key:stats/status or key:reference/buyers or key:reports/buyer_id"
+    result = pipeline.materialize(selected, today, checked=True)
+    started = [event.step_key for event in result.all_events if event.is_step_start]
+    assert started == ["calls", "calls_are_right", "reports", "reference", "stats", "calls_are_plausible"]
 
 
 def test_a_long_outage_is_retried_by_the_same_run(pipeline: Pipeline) -> None:
