@@ -188,7 +188,7 @@ def test_a_day_can_be_selected_by_its_date(tmp_path: Path) -> None:
     reconciled(tmp_path, [SALE], BUYERS)
     lake = lake_at(tmp_path)
     write_day(lake, "calls", [SALE], day=date(2024, 6, 20))
-    for day, verdict in (("2024-06-19", "match"), ("2024-06-20", "unreadable")):
+    for day, verdict in (("2024-06-19", "match"), ("2024-06-20", "not_comparable")):
         question = f"FROM reconciliation WHERE date = '{day}' AND source = 'reports/buyer_id'"
         assert {row["verdict"] for row in query(lake, question)} == {verdict}
 
@@ -273,6 +273,30 @@ def test_files_without_a_fetch_time_are_not_comparable(tmp_path: Path) -> None:
     assert {row["calls_fetched_at"] for row in rows} == {None}
 
 
+def test_a_source_that_was_not_fetched_has_a_row_for_each_figure(tmp_path: Path) -> None:
+    lake = lake_at(tmp_path)
+    write_day(lake, "calls", [SALE], fetched_at=AFTERWARDS)
+    rows = query(lake, "FROM reconciliation")
+    assert {(row["source"], row["figure"]) for row in rows} == {
+        *(
+            (f"reports/{category}", figure)
+            for category in REPORTS
+            for figure in ("calls", "revenue", "payout")
+        ),
+        *(("stats/status", figure) for figure in ("count", "revenue", "cost", "profit")),
+    }
+    assert len(rows) == 13
+    assert {(row["verdict"], row["reason"], row["group_value"], row["api_fetched_at"]) for row in rows} == {
+        ("not_comparable", "not_fetched", None, None)
+    }
+
+
+def test_days_without_calls_are_not_compared(tmp_path: Path) -> None:
+    lake = lake_at(tmp_path)
+    write_day(lake, "reports", BUYERS["buyer_id"], part="buyer_id")
+    assert query(lake, "FROM reconciliation") == []
+
+
 def test_every_verdict_but_a_match_has_a_reason(tmp_path: Path) -> None:
     def reasons(name: str, call: Row, revenue: str | None, api_fetched_at: datetime = AFTERWARDS) -> set[Any]:
         report = {"buyer_id": [a_total("1", 1, revenue, "20")]}
@@ -287,30 +311,6 @@ def test_every_verdict_but_a_match_has_a_reason(tmp_path: Path) -> None:
 
 
 # unreadable
-
-
-def test_a_source_without_a_file_has_a_row_for_each_figure(tmp_path: Path) -> None:
-    lake = lake_at(tmp_path)
-    write_day(lake, "calls", [SALE], fetched_at=AFTERWARDS)
-    rows = query(lake, "FROM reconciliation")
-    assert {(row["source"], row["figure"]) for row in rows} == {
-        *(
-            (f"reports/{category}", figure)
-            for category in REPORTS
-            for figure in ("calls", "revenue", "payout")
-        ),
-        *(("stats/status", figure) for figure in ("count", "revenue", "cost", "profit")),
-    }
-    assert len(rows) == 13
-    assert {(row["verdict"], row["reason"], row["group_value"], row["api_fetched_at"]) for row in rows} == {
-        ("unreadable", "api_file_missing", None, None)
-    }
-
-
-def test_days_without_calls_are_not_compared(tmp_path: Path) -> None:
-    lake = lake_at(tmp_path)
-    write_day(lake, "reports", BUYERS["buyer_id"], part="buyer_id")
-    assert query(lake, "FROM reconciliation") == []
 
 
 def test_a_number_that_the_api_lacks_is_unreadable(tmp_path: Path) -> None:

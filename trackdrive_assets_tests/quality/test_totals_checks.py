@@ -62,8 +62,8 @@ def test_without_totals_there_is_nothing_to_compare_with_yet(lake: ClaimedLake, 
     write_calls(lake, [a_sale(1, "10", "5")])
     result = run(lake, check)
     assert result.passed
-    assert codes(result) == ["api_file_missing"]
-    assert checks()[check].message("api_file_missing").startswith("Nothing to compare with yet")
+    assert codes(result) == ["not_fetched"]
+    assert checks()[check].message("not_fetched").startswith("Nothing to compare with yet")
 
 
 def test_a_day_without_totals_hides_no_day_that_differs(lake: ClaimedLake) -> None:
@@ -73,7 +73,7 @@ def test_a_day_without_totals_hides_no_day_that_differs(lake: ClaimedLake) -> No
     write_report(lake, calls=2)
     result = run(lake, "matches_api_report_buyer_id", DAY, later)
     assert not result.passed
-    assert sorted(codes(result)) == ["api_file_missing", "values_differ"]
+    assert sorted(codes(result)) == ["not_fetched", "values_differ"]
 
 
 def test_a_violation_names_the_side_that_lacks_a_number(lake: ClaimedLake) -> None:
@@ -107,7 +107,7 @@ def test_the_profit_of_the_statistics_may_subtract_the_cost(
 def test_each_source_has_a_check_of_its_own(lake: ClaimedLake, source: str) -> None:
     write_calls(lake, [a_sale(1, "10", "5")])
     write_report(lake, calls=1)
-    assert codes(run(lake, f"matches_api_{source}")) == ["api_file_missing"]
+    assert codes(run(lake, f"matches_api_{source}")) == ["not_fetched"]
 
 
 # volume_in_expected_range

@@ -4,15 +4,15 @@
 -- calls. If they differ day after day, ask Trackdrive why.
 -- fetched_apart: The calls and the API's totals differ, but they were fetched at different times. Materialize
 -- both together to compare them.
--- api_file_missing: Nothing to compare with yet: the day has no file of the API's totals. Materialize it. If
--- its run failed, see why.
+-- not_fetched: Nothing to compare with yet: the API's totals of the day were not fetched. Materialize them if
+-- you need them. If their run failed, see why.
 -- api_value_missing: The API's totals don't contain this number. The account's key may not see it.
 -- calls_value_missing: The calls don't contain this number. The legacy API may not send it, the account's key
 -- may not see it, or TRACKDRIVE_EXCLUDE_COLUMNS excludes it.
 SELECT
     date,
     reason AS violation,
-    verdict <> 'not_comparable' AND reason <> 'api_file_missing' AS fails,
+    verdict <> 'not_comparable' AS fails,
     group_value,
     figure,
     definition,

@@ -214,20 +214,22 @@ SELECT
     api_value, --: The number that the API gives. Null where it gives none.
     calls_value - api_value AS difference, --: The number from the calls less the API's.
     CASE
+        WHEN NOT has_api_file THEN 'not_comparable'
         WHEN difference IS NULL THEN 'unreadable'
         WHEN abs(difference) <= tolerance THEN 'match'
         WHEN is_comparable THEN 'mismatch'
         ELSE 'not_comparable'
-    END AS verdict, --: match, mismatch, not_comparable or unreadable.
+    END AS verdict, --: match, mismatch, not_comparable, or unreadable if one of the numbers is missing.
     CASE
+        WHEN NOT has_api_file THEN 'not_fetched'
         WHEN verdict = 'mismatch' THEN 'values_differ'
         WHEN verdict = 'not_comparable' THEN 'fetched_apart'
-        WHEN NOT has_api_file THEN 'api_file_missing'
         WHEN api_value IS NULL THEN 'api_value_missing'
         WHEN calls_value IS NULL THEN 'calls_value_missing'
     END AS reason,
     --: Why the verdict is not match: values_differ; fetched_apart (at different times, or before the day was
-    --: over); api_file_missing, api_value_missing or calls_value_missing. Null for a match.
+    --: over); not_fetched (the API's numbers of the day); api_value_missing or calls_value_missing. Null for a
+    --: match.
     calls_fetched_at, --: When the day's calls were fetched.
     api_fetched_at --: When the API's numbers were fetched.
 FROM (
