@@ -228,8 +228,8 @@ SELECT
         WHEN calls_value IS NULL THEN 'calls_value_missing'
     END AS reason,
     --: Why the verdict is not match: values_differ; fetched_apart (at different times, or before the day was
-    --: over); not_fetched (the API's numbers of the day); api_value_missing or calls_value_missing. Null for a
-    --: match.
+    --: over); not_fetched (the API's numbers of the day); api_value_missing or calls_value_missing. Null for
+    --: a match.
     calls_fetched_at, --: When the day's calls were fetched.
     api_fetched_at --: When the API's numbers were fetched.
 FROM (
