@@ -16,12 +16,14 @@ import duckdb
 import pytest
 
 from trackdrive_assets.cli.dagster_home import INSTANCE_FILE, account_environment, create_dagster_home
-from trackdrive_assets.cli.demo import earlier_looks, sandbox_environment
+from trackdrive_assets.cli.demo import earlier_looks, sandbox_environment, show_tables
 from trackdrive_assets.cli.dev import is_account_missing, wait_for_end
 from trackdrive_assets.cli.errors import CliError
+from trackdrive_assets.lake.database import build_database
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.settings import Settings
-from trackdrive_assets_tests.support.factories import folder_of, lake_at
+from trackdrive_assets.tables.columns import schemas
+from trackdrive_assets_tests.support.factories import a_call, folder_of, lake_at, write_day
 from trackdrive_assets_tests.support.processes import dagster_home
 
 BIN = Path(sys.executable).parent
@@ -110,7 +112,8 @@ def test_a_variable_that_cannot_be_understood_is_named_when_dagster_loads() -> N
 
 def test_the_demo_ends_with_tables_and_the_next_command(tmp_path: Path) -> None:
     process = subprocess.run(
-        [BIN / "trackdrive", "demo", "--days", "9", "--folder", tmp_path / "demo"],
+        # A setting has no space at its end, so neither has the folder.
+        [BIN / "trackdrive", "demo", "--days", "9", "--folder", f"{tmp_path / 'demo'} "],
         env=QUIET,
         cwd=tmp_path,
         capture_output=True,
@@ -291,6 +294,17 @@ def test_the_partitions_of_the_sandbox_begin_with_the_days_that_it_has(tmp_path:
     (day / "calls.parquet").touch()
     with sandbox_environment(tmp_path / "demo") as environment:
         assert environment["TRACKDRIVE_START_DATE"] == "2024-06-19"
+
+
+def test_a_table_of_the_demo_without_rows_is_not_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lake = lake_at(tmp_path)
+    write_day(lake, "calls", [a_call()])
+    show_tables(Path(build_database(lake, schemas(), time_zone="UTC").url))
+    shown = capfd.readouterr().out
+    assert "Daily totals of the last week" in shown
+    assert "Conversions that were taken back" not in shown
 
 
 TODAYS = [date(2026, month, day) for month in (2, 3, 11) for day in (1, 2, 15, 16, 28)]

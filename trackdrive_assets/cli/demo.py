@@ -99,18 +99,21 @@ class Look:
 @click.option("--days", type=click.IntRange(1, 366), default=_DAYS, help="Number of days.")
 def demo(*, folder: Path, days: int) -> None:
     """Materialize five weeks of the sandbox with Dagster, and show the results."""
+    # The lake is a setting too, which has no space at its end.
+    folder = Path(str(folder).strip())
     last = clock.now().astimezone(ZoneInfo(TIME_ZONE)).date()
     first = last - timedelta(days=days - 1)
     with sandbox_environment(folder, first) as environment:
         os.environ.update(environment)
         settings = Settings.read(os.environ)
-        click.echo("Fetching the calls of the sandbox, a fictional account, as they were before:")
-        for look in earlier_looks(first, last, ZoneInfo(settings.time_zone)):
+        if looks := earlier_looks(first, last, ZoneInfo(settings.time_zone)):
+            click.echo("Fetching the calls of the sandbox, a fictional account, as they were before:")
+        for look in looks:
             with clock.set_to(look.moment):
                 _fetch(settings, look.first, look.last, ["calls"])
-        click.echo("Fetching calls, reports and statistics as they are now:")
+        click.echo("Fetching calls, reports and statistics of the sandbox as they are now:")
         _fetch(settings, first, last, [*FETCHED_TABLES, "views"])
-    _show_tables(folder / "trackdrive.duckdb")
+    show_tables(folder / "trackdrive.duckdb")
     # Today is not over, so a comparison with it would show a drop.
     shown = last - timedelta(days=1) if days > 1 else last
     page = write_page(
@@ -202,8 +205,10 @@ def _fetch(settings: Settings, first: date, last: date, names: list[str]) -> Non
     )
 
 
-def _show_tables(database: Path) -> None:
+def show_tables(database: Path) -> None:
+    """Print the tables of the demo that have rows. The last days of the sandbox may reverse no conversion."""
     with duckdb.connect(str(database), read_only=True) as connection:
         for title, sql in _QUERIES.items():
-            click.echo(f"\n{title}")
-            connection.sql(sql).show(max_rows=40)
+            if len(rows := connection.sql(sql)):
+                click.echo(f"\n{title}")
+                rows.show(max_rows=40)
