@@ -10,14 +10,20 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml  # type: ignore[import-untyped]  # Dagster brings it, without types
+from click.testing import CliRunner
 from dagster._core.instance.config import dagster_instance_config
+from dagster._daemon.cli import cli as daemon_cli
+from dagster._daemon.types import DaemonHeartbeat
 from dagster_cloud_cli.config.models import load_dagster_cloud_yaml
 
-from trackdrive_assets.cli.dagster_home import INSTANCE_FILE
+from trackdrive_assets.cli.dagster_home import INSTANCE_FILE, create_dagster_home
 from trackdrive_assets.settings import Settings, variable
 from trackdrive_assets_tests.support.http_server import serving
 
@@ -58,8 +64,16 @@ def container_commands() -> list[list[str]]:
     by_shell = [shlex.split(command) for command in daemon["command"][2].replace("exec ", "").split(" && ")]
     services = COMPOSE_POSTGRES["services"]
     on_postgres = [container["command"] for container in services.values() if "command" in container]
-    checks = [services["accounts"]["healthcheck"]["test"][1:], daemon["healthcheck"]["test"][1:]]
-    return [*exact, *by_shell, *on_postgres, *checks]
+    return [*exact, *by_shell, *on_postgres, services["accounts"]["healthcheck"]["test"][1:]]
+
+
+def liveness_checks() -> list[list[str]]:
+    """Return how each guide and file asks whether the daemon is live: the variables, then the command."""
+    composed = [
+        compose["services"]["daemon"]["healthcheck"]["test"] for compose in (COMPOSE, COMPOSE_POSTGRES)
+    ]
+    written = re.findall(r"env ([^']*?dagster-daemon liveness-check)", GUIDE.replace("\\\n", ""))
+    return [*(words[2:] for words in composed), *map(shlex.split, written)]
 
 
 def test_the_ui_has_a_guard_wherever_it_is_served() -> None:
@@ -73,6 +87,24 @@ def test_the_health_check_of_the_container_uses_no_proxy(monkeypatch: pytest.Mon
     with serving(b"{}") as (address, asked):
         exec(check[-1].replace("http://127.0.0.1:3000", address))  # noqa: S102  our own command
     assert asked[0].path == "/server_info"
+
+
+def test_a_daemon_is_live_for_five_minutes_after_its_last_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = liveness_checks()
+    (tolerance,) = {word for check in checks for word in check if word.startswith("DAGSTER_DAEMON")}
+    assert [tolerance in check for check in checks] == [True] * 4
+    monkeypatch.setenv("DAGSTER_HOME", str(create_dagster_home(tmp_path)))
+    monkeypatch.setenv(*tolerance.split("="))
+    codes = {}
+    with dg.DagsterInstance.get() as instance:
+        for minutes in (4, 6):
+            last = time.time() - timedelta(minutes=minutes).total_seconds()
+            for kind in instance.get_required_daemon_types():
+                instance.add_daemon_heartbeat(DaemonHeartbeat(last, kind, None, None))
+            codes[minutes] = CliRunner().invoke(daemon_cli, [checks[0][-1]]).exit_code
+    assert codes == {4: 0, 6: 1}
 
 
 def test_there_is_a_unit_for_the_ui_and_one_for_the_daemon() -> None:
