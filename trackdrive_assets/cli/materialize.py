@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS
+from trackdrive_assets.api.catalog import LEGACY_GROUP_BYS, REFERENCE_LISTS, REPORT_CATEGORIES
 from trackdrive_assets.cli.dagster_home import account_environment
 from trackdrive_assets.cli.env_file import load_env_file
 from trackdrive_assets.cli.errors import CliError, ExitCode
@@ -160,8 +160,28 @@ def selected_names(text: str, settings: Settings) -> tuple[str, ...]:
         if name not in known:
             found = nearest(name, known)
             advice = f"Did you mean {found}?" if found else f"The tables are {', '.join(tables)}."
-            raise click.BadParameter(f"{name!r} is not a table. {advice}", param_hint="--tables")
+            reason = _why_off(name, settings) or f"{name!r} is not a table. {advice}"
+            raise click.BadParameter(reason, param_hint="--tables")
     return tuple(name for name in names if name in tables or name.partition("/")[0] not in names)
+
+
+def _why_off(name: str, settings: Settings) -> str | None:
+    """Return why the settings fetch nothing under a name of the API. None for another name."""
+    table, _, part = name.partition("/")
+    if table == REFERENCE.name:
+        field, possible, configured = "reference_tables", tuple(REFERENCE_LISTS), settings.reference_tables
+    elif table == "reports":
+        field, possible, configured = "report_categories", REPORT_CATEGORIES, settings.report_categories
+    else:
+        return None
+    parts = {part} if part else set(possible)
+    if not parts <= {*possible, *configured}:
+        return None
+    if parts & set(configured):
+        return f"{name} is not fetched, because {variable('exclude_columns')} excludes it."
+    if part:
+        return f"{name} is not fetched. Add {part} to {variable(field)}."
+    return f"{name} is not fetched. Set {variable(field)} to some of {', '.join(possible)}."
 
 
 def stored_calls(lake: Lake, days: Sequence[date]) -> dict[date, int]:

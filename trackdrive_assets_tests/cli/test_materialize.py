@@ -66,9 +66,7 @@ def test_a_reference_list_of_a_past_day_is_refused_before_the_run(
     assert sandbox.requests == []
 
 
-def test_reference_lists_that_are_off_are_no_table() -> None:
-    with pytest.raises(click.BadParameter, match="is not a table"):
-        selected_names("reference", Settings())
+def test_reference_lists_are_a_table_if_the_settings_name_some() -> None:
     assert selected_names("reference", Settings(reference_tables=("buyers",))) == ("reference",)
 
 
@@ -81,9 +79,38 @@ def test_the_nearest_name_is_proposed_for_an_unknown_asset() -> None:
         selected_names("reports/buyer", Settings())
 
 
-def test_a_report_that_is_not_fetched_is_unknown() -> None:
-    with pytest.raises(click.BadParameter, match="is not a table"):
-        selected_names("reports/buyer_id", Settings(report_categories=("status",)))
+NO_BUYERS = Settings(
+    report_categories=("buyer_id", "status"), reference_tables=("buyers",), exclude_columns=("buyer*",)
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "advice"),
+    [
+        (
+            "reference",
+            Settings(),
+            "Set TRACKDRIVE_REFERENCE_TABLES to some of buyers, offers, traffic_sources, numbers.",
+        ),
+        ("reference/buyers", Settings(), "Add buyers to TRACKDRIVE_REFERENCE_TABLES."),
+        (
+            "reports/buyer_id",
+            Settings(report_categories=("status",)),
+            "Add buyer_id to TRACKDRIVE_REPORT_CATEGORIES.",
+        ),
+    ],
+)
+def test_a_name_that_is_off_leads_to_its_setting(name: str, settings: Settings, advice: str) -> None:
+    with pytest.raises(click.BadParameter) as raised:
+        selected_names(f"calls,{name}", settings)
+    assert raised.value.message == f"{name} is not fetched. {advice}"
+
+
+@pytest.mark.parametrize("name", ["reference", "reference/buyers", "reports/buyer_id"])
+def test_an_excluded_name_leads_to_the_exclusion(name: str) -> None:
+    with pytest.raises(click.BadParameter) as raised:
+        selected_names(name, NO_BUYERS)
+    assert raised.value.message == (f"{name} is not fetched, because TRACKDRIVE_EXCLUDE_COLUMNS excludes it.")
 
 
 def test_the_cost_has_the_requests_and_the_shortest_time_of_each_table() -> None:
