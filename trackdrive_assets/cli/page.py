@@ -7,7 +7,7 @@ import click
 
 from trackdrive_assets.cli.account import account_settings
 from trackdrive_assets.cli.place import Place, named_lake
-from trackdrive_assets.cli.query_options import DayOption, FilePath, day_options, requested_days
+from trackdrive_assets.cli.query_options import DayOption, FilePath, day_options, first_and_last_day
 from trackdrive_assets.lake.ownership import check, time_zone_of
 from trackdrive_assets.report.page import write_page
 from trackdrive_assets.settings import Settings
@@ -35,15 +35,15 @@ def page(*, folder: str | None, from_day: DayOption, to_day: DayOption, output: 
     It shows volume, conversion, hours, missed calls, margin by traffic source, buyer and offer, statements,
     late conversions and reconciliation, compared with the days before.
     """
+    if from_day is None:
+        raise click.UsageError("--from is missing: the first day of the page.")
     settings = account_settings()
     lake = named_lake(folder, settings)
     # The default is also what a missing variable means. Then the lake decides, as that of a folder does.
     if folder is None and settings.time_zone != Settings.time_zone:
         check(lake, time_zone=settings.time_zone)
     time_zone = time_zone_of(lake, settings.time_zone)
-    days = requested_days(time_zone, from_day, to_day)
-    if days is None:
-        raise click.UsageError("--from is missing: the first day of the page.")
+    days = first_and_last_day(time_zone, from_day, to_day)
     is_named = folder is None and settings.host
     account = urlsplit(settings.address).netloc if is_named else None
     written = write_page(lake, *days, output, time_zone=time_zone, account=account)

@@ -143,6 +143,11 @@ def requested_days(time_zone: str, first: DayOption, last: DayOption) -> tuple[d
         return None
     if first is None:
         raise click.UsageError("--to needs --from, the first day.")
+    return first_and_last_day(time_zone, first, last)
+
+
+def first_and_last_day(time_zone: str, first: date | timedelta, last: DayOption) -> tuple[date, date]:
+    """Return the first and the last day, which is today if it was not given."""
     today = datetime.now(UTC).astimezone(ZoneInfo(time_zone)).date()
     start, end = (today + day if isinstance(day, timedelta) else day or today for day in (first, last))
     if start > end:

@@ -21,7 +21,7 @@ from trackdrive_assets.ingest.calls import ingest_calls
 from trackdrive_assets.sandbox.server import Sandbox
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.cli.conftest import NOW, Trackdrive, command_named
-from trackdrive_assets_tests.support.factories import lake_at
+from trackdrive_assets_tests.support.factories import a_call, lake_at, write_day
 
 DAY = date(2024, 3, 18)
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
@@ -212,10 +212,11 @@ def test_page_writes_an_html_page_about_days_of_the_lake(
     assert str(len(sandbox.calls(day.start, day.end))) in page
 
 
-def test_a_page_about_missing_days_is_an_error_with_advice(trackdrive: Trackdrive) -> None:
-    outcome = trackdrive("page", "--from", "2024-03-18")
+def test_a_page_about_missing_days_is_an_error_with_advice(trackdrive: Trackdrive, tmp_path: Path) -> None:
+    write_day(lake_at(tmp_path / "data"), "calls", [a_call()])
+    outcome = trackdrive("page", "--from", "2024-03-18", "--to", "2024-03-18")
     assert outcome.exit_code == 1
-    assert "materialize `calls` first" in outcome.stderr
+    assert "choose others, or materialize these" in outcome.stderr
 
 
 @pytest.mark.parametrize(
