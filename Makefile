@@ -54,8 +54,8 @@ definitions: install
 	@$(BIN)/python -W ignore -m dagster definitions validate -w workspace.yaml --log-level warning
 
 # By file, because all tests of a file can share a process. In alphabetical order, so that the long tests of the
-# browser do not come last. Three at a time on two cores, because tests wait for retries and for other processes.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# browser do not come last. Four at a time on two cores, because tests wait for retries and for other processes.
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Only the unit tests measure coverage, because it takes a quarter more CPU. They reach nearly all that it measures.
 tests: install

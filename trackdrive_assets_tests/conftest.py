@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import duckdb
 import hypothesis
 import pyarrow.parquet as pq
 import pytest
+from alembic.script import ScriptDirectory
 
 from trackdrive_assets.dagster.assets import failures
 from trackdrive_assets.dagster.build import build_definitions
@@ -201,6 +203,14 @@ def why(result: dg.ExecuteInProcessResult) -> str:
             errors.append(failure.user_failure_data.description if failure.user_failure_data else "")
             errors.append(failure.error.to_string() if failure.error else "")
     return "\n".join(filter(None, errors))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations() -> Iterator[None]:
+    """Read the migrations of Dagster's databases once. Each new database needs the number of the last one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", cache(ScriptDirectory.from_config))
+        yield
 
 
 @pytest.fixture(scope="session")

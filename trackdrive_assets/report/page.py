@@ -6,11 +6,12 @@ The page needs no network. Its data is loaded in `data`, numbers are formatted i
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from trackdrive_assets.lake.atomic import open_replacement
 from trackdrive_assets.lake.errors import DamagedFileError, LakeError, translate_os_errors
@@ -115,8 +116,9 @@ def _page_text(lake: Lake, first: date, last: date, *, time_zone: str, account: 
     return render(data, time_zone=time_zone, account=account)
 
 
-def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
-    """Return the page as text. It is well-formed XML too."""
+@cache
+def _template() -> Template:
+    """Return the template of the page, which takes longer to compile than to fill."""
     environment = Environment(
         loader=PackageLoader("trackdrive_assets.report", ""),
         autoescape=True,
@@ -133,9 +135,14 @@ def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
         "days": formatting.format_days,
         "time": formatting.format_time,
     }
+    return environment.get_template("page.html.jinja")
+
+
+def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
+    """Return the page as text. It is well-formed XML too."""
     zone = ZoneInfo(time_zone)
     periods = periods_between(data.first, data.last, data.days)
-    return environment.get_template("page.html.jinja").render(
+    return _template().render(
         data=data,
         max_groups=MAX_GROUPS,
         periods=periods,
