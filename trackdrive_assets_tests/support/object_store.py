@@ -9,19 +9,25 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import obstore
 import obstore.exceptions
 import requests
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
 from obstore.store import S3Store
+from werkzeug.serving import make_server
 
 REGION = "us-east-1"
 KEY = "testing"
@@ -149,14 +155,18 @@ def counting(address: str) -> Iterator[CountedServer]:
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
-        server.daemon_threads = True
-        server.block_on_close = False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    with _running(ThreadingHTTPServer(("127.0.0.1", 0), Proxy)) as counted.endpoint:
+        yield counted
+
+
+@contextmanager
+def _running(server: HTTPServer) -> Iterator[str]:
+    """Run a server of this process, and yield its address."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    with server:
         thread.start()
-        counted.endpoint = f"http://127.0.0.1:{server.server_port}"
         try:
-            yield counted
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
@@ -175,15 +185,21 @@ def bucket_of(address: str) -> Iterator[str]:
 def serving_moto() -> Iterator[str]:
     """Run moto without objects, and return its address. It checks conditions, but no signature."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
+    moto = DomainDispatcherApplication(create_backend_app)
+    lock = threading.Lock()
+
+    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # moto checks the condition of a replacement, and then replaces the object. Nothing may come between.
+        with lock:
+            response: Iterable[bytes] = moto(environ, start_response)
+            return response
+
+    with _running(
+        make_server("127.0.0.1", 0, respond, threaded=True, request_handler=MotoRequestHandler)
+    ) as address:
         # All servers of a process share their objects.
-        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10).raise_for_status()
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
+        requests.post(f"{address}/moto-api/reset", timeout=10).raise_for_status()
+        yield address
 
 
 @contextmanager
