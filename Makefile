@@ -5,7 +5,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	"$$name" -c '$(SUPPORTED)' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 
-.PHONY: demo demo-scale dev install test check lint types contract definitions tests unit-tests docs site screenshots dist soak soak-store trial-machines trial-analyst trial-engines trial-examples trial-wheel bench lock clean
+.PHONY: demo demo-scale dev install test check lint types contract definitions tests docs site screenshots dist soak soak-store trial-machines trial-analyst trial-engines trial-examples trial-wheel bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## This list
@@ -28,9 +28,9 @@ install: .venv/installed  ## Only the installation, into .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
-# Three at a time on two cores, because tests wait for retries and for other processes. The longest is the first.
+# Two at a time, because mypy and Dagster's validation use one core each.
 test: install  ## Everything that CI runs
-	@$(MAKE) --no-print-directory --jobs 3 tests unit-tests lint types contract definitions
+	@$(MAKE) --no-print-directory --jobs 2 lint types contract definitions tests
 
 check: lint types contract  ## The fast part of it: lint, types, contracts and unit tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(UNIT_TESTS) \
@@ -54,15 +54,13 @@ definitions: install
 	@$(BIN)/python -W ignore -m dagster definitions validate -w workspace.yaml --log-level warning
 
 # By file, because all tests of a file can share a process. In alphabetical order, so that the long tests of the
-# browser do not come last.
-PYTEST := $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder --numprocesses
+# browser do not come last. Four at a time on two cores, because tests wait for retries and for other processes.
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# Only the unit tests measure coverage, because it takes a quarter more CPU. They reach nearly all that it measures.
 tests: install
-	@$(PYTEST) 4 trackdrive_assets_tests $(addprefix --ignore ,$(UNIT_TESTS))
-
-# Only they measure coverage, because it takes a quarter more CPU. They reach nearly all that it measures.
-unit-tests: install
-	@$(PYTEST) 2 $(UNIT_TESTS) --cov --cov-report term
+	@$(PYTEST) trackdrive_assets_tests $(addprefix --ignore ,$(UNIT_TESTS))
+	@$(PYTEST) $(UNIT_TESTS) --cov --cov-report term
 
 docs: install  ## Write the generated pages: data dictionary, checks, settings
 	@$(BIN)/python -m docs.write
