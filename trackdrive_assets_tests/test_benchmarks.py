@@ -5,7 +5,9 @@ import json
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from benchmarks.account import FIRST_DAY, Account
@@ -20,16 +22,19 @@ from benchmarks.results import Goal, deviation_from_line
 from benchmarks.scenarios import SCENARIOS
 from benchmarks.server import Server, TokenBucket
 from benchmarks.simulation import CALLS_OF_SMALL, accounts_of
-from benchmarks.views import BUILD, Timing, goals
+from benchmarks.views import BUILD, Timing, goals, queries_of
 from benchmarks.year_of_accounts import CALLS_OF_AN_ACCOUNT, AccountDay, puts_of_run, year_of_accounts
 from trackdrive_assets.api.auth import KeyPair
 from trackdrive_assets.api.client import Client
 from trackdrive_assets.api.options import ClientOptions
 from trackdrive_assets.api.query import Query
 from trackdrive_assets.api.rows import Row
+from trackdrive_assets.lake.database import build_database
 from trackdrive_assets.lake.sql_catalog import views
 from trackdrive_assets.sandbox import PRIVATE_KEY, PUBLIC_KEY
 from trackdrive_assets.sandbox.parameters import InvalidParameter
+from trackdrive_assets.tables.columns import schemas
+from trackdrive_assets_tests.support.factories import lake_at
 
 MIDNIGHT = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -292,3 +297,12 @@ def test_a_year_is_the_day_of_an_account_for_all_accounts_and_days() -> None:
     assert rows["the lake"] == "0.68 MB | 25.0 GB"
     assert rows["dollars for PUT"].endswith("| 365")
     assert rows["Dagster's storage in 37 days"].endswith("| 185 GB")
+
+
+def test_every_view_is_timed_by_queries_that_run(tmp_path: Path) -> None:
+    built = build_database(lake_at(tmp_path), schemas(), time_zone="UTC")
+    queries = queries_of(built)
+    with duckdb.connect(built.url, read_only=True) as connection:
+        for query in queries.values():
+            connection.execute(query)
+    assert {name.partition(":")[0] for name in queries} >= views().keys()
