@@ -21,7 +21,7 @@ from trackdrive_assets.cli.dev import is_account_missing, wait_for_end
 from trackdrive_assets.cli.errors import CliError
 from trackdrive_assets.lake.database import build_database
 from trackdrive_assets.sandbox.server import Sandbox
-from trackdrive_assets.settings import Settings
+from trackdrive_assets.settings import SettingError, Settings
 from trackdrive_assets.tables.columns import schemas
 from trackdrive_assets_tests.support.factories import a_call, folder_of, lake_at, write_day
 from trackdrive_assets_tests.support.processes import dagster_home
@@ -360,3 +360,15 @@ def test_a_dagster_home_outlives_the_virtual_environment_that_made_it(tmp_path: 
     (tmp_path / "dagster.yaml").symlink_to(tmp_path / "removed" / "dagster.yaml")
     create_dagster_home(tmp_path)
     assert (tmp_path / "dagster.yaml").samefile(INSTANCE_FILE)
+
+
+def test_a_home_whose_databases_dagster_cannot_open_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder := tmp_path / "80%20").mkdir()
+    with pytest.raises(SettingError, match="because of the %20 in the name"):
+        account_environment(Settings(), {"DAGSTER_HOME": str(folder)})
+    monkeypatch.chdir(folder)
+    with pytest.raises(SettingError, match="because of the %20 in the name"):
+        account_environment(Settings(), {})
+    assert list(folder.iterdir()) == []

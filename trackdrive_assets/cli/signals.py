@@ -65,8 +65,13 @@ def dagster_signals() -> Iterator[None]:
     """Run Dagster in this process, and raise `EndedBySignal` at the end of the block for a signal that came.
 
     Dagster has its own handlers while it runs. It raises its own exception, or none: it drops a signal that
-    comes when a run is about to end.
+    comes when a run is about to end. It also gives SIGTERM the handler of SIGINT. A shell without a terminal
+    lets the commands in its background ignore SIGINT, and then Dagster would ignore SIGTERM too.
     """
+    ends_by = set(_SIGNALS)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        ends_by.remove(signal.SIGINT)
+        signal.signal(signal.SIGINT, _raise_but_not_for_interrupts)
     received, sender = os.pipe()
     os.set_blocking(received, False)
     os.set_blocking(sender, False)
@@ -76,10 +81,17 @@ def dagster_signals() -> Iterator[None]:
     finally:
         signal.set_wakeup_fd(before)
         os.close(sender)
+        if signal.SIGINT not in ends_by:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         with os.fdopen(received, "rb") as numbers:
-            came = [number for number in numbers.read() if number in _SIGNALS]
+            came = [number for number in numbers.read() if number in ends_by]
         if came:
             raise EndedBySignal(came[0])
+
+
+def _raise_but_not_for_interrupts(number: int, frame: FrameType | None) -> None:
+    if number != signal.SIGINT:
+        _raise(number, frame)
 
 
 def _raise(number: int, _: FrameType | None) -> None:

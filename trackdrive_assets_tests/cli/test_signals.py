@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from trackdrive_assets.cli.signals import GRACE, EndedBySignal, dagster_signals, raised_signals
@@ -140,6 +141,35 @@ def test_a_signal_that_dagster_drops_ends_the_command_after_the_run() -> None:
     with pytest.raises(EndedBySignal) as caught, dagster_signals():
         signal.raise_signal(signal.SIGTERM)
     assert caught.value.number == signal.SIGTERM
+
+
+@pytest.fixture
+def ignored_interrupts() -> Iterator[None]:
+    """SIGINT is ignored, as in a command that a script runs in its background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ignored_interrupts", "signals")
+def test_sigterm_ends_a_run_also_where_sigint_is_ignored() -> None:
+    def run() -> None:
+        with dagster_signals():
+            with dg.raise_execution_interrupts():
+                pass
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(EndedBySignal) as caught:
+        run()
+    assert caught.value.number == signal.SIGTERM
+
+
+@pytest.mark.usefixtures("ignored_interrupts", "signals")
+def test_sigint_is_still_ignored_after_a_run() -> None:
+    with dagster_signals():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 @pytest.mark.usefixtures("signals")
