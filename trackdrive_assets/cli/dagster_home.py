@@ -45,7 +45,7 @@ def _checked(home: str) -> str:
     # Dagster makes a URL of the path and does not quote it.
     if found := re.search("%[0-9A-Fa-f]{2}", home):
         raise SettingError(
-            f"Dagster can't open its databases in {home}, because of the {found[0]} in the name. Choose another "
-            "folder, or set DAGSTER_HOME to one."
+            f"Dagster can't open its databases in {home}, because of the {found[0]} in the name. Choose "
+            "another folder."
         )
     return home
