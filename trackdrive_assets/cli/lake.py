@@ -67,7 +67,7 @@ def status(*, lakes: tuple[str, ...]) -> None:
         found = Lake(root)
         if record_of(found) is None:
             is_missing = True
-            click.echo(describe_no_lake(found, is_named=bool(lakes)), err=True)
+            CliError(describe_no_lake(found, is_named=bool(lakes)), ExitCode.REFUSED).show()
             continue
         result = check_yesterday(found, replace(settings, time_zone=time_zone_of(found, settings.time_zone)))
         sentence = describe_missing(result)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from trackdrive_assets import clock
 from trackdrive_assets.days import exact_day
 from trackdrive_assets.lake.errors import LakeError
+from trackdrive_assets.lake.layout import LAYOUT
 from trackdrive_assets.lake.store import Lake
 from trackdrive_assets.quality.catalog import DUE_HOUR, YESTERDAY_LOADED
 from trackdrive_assets.quality.result import CheckResult, Row, rows_table
@@ -27,7 +28,8 @@ def check_schema(lake: Lake, days: Sequence[date]) -> CheckResult:
 def check_yesterday(lake: Lake, settings: Settings) -> CheckResult:
     """Check the last day that is due, which depends on the clock and not on the days of a run.
 
-    No day is due before the first one of the lake. A lake without any day lacks the last one that is due.
+    No day is due before the first one of the lake, of any table. A lake without any day lacks the last one
+    that is due.
     """
     zone = ZoneInfo(settings.time_zone)
     day = exact_day(last_due(clock.now().astimezone(zone)), zone)
@@ -35,7 +37,7 @@ def check_yesterday(lake: Lake, settings: Settings) -> CheckResult:
         return CheckResult([], rows_table([]))
     if problem := file_problem(lake, day.date):
         # The days are listed only here, because a list of years takes time in an object store.
-        if problem["violation"] == "file_missing" and day.date < min(lake.days(CALLS.name), default=day.date):
+        if problem["violation"] == "file_missing" and day.date < (_first_day(lake) or day.date):
             return CheckResult([], rows_table([]))
         return CheckResult([day.date], rows_table([problem]))
     with lake.open_day(CALLS.name, day.date) as file:
@@ -54,6 +56,9 @@ def describe_missing(result: CheckResult) -> str | None:
     if not result.violations:
         return None
     (violation,) = result.violations
+    if violation.code == "file_unreadable":
+        # The error names the file and what to do.
+        return str(result.rows["error"][0].as_py())
     reason = YESTERDAY_LOADED.message(violation.code)
     return f"No run has loaded the calls of {result.days[0]} by {DUE_HOUR:02}:00. {reason}"
 
@@ -73,6 +78,11 @@ def file_problem(lake: Lake, day: date) -> Row | None:
     except (LakeError, pa.ArrowInvalid) as error:
         return {"date": day, "violation": "file_unreadable", "error": str(error)}
     return None
+
+
+def _first_day(lake: Lake) -> date | None:
+    """Return the first day of all tables. None if the lake has no day."""
+    return min((day for table in LAYOUT for day in lake.days(table)), default=None)
 
 
 def _column_differences(lake: Lake, day: date) -> Iterator[Row]:

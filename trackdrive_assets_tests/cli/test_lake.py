@@ -50,13 +50,23 @@ def test_the_status_of_a_lake_is_its_yesterday(trackdrive: Trackdrive, tmp_path:
     )
 
 
+def test_the_status_of_a_damaged_yesterday_names_its_file(trackdrive: Trackdrive, tmp_path: Path) -> None:
+    lake, day = lake_at(tmp_path / "data"), last_due(datetime.now(UTC))
+    write_day(lake, "calls", [], day=day)
+    file_of(lake, "calls", day).write_bytes(b"no Parquet")
+    status = trackdrive("lake", "status")
+    assert status.exit_code == 1
+    assert status.stderr.startswith(f"{lake.root}: {file_of(lake, 'calls', day)} is damaged: ")
+    assert status.stderr.endswith(". Run its partition again, which replaces it.\n")
+
+
 def test_the_status_of_a_place_without_a_lake_is_1(trackdrive: Trackdrive, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     of_variables, named = trackdrive("lake", "status"), trackdrive("lake", "status", "other")
     assert (of_variables.exit_code, named.exit_code) == (1, 1)
     assert of_variables.stderr == (
-        f"{tmp_path}/data is no lake, because it has no days. Check TRACKDRIVE_LAKE, and that its disk is "
-        "mounted. If it is new, materialize calls first.\n"
+        f"Error: {tmp_path}/data is no lake, because it has no days. Check TRACKDRIVE_LAKE, and that its "
+        "disk is mounted. If it is new, materialize calls first.\n"
     )
     assert f"{tmp_path}/other is no lake, because it has no days. Name the folder" in named.stderr
 

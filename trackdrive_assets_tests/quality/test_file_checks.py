@@ -10,6 +10,7 @@ from trackdrive_assets.quality.file_checks import last_due
 from trackdrive_assets.settings import Settings
 from trackdrive_assets.tables.columns import CALLS
 from trackdrive_assets_tests.quality.support import a_call, codes, run, shown, write_calls
+from trackdrive_assets_tests.support.factories import write_day
 
 
 def test_a_file_of_an_older_version_has_other_columns(lake: ClaimedLake) -> None:
@@ -70,6 +71,14 @@ def test_no_day_is_due_before_the_first_one_of_the_lake(lake: ClaimedLake) -> No
     write_calls(lake, [], day=datetime.now(UTC).date() + timedelta(days=1))
     result = run(lake, "yesterday_loaded")
     assert (result.violations, result.days) == ([], [])
+
+
+def test_the_first_day_of_the_lake_is_that_of_any_table(lake: ClaimedLake) -> None:
+    today = datetime.now(UTC).date()
+    write_day(lake, "reference", [{"id": 1}], part="buyers", day=today + timedelta(days=1))
+    assert run(lake, "yesterday_loaded").days == []
+    write_day(lake, "call_changes", [], day=today - timedelta(days=9))
+    assert codes(run(lake, "yesterday_loaded")) == ["file_missing"]
 
 
 def test_a_lake_without_days_lacks_yesterday(lake: ClaimedLake) -> None:
