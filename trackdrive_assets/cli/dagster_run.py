@@ -37,14 +37,14 @@ class RunSummary:
 
     Attributes:
         succeeded: Whether every step and every day succeeded.
-        stored: How many days of each table are stored, for a sentence. Empty for a run of views.
+        recorded: How many days of each table Dagster recorded, for a sentence. Empty for a run of views.
         rows: The rows of each table.
         requests: The requests of each table.
         seconds: The duration.
     """
 
     succeeded: bool
-    stored: str
+    recorded: str
     rows: Mapping[str, int]
     requests: Mapping[str, int]
     seconds: float
@@ -113,8 +113,8 @@ def materialize_days(
                 raise_on_error=False,
             )
     except EndedBySignal:
-        if stored := progress.describe_tables():
-            click.echo(f"Ended. Days that are stored: {stored}.", err=True)
+        if recorded := progress.describe_tables():
+            click.echo(f"Ended. Days that are recorded: {recorded}.", err=True)
         raise
     for message in _problems(result):
         # The log has each failed day already.
@@ -122,7 +122,7 @@ def materialize_days(
             click.echo("\n".join(lines), err=True)
     return RunSummary(
         succeeded=result.success,
-        stored=progress.describe_tables(),
+        recorded=progress.describe_tables(),
         rows=progress.rows,
         requests=progress.requests,
         seconds=time.monotonic() - began,

@@ -29,6 +29,13 @@ from trackdrive_assets.tables.columns import CALLS, REFERENCE, TABLES
 EVERY_TABLE = (*FETCHED_TABLES, "views")
 _DEFAULT_TABLES = ("calls", "reports", "views")
 
+_OPTIONAL_TABLES = (
+    REFERENCE.name,
+    *(f"{REFERENCE.name}/{name}" for name in REFERENCE_LISTS),
+    *(f"reports/{category}" for category in REPORT_CATEGORIES),
+)
+"""What settings can switch off. A misspelled name leads to it, and its right name to the setting."""
+
 _EPILOG = """
 \b
 EXAMPLES
@@ -103,9 +110,9 @@ def materialize(
     )
     seconds = f"{summary.seconds:,.1f} s"
     if not summary.succeeded:
-        stored = f"Days that are stored: {summary.stored}. " if summary.stored else ""
-        # Only stored days have a number of requests, so their sum is not that of a failed run.
-        raise CliError(f"The run failed after {seconds}. {stored}The UI has its log.", ExitCode.REFUSED)
+        recorded = f"Days that are recorded: {summary.recorded}. " if summary.recorded else ""
+        # Only recorded days have a number of requests, so their sum is not that of a failed run.
+        raise CliError(f"The run failed after {seconds}. {recorded}The UI has its log.", ExitCode.REFUSED)
     cost = f"{count_of(sum(summary.requests.values()), 'request')}, {seconds}"
     calls = [count_of(summary.rows["calls"], "call")] if "calls" in names else []
     done = ", ".join([count_of(len(days), "day"), *calls, cost])
@@ -134,10 +141,9 @@ def _days(settings: Settings, from_day: DayOption, to_day: DayOption) -> tuple[d
 def _refuse_past_lists(names: Sequence[str], first: date, time_zone: str) -> None:
     """Refuse reference lists of a past day before the run, in which that day would fail."""
     today = datetime.now(UTC).astimezone(ZoneInfo(time_zone)).date()
-    lists = [name for name in names if name.partition("/")[0] == REFERENCE.name]
-    if lists and first < today:
+    if first < today and any(name.partition("/")[0] == REFERENCE.name for name in names):
         raise click.UsageError(
-            f"The API has {', '.join(lists)} only as they are now. Use --from today for them."
+            "The API has the reference lists only as they are now. Use --from today for them."
         )
 
 
@@ -158,7 +164,7 @@ def selected_names(text: str, settings: Settings) -> tuple[str, ...]:
     names = list(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in known:
-            found = nearest(name, known)
+            found = nearest(name, [*known, *_OPTIONAL_TABLES])
             advice = f"Did you mean {found}?" if found else f"The tables are {', '.join(tables)}."
             reason = _why_off(name, settings) or f"{name!r} is not a table. {advice}"
             raise click.BadParameter(reason, param_hint="--tables")

@@ -150,6 +150,8 @@ def first_and_last_day(time_zone: str, first: date | timedelta, last: DayOption)
     """Return the first and the last day, which is today if it was not given."""
     today = datetime.now(UTC).astimezone(ZoneInfo(time_zone)).date()
     start, end = (today + day if isinstance(day, timedelta) else day or today for day in (first, last))
+    if start > end and last is None:
+        raise click.UsageError(f"{start} is after today, {today} in {time_zone}.")
     if start > end:
         raise click.UsageError(f"{start} is after {end}. Use --from for the earlier day.")
     return start, end

@@ -16,7 +16,7 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from trackdrive_assets.cost import format_duration
+from trackdrive_assets.cost import count_of, format_duration
 from trackdrive_assets.dagster.progress import seconds_left
 from trackdrive_assets.dagster.runs import WAITS_FOR_ANOTHER_RUN
 
@@ -46,6 +46,7 @@ class RunProgress:
         self._days = days
         self._expected = requests
         self._asset_count = Counter(tables.values())
+        self._name_width = max(map(len, tables.values()), default=0)
         self._recorded: dict[tuple[str, str], dict[dg.AssetKey, Numbers]] = defaultdict(dict)
         self._done: Counter[str] = Counter()
         self._shares: dict[str, float] = {}
@@ -73,8 +74,8 @@ class RunProgress:
         self.rows[table] += int(rows)
         self.requests[table] += int(requests)
         self.fetched = max(self.fetched, self.rows["calls"])
-        noun = "request " if requests == 1 else "requests"
-        return f"{table:7} {day}{rows:>12,.0f} rows {requests:>7,.0f} {noun} {seconds:>8,.1f} s"
+        counts = f"{_aligned(int(rows), 'row', 12)} {_aligned(int(requests), 'request', 7)}"
+        return f"{table:{self._name_width}} {day}{counts} {seconds:>8,.1f} s"
 
     def advance(self, table: str, share: float, fetched: int) -> None:
         """Record the share of a table that is fetched, 0 to 1, before its next day is finished."""
@@ -179,6 +180,12 @@ class RunDisplay(logging.Handler):
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             click.echo(line, err=is_error)
+
+
+def _aligned(number: int, noun: str, width: int) -> str:
+    """Return a number with its noun. The numbers of several lines end in the same column."""
+    text = count_of(number, noun)
+    return f"{text} ".rjust(width + len(noun) + 2) if number == 1 else text.rjust(width + len(noun) + 2)
 
 
 def _is_for_people(level: int, message: str) -> bool:

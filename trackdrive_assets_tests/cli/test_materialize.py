@@ -34,6 +34,7 @@ def recorded_runs(home: Path) -> list[dg.DagsterRun]:
         (("--to", "2024-03-19"), "--to needs --from"),
         (("--from", "2024-03-19", "--to", "2024-03-18"), "2024-03-19 is after 2024-03-18"),
         (("--from", "2024-03-19", "--to", TOMORROW), f"--to {TOMORROW} has not begun: today is "),
+        (("--from", TOMORROW), f"{TOMORROW} is after today, "),
         (("--from", "2023-12-31"), "--from 2023-12-31 is before the first partition, 2024-01-01."),
         ((*DAYS, "--tables", "report"), "'report' is not a table. Did you mean reports?"),
         ((*DAYS, "--tables", "calls,"), "'' is not a table. The tables are calls, reports, stats, views."),
@@ -62,7 +63,7 @@ def test_a_reference_list_of_a_past_day_is_refused_before_the_run(
         "materialize", *DAYS, "--tables", "calls,reference/buyers", TRACKDRIVE_REFERENCE_TABLES="buyers"
     )
     assert outcome.exit_code == 2
-    assert "The API has reference/buyers only as they are now. Use --from today" in outcome.stderr
+    assert "The API has the reference lists only as they are now. Use --from today" in outcome.stderr
     assert sandbox.requests == []
 
 
@@ -74,9 +75,18 @@ def test_an_asset_of_a_selected_table_is_not_named_twice() -> None:
     assert selected_names("reports/buyer_id,reports", Settings()) == ("reports",)
 
 
-def test_the_nearest_name_is_proposed_for_an_unknown_asset() -> None:
-    with pytest.raises(click.BadParameter, match="Did you mean reports/buyer_id"):
-        selected_names("reports/buyer", Settings())
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("reports/buyer", "reports/buyer_id"),
+        ("refernce", "reference"),
+        ("reference/buyer", "reference/buyers"),
+        ("reports/statu", "reports/status"),
+    ],
+)
+def test_the_nearest_name_is_proposed_even_if_it_is_off(name: str, found: str) -> None:
+    with pytest.raises(click.BadParameter, match=f"Did you mean {re.escape(found)}\\?"):
+        selected_names(name, Settings(report_categories=("buyer_id",)))
 
 
 NO_BUYERS = Settings(
@@ -194,7 +204,9 @@ def test_a_failed_run_ends_with_1_and_the_reason(trackdrive: Trackdrive, sandbox
     outcome = trackdrive("materialize", *DAYS, "--tables", "calls")
     assert outcome.exit_code == 1
     assert outcome.stderr.count("401") == 1
-    assert re.search(r"The run failed after \d+\.\d s\. Days that are stored: calls 0 of 2\.", outcome.stderr)
+    assert re.search(
+        r"The run failed after \d+\.\d s\. Days that are recorded: calls 0 of 2\.", outcome.stderr
+    )
     assert "Traceback" not in outcome.stderr
 
 
@@ -246,7 +258,7 @@ def test_ctrl_c_ends_a_run_with_130_and_the_run_is_recorded_as_ended(
     assert process.exitcode == 130, folder.with_name("output").read_text()
     output = folder.with_name("output").read_text()
     assert "Traceback" not in output
-    assert "Ended. Days that are stored: calls 0 of 2." in output
+    assert "Ended. Days that are recorded: calls 0 of 2." in output
     (run,) = recorded_runs(folder / ".dagster")
     assert run.is_finished
     assert run.status is not dg.DagsterRunStatus.SUCCESS

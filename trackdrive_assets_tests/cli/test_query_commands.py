@@ -228,6 +228,7 @@ def test_a_page_about_missing_days_is_an_error_with_advice(trackdrive: Trackdriv
         (["stats", "status"], "Use --from"),
         (["calls", "--to", "2024-03-18"], "--to needs --from"),
         (["calls", "--from", "2024-03-18", "--to", "2024-03-17"], "2024-03-18 is after 2024-03-17"),
+        (["calls", "--from", "2099-12-31"], "2099-12-31 is after today, "),
         (
             ["calls", "--from", "2024-03-18", "--created-at-to", "2024-03-19"],
             "days (--from, --to) or times",

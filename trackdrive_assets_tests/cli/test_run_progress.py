@@ -38,6 +38,19 @@ def test_a_day_is_finished_when_all_assets_of_its_table_are_recorded(progress: R
     assert line.split() == ["reports", day, "1,020", "rows", "3", "requests", "2.5", "s"]
 
 
+def test_the_lines_of_all_tables_have_the_same_columns() -> None:
+    lists = dg.AssetKey(["reference", "buyers"])
+    progress = RunProgress({CALLS: "calls", lists: "reference"}, 1, {"calls": 1, "reference": 1})
+    lines = [
+        progress.record(CALLS, "2024-06-19", {"rows": 12_000, "requests": 24, "seconds": 2.5}),
+        progress.record(lists, "2024-06-19", {"rows": 1, "requests": 1, "seconds": 1}),
+    ]
+    assert lines == [
+        "calls     2024-06-19      12,000 rows      24 requests      2.5 s",
+        "reference 2024-06-19           1 row        1 request       1.0 s",
+    ]
+
+
 def test_the_changes_of_a_day_are_not_counted_as_calls(progress: RunProgress) -> None:
     assert record_calls(progress, "2024-06-19") is not None
     assert progress.rows == {"calls": 100}
