@@ -34,6 +34,9 @@ RESPONSE_TIMEOUT = 20.0
 LONGEST_CALL = timedelta(days=1)
 """Calls that started earlier are not looked for. Without a limit, the server would search all calls."""
 
+_WIDE = 100
+"""The width of a terminal in which a complete uuid leaves enough space for the names."""
+
 _COLUMNS = ("created_at", "status", "traffic_source", "offer", "buyer", "uuid")
 """The columns of the calls. The caller's number is missing, because a screen is often shared."""
 
@@ -114,17 +117,18 @@ def fetch_calls_in_progress(client: Client, settings: Settings) -> CallsInProgre
     return CallsInProgress(calls, max(count or 0, calls.num_rows), at)
 
 
-def show_calls(found: CallsInProgress, zone: ZoneInfo) -> Group:
+def show_calls(found: CallsInProgress, zone: ZoneInfo, width: int) -> Group:
     """Return the calls as a table, and the line below it.
 
-    The table has when each call started, in the account's time zone, and how long it lasts.
+    The table has when each call started, in the account's time zone, and how long it lasts. A uuid is in
+    one line, so that it can be copied, unless the width of the terminal is less than 100 columns.
     """
     names = found.calls.schema.names[1:]
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in ("started", "length"):
         table.add_column(name, no_wrap=True, min_width=len("00:00:00"))
     for name in names:
-        table.add_column(name.replace("_", " "), overflow="fold")
+        table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name == "uuid" and width >= _WIDE)
     for row in found.calls.to_pylist():
         started = row["created_at"]
         # A call of the year 1 is a mistake of the server. Its time does not exist in every zone.
@@ -142,11 +146,12 @@ def _refresh(client: Client, settings: Settings, seconds: int) -> None:
     """Show the calls, and fetch them again and again. An error that cannot pass is raised."""
     zone = ZoneInfo(settings.time_zone)
     shown: Group | Text = Text("Asking the account …")
-    with Live(shown, console=Console(), auto_refresh=False) as live:
+    console = Console()
+    with Live(shown, console=console, auto_refresh=False) as live:
         while True:
             pause: float = seconds
             try:
-                shown = show_calls(fetch_calls_in_progress(client, settings), zone)
+                shown = show_calls(fetch_calls_in_progress(client, settings), zone, console.width)
                 note = f"Refreshed every {seconds} seconds. Ctrl-C ends it."
             except TrackdriveError as error:
                 if error.is_permanent:

@@ -44,10 +44,10 @@ def printed(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def drawn(found: CallsInProgress, zone: str = "UTC") -> str:
-    """Return a table as a terminal of 120 columns shows it."""
-    console = Console(file=io.StringIO(), width=120)
-    console.print(show_calls(found, ZoneInfo(zone)))
+def drawn(found: CallsInProgress, zone: str = "UTC", *, width: int = 120) -> str:
+    """Return a table as a terminal shows it."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(show_calls(found, ZoneInfo(zone), width))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -92,6 +92,16 @@ def test_the_table_has_local_times_and_lengths() -> None:
         ["07:47:26", "12:34"],
     ]
     assert "2 calls in progress at 08:00:00 EDT.\n" in text
+
+
+@pytest.mark.parametrize(("width", "is_complete"), [(80, False), (100, True), (120, True)])
+def test_a_uuid_is_in_one_line_if_the_terminal_is_wide(width: int, *, is_complete: bool) -> None:
+    names = dict.fromkeys(("status", "traffic_source", "offer", "buyer"), "A rather long name of a buyer")
+    calls = pa.RecordBatch.from_pylist([{"created_at": NOW, **names, "uuid": UUID}])
+    text = drawn(CallsInProgress(calls, 1, NOW), width=width)
+    assert (UUID in text) == is_complete
+    # In a narrow terminal, the names would be columns of two letters.
+    assert "rather" in text
 
 
 def test_a_call_from_a_clock_that_is_ahead_has_no_negative_length() -> None:
