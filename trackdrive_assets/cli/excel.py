@@ -1,7 +1,7 @@
 """Excel files: typed cells, a fixed head with filters, and as many sheets as the rows need.
 
 Excel has no time zones, so an instant is shown on the account's clock. Text is never a formula. Excel
-calculates with 15 digits, so a whole number that it cannot represent is text.
+calculates with 15 digits, so a whole number that has more is text.
 """
 
 import shutil
@@ -21,6 +21,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from trackdrive_assets.cli.account import echo_err
 from trackdrive_assets.cli.output import Writer, json_text, on_clock
+from trackdrive_assets.cost import count_of
 
 MAX_ROWS = 1_048_576
 """The number of rows of a sheet, with the head."""
@@ -28,7 +29,9 @@ MAX_ROWS = 1_048_576
 MAX_TEXT = 32_767
 """The longest text of a cell, in UTF-16 units."""
 
-_MAX_EXACT = 2**53
+_MAX_DIGITS = 15
+"""The digits of a number that Excel shows. It replaces others by zeros."""
+
 _FIRST_YEAR = 1900
 _MAX_WIDTH = 48
 _SAMPLE_ROWS = 50
@@ -107,8 +110,9 @@ class _ExcelWriter(Writer):
         self._end_sheet()
         for name, count in self._cut_texts.items():
             echo_err(
-                f"{count:,} texts of the column {name} are cut at {MAX_TEXT:,} characters, the most that a "
-                "cell of Excel has. CSV, JSON lines and Parquet have the complete texts."
+                f"{count_of(count, 'text')} of the column {name} {'is' if count == 1 else 'are'} cut at "
+                f"{MAX_TEXT:,} characters, the most that a cell of Excel has. "
+                "CSV, JSON lines and Parquet have the complete texts."
             )
 
     def _add_sheet(self) -> Worksheet:
@@ -173,14 +177,15 @@ def _format_of(type_: pa.DataType) -> str:
 def _cell(value: object) -> object:
     """Return a value as Excel has it: a date, a number, a boolean or a text.
 
-    Excel has no dates before 1900. Those and numbers that it cannot represent are text. Infinity has no cell.
+    Excel has no dates before 1900. Those, and whole numbers of more than 15 digits, are text. Infinity has
+    no cell.
     """
     match value:
         case date() if value.year < _FIRST_YEAR:
             return value.isoformat()
         case Decimal():
             return float(value) if value % 1 else _cell(int(value))
-        case int() if abs(value) >= _MAX_EXACT:
+        case int() if abs(value) >= 10**_MAX_DIGITS:
             return str(value)
         case float() if not isfinite(value):
             return None
