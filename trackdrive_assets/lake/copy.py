@@ -40,8 +40,8 @@ def claim_copy(source: Lake, target: Lake) -> ClaimedLake:
     """Return the place of a copy for writing, and make it a lake of the same account.
 
     Raises:
-        LakeError: The source is no lake or its time zone is being changed, both are the same place, or the
-            target is the lake of another account or time zone.
+        LakeError: The source is no lake or its time zone is being changed, one place is the other or is
+            inside it, or the target is the lake of another account or time zone.
     """
     record = record_of(source)
     if record is None:
@@ -52,6 +52,11 @@ def claim_copy(source: Lake, target: Lake) -> ClaimedLake:
         )
     if source.root == target.root:
         raise LakeError(f"{source.root} and its copy are the same place. Name another one.")
+    outer, inner = sorted((source.root, target.root), key=len)
+    if _is_nested(outer, inner):
+        raise LakeError(
+            f"{inner} is inside {outer}. A lake and its copy can't contain each other. Name another place."
+        )
     copy = claim(target, record.identity)
     copy.claim.confirm()
     return copy
@@ -77,6 +82,13 @@ def copy_days(source: Lake, target: ClaimedLake) -> Iterator[CopiedFile]:
             yield _copy_file(source.storage, target.storage, key)
             done[key] = files[key]
     raise LakeError(f"Runs replace files of {source.root} all the time. Copy it when no run is in progress.")
+
+
+def _is_nested(outer: str, inner: str) -> bool:
+    """Return whether a place is inside another, other than as one of its folders `account=…`."""
+    prefix = f"{outer.rstrip('/')}/"
+    folder = inner.removeprefix(prefix)
+    return inner.startswith(prefix) and ("/" in folder or not folder.startswith("account="))
 
 
 def _copy_file(source: Storage, target: Storage, key: str) -> CopiedFile:

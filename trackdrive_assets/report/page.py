@@ -5,7 +5,7 @@ The page needs no network. Its data is loaded in `data`, numbers are formatted i
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -141,6 +141,7 @@ def _template() -> Template:
 def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
     """Return the page as text. It is well-formed XML too."""
     zone = ZoneInfo(time_zone)
+    now = datetime.now(zone)
     periods = periods_between(data.first, data.last, data.days)
     return _template().render(
         data=data,
@@ -158,7 +159,8 @@ def render(data: ReportData, *, time_zone: str, account: str | None) -> str:
         reasons=_REASONS,
         zone=zone,
         account=account,
-        now=datetime.now(zone),
+        now=now,
+        last_over=min(data.last, now.date() - timedelta(days=1)),
     )
 
 

@@ -116,6 +116,17 @@ def test_a_lake_moves_into_a_bucket_and_back(
     assert (tmp_path / "back" / "lake.json").read_bytes() == (tmp_path / "data" / "lake.json").read_bytes()
 
 
+def test_a_lake_is_copied_into_its_folder_of_an_account_and_back(
+    trackdrive: Trackdrive, lake: Lake, tmp_path: Path
+) -> None:
+    assert trackdrive("lake", "copy", "data", "data/account=acme").exit_code == 0
+    assert Lake("data/account=acme").days("calls") == lake.days("calls")
+    (tmp_path / "lakes").mkdir()
+    (tmp_path / "data" / "account=acme").rename(tmp_path / "lakes" / "account=acme")
+    assert trackdrive("lake", "copy", "lakes/account=acme", "lakes").exit_code == 0
+    assert Lake("lakes").days("calls") == lake.days("calls")
+
+
 def test_a_copy_that_was_stopped_continues(
     trackdrive: Trackdrive, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +201,9 @@ def test_a_day_that_a_run_replaces_meanwhile_is_copied_again(
         ("nothing", "copy", "does not exist"),
         ("empty", "copy", "is no lake, because it has no days"),
         ("data", "data", "are the same place"),
+        ("data", "data/sub", "data/sub is inside "),
+        ("data", "data/sub/account=acme", "data/sub/account=acme is inside "),
+        ("data", ".", "data is inside "),
         ("data", "other", "are those of America/New_York"),
         ("data", "ftp://copy", "Use s3://"),
     ],

@@ -316,7 +316,7 @@ def test_days_before_that_are_not_complete_are_no_comparison(
     store(lake, NEXT, [sold(1, "50")])
     parsed = page(lake, NEXT, NEXT)
     assert changes(parsed) == {}
-    assert "does not have every day from 2024-06-19 to 2024-06-19" in words(parsed)
+    assert "the lake does not have all of 2024-06-19." in words(parsed)
 
 
 def test_the_conversion_of_a_week_is_compared_with_the_week_before(lake: ClaimedLake) -> None:
@@ -358,8 +358,15 @@ def test_the_statements_have_all_days_of_their_half_month(lake: ClaimedLake) -> 
 def test_days_that_have_not_come_are_not_on_the_page(lake: ClaimedLake) -> None:
     today = datetime.now(UTC).date()
     store(lake, today, [a_call()], fetched_at=datetime.now(UTC))
-    rows = table(page(lake, today, today + timedelta(days=40)), "volume")
-    assert list(rows) == [f"{today} {today:%a}", "All"]
+    parsed = page(lake, today, today + timedelta(days=40))
+    assert list(table(parsed, "volume")) == [f"{today} {today:%a}", "All"]
+
+
+def test_a_page_to_today_asks_for_the_fourteen_days_to_yesterday(lake: ClaimedLake) -> None:
+    today = datetime.now(UTC).date()
+    store(lake, today, [a_call()], fetched_at=datetime.now(UTC))
+    yesterday = today - timedelta(days=1)
+    assert f"it needs the fourteen days to {yesterday}, each fetched" in words(page(lake, today, today))
 
 
 def test_the_lag_covers_settled_days_before_the_page(lake: ClaimedLake) -> None:
