@@ -79,9 +79,9 @@ def test_an_asset_of_a_selected_table_is_not_named_twice() -> None:
     ("name", "found"),
     [
         ("reports/buyer", "reports/buyer_id"),
-        ("refernce", "reference"),
+        ("referenze", "reference"),
         ("reference/buyer", "reference/buyers"),
-        ("reports/statu", "reports/status"),
+        ("reports/statuz", "reports/status"),
     ],
 )
 def test_the_nearest_name_is_proposed_even_if_it_is_off(name: str, found: str) -> None:
